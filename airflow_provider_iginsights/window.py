@@ -1,0 +1,260 @@
+"""What ``since`` and ``until`` mean, and what one run covers when they are left out.
+
+Both are instants, half-open. A run covers the Pacific days that *closed* in (since, until], so consecutive runs cover
+every closed day exactly once, whatever the schedule, its zone and daylight saving; a day still open is never covered.
+Read are: a bare date (``2026-11-20``, ``20261120``: Pacific midnight), Unix seconds (10 digits), ISO 8601 (without an
+offset: UTC), dates and datetimes. ``None``, ``""`` and the text ``"None"``, which a template renders for a missing
+value, count as not given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.pacific import (
+    ACCOUNT_HORIZON_DAYS,
+    DAY,
+    FOLLOWER_HORIZON_DAYS,
+    PACIFIC,
+    as_utc,
+    chunks,
+    closing_time,
+    day_before,
+    days_closing,
+    pacific_date,
+    pacific_day_bounds,
+    pacific_midnight,
+    request_window,
+    split_by_horizon,
+)
+
+__all__ = [
+    "ACCOUNT_HORIZON_DAYS",
+    "FOLLOWER_HORIZON_DAYS",
+    "PACIFIC",
+    "RULES",
+    "Moment",
+    "Rule",
+    "RunFacts",
+    "Window",
+    "chunks",
+    "pacific_date",
+    "pacific_day_bounds",
+    "pacific_midnight",
+    "parse_instant",
+    "parse_moment",
+    "request_window",
+    "resolve_window",
+    "split_by_horizon",
+]
+
+Moment = str | int | date | datetime | None
+Rule = Literal[
+    "given",
+    "given_date",
+    "given_since",
+    "given_until",
+    "data_interval",
+    "since_previous_success",
+    "one_day",
+    "partition_date",
+    "last_closed_day",
+]
+RULES: Mapping[Rule, str] = MappingProxyType(
+    {
+        "given": "since and until as given",
+        "given_date": "the one Pacific day named by the only date given",
+        "given_since": "since as given, until from the run",
+        "given_until": "until as given, since from the run",
+        "data_interval": "the run's data interval",
+        "since_previous_success": "from the end of the previous successful run, at most 30 days back",
+        "one_day": "one day, because the run's data interval has no width and no earlier run succeeded",
+        "partition_date": "the Pacific day of the run's partition date",
+        "last_closed_day": "the last Pacific day that had closed, because the run has no data interval",
+    }
+)
+CATCH_UP = timedelta(days=30)
+_YEARS = range(2000, 2300)
+_INTERVAL_CURE = (
+    "If they come from the run's data interval, it has no width, as is the default for cron schedules in Airflow 3: leave "
+    'both out, or use schedule=CronDataIntervalTimetable("0 0 * * *", timezone="America/Los_Angeles")'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a Dag run says about time; instants are aware, ``None`` is what this run does not have."""
+
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    previous_success_end: datetime | None = None
+    partition_date: date | datetime | None = None
+    run_after: datetime | None = None
+    logical_date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The half-open stretch of time that one run answers for; all instants are aware and in UTC.
+
+    :param rule: how it was chosen; :data:`RULES` says it in words.
+    :param now: the instant that decides which days are closed.
+    """
+
+    since: datetime
+    until: datetime
+    rule: Rule
+    now: datetime
+
+    def days(self, lookback_days: int = 0, earliest: date | None = None) -> tuple[date, ...]:
+        """Return the closed Pacific days of this run, ascending.
+
+        :param lookback_days: days before the first one to read again; a window in which no day ends has no first one.
+        :param earliest: drop the days before this one.
+        """
+        named = days_closing(self.since, self.until)
+        again = tuple(named[0] - DAY * step for step in range(lookback_days, 0, -1)) if named else ()
+        closed = (day for day in again + named if closing_time(day) <= self.now)
+        return tuple(day for day in closed if earliest is None or day >= earliest)
+
+    def published_between(self, refresh_days: int | None) -> tuple[datetime | None, datetime]:
+        """Return [from, to) for media's publish time: ``refresh_days`` (24 h; None: ever) before since, to until."""
+        return None if refresh_days is None else self.since - DAY * refresh_days, self.until
+
+    def explain(self) -> str:
+        """Return one sentence on why this window covers no day, or not all of its days; ``""`` when it covers all."""
+        named = days_closing(self.since, self.until)
+        waiting = [day for day in named if closing_time(day) > self.now]
+        if not named:
+            return (
+                f"No Pacific day ends between {_show(self.since)} and {_show(self.until)}, so there is no day to read; "
+                f"the next one ends at {_show(closing_time(pacific_date(self.until)))}, in the window of another run."
+            )
+        if not waiting:
+            return ""
+        whom = str(waiting[0]) if len(waiting) == 1 else f"{waiting[0]} to {waiting[-1]}"
+        return (
+            f"Pacific day {whom} is left out because it is still open until {_show(closing_time(waiting[-1]))} "
+            f"(now {_show(self.now)}); a later run reads it if its window or lookback_days reach it."
+        )
+
+
+def resolve_window(since: Moment, until: Moment, *, run: RunFacts, now: datetime) -> Window:
+    """Return the window of a run.
+
+    Both given: as given. One bare date alone: as ``since`` that Pacific day, as ``until`` the Pacific day that ends
+    there. One instant alone: the other end comes from the run. Neither: the run's data interval; where that has no
+    width, from the previous successful run's end (at most 30 days back, else one day); else the partition date; else
+    the last closed Pacific day.
+
+    :raises ConfigurationError: unreadable text, ``until <= since``, or ``since`` is more than a day ahead of ``now``.
+    """
+    start, end = parse_moment(since, argument="since"), parse_moment(until, argument="until")
+    first, last, rule = _choose(start, end, run, as_utc(now))
+    if last <= first:
+        raise ConfigurationError(_describe_backward(since, until, first, last))
+    if rule.startswith("given") and first > as_utc(now) + DAY:
+        raise ConfigurationError(
+            f"since={str(since)!r} lies in the future (now {_show(as_utc(now))}): there are no insights yet. "
+            "Give an earlier since."
+        )
+    return Window(since=first, until=last, rule=rule, now=as_utc(now))
+
+
+def parse_moment(value: Moment, *, argument: str = "since") -> date | datetime | None:
+    """Return a bare date as ``date``, an instant as aware UTC ``datetime``, and ``None`` for a value that is not given.
+
+    :param argument: the argument's name, for the message.
+    :raises ConfigurationError: ``value`` is none of the forms that the module describes.
+    """
+    if str(value).strip() in ("", "None"):  # by its text: a native template may hand over a lazy proxy of None
+        return None
+    try:
+        moment = _read_text(str(value).strip()) if isinstance(value, str | int) else value
+        if isinstance(moment, date) and moment.year in _YEARS:
+            return as_utc(moment) if isinstance(moment, datetime) else date(moment.year, moment.month, moment.day)
+    except ValueError:
+        pass
+    raise ConfigurationError(
+        f"{argument}={value!r} is no instant. Give a date (2026-11-20, a Pacific date), ISO 8601 "
+        "(2026-11-20T08:00:00+00:00, UTC where it has no offset) or Unix seconds (10 digits, no milliseconds)."
+    )
+
+
+def parse_instant(value: Moment, *, argument: str = "since") -> datetime | None:
+    """Return :func:`parse_moment` as an instant (UTC): a bare date is its Pacific midnight."""
+    return _instant(parse_moment(value, argument=argument))
+
+
+def _read_text(text: str) -> date | datetime:
+    if re.fullmatch(r"[0-9]{10}", text):
+        return datetime.fromtimestamp(int(text), UTC)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
+
+
+def _choose(
+    start: date | datetime | None, end: date | datetime | None, run: RunFacts, now: datetime
+) -> tuple[datetime, datetime, Rule]:
+    first, last = _instant(start), _instant(end)
+    if first and last:
+        return first, last, "given"
+    if first and not isinstance(start, datetime):
+        return first, closing_time(pacific_date(first)), "given_date"
+    if last and not isinstance(end, datetime):
+        return day_before(last), last, "given_date"
+    run_first, run_last, rule = _choose_by_run(run, last, now)
+    if first:
+        return first, run_last, "given_since"
+    return run_first, run_last, "given_until" if last else rule
+
+
+def _choose_by_run(run: RunFacts, until: datetime | None, now: datetime) -> tuple[datetime, datetime, Rule]:
+    start, end = _instant(run.data_interval_start), _instant(run.data_interval_end)
+    if start and end and start < end:
+        return start, until or end, "data_interval"
+    if start and end:
+        return _choose_by_success(_instant(run.previous_success_end), until or end)
+    if run.partition_date:
+        day = date(run.partition_date.year, run.partition_date.month, run.partition_date.day)
+        return pacific_midnight(day), until or closing_time(day), "partition_date"
+    last = until or _instant(run.run_after or run.logical_date) or now
+    return pacific_midnight(pacific_date(min(last, now)) - DAY), last, "last_closed_day"
+
+
+def _choose_by_success(previous: datetime | None, end: datetime) -> tuple[datetime, datetime, Rule]:
+    if previous and previous < end:
+        return max(previous, end - CATCH_UP), end, "since_previous_success"
+    return day_before(end), end, "one_day"
+
+
+def _instant(moment: date | datetime | None) -> datetime | None:
+    if moment is None or isinstance(moment, datetime):
+        return moment and as_utc(moment)
+    return pacific_midnight(moment)
+
+
+def _describe_backward(since: Moment, until: Moment, first: datetime, last: datetime) -> str:
+    start, end = parse_moment(since), parse_moment(until)
+    named = " and ".join(
+        f"{name}={value!r} ({_show(instant)})" if given else f"{name} from the run ({_show(instant)})"
+        for name, value, given, instant in (("since", str(since), start, first), ("until", str(until), end, last))
+    )
+    if last < first:
+        return f"until lies before since: {named}. Give an until that is later than since."
+    same = f"since and until are the same instant: {named}."
+    if isinstance(start, date) and not isinstance(start, datetime):
+        return f'{same} until is exclusive: for that one day give since="{start}" alone.'
+    return f"{same} {_INTERVAL_CURE}."
+
+
+def _show(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")

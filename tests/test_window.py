@@ -1,0 +1,404 @@
+"""What since and until mean: reading them, choosing a window without them, and the Pacific days it covers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lazy_object_proxy import Proxy
+
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.pacific import day_before, days_closing
+from airflow_provider_iginsights.window import (
+    ACCOUNT_HORIZON_DAYS,
+    FOLLOWER_HORIZON_DAYS,
+    RULES,
+    Moment,
+    RunFacts,
+    Window,
+    chunks,
+    pacific_date,
+    pacific_day_bounds,
+    pacific_midnight,
+    parse_instant,
+    parse_moment,
+    request_window,
+    resolve_window,
+    split_by_horizon,
+)
+
+NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+NO_RUN = RunFacts()
+
+
+def utc(text: str) -> datetime:
+    """Return the instant that ``text`` (ISO, UTC) names."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def interval(start: str, end: str, previous: str | None = None) -> RunFacts:
+    """Return the facts of a run with this data interval."""
+    return RunFacts(
+        data_interval_start=utc(start),
+        data_interval_end=utc(end),
+        previous_success_end=utc(previous) if previous else None,
+    )
+
+
+def midnight(day: date) -> datetime:
+    """Return Pacific midnight by the United States' rule: summer from March's 2nd Sunday to November's 1st."""
+    march, november = date(day.year, 3, 8), date(day.year, 11, 1)
+    spring, autumn = (first + timedelta(days=(6 - first.weekday()) % 7) for first in (march, november))
+    return datetime(day.year, day.month, day.day, 7 if spring < day <= autumn else 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "instant"),
+    [
+        ("2026-11-20", "2026-11-20T08:00"),
+        ("2026-07-04", "2026-07-04T07:00"),
+        ("20261120", "2026-11-20T08:00"),
+        (20261120, "2026-11-20T08:00"),
+        (" 2026-11-20 ", "2026-11-20T08:00"),
+        (date(2026, 11, 20), "2026-11-20T08:00"),
+        (1795132800, "2026-11-20T00:00"),
+        ("1795132800", "2026-11-20T00:00"),
+        ("2026-11-20T00:00:00+00:00", "2026-11-20T00:00"),
+        ("2026-11-20 00:00:00+00:00", "2026-11-20T00:00"),
+        ("2026-11-20T00:00:00Z", "2026-11-20T00:00"),
+        ("2026-11-20T00:00:00.250000+01:00", "2026-11-19T23:00:00.25"),
+        ("2026-11-20T00:00:00", "2026-11-20T00:00"),
+        ("20261120T000000", "2026-11-20T00:00"),
+        ("20261120T000000+0000", "2026-11-20T00:00"),
+        (datetime(2026, 11, 20), "2026-11-20T00:00"),  # noqa: DTZ001 - the naive case
+        (datetime(2026, 11, 20, tzinfo=ZoneInfo("Asia/Tokyo")), "2026-11-19T15:00"),
+    ],
+)
+def test_reads_every_form_of_an_instant(value: Moment, instant: str) -> None:
+    """Dates are Pacific, naive instants UTC, ten digits Unix seconds, eight digits a date."""
+    assert parse_instant(value) == utc(instant)
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", "None", Proxy(lambda: None)])
+def test_reads_an_empty_rendering_as_not_given(value: Moment) -> None:
+    """What a template renders for a missing value counts as left out."""
+    assert parse_moment(value) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "yesterday",
+        "2026-13-01",
+        "1795132800000",
+        "-5",
+        "{{ ds }}",
+        0,
+        -1,
+        True,
+        1.5,
+        "1026-11-20",
+        "9999-12-31",
+        "2026-11",
+    ],
+)
+def test_refuses_what_is_no_instant(value: Moment) -> None:
+    """A value that cannot be read is named together with its argument."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_window(None, value, run=NO_RUN, now=NOW)
+    assert f"until={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "since", "until", "rule", "days"),
+    [
+        (
+            interval("2026-11-20T00:00", "2026-11-21T00:00"),
+            "2026-11-20T00:00",
+            "2026-11-21T00:00",
+            "data_interval",
+            ["2026-11-19"],
+        ),
+        (
+            interval("2026-11-20T08:00", "2026-11-21T08:00"),
+            "2026-11-20T08:00",
+            "2026-11-21T08:00",
+            "data_interval",
+            ["2026-11-20"],
+        ),
+        (
+            interval("2026-11-21T00:00", "2026-11-21T00:00"),
+            "2026-11-20T00:00",
+            "2026-11-21T00:00",
+            "one_day",
+            ["2026-11-19"],
+        ),
+        (
+            interval("2026-11-21T00:00", "2026-11-21T00:00", "2026-11-18T00:00"),
+            "2026-11-18T00:00",
+            "2026-11-21T00:00",
+            "since_previous_success",
+            ["2026-11-17", "2026-11-18", "2026-11-19"],
+        ),
+        (
+            interval("2026-11-10T00:00", "2026-11-10T00:00", "2026-11-21T00:00"),
+            "2026-11-09T00:00",
+            "2026-11-10T00:00",
+            "one_day",
+            ["2026-11-08"],
+        ),
+        (
+            RunFacts(partition_date=date(2026, 11, 20)),
+            "2026-11-20T08:00",
+            "2026-11-21T08:00",
+            "partition_date",
+            ["2026-11-20"],
+        ),
+        (
+            RunFacts(partition_date=utc("2026-11-20T00:00")),
+            "2026-11-20T08:00",
+            "2026-11-21T08:00",
+            "partition_date",
+            ["2026-11-20"],
+        ),
+        (
+            RunFacts(run_after=utc("2026-11-15T14:32")),
+            "2026-11-14T08:00",
+            "2026-11-15T14:32",
+            "last_closed_day",
+            ["2026-11-14"],
+        ),
+        (NO_RUN, "2026-11-20T08:00", "2026-11-21T18:00", "last_closed_day", ["2026-11-20"]),
+    ],
+)
+def test_chooses_a_window_by_rule(run: RunFacts, since: str, until: str, rule: str, days: list[str]) -> None:
+    """Without since and until, the run's own facts decide, in a fixed order, and the rule is recorded."""
+    window = resolve_window(None, "None", run=run, now=NOW)
+    assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
+    assert [str(day) for day in window.days()] == days
+    assert RULES[window.rule]
+
+
+def test_catches_up_at_most_thirty_days() -> None:
+    """A previous success of long ago does not open a window of months."""
+    window = resolve_window(
+        None, None, run=interval("2026-11-21T00:00", "2026-11-21T00:00", "2026-01-01T00:00"), now=NOW
+    )
+    assert (window.since, window.rule, len(window.days())) == (utc("2026-10-22T00:00"), "since_previous_success", 30)
+
+
+DAILY = interval("2026-11-20T00:00", "2026-11-21T00:00")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "run", "rule", "days"),
+    [
+        ("2026-11-18", None, DAILY, "given_date", ["2026-11-18"]),
+        ("2026-11-18", "", NO_RUN, "given_date", ["2026-11-18"]),
+        (None, "2026-11-18", DAILY, "given_date", ["2026-11-17"]),
+        ("2026-11-18T00:00:00Z", None, DAILY, "given_since", ["2026-11-17", "2026-11-18", "2026-11-19"]),
+        ("2026-11-18T08:00:00Z", None, NO_RUN, "given_since", ["2026-11-18", "2026-11-19", "2026-11-20"]),
+        (None, "2026-11-21T08:00:00Z", DAILY, "given_until", ["2026-11-19", "2026-11-20"]),
+        (None, "2026-10-02T12:00:00Z", NO_RUN, "given_until", ["2026-10-01"]),
+        (None, "2026-11-19T00:00:00Z", interval("2026-11-21T00:00", "2026-11-21T00:00"), "given_until", ["2026-11-17"]),
+        ("2026-11-18", "2026-11-20", DAILY, "given", ["2026-11-18", "2026-11-19"]),
+        ("2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00", NO_RUN, "given", ["2026-11-19"]),
+    ],
+)
+def test_fills_in_the_side_that_is_not_given(
+    since: Moment, until: Moment, run: RunFacts, rule: str, days: list[str]
+) -> None:
+    """A date alone is one Pacific day; an instant alone takes its other end from the run."""
+    window = resolve_window(since, until, run=run, now=NOW)
+    assert (window.rule, [str(day) for day in window.days()]) == (rule, days)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "words"),
+    [
+        ("2026-11-21", "2026-11-20", ["'2026-11-21'", "'2026-11-20'", "before"]),
+        ("2026-11-20", "2026-11-20", ["'2026-11-20'", 'since="2026-11-20" alone']),
+        (
+            "2026-11-21T00:00:00+00:00",
+            "2026-11-21 00:00:00+00:00",
+            [
+                "'2026-11-21T00:00:00+00:00'",
+                "'2026-11-21 00:00:00+00:00'",
+                'CronDataIntervalTimetable("0 0 * * *", timezone="America/Los_Angeles")',
+            ],
+        ),
+        ("2026-11-21T12:00:00Z", None, ["2026-11-21T12:00:00Z", "until from the run (2026-11-21T00:00:00Z)"]),
+        ("2027-01-01", "2027-01-02", ["2027-01-01", "future"]),
+    ],
+)
+def test_refuses_a_window_that_runs_backward_or_ahead(since: Moment, until: Moment, words: list[str]) -> None:
+    """Both values are named, and the cure where they are equal."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_window(since, until, run=DAILY, now=NOW)
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_reads_the_days_before_again() -> None:
+    """lookback_days counts back from the first day of the window, and ``earliest`` cuts what is too early."""
+    window = resolve_window("2026-11-19", "2026-11-21", run=NO_RUN, now=NOW)
+    assert window.days(3) == tuple(date(2026, 11, day) for day in (16, 17, 18, 19, 20))
+    assert window.days(3, earliest=date(2026, 11, 18)) == tuple(date(2026, 11, day) for day in (18, 19, 20))
+
+
+def test_a_day_still_open_is_left_out_but_its_lookback_is_read() -> None:
+    """At midnight UTC the Pacific day of ``{{ ds }}`` is still open: it is not covered, and it says until when."""
+    window = resolve_window("2026-11-20", None, run=NO_RUN, now=utc("2026-11-21T00:00"))
+    assert window.days() == ()
+    assert window.days(2) == (date(2026, 11, 18), date(2026, 11, 19))
+    assert "2026-11-20 is left out because it is still open until 2026-11-21T08:00:00Z" in window.explain()
+
+
+def test_an_hourly_window_says_when_the_day_ends() -> None:
+    """A window finer than a day may hold no day, then no lookback either, and it says when the next day ends."""
+    window = resolve_window(None, None, run=interval("2026-11-21T01:00", "2026-11-21T02:00"), now=NOW)
+    assert window.days(3) == ()
+    assert "ends at 2026-11-21T08:00:00Z" in window.explain()
+    assert resolve_window("2026-11-20", None, run=NO_RUN, now=NOW).explain() == ""
+
+
+def test_chooses_posts_by_publish_time() -> None:
+    """Posts are chosen from refresh_days before since up to until; ``None`` opens the lower end."""
+    window = resolve_window(None, None, run=DAILY, now=NOW)
+    assert window.published_between(28) == (utc("2026-10-23T00:00"), utc("2026-11-21T00:00"))
+    assert window.published_between(None) == (None, utc("2026-11-21T00:00"))
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-08", 23), ("2026-11-01", 25), ("2026-11-20", 24)])
+def test_days_of_23_and_25_hours_are_whole(day: str, hours: int) -> None:
+    """A request for one day spans the day's own length less one second."""
+    since, until = request_window(date.fromisoformat(day))
+    assert until - since == hours * 3600 - 1
+    start, end = pacific_day_bounds(date.fromisoformat(day))
+    assert (start.timestamp(), end.timestamp()) == (since, until)
+    assert pacific_date(start) == pacific_date(end) == date.fromisoformat(day)
+    assert pacific_date(end + timedelta(seconds=1)) == date.fromisoformat(day) + DAY
+
+
+def test_thirty_days_across_november_are_two_requests() -> None:
+    """Thirty days with a 25-hour day among them are longer than Meta's 2,592,000 s and are cut after 29."""
+    days = [date(2026, 10, 15) + DAY * step for step in range(30)]
+    assert [len(chunk) for chunk in chunks(days)] == [29, 1]
+    assert [len(chunk) for chunk in chunks([date(2026, 6, 1) + DAY * step for step in range(31)])] == [30, 1]
+
+
+@pytest.mark.parametrize("horizon", [ACCOUNT_HORIZON_DAYS, FOLLOWER_HORIZON_DAYS])
+def test_splits_at_the_horizon(horizon: int) -> None:
+    """The day ``horizon`` days before today is askable, the one before it too old."""
+    today = date(2026, 11, 21)
+    days = [today - DAY * back for back in (horizon + 1, horizon, 1)]
+    assert split_by_horizon(days, horizon, today) == (tuple(days[1:]), (days[0],))
+
+
+ZONES = (
+    "UTC",
+    "America/Los_Angeles",
+    "Europe/Berlin",
+    "Asia/Tokyo",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+)
+DAYS = st.dates(date(2008, 1, 1), date(2035, 12, 31))
+FIRST, LAST = datetime(2008, 1, 1), datetime(2035, 12, 31)  # noqa: DTZ001 - hypothesis takes naive bounds
+INSTANTS = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> list[datetime]:
+    """Draw run times in any zone: by the wall clock, by absolute time, or irregular; DST changes included."""
+    zone = ZoneInfo(draw(st.sampled_from(ZONES)))
+    first = draw(st.datetimes(FIRST, LAST))
+    kind = draw(st.sampled_from(("wall", "absolute", "irregular")))
+    if kind == "irregular":
+        return sorted(draw(st.sets(INSTANTS, min_size=2, max_size=12)))
+    step = timedelta(minutes=draw(st.integers(min_value=7, max_value=60 * 24 * 12)))
+    count = draw(st.integers(min_value=2, max_value=40))
+    if kind == "wall":
+        times = {(first + step * run).replace(tzinfo=zone).astimezone(UTC) for run in range(count)}
+        return sorted(times)
+    return [first.replace(tzinfo=zone).astimezone(UTC) + step * run for run in range(count)]
+
+
+def closed_by_rule(since: datetime, until: datetime) -> list[date]:
+    """Return the days whose closing midnight lies in (since, until], by trying every day around."""
+    around = (since.date() - DAY * 3 + DAY * step for step in range((until - since).days + 7))
+    return [day for day in around if since < midnight(day + DAY) <= until]
+
+
+@given(st.one_of(DAYS, st.sampled_from([date(2026, 3, 8), date(2026, 11, 1), date(2024, 2, 29)])))
+def test_midnight_follows_the_american_rule(day: date) -> None:
+    """Pacific midnight agrees with the daylight-saving law, worked out without the zone data base."""
+    assert pacific_midnight(day) == midnight(day)
+
+
+@given(schedules())
+def test_consecutive_intervals_partition_the_closed_days(times: list[datetime]) -> None:
+    """Runs with real data intervals cover every closed Pacific day exactly once, in order, and no other."""
+    runs = [RunFacts(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
+    windows = [resolve_window(None, None, run=run, now=times[-1]) for run in runs]
+    assert [day for window in windows for day in window.days()] == closed_by_rule(times[0], times[-1])
+
+
+@given(schedules(), st.data())
+def test_points_after_failures_partition_the_closed_days(times: list[datetime], data: st.DataObject) -> None:
+    """Runs without width, some of which fail, cover every closed day once as long as no gap exceeds 30 days."""
+    succeeded, covered, expected = times[0], list[date](), list[date]()
+    for moment in times[1:]:
+        point = RunFacts(data_interval_start=moment, data_interval_end=moment, previous_success_end=succeeded)
+        if data.draw(st.booleans(), label="succeeds"):
+            covered += resolve_window(None, None, run=point, now=moment).days()
+            expected += closed_by_rule(max(succeeded, moment - timedelta(days=30)), moment)
+            succeeded = moment
+    assert covered == expected
+    assert len(covered) == len(set(covered))
+
+
+@given(
+    INSTANTS, st.timedeltas(timedelta(seconds=1), timedelta(days=100)), INSTANTS, st.integers(min_value=0, max_value=10)
+)
+def test_an_open_day_is_never_covered(since: datetime, width: timedelta, now: datetime, lookback: int) -> None:
+    """Whatever the window, each day has ended by ``now``, days are unique and ascending, and gaps are explained."""
+    window = Window(since=since, until=since + width, rule="given", now=now)
+    days = window.days(lookback)
+    assert all(midnight(day + DAY) <= now for day in days)
+    assert list(days) == sorted(set(days))
+    named = tuple(closed_by_rule(since, since + width))
+    assert (window.explain() == "") == (named != () and window.days() == named)
+
+
+@given(INSTANTS)
+def test_one_day_holds_exactly_one_day(end: datetime) -> None:
+    """A point without an earlier success covers exactly one Pacific day, also around DST changes."""
+    assert len(days_closing(day_before(end), end)) == 1
+
+
+@given(
+    st.sets(DAYS, max_size=200), DAYS, st.integers(min_value=0, max_value=150), st.integers(min_value=1, max_value=30)
+)
+def test_no_chunk_is_longer_than_meta_allows(scattered: set[date], first: date, length: int, size: int) -> None:
+    """Chunks hold every day once, are free of gaps, and keep under both caps, days and seconds."""
+    days = scattered | {first + DAY * step for step in range(length)}
+    cut = list(chunks(days, size))
+    assert [day for chunk in cut for day in chunk] == sorted(days)
+    for chunk in cut:
+        since, until = request_window(chunk[0], chunk[-1])
+        assert len(chunk) == (chunk[-1] - chunk[0]).days + 1 <= size
+        assert until - since <= 2_592_000
+        assert (since, until) == (midnight(chunk[0]).timestamp(), midnight(chunk[-1] + DAY).timestamp() - 1)
+
+
+@given(st.datetimes(FIRST, LAST), st.integers(min_value=-14 * 60, max_value=14 * 60))
+def test_reads_back_any_rendered_instant(moment: datetime, minutes: int) -> None:
+    """Any aware instant survives being rendered by a template, with ``T`` or a blank, whatever its offset."""
+    aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    assert parse_instant(aware.isoformat()) == parse_instant(str(aware)) == parse_instant(aware) == aware
