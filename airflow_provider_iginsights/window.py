@@ -82,8 +82,8 @@ RULES: Mapping[Rule, str] = MappingProxyType(
 CATCH_UP = timedelta(days=30)
 _YEARS = range(2000, 2300)
 _INTERVAL_CURE = (
-    "If they come from the run's data interval, it has no width, as is the default for cron schedules in Airflow 3: leave "
-    'both out, or use schedule=CronDataIntervalTimetable("0 0 * * *", timezone="America/Los_Angeles")'
+    "If they come from the run's data interval, it has no width, as is the default for cron schedules in Airflow 3: "
+    'leave both out, or use schedule=CronDataIntervalTimetable("0 0 * * *", timezone="America/Los_Angeles")'
 )
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lazy_object_proxy import Proxy
 
@@ -205,6 +205,7 @@ DAILY = interval("2026-11-20T00:00", "2026-11-21T00:00")
         ("2026-11-18T08:00:00Z", None, NO_RUN, "given_since", ["2026-11-18", "2026-11-19", "2026-11-20"]),
         (None, "2026-11-21T08:00:00Z", DAILY, "given_until", ["2026-11-19", "2026-11-20"]),
         (None, "2026-10-02T12:00:00Z", NO_RUN, "given_until", ["2026-10-01"]),
+        (None, "2026-11-25T00:00:00Z", NO_RUN, "given_until", ["2026-11-20"]),
         (None, "2026-11-19T00:00:00Z", interval("2026-11-21T00:00", "2026-11-21T00:00"), "given_until", ["2026-11-17"]),
         ("2026-11-18", "2026-11-20", DAILY, "given", ["2026-11-18", "2026-11-19"]),
         ("2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00", NO_RUN, "given", ["2026-11-19"]),
@@ -377,6 +378,8 @@ def test_an_open_day_is_never_covered(since: datetime, width: timedelta, now: da
 
 
 @given(INSTANTS)
+@example(datetime(2026, 3, 9, 7, 30, tzinfo=UTC))
+@example(datetime(2026, 11, 2, 7, 30, tzinfo=UTC))
 def test_one_day_holds_exactly_one_day(end: datetime) -> None:
     """A point without an earlier success covers exactly one Pacific day, also around DST changes."""
     assert len(days_closing(day_before(end), end)) == 1
