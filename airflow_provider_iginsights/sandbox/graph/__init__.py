@@ -1,0 +1,53 @@
+"""A local Graph API that behaves like Meta's: Instagram accounts, media, stories, their insights, on a real socket."""
+
+from __future__ import annotations
+
+from airflow_provider_iginsights.sandbox.clock import Clock
+from airflow_provider_iginsights.sandbox.graph.errors import GraphError
+from airflow_provider_iginsights.sandbox.graph.faults import (
+    DeleteObject,
+    DropAfterHeaders,
+    DropConnection,
+    ErrorEffect,
+    Fault,
+    FaultScript,
+    HtmlBody,
+    NoUsageHeaders,
+    NullItem,
+    ReduceData,
+    ServedVersion,
+    Slow,
+    TruncatedBody,
+)
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Page, Token, appsecret_proof
+from airflow_provider_iginsights.sandbox.graph.record import Received
+from airflow_provider_iginsights.sandbox.graph.sandbox import GraphSandbox
+from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.world import World
+
+__all__ = [
+    "Account",
+    "Clock",
+    "DeleteObject",
+    "DropAfterHeaders",
+    "DropConnection",
+    "ErrorEffect",
+    "Fault",
+    "FaultScript",
+    "GraphError",
+    "GraphSandbox",
+    "HtmlBody",
+    "Media",
+    "NoUsageHeaders",
+    "NullItem",
+    "Page",
+    "Received",
+    "ReduceData",
+    "ServedVersion",
+    "Slow",
+    "Token",
+    "TruncatedBody",
+    "Usage",
+    "World",
+    "appsecret_proof",
+]

@@ -1,0 +1,213 @@
+"""The Graph API without its socket: takes one call or one batch apart, finds who answers, and adds the headers."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_iginsights.sandbox.clock import Clock
+from airflow_provider_iginsights.sandbox.graph import auth, listing, nodes
+from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.errors import GraphError, fail
+from airflow_provider_iginsights.sandbox.graph.faults import (
+    DeleteObject,
+    Effect,
+    FaultScript,
+    NoUsageHeaders,
+    ServedVersion,
+)
+from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Token
+from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.versions import serve_version
+from airflow_provider_iginsights.sandbox.graph.world import World
+
+__all__ = ["Answer", "GraphAPI", "Request"]
+
+_VERSION = re.compile(r"^/(v\d+\.\d+)(?=/|$)")
+_NOBODY = Token(value="", kind="user", account_ids=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request for one call. ``path`` may begin with a version; ``root`` is the address before it."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    token: str | None
+    login: auth.Login
+    root: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What goes back: the JSON body with status and headers, and what should befall it on the way."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+
+
+class GraphAPI:
+    """Answers calls about a world. ``pin`` makes it the API of that version, whatever the day."""
+
+    def __init__(self, world: World, *, clock: Clock, faults: FaultScript, usage: Usage, pin: str | None) -> None:
+        self.world = world
+        self.clock = clock
+        self.faults = faults
+        self.usage = usage
+        self.pin = pin
+        self._traces = itertools.count(1)
+
+    def answer(self, request: Request, work: Callable[[Call], Any] | None = None) -> Answer:
+        """Answer one call, with the work that its path asks for or with ``work``; a refusal is an answer, too."""
+        call = self._open(request)
+        if call is None:
+            unknown = _VERSION.sub("", request.path).strip("/")
+            return Answer(status=400, body=fail("unknown_path", path=unknown).body(self._trace()))
+        answer = Answer(status=200, body=None, effects=call.effects)
+        try:
+            self._enter(call, request)
+            answer.body = (work or _route)(call)
+        except GraphError as error:
+            answer.status, answer.body = error.kind.http, error.body(self._trace())
+            answer.headers.update(error.headers())
+        answer.headers.update(self._headers(call))
+        for effect in call.effects:
+            if isinstance(effect, DeleteObject):
+                self.world.deleted.add(effect.object_id)
+        return answer
+
+    def _open(self, request: Request) -> Call | None:
+        found = _VERSION.match(request.path)
+        now = self.clock.now()
+        version = serve_version(found[1] if found else None, now.date(), pin=self.pin)
+        if version is None:
+            return None
+        return Call(
+            world=self.world,
+            faults=self.faults,
+            usage=self.usage,
+            method=request.method,
+            path=_VERSION.sub("", request.path).rstrip("/") or "/",
+            params=request.params,
+            login=request.login,
+            version=version,
+            base_url=f"{request.root}/{version}",
+            now=now,
+            token=_NOBODY,
+        )
+
+    def _enter(self, call: Call, request: Request) -> None:
+        call.meet("call")
+        for effect in call.effects:
+            if isinstance(effect, ServedVersion):
+                call.version, call.base_url = effect.version, f"{request.root}/{effect.version}"
+        call.token = auth.authenticate(
+            self.world, request.token, request.params, login=request.login, now=call.now, path=call.path
+        )
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        headers = {"facebook-api-version": call.version, "x-fb-trace-id": self._trace()}
+        if any(isinstance(effect, NoUsageHeaders) for effect in call.effects):
+            return headers
+        if call.account is None:
+            return headers | self.usage.app_header()
+        return headers | self.usage.account_header(call.account, call.now)
+
+    def _trace(self) -> str:
+        return f"Asandbox{next(self._traces):08x}"
+
+
+def _route(call: Call) -> Any:
+    if call.method != "GET":
+        raise fail("unsupported", method=call.method.lower())
+    if "ids" in call.params:
+        raise fail("ids_gone")
+    match call.path.strip("/").split("/"):
+        case ["me"] if call.login == "facebook" and call.token.kind != "page":
+            return _answer_me(call)
+        case ["me", "accounts"] if call.login == "facebook":
+            return _without_account(call, lambda: listing.list_pages(call, call.params))
+        case ["me", "permissions"] if call.login == "facebook":
+            granted = [{"permission": name, "status": "granted"} for name in sorted(call.token.permissions)]
+            return _without_account(call, lambda: {"data": granted})
+        case ["debug_token"]:
+            asked = call.params.get("input_token", "")
+            return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now))
+        case [object_id] if object_id:
+            return _answer_object(call, object_id, None)
+        case [object_id, ("insights" | "media" | "stories") as edge]:
+            return _answer_object(call, object_id, edge)
+        case [""]:
+            raise fail("unsupported", method="get")
+        case _:
+            raise fail("unknown_path", path=call.path.strip("/"))
+
+
+def _without_account(call: Call, answer: Callable[[], Any]) -> Any:
+    call.usage.check_app()
+    return answer()
+
+
+def _answer_me(call: Call) -> dict[str, Any]:
+    call.usage.check_app()
+    return {"name": call.token.name, "id": call.token.user_id}
+
+
+def _answer_object(call: Call, object_id: str, edge: str | None) -> Any:
+    account = _find_account(call, object_id)
+    if account is not None:
+        return _answer_account(call, account, edge)
+    media = call.world.media(object_id)
+    if media is not None:
+        return _answer_media(call, media, edge)
+    if edge is None and (account := _find_page(call, object_id)) is not None:
+        return nodes.page_node(call, account, call.params.get("fields", "name"))
+    raise call.no_object(object_id)
+
+
+def _find_account(call: Call, object_id: str) -> Account | None:
+    if object_id == "me" and call.login == "instagram":
+        return call.world.account((call.token.account_ids or ("",))[0])
+    return call.world.account(object_id)
+
+
+def _find_page(call: Call, object_id: str) -> Account | None:
+    for account in call.world.accounts.values():
+        own = object_id == "me" and call.token.kind == "page"
+        if (own or (account.page_id and account.page_id == object_id)) and call.token.sees(account.id):
+            return account
+    return None
+
+
+def _answer_account(call: Call, account: Account, edge: str | None) -> Any:
+    call.enter(account)
+    match edge:
+        case "insights":
+            return nodes.user_insights(call, account, call.params)
+        case "media":
+            return listing.list_media(call, account, call.params)
+        case "stories":
+            return listing.list_stories(call, account, call.params)
+    call.require(auth.READ)
+    return listing.answer_user(call, account, call.params.get("fields", "id"))
+
+
+def _answer_media(call: Call, media: Media, edge: str | None) -> Any:
+    if not call.token.sees(media.account_id):
+        raise call.no_object(media.id)
+    call.enter(call.world.accounts[media.account_id])
+    if edge == "insights":
+        return nodes.media_insights(call, media, call.params)
+    if edge is not None:
+        raise fail("no_field", field=edge, node="ShadowIGMedia")
+    call.require(auth.READ)
+    call.meet("object", object_id=media.id, product_type=media.media_product_type)
+    check_readable(call, media)
+    return nodes.media_node(call, media, call.params.get("fields", "id"))

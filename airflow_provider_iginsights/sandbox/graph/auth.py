@@ -1,0 +1,81 @@
+"""Who asks: finds the token of a call, checks it, and says what it may see."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from airflow_provider_iginsights.sandbox.graph.errors import fail
+from airflow_provider_iginsights.sandbox.graph.numbers import PACIFIC
+from airflow_provider_iginsights.sandbox.graph.objects import Token, appsecret_proof
+from airflow_provider_iginsights.sandbox.graph.world import World
+
+__all__ = ["Login", "authenticate", "debug_token", "require"]
+
+Login = Literal["facebook", "instagram"]
+
+READ: Mapping[Login, tuple[str, ...]] = {
+    "facebook": ("instagram_basic",),
+    "instagram": ("instagram_business_basic",),
+}
+INSIGHTS: Mapping[Login, tuple[str, ...]] = {
+    "facebook": ("instagram_basic", "instagram_manage_insights", "pages_read_engagement"),
+    "instagram": ("instagram_business_basic", "instagram_business_manage_insights"),
+}
+
+
+def authenticate(
+    world: World, value: str | None, params: Mapping[str, str], *, login: Login, now: datetime, path: str
+) -> Token:
+    """Return the token that a call carries. Raises Meta's errors for none, unknown, expired, or a wrong proof."""
+    if not value:
+        raise fail("no_active_token" if path.startswith("/me") else "no_token")
+    token = world.token(value)
+    if token is None or token.revoked or (token.kind == "instagram") != (login == "instagram"):
+        raise fail("bad_token")
+    if token.expires_at is not None and now >= token.expires_at:
+        raise fail("expired_token", expired=_spell(token.expires_at), now=_spell(now))
+    proof = params.get("appsecret_proof")
+    if proof is None and token.proof_required:
+        raise fail("proof_missing")
+    if proof is not None and not hmac.compare_digest(proof, appsecret_proof(value, token.app_secret)):
+        raise fail("proof_wrong")
+    return token
+
+
+def require(token: Token, permissions: tuple[str, ...]) -> None:
+    """Raise the permission error (10) unless the token has all of the permissions."""
+    if not token.permissions.issuperset(permissions):
+        raise fail("no_permission")
+
+
+def debug_token(world: World, value: str, now: datetime) -> dict[str, Any]:
+    """Return what /debug_token says about the token with this value."""
+    token = world.token(value)
+    if token is None or token.revoked:
+        error = {"code": 190, "message": "Invalid OAuth access token."}
+        return {"data": {"error": error, "is_valid": False, "scopes": []}}
+    is_valid = token.expires_at is None or now < token.expires_at
+    data: dict[str, Any] = {
+        "app_id": token.app_id,
+        "type": token.kind.upper(),
+        "application": "Sandbox",
+        "data_access_expires_at": _unix(token.data_access_expires_at),
+        "expires_at": _unix(token.expires_at),
+        "is_valid": is_valid,
+        "scopes": sorted(token.permissions),
+        "user_id": token.user_id,
+    }
+    if not is_valid:
+        data["error"] = {"code": 190, "subcode": 463, "message": "Error validating access token: Session has expired."}
+    return {"data": data}
+
+
+def _unix(moment: datetime | None) -> int:
+    return 0 if moment is None else int(moment.timestamp())
+
+
+def _spell(moment: datetime) -> str:
+    return moment.astimezone(PACIFIC).strftime("%A, %d-%b-%y %H:%M:%S %Z")

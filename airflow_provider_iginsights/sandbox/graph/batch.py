@@ -1,0 +1,80 @@
+"""A batch: up to 50 calls in one POST, answered in order, each with a status, headers and a body of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_iginsights.sandbox.graph.api import Answer, GraphAPI, Request
+from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.errors import fail
+from airflow_provider_iginsights.sandbox.graph.faults import Effect, NullItem
+
+__all__ = ["MAX_ITEMS", "Batch", "answer_batch", "read_batch"]
+
+MAX_ITEMS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items of a batch as sent."""
+
+    items: tuple[Mapping[str, Any], ...]
+    include_headers: bool
+
+
+def read_batch(form: Mapping[str, str]) -> Batch:
+    """Read the form of a batch request. Raises Meta's errors for a bad form and for more than 50 items."""
+    try:
+        items = json.loads(form["batch"])
+    except json.JSONDecodeError:
+        raise fail("bad_batch") from None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise fail("bad_batch")
+    if len(items) > MAX_ITEMS:
+        raise fail("batch_size")
+    return Batch(tuple(items), form.get("include_headers", "true").lower() not in ("false", "0"))
+
+
+def answer_batch(api: GraphAPI, envelope: Request, form: Mapping[str, str]) -> Answer:
+    """Answer a batch: 200 with a list, whatever the items' fates. The token comes in the form or the query.
+
+    What befalls an item's connection befalls the envelope's.
+    """
+
+    def work(call: Call) -> list[dict[str, Any] | None]:
+        batch = read_batch(form)
+        return [_answer_item(api, envelope, item, call.effects, batch) for item in batch.items]
+
+    return api.answer(envelope, work)
+
+
+def _answer_item(
+    api: GraphAPI, envelope: Request, item: Mapping[str, Any], effects: list[Effect], batch: Batch
+) -> dict[str, Any] | None:
+    address = urlsplit(str(item.get("relative_url", "")))
+    params = dict(parse_qsl(address.query, keep_blank_values=True))
+    own_token = params.pop("access_token", None) or item.get("access_token")
+    if not own_token and "appsecret_proof" in envelope.params:
+        params.setdefault("appsecret_proof", envelope.params["appsecret_proof"])
+    answer = api.answer(
+        Request(
+            method=str(item.get("method", "GET")).upper(),
+            path="/" + address.path.strip("/"),
+            params=params,
+            token=own_token or envelope.token,
+            login=envelope.login,
+            root=envelope.root,
+        )
+    )
+    if any(isinstance(effect, NullItem) for effect in answer.effects):
+        return None
+    effects += answer.effects
+    result: dict[str, Any] = {"code": answer.status}
+    if batch.include_headers:
+        headers = {"Content-Type": "text/javascript; charset=UTF-8", **answer.headers}
+        result["headers"] = [{"name": name, "value": value} for name, value in headers.items()]
+    return {**result, "body": json.dumps(answer.body)}

@@ -1,0 +1,90 @@
+"""One Graph call as the API works on it: what was asked, by whom, of which version, and what befalls it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+from airflow_provider_iginsights.sandbox.graph import auth
+from airflow_provider_iginsights.sandbox.graph.errors import fail
+from airflow_provider_iginsights.sandbox.graph.faults import Effect, ErrorEffect, FaultScript, Level, ReduceData, Touch
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Token
+from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.versions import major
+from airflow_provider_iginsights.sandbox.graph.world import World
+
+__all__ = ["Call"]
+
+# The parameters of insights by type and breakdown, and the dates of /media, came with these versions.
+_TYPES_SINCE = 15
+_MEDIA_DATES_SINCE = 11
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A single call. ``path`` has neither host nor version; ``base_url`` has both."""
+
+    world: World
+    faults: FaultScript
+    usage: Usage
+    method: str
+    path: str
+    params: Mapping[str, str]
+    login: auth.Login
+    version: str
+    base_url: str
+    now: datetime
+    token: Token
+    account: Account | None = None
+    effects: list[Effect] = field(default_factory=list)
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether the version knows neither ``metric_type`` nor ``breakdown``."""
+        return major(self.version) < _TYPES_SINCE
+
+    @property
+    def has_media_dates(self) -> bool:
+        """Whether the version's /media takes ``since`` and ``until``."""
+        return major(self.version) >= _MEDIA_DATES_SINCE
+
+    def meet(
+        self,
+        level: Level,
+        *,
+        object_id: str | None = None,
+        metrics: tuple[str, ...] = (),
+        product_type: str | None = None,
+        limit: int = 0,
+    ) -> None:
+        """Let the fault script strike: raise its error, keep its other effects for the answer."""
+        touch = Touch(
+            level=level, path=self.path, object_id=object_id, metrics=metrics, product_type=product_type, limit=limit
+        )
+        for effect in self.faults.take(touch):
+            self.effects.append(effect)
+            if isinstance(effect, ErrorEffect):
+                raise effect.error()
+            if isinstance(effect, ReduceData):
+                raise fail("reduce")
+
+    def enter(self, account: Account) -> None:
+        """Work for ``account`` from here on: it must be visible to the token and is not blocked."""
+        if not self.token.sees(account.id):
+            raise self.no_object(account.id)
+        self.account = account
+        self.usage.count(account, self.now)
+
+    def no_object(self, object_id: str) -> Exception:
+        """Return the error 100/33 for an object that does not exist for this call."""
+        return fail("no_object", method=self.method.lower(), id=object_id)
+
+    def require(self, permissions: Mapping[auth.Login, tuple[str, ...]]) -> None:
+        """Raise the permission error (10) unless the token has what this login needs."""
+        auth.require(self.token, permissions[self.login])
+
+    def address(self, path: str, params: Mapping[str, str]) -> str:
+        """Return the full URL of a neighbouring page. Like Meta's it carries the access token."""
+        return f"{self.base_url}{path}?{urlencode({'access_token': self.token.value, **params})}"

@@ -1,0 +1,170 @@
+"""The fields of the nodes: Instagram account, media, Page, and whoever holds the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_iginsights.sandbox.graph import auth
+from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.errors import fail
+from airflow_provider_iginsights.sandbox.graph.fields import Field, read_fields
+from airflow_provider_iginsights.sandbox.graph.legacy import answer_legacy_media, answer_legacy_user
+from airflow_provider_iginsights.sandbox.graph.media_insights import answer_media_insights, media_value
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
+from airflow_provider_iginsights.sandbox.graph.user_insights import answer_user_insights
+from airflow_provider_iginsights.sandbox.graph.windows import spell
+
+__all__ = ["media_insights", "media_node", "page_node", "read_node", "user_insights", "user_node"]
+
+Reader = Callable[[Call, Any, Field], Any]
+Params = Mapping[str, str]
+
+
+def read_node(call: Call, thing: Any, fields: str, readers: Mapping[str, Reader], *, node: str) -> dict[str, Any]:
+    """Return the node's asked fields, the id always among them; absent values are left out.
+
+    Raises error 100 for a field that the node does not have.
+    """
+    answer: dict[str, Any] = {}
+    for field in read_fields(fields):
+        if field.name == "view_count" and node == "ShadowIGMedia":
+            raise fail("view_count")
+        if field.name not in readers:
+            raise fail("no_field", field=field.name, node=node)
+        value = readers[field.name](call, thing, field)
+        if value is not None:
+            answer[field.name] = value
+    return {**answer, "id": readers["id"](call, thing, Field("id"))}
+
+
+def user_insights(call: Call, account: Account, params: Params) -> dict[str, Any]:
+    """Answer the insights edge of an account in the served version's manner."""
+    call.require(auth.INSIGHTS)
+    return (answer_legacy_user if call.is_legacy else answer_user_insights)(call, account, params)
+
+
+def media_insights(call: Call, media: Media, params: Params) -> dict[str, Any]:
+    """Answer the insights edge of a media in the served version's manner."""
+    return (answer_legacy_media if call.is_legacy else answer_media_insights)(call, media, params)
+
+
+def user_node(call: Call, account: Account, fields: str, edges: Mapping[str, Reader]) -> dict[str, Any]:
+    """Return an account's fields. ``edges`` read its lists (media, stories)."""
+    readers = {**(_INSTAGRAM_USER if call.login == "instagram" else _FACEBOOK_USER), **edges}
+    return read_node(call, account, fields, readers, node="ShadowIGUser")
+
+
+def media_node(call: Call, media: Media, fields: str) -> dict[str, Any]:
+    """Return a media's fields."""
+    return read_node(
+        call, media, fields, _MEDIA if call.login == "instagram" else _FACEBOOK_MEDIA, node="ShadowIGMedia"
+    )
+
+
+def page_node(call: Call, account: Account, fields: str) -> dict[str, Any]:
+    """Return the fields of the Page that an account belongs to, its token among them."""
+    return read_node(call, account, fields, _PAGE, node="Page")
+
+
+def _attribute(name: str) -> Reader:
+    return lambda _call, thing, _field: getattr(thing, name) if getattr(thing, name) != "" else None
+
+
+def _constant(value: object) -> Reader:
+    return lambda _call, _thing, _field: value
+
+
+def _number(metric: str) -> Reader:
+    return lambda call, media, _field: media_value(call, media, metric)
+
+
+def _count(name: str, metric: str) -> Reader:
+    def read(call: Call, media: Media, _field: Field) -> object:
+        given: int | None = getattr(media, name)
+        return media_value(call, media, metric) if given is None else given
+
+    return read
+
+
+def _product_type(call: Call, media: Media, _field: Field) -> str:
+    # Reels came after the old versions; those show them as videos in the feed.
+    return "FEED" if call.is_legacy and media.media_product_type == "REELS" else media.media_product_type
+
+
+def _username(call: Call, media: Media, _field: Field) -> str:
+    return call.world.accounts[media.account_id].username
+
+
+def _instagram_account(call: Call, account: Account, field: Field) -> dict[str, Any]:
+    return user_node(call, account, field.subfields or "id", {})
+
+
+def _only_video(path: str) -> Reader:
+    return lambda _call, media, _field: (
+        f"https://cdn.example/{path}/{media.id}.jpg" if media.media_type == "VIDEO" else None
+    )
+
+
+_USER: Mapping[str, Reader] = {
+    "id": _attribute("id"),
+    "username": _attribute("username"),
+    "name": _attribute("name"),
+    "biography": _attribute("biography"),
+    "website": _attribute("website"),
+    "followers_count": _attribute("followers_count"),
+    "follows_count": _attribute("follows_count"),
+    "media_count": _attribute("media_count"),
+    "profile_picture_url": lambda _call, account, _field: f"https://cdn.example/profile/{account.id}.jpg",
+    "insights": lambda call, account, field: user_insights(call, account, field.params),
+}
+_FACEBOOK_USER: Mapping[str, Reader] = {
+    **_USER,
+    "ig_id": lambda _call, account, _field: int(account.id[-10:]),
+    "has_profile_pic": _constant(True),
+    "is_published": _constant(True),
+    "owner_business": lambda _call, account, _field: {"id": account.business_id},
+}
+_INSTAGRAM_USER: Mapping[str, Reader] = {
+    **_USER,
+    "id": _attribute("app_scoped_id"),
+    "user_id": _attribute("id"),
+    "account_type": _constant("BUSINESS"),
+}
+_MEDIA: Mapping[str, Reader] = {
+    "id": _attribute("id"),
+    "ig_id": lambda _call, media, _field: media.id[-15:],
+    "media_type": _attribute("media_type"),
+    "media_product_type": _product_type,
+    "caption": _attribute("caption"),
+    "alt_text": _attribute("alt_text"),
+    "permalink": _attribute("permalink"),
+    "shortcode": _attribute("shortcode"),
+    "timestamp": lambda _call, media, _field: spell(media.timestamp),
+    "username": _username,
+    "owner": lambda _call, media, _field: {"id": media.account_id},
+    "like_count": _count("like_count", "likes"),
+    "comments_count": _count("comments_count", "comments"),
+    "is_comment_enabled": _constant(True),
+    "is_shared_to_feed": lambda _call, media, _field: True if media.media_product_type == "REELS" else None,
+    "media_url": lambda _call, media, _field: f"https://cdn.example/media/{media.id}",
+    "thumbnail_url": _only_video("thumbnail"),
+    "insights": lambda call, media, field: media_insights(call, media, field.params),
+}
+_FACEBOOK_MEDIA: Mapping[str, Reader] = {
+    **_MEDIA,
+    "reposts_count": _number("reposts"),
+    "saved_count": _number("saved"),
+    "shares_count": _number("shares"),
+    "total_like_count": _number("total_likes"),
+    "total_comments_count": _number("total_comments"),
+    "total_views_count": _number("total_views"),
+}
+_PAGE: Mapping[str, Reader] = {
+    "id": _attribute("page_id"),
+    "name": lambda _call, account, _field: f"{account.name} Page",
+    "category": _constant("Brand"),
+    "access_token": lambda call, account, _field: call.world.page_token(account.id),
+    "tasks": _constant(["ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE"]),
+    "instagram_business_account": _instagram_account,
+}
