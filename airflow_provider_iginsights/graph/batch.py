@@ -1,0 +1,124 @@
+"""Many reads in one POST, up to 50 at a time (Meta: Graph API, Batch Requests)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
+from typing import Any, Final
+
+from airflow_provider_iginsights.errors import (
+    ConfigurationError,
+    GraphFacts,
+    PolicyBlocked,
+    ServerTrouble,
+    SkippableGraphError,
+    Throttled,
+    TokenExpired,
+)
+from airflow_provider_iginsights.graph.exchange import Call, Reply, read_reply
+from airflow_provider_iginsights.graph.faults import Diagnosis
+from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject, spell_path, spell_query
+
+LARGEST_BATCH: Final = 50
+"""Items that Meta takes in one batch."""
+
+STOPPING: Final = (Throttled, TokenExpired, PolicyBlocked)
+"""What an item may say that holds for all items after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batcher:
+    """Settles requests by the batch.
+
+    :param call: makes one HTTP call, with pacing and retries of its own.
+    :param judge: says what is wrong with a reply, an item's as well; None = nothing.
+    :param repeat: repeats a round as long as it returns places that are worth another.
+    :param version: the pinned Graph API version.
+    :param subject: whom messages about a whole batch name.
+    """
+
+    call: Callable[[Call], Reply | Diagnosis]
+    judge: Callable[[Reply, Call], Diagnosis | None]
+    repeat: Callable[[Callable[[], list[int]]], list[int]]
+    version: str
+    subject: Subject | None = None
+
+    def settle(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
+        """Ask for up to 50 requests at once, then again for those that came to nothing. One result each, in order.
+
+        Where Meta refuses a whole batch, that refusal is the result of every request still open, marked as stopping.
+        """
+        results: list[Answer | Diagnosis] = [_miss(request) for request in requests]
+
+        def ask_what_is_open() -> list[int]:
+            places = _list_open(results)
+            answers = self._ask([requests[place] for place in places])
+            for place, answer in zip(places, answers, strict=True):
+                results[place] = answer
+            return _list_open(results)
+
+        self.repeat(ask_what_is_open)
+        return results
+
+    def _ask(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
+        envelope = self.call(pack(requests, version=self.version, subject=self.subject))
+        if isinstance(envelope, Diagnosis):
+            return [_refuse(envelope)] * len(requests)
+        items = zip_longest(requests, envelope.payload[: len(requests)])
+        return [self._read(item, request, envelope) for request, item in items]
+
+    def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
+        if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
+            return _miss(request)
+        reply = read_reply(int(item.get("code") or 200), envelope.headers, item["body"], dict)
+        wrong = self.judge(reply, Call(request))
+        if wrong is not None:
+            return replace(wrong, stops=isinstance(wrong.error, STOPPING))
+        return Answer(reply.payload, envelope.served or self.version, request)
+
+
+def chunk(requests: Iterable[GraphRequest], size: int = LARGEST_BATCH) -> Iterator[list[GraphRequest]]:
+    """Yield the requests in lists of at most ``size``, reading no further ahead than that."""
+    source = iter(requests)
+    while taken := list(islice(source, size)):
+        yield taken
+
+
+def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | None) -> Call:
+    """Return the POST that carries the requests. The items name no token: the envelope's is good for all of them."""
+    items = [{"method": "GET", "relative_url": _spell_relative_url(request, version)} for request in requests]
+    form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "false"}
+    return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
+
+
+def is_unsupported(refusal: Diagnosis) -> bool:
+    """Return whether a refusal of a whole batch says that the host offers none (codes 3, 2500, 100 on its root)."""
+    facts, text = refusal.error.facts, refusal.error.message.lower()
+    on_root = facts.asked == "POST /"
+    return on_root and (facts.code in (3, 2500) or (facts.code == 100 and "unsupported post request" in text))
+
+
+def _spell_relative_url(request: GraphRequest, version: str) -> str:
+    return f"{spell_path(request, version)}?{spell_query(request.params)}".removesuffix("?")
+
+
+def _list_open(results: Sequence[Answer | Diagnosis]) -> list[int]:
+    """Return the places of results that are worth another round: none once something stops all."""
+    if any(isinstance(result, Diagnosis) and result.stops for result in results):
+        return []
+    return [place for place, result in enumerate(results) if isinstance(result, Diagnosis) and result.retryable]
+
+
+def _miss(request: GraphRequest) -> Diagnosis:
+    """Stand for an item that Meta left out of its answer, as it does when a batch takes too long."""
+    message = f"Meta did not get to {request.whom} in a batch, several times in a row. Try again later."
+    return Diagnosis(ServerTrouble(message, facts=GraphFacts(asked=f"GET {request.path}")), retryable=True)
+
+
+def _refuse(refusal: Diagnosis) -> Diagnosis:
+    # What an object's fault may be left out for; a batch's may not.
+    if isinstance(refusal.error, SkippableGraphError):
+        return Diagnosis(ConfigurationError(refusal.error.message, facts=refusal.error.facts), stops=True)
+    return replace(refusal, retryable=False, stops=True)

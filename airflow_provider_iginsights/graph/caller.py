@@ -1,0 +1,113 @@
+"""One call as Meta wants it made: paced before, counted and judged after, tried again where that helps."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
+from airflow_provider_iginsights.graph.exchange import Call, Reply
+from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw
+from airflow_provider_iginsights.graph.ledger import Ledger
+from airflow_provider_iginsights.graph.pacing import Pacer, read_usage
+from airflow_provider_iginsights.graph.retry import Patience, read_retry_after
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.graph.transport import Wire
+
+logger = logging.getLogger(__name__)
+
+
+class Caller:
+    """Makes calls for any number of accounts and threads; what goes wrong is returned, never raised."""
+
+    def __init__(self, settings: GraphSettings, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
+        self.ledger = Ledger()
+        self._pinned = settings.api_version
+        self._sleep = sleep
+        self._wire = Wire(settings)
+        self._pacer = Pacer(threshold=settings.usage_threshold, max_pause=settings.max_pause, clock=clock)
+        self._patience = Patience(
+            tries=settings.max_tries,
+            seconds=settings.max_wait,
+            sleep=self._rest,
+            clock=clock,
+            on_retry=partial(self.ledger.count, retries=1),
+        )
+
+    def call(self, call: Call, *, account_id: str | None) -> Reply | Diagnosis:
+        """Return the reply, or what is wrong once retries do not help. A blocked account is not asked."""
+        return self._patience.persist(partial(self._attempt, call, account_id), again=_is_retryable, told=_find_told)
+
+    def repeat(self, ask_what_is_open: Callable[[], list[int]]) -> list[int]:
+        """Call again, with the same patience, as long as something is open; return what is left."""
+        return self._patience.persist(ask_what_is_open, again=bool, told=lambda _: None)
+
+    def judge(self, reply: Reply, call: Call, *, account_id: str | None) -> Diagnosis | None:
+        """Say what is wrong with a reply, None for nothing, and close the account's gate where its limit is used up."""
+        wrong: Diagnosis | None = None
+        if reply.flaw:
+            wrong = diagnose_flaw(reply, call, retry_after=_find_wait(reply))
+        elif isinstance(reply.payload, dict) and "error" in reply.payload:
+            wrong = diagnose(
+                reply.payload["error"],
+                request=call.request,
+                http_status=reply.status,
+                asked=str(call),
+                retry_after=_find_wait(reply),
+                conceal=self._wire.conceal,
+            )
+        if wrong and isinstance(wrong.error, Throttled):
+            self._pacer.block(account_id, wrong.error.retry_after or 0)
+        return wrong
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self._wire.close()
+
+    def _attempt(self, call: Call, account_id: str | None) -> Reply | Diagnosis:
+        try:
+            self._rest(self._pacer.measure_pause(account_id))
+        except Throttled as blocked:
+            return Diagnosis(blocked)
+        reply = self._send(call)
+        self._pacer.observe(reply.headers, account_id)
+        self._compare_version(reply)
+        return self.judge(reply, call, account_id=account_id) or reply
+
+    def _send(self, call: Call) -> Reply:
+        started = time.perf_counter()
+        reply = self._wire.send(call)
+        milliseconds = (time.perf_counter() - started) * 1000
+        logger.debug("%s: %s in %.0f ms, %d calls", call, reply.status or reply.flaw, milliseconds, call.weight)
+        self.ledger.count(http=1, calls=call.weight)
+        return reply
+
+    def _compare_version(self, reply: Reply) -> None:
+        if reply.served and reply.served != self._pinned:
+            self.ledger.note(
+                f"The connection pins Graph API {self._pinned}, but Meta answered as {reply.served}: the pinned version"
+                " has ended or is not out yet. Set api_version in the connection's extras to one that Meta serves."
+            )
+
+    def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            self._sleep(seconds)
+            self.ledger.count(seconds_paused=seconds)
+
+
+def _is_retryable(result: Reply | Diagnosis) -> bool:
+    return isinstance(result, Diagnosis) and result.retryable
+
+
+def _find_told(result: Reply | Diagnosis) -> float | None:
+    if isinstance(result, Diagnosis) and isinstance(result.error, RetriableGraphError):
+        return result.error.retry_after
+    return None
+
+
+def _find_wait(reply: Reply) -> float | None:
+    """Return the seconds to wait that an answer's headers name: the account's minutes first, then Retry-After."""
+    minutes = max((usage.minutes for usage in read_usage(reply.headers)), default=0)
+    return minutes * 60 if minutes > 0 else read_retry_after(reply.headers.get("retry-after"))

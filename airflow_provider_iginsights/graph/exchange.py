@@ -1,0 +1,80 @@
+"""The two halves of one HTTP exchange: the call to make and what came of it, before anybody judged it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from airflow_provider_iginsights.graph.request import GraphRequest
+
+Flaw = Literal["no_answer", "cut", "not_json", "redirect"]
+"""What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, it points elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds."""
+
+    request: GraphRequest
+    shape: type = dict
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    weight: int = 1
+
+    @property
+    def method(self) -> Literal["GET", "POST"]:
+        """Return the HTTP method."""
+        return "GET" if self.form is None else "POST"
+
+    def __str__(self) -> str:
+        """Return ``GET PATH``, without host and query."""
+        return f"{self.method} {self.request.path or '/'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came of a call: parsed JSON in ``payload``, or a ``flaw`` with a ``detail`` that holds no secret.
+
+    ``status`` is None where no answer arrived. The names in ``headers`` are case-insensitive.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    payload: Any = field(default=None, repr=False)
+    flaw: Flaw | None = None
+    detail: str = ""
+
+    @property
+    def served(self) -> str:
+        """Return the Graph API version that Meta says it served, such as ``v25.0``; empty where it says nothing."""
+        return self.headers.get("facebook-api-version", "")
+
+
+def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, shape: type) -> Reply:
+    """Parse what arrived: over HTTP, or as an item of a batch. An ``error`` object counts as an answer of any shape."""
+    if 300 <= status < 400:
+        detail = f"HTTP {status} to {_name_host(headers.get('location', ''))}"
+        return Reply(status=status, headers=headers, flaw="redirect", detail=detail)
+    try:
+        payload = json.loads(content)
+    except (ValueError, RecursionError):
+        return Reply(status=status, headers=headers, flaw="not_json", detail=_describe(status, headers, content))
+    refusal = isinstance(payload, dict) and "error" in payload
+    if not refusal and (status >= 400 or not isinstance(payload, shape)):
+        detail = f"HTTP {status} with JSON that is no answer of the Graph API"
+        return Reply(status=status, headers=headers, flaw="not_json", detail=detail)
+    return Reply(status=status, headers=headers, payload=payload)
+
+
+def _describe(status: int, headers: Mapping[str, str], content: bytes | str) -> str:
+    kind = headers.get("content-type", "").partition(";")[0][:60] or "no content type"
+    return f"HTTP {status} with {len(content)} characters of {kind}"
+
+
+def _name_host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or "another path"
+    except ValueError:
+        return "no valid address"

@@ -1,0 +1,207 @@
+"""What Meta's error codes mean, as data: one row per meaning, read from top to bottom, the first row that fits decides.
+
+Codes and subcodes decide, never the HTTP status (Meta sends rate limits as 400 or 403 and a retirement as 500). Texts
+follow the language of the token's owner, so they only decide where one code has two meanings. Sources: Meta's pages on
+error handling and rate limiting of the Graph API and on Instagram insights, and answers that users published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
+    BrokenResponse,
+    ConfigurationError,
+    FatalGraphError,
+    GraphFacts,
+    InsightsError,
+    MediaTooOld,
+    MetricRefused,
+    ObjectGone,
+    PermissionMissing,
+    PolicyBlocked,
+    ServerTrouble,
+    Throttled,
+    TokenExpired,
+    TooFewFollowers,
+    TooFewViewers,
+)
+from airflow_provider_iginsights.graph.exchange import Flaw
+from airflow_provider_iginsights.graph.request import GraphRequest, SubjectKind
+
+
+class TooMuchData(ServerTrouble):
+    """Meta asks for smaller pages (code 1, "Please reduce the amount of data"). Paging answers it by halving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row: what happened, then the conditions. An empty condition always holds.
+
+    :param advice: what happened and what to do; ``{whom}`` is the subject, ``{minutes}`` how long a limit lasts.
+    :param says: regular expression on Meta's text, for codes with two meanings.
+    :param about: kinds of subject that the request must be about.
+    :param asks: a parameter that the request must carry.
+    :param retryable: worth a quick retry before it counts.
+    """
+
+    error: type[InsightsError]
+    advice: str
+    codes: Collection[int] = ()
+    subcodes: Collection[int] = ()
+    says: str = ""
+    about: Collection[SubjectKind] = ()
+    asks: str = ""
+    retryable: bool = False
+
+    def fits(self, facts: GraphFacts, text: str, request: GraphRequest) -> bool:
+        """Return whether every condition of the row holds."""
+        return (
+            (not self.codes or facts.code in self.codes)
+            and (not self.subcodes or facts.subcode in self.subcodes)
+            and (not self.about or (request.subject is not None and request.subject.kind in self.about))
+            and (not self.asks or self.asks in request.params)
+            and (not self.says or re.search(self.says, text, re.IGNORECASE) is not None)
+        )
+
+
+_OBJECTS: Final[tuple[SubjectKind, ...]] = ("media", "story")
+_TOKEN = {102, 190, 2500}
+
+_RENEW = "Put a fresh token into the connection's password."
+_GRANT = "The token or its app lacks a permission for {whom}. Grant it in Meta's App Dashboard, then renew the token."
+_LIMIT = (
+    "Meta's rate limit for {whom} is used up. Calls while blocked prolong the block: try again in {minutes} minutes."
+)
+_UNSEEN = "Fewer than five people saw {whom}: Meta shows no numbers for it. It is left out."
+_GONE = "Meta does not know {whom}, or does not show it to this token: it is deleted or expired. It is left out."
+_NO_ACCOUNT = "Meta does not know {whom}, or does not show it to this token. Check the id and the user's roles."
+_DOWN = "Meta's servers failed to answer for {whom}, several times in a row. Try again later."
+
+# Stems of "permission" and "authorisation" in languages that Meta's texts come in.
+_PERMISSION = (
+    r"permis|permess|autori[sz]|authori[sz]|berechtig|разреш|доступ|yetki|izin|izni|권한|権限|权限|權限|สิทธิ์|إذن|अनुमति"
+)
+
+FAULTS: Final[tuple[Fault, ...]] = (
+    # Subcodes that mean the same whatever code stands beside them (2108006 was seen with 100 and with 4).
+    Fault(
+        MediaTooOld,
+        "The media was posted before its account became a business account ({whom}): Meta never has insights for it.",
+        subcodes={2108006},
+    ),
+    Fault(TooFewFollowers, "Meta keeps this metric back, as too few people stand behind {whom}.", subcodes={2874010}),
+    Fault(MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}),
+    Fault(MetricRefused, "Meta does not offer one of the fields for {whom}.", {9005, 36104}),
+    # Limits of the app, the user, the Page and the business.
+    Fault(Throttled, _LIMIT, {4, 17, 32, 341, 613, 80001, 80002}),
+    # Code 1 also answers pages that are too large, and breakdowns that a metric does not have.
+    Fault(
+        TooMuchData,
+        "Meta found the answer for {whom} too large. Ask for fewer fields or smaller pages.",
+        {1},
+        says="reduce the amount of data",
+    ),
+    Fault(
+        MetricRefused,
+        "Meta answered {whom} with an unknown error, as it does where a metric does not have the breakdown asked for.",
+        {1},
+        asks="breakdown",
+        retryable=True,
+    ),
+    Fault(ServerTrouble, _DOWN, {1, 2}, retryable=True),
+    # Tokens. Code 2500 also answers what cannot be read as a request.
+    Fault(
+        ConfigurationError,
+        "Meta does not know the Graph API version that the connection names. Correct api_version in its extras.",
+        {2500},
+        says="unknown path components",
+    ),
+    Fault(
+        ConfigurationError,
+        "Meta could not read the fields asked of {whom}. Correct the names of metrics and fields.",
+        {2500},
+        says="syntax error",
+    ),
+    Fault(TokenExpired, f"The token's user has removed the app. {_RENEW}", _TOKEN, {458}),
+    Fault(
+        TokenExpired,
+        f"Meta wants the token's user to log in and confirm the account first. {_RENEW}",
+        _TOKEN,
+        {459, 464},
+    ),
+    Fault(TokenExpired, f"The token ended with a change of its user's password. {_RENEW}", _TOKEN, {460}),
+    Fault(TokenExpired, f"The token has expired; a system user's does not. {_RENEW}", _TOKEN, {463}),
+    Fault(TokenExpired, f"The token's user has lost the role on the Page behind {{whom}}. {_RENEW}", _TOKEN, {492}),
+    Fault(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
+    # Code 10 has two meanings for a story. In a language that no row knows it counts as the viewers' one: a permission
+    # that is missing shows itself on the account's other calls, while a story left out harms nobody.
+    Fault(TooFewViewers, _UNSEEN, {10}, says="not enough viewers"),
+    Fault(PermissionMissing, _GRANT, {10}, says=_PERMISSION),
+    Fault(TooFewViewers, _UNSEEN, {10}, about={"story"}),
+    Fault(PermissionMissing, _GRANT, {3, 10, *range(200, 300)}),
+    Fault(
+        PolicyBlocked,
+        "Meta has blocked the app or its user for policy reasons. Stop its Dags and look at the App Dashboard.",
+        {368},
+    ),
+    # Code 100, something wrong with the request: what exactly, only subcode, text and subject tell.
+    Fault(
+        ConfigurationError,
+        "The connection's app_secret does not belong to the app that issued the token. Correct one of the two.",
+        {100},
+        says="invalid appsecret_proof",
+    ),
+    Fault(
+        ConfigurationError,
+        "The token's app demands proof of its secret with every call. Put app_secret into the connection's extras.",
+        {100},
+        says="appsecret_proof",
+    ),
+    Fault(
+        ConfigurationError,
+        "Meta has removed the ids parameter, which the request for {whom} uses. Ask for single objects or a batch.",
+        {100},
+        says=r"\bids\b.*\bdeprecated",
+    ),
+    Fault(ObjectGone, _GONE, {100}, {33}, about=_OBJECTS),
+    Fault(ObjectGone, _GONE, {803}, about=_OBJECTS),
+    Fault(AccountUnavailable, _NO_ACCOUNT, {100}, {33}),
+    Fault(AccountUnavailable, _NO_ACCOUNT, {803}),
+    Fault(MetricRefused, "Meta refused a metric or parameter for {whom}.", {100}, about={"account", *_OBJECTS}),
+    Fault(ConfigurationError, "Meta refused a parameter of the request for {whom}. Correct it.", {100}),
+)
+
+UNKNOWN: Final = Fault(
+    FatalGraphError,
+    "Meta answered {whom} with an error that this release does not know. Look its code up in Meta's error reference.",
+)
+UNKNOWN_TRANSIENT: Final = Fault(ServerTrouble, _DOWN, retryable=True)
+UNKNOWN_LIMIT: Final = Fault(Throttled, _LIMIT)
+
+FLAWS: Final[Mapping[Flaw, Fault]] = {
+    "no_answer": Fault(
+        ServerTrouble,
+        "No answer for {whom} after several tries. Check the network, the proxy and Meta's status; try again.",
+        retryable=True,
+    ),
+    "cut": Fault(
+        BrokenResponse,
+        "The answer for {whom} broke off each time. Check the network and the proxy, then try again.",
+        retryable=True,
+    ),
+    "not_json": Fault(
+        BrokenResponse,
+        "The answer for {whom} was not the Graph API's each time. Check the proxy and Meta's status; try again.",
+        retryable=True,
+    ),
+    "redirect": Fault(
+        ConfigurationError,
+        "The answer for {whom} points to another address, which is not followed, since the token would travel there."
+        " Check the connection's host and the proxy.",
+    ),
+}

@@ -1,0 +1,125 @@
+"""From what Meta or the network said to an error that a person can act on; the meanings are rows in ``fault_table``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError, Throttled
+from airflow_provider_iginsights.graph.exchange import Call, Reply
+from airflow_provider_iginsights.graph.fault_table import (
+    FAULTS,
+    FLAWS,
+    UNKNOWN,
+    UNKNOWN_LIMIT,
+    UNKNOWN_TRANSIENT,
+    Fault,
+    TooMuchData,
+)
+from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
+from airflow_provider_iginsights.graph.redact import redact
+from airflow_provider_iginsights.graph.request import GraphRequest
+
+__all__ = ["FAULTS", "Diagnosis", "TooMuchData", "classify", "diagnose", "diagnose_flaw"]
+
+LONGEST_QUOTE = 600
+"""Characters of Meta's own message that ours quote at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """An error, whether a quick retry may make it go away, and whether it ends all that was still to be asked."""
+
+    error: InsightsError
+    retryable: bool = False
+    stops: bool = False
+
+
+def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:
+    """Return the error that an ``error`` object of the Graph API stands for."""
+    return diagnose(error, request=request, http_status=http_status).error
+
+
+def diagnose(
+    error: Any,
+    *,
+    request: GraphRequest,
+    http_status: int | None,
+    asked: str = "",
+    retry_after: float | None = None,
+    conceal: Callable[[str], str] = redact,
+) -> Diagnosis:
+    """Find the row for an ``error`` object of the Graph API and build its error, which quotes Meta's own text.
+
+    A code that no row knows is transient where Meta says so, a rate limit where HTTP says so, else fatal: that waiting
+    or skipping were right, nobody can know.
+
+    :param asked: what the error's facts name as asked, ``GET PATH`` by default.
+    :param retry_after: seconds to wait as the headers say; a rate limit without a word waits ``DEFAULT_BLOCK``.
+    :param conceal: takes credentials out of Meta's text.
+    """
+    found: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": str(error)}
+    text = _join_texts(found)
+    quote = conceal(text)
+    facts = GraphFacts(
+        asked=asked or f"GET {request.path}",
+        http_status=http_status,
+        code=_read_integer(found.get("code")),
+        subcode=_read_integer(found.get("error_subcode")),
+        fbtrace_id=conceal(str(found["fbtrace_id"])) if found.get("fbtrace_id") else None,
+        said=quote,
+    )
+    row = next((row for row in FAULTS if row.fits(facts, text, request)), None) or _guess(found, http_status)
+    message = _advise(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
+    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable)
+
+
+def diagnose_flaw(reply: Reply, call: Call, *, retry_after: float | None = None) -> Diagnosis:
+    """Build the error for a reply that is no answer of the Graph API. Here the HTTP status is all there is to go by."""
+    if reply.flaw is None:
+        raise ValueError("A reply without a flaw has nothing to diagnose.")
+    row, status = FLAWS[reply.flaw], reply.status or 0
+    if reply.flaw == "not_json" and status == 429:
+        row = UNKNOWN_LIMIT
+    elif reply.flaw == "not_json" and status >= 500:
+        row = UNKNOWN_TRANSIENT
+    message = f"{_advise(row, call.request, retry_after)} Seen: {reply.detail}."
+    facts = GraphFacts(asked=str(call), http_status=reply.status)
+    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable)
+
+
+def _advise(row: Fault, request: GraphRequest, retry_after: float | None) -> str:
+    seconds = DEFAULT_BLOCK if retry_after is None else retry_after
+    return row.advice.format(whom=request.whom, minutes=ceil(seconds / 60))
+
+
+def _build(kind: type[InsightsError], message: str, facts: GraphFacts, retry_after: float | None) -> InsightsError:
+    if not issubclass(kind, RetriableGraphError):
+        return kind(message, facts=facts)
+    if retry_after is None and issubclass(kind, Throttled):
+        retry_after = DEFAULT_BLOCK
+    return kind(message, facts=facts, retry_after=retry_after)
+
+
+def _guess(error: Mapping[str, Any], http_status: int | None) -> Fault:
+    if error.get("is_transient"):
+        return UNKNOWN_TRANSIENT
+    return UNKNOWN_LIMIT if http_status == 429 else UNKNOWN
+
+
+def _join_texts(error: Mapping[str, Any]) -> str:
+    texts = (error.get(name) for name in ("message", "error_user_title", "error_user_msg"))
+    return " / ".join(dict.fromkeys(str(text).strip() for text in texts if text))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+
+
+def _read_integer(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

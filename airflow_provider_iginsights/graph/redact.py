@@ -1,0 +1,37 @@
+"""What must never leave this ring in a text: secrets, known by value, by the name of their parameter, or by shape."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, quote_plus
+
+SECRET_PARAMETERS = frozenset(
+    {
+        "access_token",
+        "appsecret_proof",
+        "client_secret",
+        "fb_exchange_token",
+        "input_token",
+        "refresh_token",
+    }
+)
+"""Names of Graph API parameters whose values are credentials."""
+
+MASK = "***"
+
+_NAMED = re.compile(rf"({'|'.join(sorted(SECRET_PARAMETERS))})(=|%3D|\W{{0,3}}:\W{{0,4}})[^&\s\"'<>,;]+", re.I)
+_BEARER = re.compile(r"\b(Bearer|OAuth)\s+(?=\S*\d)[\w|.~+/=-]{20,}")
+# Meta's access tokens: EAA… (Facebook Login), IG… (Instagram Login), APP_ID|SECRET (apps).
+_SHAPED = re.compile(
+    r"(?:\b|(?<=%[0-9A-Fa-f]{2}))(?:EAA[A-Za-z0-9]{8,}|IG(?:AA|QV)[A-Za-z0-9_-]{8,}|\d{8,}(?:\||%7C)[\w-]{16,})"
+)
+
+
+def redact(text: str, *secrets: str | None) -> str:
+    """Return ``text`` without credentials: the given ``secrets``, plain or URL-encoded, and whatever looks like one."""
+    for secret in filter(None, secrets):
+        for written in sorted({secret, quote(secret, safe=""), quote_plus(secret)}, key=len, reverse=True):
+            text = text.replace(written, MASK)
+    text = _NAMED.sub(rf"\1\2{MASK}", text)
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    return _SHAPED.sub(MASK, text)

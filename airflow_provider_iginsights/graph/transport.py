@@ -1,0 +1,133 @@
+"""One HTTP exchange: sessions, headers, and what the network can do to an answer, told apart without a secret."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.client import RemoteDisconnected
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.graph.exchange import Call, Flaw, Reply, read_reply
+from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
+from airflow_provider_iginsights.graph.request import spell_path, spell_query
+from airflow_provider_iginsights.graph.sealing import SEAL, SealingAdapter
+from airflow_provider_iginsights.graph.settings import GraphSettings
+
+_CUT: Final = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+
+
+class Wire:
+    """The connections to one Graph host: a keep-alive session per thread, all closed by ``close``."""
+
+    def __init__(self, settings: GraphSettings) -> None:
+        self._settings = settings
+        self._host = urlsplit(settings.base_url).netloc
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._auth = _BearerToken(settings.token)
+        self._proof = settings.prove()
+
+    def send(self, call: Call) -> Reply:
+        """Make one call and return what came of it; a network's trouble is a flaw of the reply, never an exception."""
+        try:
+            response = self._request(call)
+        except (requests.RequestException, HTTPError) as trouble:
+            flaw: Flaw = "cut" if isinstance(trouble, _CUT) else "no_answer"
+            return Reply(flaw=flaw, detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
+        with response:
+            return read_reply(response.status_code, response.headers, response.content, call.shape)
+
+    def conceal(self, text: str) -> str:
+        """Return ``text`` without the secrets of this connection."""
+        return redact(text, self._settings.token, self._settings.app_secret, self._proof)
+
+    def close(self) -> None:
+        """Close the sessions of all threads. A later call opens new ones."""
+        with self._lock:
+            sessions, self._sessions, self._local = self._sessions, [], threading.local()
+        for session in sessions:
+            session.close()
+
+    def _request(self, call: Call) -> requests.Response:
+        params = dict(call.request.params)
+        sealed = {name: params.pop(name) for name in SECRET_PARAMETERS & params.keys()}
+        # Meta wants the token of a batch among its fields; it takes the header for everything else.
+        form = None if call.form is None else {**call.form, "access_token": self._settings.token}
+        if self._proof is not None:
+            (sealed if form is None else form)["appsecret_proof"] = self._proof
+        path, query = spell_path(call.request, self._settings.api_version), spell_query(params)
+        return self._session().request(
+            call.method,
+            f"{self._settings.base_url}/{path}{'?' if query else ''}{query}",
+            data=form,
+            headers={SEAL: spell_query(sealed)} if sealed else None,
+            timeout=(self._settings.connect_timeout, self._settings.read_timeout),
+        )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = _open_session(self._auth)
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+class _Session(requests.Session):
+    """A session for which nothing is a redirect: following one would carry the token to wherever it points."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Find no target."""
+
+
+class _BearerToken(AuthBase):
+    """Puts the token into its header. As session auth it also keeps ``requests`` from reading a netrc over it."""
+
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+def _open_session(auth: AuthBase) -> requests.Session:
+    session = _Session()
+    session.auth = auth
+    session.headers.update({"User-Agent": f"airflow-provider-iginsights/{__version__}", "Accept": "application/json"})
+    # One thread talks to one host, one call at a time.
+    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _find_reason(trouble: BaseException) -> str:
+    """Say why there is no answer in words that hold no URL: the HTTP libraries' own texts quote whole ones."""
+    for cause in _walk(trouble):
+        if isinstance(cause, (TimeoutError, requests.Timeout)):
+            return "no answer in time"
+        if isinstance(cause, RemoteDisconnected):
+            return "the server hung up"
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return cause.strerror
+    return type(trouble).__name__
+
+
+def _walk(trouble: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it wraps, in attributes, arguments or chains, each once."""
+    seen: set[int] = set()
+    pending: list[Any] = [trouble]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            pending += [found.__context__, found.__cause__, getattr(found, "reason", None), *found.args]

@@ -1,0 +1,312 @@
+"""Batches: one result per request, in order, whatever befalls single items, whole batches, or batches as such."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airflow_provider_iginsights.errors import (
+    BrokenResponse,
+    ConfigurationError,
+    InsightsError,
+    MetricRefused,
+    ObjectGone,
+    PermissionMissing,
+    PolicyBlocked,
+    ServerTrouble,
+    Throttled,
+    TokenExpired,
+)
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
+from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.sandbox.graph import (
+    DropConnection,
+    ErrorEffect,
+    Fault,
+    GraphSandbox,
+    HtmlBody,
+    NullItem,
+    World,
+    appsecret_proof,
+)
+from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+
+Connect = Callable[..., GraphClient]
+Perform = Callable[..., str]
+
+
+@pytest.fixture
+def media_ids(world: World, sandbox: GraphSandbox, account_id: str) -> list[str]:
+    """Return the ids of the account's 30 posts."""
+    return [media.id for media in world.media_of(account_id, sandbox.now())]
+
+
+def _requests(media_ids: list[str]) -> list[GraphRequest]:
+    return [GraphRequest(media_id, {"fields": "id"}, Subject("media", media_id)) for media_id in media_ids]
+
+
+def _ids(results: Iterator[Answer | InsightsError]) -> list[str | None]:
+    return [result.body["id"] if isinstance(result, Answer) else None for result in results]
+
+
+def _items(*bodies: object) -> tuple[int, dict[str, str], str]:
+    items = [None if body is None else {"code": 200, "body": json.dumps(body)} for body in bodies]
+    return 200, {}, json.dumps(items)
+
+
+def _refusal(code: int, message: str = "x", status: int = 400) -> tuple[int, dict[str, str], str]:
+    return status, {}, json.dumps({"error": {"code": code, "message": message}})
+
+
+@pytest.mark.parametrize(("count", "posts"), [(0, 0), (1, 1), (50, 1), (51, 2), (120, 3)])
+def test_one_result_per_request_in_order(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], count: int, posts: int
+) -> None:
+    """Requests go out 50 at a time and their answers come back in order; each item counts as one call."""
+    asked = (media_ids * 4)[:count]
+    client = connect(sandbox.url)
+    assert _ids(client.batch(_requests(asked))) == asked
+    assert (client.tally.http, client.tally.calls) == (posts, count)
+    assert all(len(received.items) <= 50 for received in sandbox.log)
+
+
+def test_what_goes_over_the_wire(perform: Perform, seen: list[dict[str, Any]], connect: Connect, world: World) -> None:
+    """The POST carries items, token and proof in its body; URLs, the items' own too, carry none of the two."""
+    request = GraphRequest("1/insights", {"metric": "a,b", "x": "y&z"})
+    (answer,) = connect(perform(_items({"id": "1"})), app_secret=APP_SECRET).batch([request])
+    assert isinstance(answer, Answer)
+    assert (answer.body, answer.request, answer.api_version) == ({"id": "1"}, request, "v25.0")
+    call = seen[0]
+    assert call["method"] == "POST"
+    assert urlsplit(call["url"])[2:] == ("/v25.0/", "", "")
+    form = {name: values[0] for name, values in parse_qs(call["body"]).items()}
+    assert form.pop("access_token") == world.system_user_token
+    assert form.pop("appsecret_proof") == appsecret_proof(world.system_user_token, APP_SECRET)
+    assert form.pop("include_headers") == "false"
+    assert json.loads(form.pop("batch")) == [{"method": "GET", "relative_url": "v25.0/1/insights?metric=a,b&x=y%26z"}]
+    assert form == {}
+
+
+def test_the_proof_satisfies_every_item(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
+    """With an app secret the items of a batch are answered, too."""
+    client = connect(sandbox.url, app_secret=APP_SECRET)
+    assert _ids(client.batch(_requests(media_ids[:3]))) == media_ids[:3]
+
+
+def test_batches_are_lazy(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
+    """The source is read one batch ahead at most, and nothing is sent before a result is wanted."""
+    taken: list[GraphRequest] = []
+
+    def source() -> Iterator[GraphRequest]:
+        for request in _requests(media_ids * 5):
+            taken.append(request)
+            yield request
+
+    results = connect(sandbox.url).batch(source())
+    assert taken == []
+    next(results)
+    assert (len(taken), len(sandbox.log)) == (50, 1)
+
+
+def test_an_items_fault_is_a_result(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
+    """Refusals of single items are yielded in their places, classified like any other, and the rest is answered."""
+    requests = _requests([media_ids[0], "1", media_ids[1]])
+    requests.insert(1, GraphRequest(f"{media_ids[2]}/insights", {"metric": "nonsense"}, Subject("media", media_ids[2])))
+    sandbox.faults.add(Fault(effect=ErrorEffect(10, message="no permission"), object_id=media_ids[1]))
+    results = list(connect(sandbox.url).batch(requests))
+    assert [type(result) for result in results] == [Answer, MetricRefused, ObjectGone, PermissionMissing]
+    gone = results[2]
+    assert isinstance(gone, ObjectGone)
+    assert (gone.facts.asked, gone.facts.http_status, gone.facts.code) == ("GET 1", 400, 100)
+    assert "media 1" in gone.message
+
+
+@pytest.mark.parametrize("effect", [NullItem(), ErrorEffect(1, http=500), ErrorEffect(2, http=500)])
+def test_open_items_are_asked_again(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], pauses: list[float], effect: Any
+) -> None:
+    """Items that came back null or transiently failed go into another batch, alone, until they are answered."""
+    sandbox.faults.add(*(Fault(effect=effect, path=media_ids[place], times=2) for place in (0, 7, 29)))
+    client = connect(sandbox.url)
+    assert _ids(client.batch(_requests(media_ids))) == media_ids
+    assert [len(received.items) for received in sandbox.log] == [30, 3, 3]
+    assert client.tally.retries == 2
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize(
+    ("effect", "says"), [(NullItem(), "did not get to media"), (ErrorEffect(2, http=500), "servers failed")]
+)
+def test_items_that_stay_open_become_server_trouble(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, says: str
+) -> None:
+    """An item that is never answered is yielded as ServerTrouble after bounded rounds; the others are unharmed."""
+    sandbox.faults.add(Fault(effect=effect, path=media_ids[1], times=None))
+    results = list(connect(sandbox.url, max_tries=3).batch(_requests(media_ids[:3])))
+    assert [type(result) for result in results] == [Answer, ServerTrouble, Answer]
+    assert says in str(results[1])
+    assert len(sandbox.log) == 3
+
+
+def test_code_1_on_a_breakdown_is_refused_after_rounds(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str]
+) -> None:
+    """An item with a breakdown that keeps failing with code 1 is a refused metric."""
+    sandbox.faults.add(Fault(effect=ErrorEffect(1, http=500), path=media_ids[0], times=None))
+    params = {"metric": "profile_activity", "breakdown": "action_type"}
+    request = GraphRequest(f"{media_ids[0]}/insights", params, Subject("media", media_ids[0]))
+    (result,) = connect(sandbox.url).batch([request])
+    assert type(result) is MetricRefused
+
+
+@pytest.mark.parametrize("body", ['{"id":', "", "[]", '"x"', "<html>"])
+def test_an_items_broken_body_is_asked_again(
+    perform: Perform, connect: Connect, seen: list[dict[str, Any]], body: str
+) -> None:
+    """A cut or foreign body of an item counts as no answer: asked again, then yielded as BrokenResponse."""
+    broken = (200, {}, json.dumps([{"code": 200, "body": body}]))
+    assert _ids(connect(perform(broken, _items({"id": "1"}))).batch(_requests(["1"]))) == ["1"]
+    (result,) = connect(perform(broken), max_tries=2).batch(_requests(["1"]))
+    assert type(result) is BrokenResponse
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("item", [3, "x", [], {}, {"code": 200}, {"code": 200, "body": None}])
+def test_an_item_of_no_known_shape_is_asked_again(perform: Perform, connect: Connect, item: object) -> None:
+    """Whatever stands in an item's place, it cannot break the batch."""
+    strange = (200, {}, json.dumps([item]))
+    assert _ids(connect(perform(strange, _items({"id": "1"}))).batch(_requests(["1"]))) == ["1"]
+
+
+def test_a_short_envelope_leaves_items_open(perform: Perform, connect: Connect) -> None:
+    """Items that the envelope lacks are asked again; surplus ones are ignored."""
+    url = perform(_items({"id": "1"}), _items({"id": "2"}, {"id": "surplus"}))
+    assert _ids(connect(url).batch(_requests(["1", "2"]))) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        (ErrorEffect(80002), Throttled),
+        (ErrorEffect(190, 463), TokenExpired),
+        (ErrorEffect(368), PolicyBlocked),
+    ],
+)
+def test_what_holds_for_all_is_raised(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, expected: type[InsightsError]
+) -> None:
+    """A limit, a dead token or a policy block in an item comes after the results before it, and ends the batch."""
+    sandbox.faults.add(Fault(effect=effect, path=media_ids[2]))
+    sandbox.faults.add(Fault(effect=NullItem(), path=media_ids[5]))
+    client = connect(sandbox.url)
+    results = client.batch(_requests(media_ids * 2))
+    assert [next(results).body["id"], next(results).body["id"]] == media_ids[:2]  # type: ignore[union-attr]
+    with pytest.raises(expected):
+        next(results)
+    assert client.tally.http == 1
+
+
+def test_a_throttled_item_blocks_the_account(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str
+) -> None:
+    """After a limit in an item the account is not asked again, neither by batch nor alone."""
+    sandbox.usage.set(account_id, 100)
+    client = connect(sandbox.url)
+    for _ in range(2):
+        with pytest.raises(Throttled) as caught:
+            list(client.batch(_requests(media_ids), account_id=account_id))
+        assert caught.value.retry_after == DEFAULT_BLOCK
+    with pytest.raises(Throttled):
+        client.get(_requests(media_ids)[0], account_id=account_id)
+    assert client.tally.http == 1
+
+
+def test_a_refused_batch_is_raised(perform: Perform, connect: Connect) -> None:
+    """The refusal of a whole batch is raised as what it is; never as something that an object may be left out for."""
+    cases: list[tuple[int, str, type[InsightsError]]] = [
+        (190, "bad token", TokenExpired),
+        (4, "limit", Throttled),
+        (100, "(#100) param batch must be an array.", ConfigurationError),
+        (100, "Invalid appsecret_proof provided in the API argument", ConfigurationError),
+    ]
+    for code, message, expected in cases:
+        client = connect(perform(_refusal(code, message)))
+        with pytest.raises(expected):
+            list(client.batch(_requests(["1"]), account_id="17"))
+        assert client.tally.http == 1
+
+
+def test_a_refusal_in_a_later_round_keeps_what_is_settled(perform: Perform, connect: Connect) -> None:
+    """When asking again for open items fails, the results before the first open one are still yielded."""
+    client = connect(perform(_items({"id": "1"}, None, {"id": "3"}), _refusal(4, "limit", 403)))
+    results = client.batch(_requests(["1", "2", "3"]))
+    first = next(results)
+    assert isinstance(first, Answer)
+    assert first.body == {"id": "1"}
+    with pytest.raises(Throttled):
+        next(results)
+
+
+@pytest.mark.parametrize("effect", [HtmlBody(502), DropConnection(), ErrorEffect(2, http=500)])
+def test_a_batch_in_trouble_is_sent_again(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any
+) -> None:
+    """Transient trouble of the whole POST is retried, then raised."""
+    sandbox.faults.add(Fault(effect=effect, path="^/$", times=2))
+    client = connect(sandbox.url)
+    assert _ids(client.batch(_requests(media_ids))) == media_ids
+    assert client.tally.retries == 2
+    sandbox.faults.add(Fault(effect=effect, path="^/$", times=None))
+    with pytest.raises(ServerTrouble):
+        list(client.batch(_requests(media_ids)))
+
+
+def test_instagram_login_reads_one_by_one(
+    sandbox: GraphSandbox, connect: Connect, world: World, account_id: str, media_ids: list[str]
+) -> None:
+    """On graph.instagram.com, which is not known to batch, the same results come from single reads."""
+    client = connect(sandbox.instagram_url, token=world.instagram_token(account_id))
+    asked = [*media_ids[:3], "1", media_ids[3]]
+    assert _ids(client.batch(_requests(asked))) == [*media_ids[:3], None, media_ids[3]]
+    assert {received.method for received in sandbox.log} == {"GET"}
+    assert client.notes == ()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        _refusal(100, "Unsupported post request."),
+        _refusal(100, "Unsupported post request. Object with ID 'v25.0' does not exist"),
+        _refusal(2500, "Unknown path components: /"),
+        _refusal(3, "(#3) Application does not have the capability"),
+    ],
+)
+def test_a_host_without_batches_is_remembered(
+    perform: Perform, seen: list[dict[str, Any]], connect: Connect, refusal: Any
+) -> None:
+    """A host that refuses the POST as unsupported is asked one by one from then on, with a note."""
+    client = connect(perform(refusal, (200, {}, '{"id":"1"}')))
+    assert _ids(client.batch(_requests(["1", "1"]), account_id="17")) == ["1", "1"]
+    assert _ids(client.batch(_requests(["1"]))) == ["1"]
+    assert [call["method"] for call in seen] == ["POST", "GET", "GET", "GET"]
+    assert client.notes == ("The Graph host offers no batch requests: objects are asked for one by one.",)
+
+
+def test_single_reads_behave_like_items(
+    sandbox: GraphSandbox, connect: Connect, world: World, account_id: str, media_ids: list[str]
+) -> None:
+    """Read one by one, trouble with one object is a result, a dead token is raised, and so is a host that is silent."""
+    client = connect(sandbox.instagram_url, token=world.instagram_token(account_id), max_tries=2)
+    sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), path=media_ids[0], times=None))
+    assert _ids(client.batch(_requests(media_ids[:2]))) == [None, media_ids[1]]
+    sandbox.faults.add(Fault(effect=ErrorEffect(190), path=media_ids[2]))
+    with pytest.raises(TokenExpired):
+        list(client.batch(_requests(media_ids[2:4])))
+    sandbox.faults.add(Fault(effect=DropConnection(), times=None))
+    with pytest.raises(ServerTrouble):
+        list(client.batch(_requests(media_ids[3:5])))

@@ -1,0 +1,66 @@
+"""Redaction: secrets go, the rest of the text stays."""
+
+from __future__ import annotations
+
+from string import ascii_letters, digits
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
+from airflow_provider_iginsights.graph.request import GraphRequest
+
+SECRETS = st.text(alphabet=ascii_letters + digits + "|_-/+", min_size=6, max_size=40)
+
+
+@given(secret=SECRETS, before=st.text(), after=st.text())
+def test_a_known_secret_never_stays(secret: str, before: str, after: str) -> None:
+    """A secret known by value is gone, plain or URL-encoded, whatever stands around it."""
+    for written in (secret, quote(secret, safe="")):
+        assert written not in redact(f"{before}{written}{after}", secret).replace("***", " ")
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("GET /v25.0/1?access_token=abc123&limit=2", "GET /v25.0/1?access_token=***&limit=2"),
+        ("appsecret_proof=0a1b2c", "appsecret_proof=***"),
+        ('{"access_token":"abc123","id":"7"}', '{"access_token":"***","id":"7"}'),
+        ("next=x%3Faccess_token%3Dabc123", "next=x%3Faccess_token%3D***"),
+        ("next=x%3Dz%3DEAAGm0PX4ZCpsBAKZ", "next=x%3Dz%3D***"),
+        ("Malformed access token EAAGm0PX4ZCpsBAKZ", "Malformed access token ***"),
+        ("Authorization: Bearer abcdefghij0123456789xyz", "Authorization: Bearer ***"),
+        ("token IGAAabcdefgh1234 is bad", "token *** is bad"),
+        ("app 1084263100001234|0123456789abcdef0123", "app ***"),
+        ("app 1084263100001234%7C0123456789abcdef0123", "app ***"),
+    ],
+)
+def test_what_looks_like_a_secret_goes(text: str, clean: str) -> None:
+    """Credentials are recognised by their parameter's name or by their shape."""
+    assert redact(text) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(#100) metric[0] must be one of the following values: impressions, reach, saved",
+        "Error validating access token: Session has expired on Thursday, 29-Jul-21 10:00:00 PDT.",
+        "API calls from the server require an appsecret_proof argument",
+        "(#4) Application request limit reached",
+        "Unsupported get request. Object with ID '17841405822304914' does not exist",
+    ],
+)
+def test_ordinary_messages_stay(text: str) -> None:
+    """Meta's usual texts come through unharmed, since people need them."""
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("name", sorted(SECRET_PARAMETERS))
+def test_a_request_shows_no_credential(name: str) -> None:
+    """A request's repr names its parameters but hides the value of one that is a credential."""
+    shown = repr(GraphRequest("debug_token", {name: "abc123", "fields": "id"}))
+    assert "abc123" not in shown
+    assert name in shown
+    assert "'fields': 'id'" in shown

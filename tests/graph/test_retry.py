@@ -1,0 +1,74 @@
+"""Patience: bounded in tries and in time, the server's word first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from airflow_provider_iginsights.graph.retry import Patience, read_retry_after
+
+
+def _patience(pauses: list[float], moment: list[float], *, tries: int = 5, seconds: float = 120) -> Patience:
+    def sleep(duration: float) -> None:
+        pauses.append(duration)
+        moment[0] += duration
+
+    return Patience(tries=tries, seconds=seconds, sleep=sleep, clock=lambda: moment[0])
+
+
+def test_stops_with_the_first_settled_result(pauses: list[float], moment: list[float]) -> None:
+    """A result that is not worth another try is returned, and nothing is tried after it."""
+    results = iter(["bad", "bad", "good", "never asked"])
+    found = _patience(pauses, moment).persist(lambda: next(results), again=lambda it: it == "bad", told=lambda _: None)
+    assert found == "good"
+    assert next(results) == "never asked"
+
+
+def test_tries_are_bounded_and_the_last_result_returned(pauses: list[float], moment: list[float]) -> None:
+    """Five tries make four pauses of about 1, 2, 4 and 8 seconds, each with up to a second of jitter."""
+    count = iter(range(100))
+    patience = _patience(pauses, moment)
+    assert patience.persist(lambda: next(count), again=lambda _: True, told=lambda _: None) == 4
+    assert [int(pause) for pause in pauses] == pytest.approx([1, 2, 4, 8], abs=1)
+    assert len(set(pauses)) == 4
+
+
+def test_time_is_bounded(pauses: list[float], moment: list[float]) -> None:
+    """However many tries are allowed, none starts after the bound, also when the tries themselves take long."""
+    starts: list[float] = []
+
+    def attempt() -> str:
+        starts.append(moment[0])
+        moment[0] += 50
+        return "slow"
+
+    _patience(pauses, moment, tries=99).persist(attempt, again=lambda _: True, told=lambda _: None)
+    assert len(starts) == 3
+    assert starts[-1] - starts[0] <= 120
+
+
+def test_the_servers_word_wins(pauses: list[float], moment: list[float]) -> None:
+    """Seconds that the server names replace the back-off; beyond the bound they end the tries at once."""
+    words = iter([7.0, 11.0, 5000.0, 1.0])
+    last = _patience(pauses, moment).persist(lambda: next(words), again=lambda _: True, told=lambda seconds: seconds)
+    assert pauses == [7.0, 11.0]
+    assert last == 5000.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("120", 120),
+        ("Sat, 21 Nov 2026 12:01:30 GMT", 90),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 0),
+    ],
+)
+def test_reads_retry_after(header: str | None, seconds: float | None) -> None:
+    """Retry-After may be a number or a date; a date that has passed means now."""
+    with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False):
+        assert read_retry_after(header) == seconds
