@@ -1,0 +1,119 @@
+"""The Airflow names we use, whatever the version (2.11 to 3.4): the only place that knows there is more than one.
+
+Each row of :data:`NAMES` lists where a name lives, the Task SDK of Airflow 3 first, Airflow 2 last. A name is looked up
+when it is first asked for, so importing this module costs nothing and touches no deprecated path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG as DAG
+    from airflow.sdk import Asset as Asset
+    from airflow.sdk import AssetAlias as AssetAlias
+    from airflow.sdk import BaseHook as BaseHook
+    from airflow.sdk import BaseOperator as BaseOperator
+    from airflow.sdk import BaseOperatorLink as BaseOperatorLink
+    from airflow.sdk import Context as Context
+    from airflow.sdk import CronDataIntervalTimetable as CronDataIntervalTimetable
+    from airflow.sdk import ExceptionRetryPolicy as ExceptionRetryPolicy
+    from airflow.sdk import RetryAction as RetryAction
+    from airflow.sdk import RetryDecision as RetryDecision
+    from airflow.sdk import RetryPolicy as RetryPolicy
+    from airflow.sdk import RetryRule as RetryRule
+    from airflow.sdk import conf as conf
+    from airflow.sdk import task as task
+    from airflow.sdk import timezone as timezone
+    from airflow.sdk.exceptions import AirflowException as AirflowException
+    from airflow.sdk.exceptions import AirflowFailException as AirflowFailException
+    from airflow.sdk.exceptions import AirflowNotFoundException as AirflowNotFoundException
+    from airflow.sdk.exceptions import (
+        AirflowOptionalProviderFeatureException as AirflowOptionalProviderFeatureException,
+    )
+    from airflow.sdk.exceptions import AirflowRescheduleException as AirflowRescheduleException
+    from airflow.sdk.exceptions import AirflowSkipException as AirflowSkipException
+    from airflow.sdk.exceptions import TaskDeferred as TaskDeferred
+    from airflow.sdk.execution_time.xcom import XCom as XCom
+    from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.triggers.base import BaseTrigger as BaseTrigger
+    from airflow.triggers.base import TriggerEvent as TriggerEvent
+
+_EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
+        "AssetAlias": ("airflow.sdk:AssetAlias", "airflow.datasets:DatasetAlias"),
+        "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
+        "BaseOperator": ("airflow.sdk:BaseOperator", "airflow.models.baseoperator:BaseOperator"),
+        "BaseOperatorLink": ("airflow.sdk:BaseOperatorLink", "airflow.models.baseoperatorlink:BaseOperatorLink"),
+        "BaseTrigger": ("airflow.triggers.base:BaseTrigger",),
+        "Context": ("airflow.sdk:Context", "airflow.utils.context:Context"),
+        "CronDataIntervalTimetable": (
+            "airflow.sdk:CronDataIntervalTimetable",
+            "airflow.timetables.interval:CronDataIntervalTimetable",
+        ),
+        "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
+        "TriggerEvent": ("airflow.triggers.base:TriggerEvent",),
+        "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
+        "conf": ("airflow.sdk:conf", "airflow.configuration:conf"),
+        "mask_secret": (
+            "airflow.sdk.log:mask_secret",
+            "airflow.sdk.execution_time.secrets_masker:mask_secret",
+            "airflow.utils.log.secrets_masker:mask_secret",
+        ),
+        "task": ("airflow.sdk:task", "airflow.decorators:task"),
+        "timezone": ("airflow.sdk:timezone", "airflow.utils:timezone"),
+    }
+    | {
+        name: tuple(f"{module}:{name}" for module in _EXCEPTIONS)
+        for name in (
+            "AirflowException",
+            "AirflowFailException",
+            "AirflowNotFoundException",
+            "AirflowOptionalProviderFeatureException",
+            "AirflowRescheduleException",
+            "AirflowSkipException",
+            "TaskDeferred",
+        )
+    }
+    | {
+        name: (f"airflow.sdk:{name}",)
+        for name in ("ExceptionRetryPolicy", "RetryAction", "RetryDecision", "RetryPolicy", "RetryRule")
+    }
+)
+SINCE: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("ExceptionRetryPolicy", "RetryAction", "RetryDecision", "RetryPolicy", "RetryRule"), "3.3")
+)
+
+
+def resolve(name: str) -> Any:
+    """Return what ``name`` is in the installed Airflow.
+
+    :raises AttributeError: ``name`` is no row of :data:`NAMES`.
+    :raises ImportError: the installed Airflow does not offer it; the message says which one does.
+    """
+    if name not in NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for path in NAMES[name]:
+        module, _, attribute = path.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except (ImportError, AttributeError):
+            continue
+    raise ImportError(_describe_missing(name))
+
+
+def _describe_missing(name: str) -> str:
+    installed = import_module("airflow").__version__
+    cure = f"It needs Airflow {SINCE[name]} or newer." if name in SINCE else "Supported are Airflow 2.11 to 3.4."
+    return f"Airflow {installed} has no {name} (looked for {', '.join(NAMES[name])}). {cure}"
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        return globals().setdefault(name, resolve(name))

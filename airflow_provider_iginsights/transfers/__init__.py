@@ -1,0 +1,1 @@
+"""From Instagram to BigQuery: the operators that one Dag run is made of."""

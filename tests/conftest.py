@@ -1,0 +1,51 @@
+"""The environment of every test: an Airflow home of its own, set before anything imports Airflow; no deadlines."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(AIRFLOW_HOME),
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        # Unit test mode turns these two on; production has them off, and they decide what a data interval is.
+        "AIRFLOW__SCHEDULER__CREATE_CRON_DATA_INTERVALS": "False",
+        "AIRFLOW__SCHEDULER__CREATE_DELTA_DATA_INTERVALS": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME / 'airflow.db'}",
+    }
+)
+os.environ.setdefault("AIRFLOW__CORE__DAGS_FOLDER", str(Path(__file__).parents[1] / "example_dags"))
+
+settings.register_profile("suite", deadline=None, database=None)
+settings.load_profile("suite")
+
+# Warnings are errors here; these come from inside Airflow's own code and no test can prevent them.
+UNAVOIDABLE_WARNINGS = (
+    # Airflow's in-process API server imports FastAPI's test client, which would rather have httpx2.
+    "ignore:Using `httpx` with `starlette.testclient` is deprecated",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the unavoidable warnings pass."""
+    for line in UNAVOIDABLE_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Create Airflow's metadata database once, for the tests that run Dags."""
+    from airflow.utils.db import initdb
+
+    initdb()
