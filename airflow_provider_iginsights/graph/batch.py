@@ -34,6 +34,7 @@ class Batcher:
 
     :param call: makes one HTTP call, with pacing and retries of its own.
     :param judge: says what is wrong with a reply, an item's as well; None = nothing.
+    :param observe: learns how much of the rate limit is used from an item's headers: the envelope has none of them.
     :param repeat: repeats a round as long as it returns places that are worth another.
     :param version: the pinned Graph API version.
     :param subject: whom messages about a whole batch name.
@@ -41,6 +42,7 @@ class Batcher:
 
     call: Callable[[Call], Reply | Diagnosis]
     judge: Callable[[Reply, Call], Diagnosis | None]
+    observe: Callable[[Mapping[str, str]], None]
     repeat: Callable[[Callable[[], list[int]]], list[int]]
     version: str
     subject: Subject | None = None
@@ -66,13 +68,16 @@ class Batcher:
         envelope = self.call(pack(requests, version=self.version, subject=self.subject))
         if isinstance(envelope, Diagnosis):
             return [_refuse(envelope)] * len(requests)
+        # The last item read knows best; parsing the same header fifty times would cost more than it tells.
+        self.observe(next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}))
         items = zip_longest(requests, envelope.payload[: len(requests)])
         return [self._read(item, request, envelope) for request, item in items]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
             return _miss(request)
-        reply = read_reply(int(item.get("code") or 200), envelope.headers, item["body"], dict)
+        headers = _read_headers(item) or envelope.headers
+        reply = read_reply(int(item.get("code") or 200), headers, item["body"], dict)
         wrong = self.judge(reply, Call(request))
         if wrong is not None:
             return replace(wrong, stops=isinstance(wrong.error, STOPPING))
@@ -89,7 +94,7 @@ def chunk(requests: Iterable[GraphRequest], size: int = LARGEST_BATCH) -> Iterat
 def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | None) -> Call:
     """Return the POST that carries the requests. The items name no token: the envelope's is good for all of them."""
     items = [{"method": "GET", "relative_url": _spell_relative_url(request, version)} for request in requests]
-    form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "false"}
+    form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "true"}
     return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
 
 
@@ -102,6 +107,12 @@ def is_unsupported(refusal: Diagnosis) -> bool:
 
 def _spell_relative_url(request: GraphRequest, version: str) -> str:
     return f"{spell_path(request, version)}?{spell_query(request.params)}".removesuffix("?")
+
+
+def _read_headers(item: Any) -> dict[str, str]:
+    """Return the headers of an item by their lower-case names; none where the item is missing."""
+    pairs = item.get("headers") if isinstance(item, Mapping) else None
+    return {str(pair["name"]).lower(): str(pair["value"]) for pair in pairs or () if isinstance(pair, Mapping)}
 
 
 def _list_open(results: Sequence[Answer | Diagnosis]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
@@ -61,6 +61,10 @@ class Caller:
         if wrong and isinstance(wrong.error, Throttled):
             self._pacer.block(account_id, wrong.error.retry_after or 0)
         return wrong
+
+    def observe(self, headers: Mapping[str, str], *, account_id: str | None) -> None:
+        """Learn how much of an account's rate limit is used from the headers of one item of a batch."""
+        self._pacer.observe(headers, account_id)
 
     def close(self) -> None:
         """Close the connections of all threads."""

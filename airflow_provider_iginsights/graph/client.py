@@ -109,6 +109,7 @@ class GraphClient:
         return Batcher(
             call=partial(self._caller.call, account_id=account_id),
             judge=partial(self._caller.judge, account_id=account_id),
+            observe=partial(self._caller.observe, account_id=account_id),
             repeat=self._caller.repeat,
             version=self.settings.api_version,
             subject=Subject("account", account_id) if account_id else None,

@@ -22,7 +22,6 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import (
     DropConnection,
@@ -87,7 +86,7 @@ def test_what_goes_over_the_wire(perform: Perform, seen: list[dict[str, Any]], c
     form = {name: values[0] for name, values in parse_qs(call["body"]).items()}
     assert form.pop("access_token") == world.system_user_token
     assert form.pop("appsecret_proof") == appsecret_proof(world.system_user_token, APP_SECRET)
-    assert form.pop("include_headers") == "false"
+    assert form.pop("include_headers") == "true"
     assert json.loads(form.pop("batch")) == [{"method": "GET", "relative_url": "v25.0/1/insights?metric=a,b&x=y%26z"}]
     assert form == {}
 
@@ -214,16 +213,28 @@ def test_what_holds_for_all_is_raised(
 def test_a_throttled_item_blocks_the_account(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str
 ) -> None:
-    """After a limit in an item the account is not asked again, neither by batch nor alone."""
+    """After a limit in an item the account is not asked again, by batch or alone, for the minutes in the item's headers."""
     sandbox.usage.set(account_id, 100)
     client = connect(sandbox.url)
     for _ in range(2):
         with pytest.raises(Throttled) as caught:
             list(client.batch(_requests(media_ids), account_id=account_id))
-        assert caught.value.retry_after == DEFAULT_BLOCK
+        assert caught.value.retry_after == sandbox.usage.minutes * 60
     with pytest.raises(Throttled):
         client.get(_requests(media_ids)[0], account_id=account_id)
     assert client.tally.http == 1
+
+
+def test_a_batch_teaches_how_much_is_used(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str, pauses: list[float]
+) -> None:
+    """Usage above the threshold, as reported in a batch's items, slows the next call of that account down."""
+    sandbox.usage.set(account_id, 90)
+    client = connect(sandbox.url, usage_threshold=80, max_pause=30)
+    list(client.batch(_requests(media_ids), account_id=account_id))
+    assert pauses == []
+    list(client.batch(_requests(media_ids), account_id=account_id))
+    assert pauses == [pytest.approx(15)]
 
 
 def test_a_refused_batch_is_raised(perform: Perform, connect: Connect) -> None:
