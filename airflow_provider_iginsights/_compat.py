@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger as DateTimeTrigger
     from airflow.sdk import DAG as DAG
     from airflow.sdk import Asset as Asset
     from airflow.sdk import AssetAlias as AssetAlias
@@ -57,6 +58,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "airflow.timetables.interval:CronDataIntervalTimetable",
         ),
         "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
+        "DateTimeTrigger": (
+            "airflow.providers.standard.triggers.temporal:DateTimeTrigger",
+            "airflow.triggers.temporal:DateTimeTrigger",
+        ),
         "TriggerEvent": ("airflow.triggers.base:TriggerEvent",),
         "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
         "conf": ("airflow.sdk:conf", "airflow.configuration:conf"),

@@ -1,0 +1,135 @@
+"""Makes the BigQuery client that the loader works with: from an Airflow connection, or from the environment.
+
+``gcp_conn_id`` set: the Google provider's hook, with all that its connections can do. ``gcp_conn_id=None``: the
+application default credentials of the machine, for which the Google provider need not be installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+    from google.cloud.bigquery import Client
+
+EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+
+
+class GoogleProviderMissing(ConfigurationError):
+    """A ``gcp_conn_id`` is given, but the Google provider, which reads such connections, is not installed."""
+
+
+def get_bigquery_client(
+    *,
+    gcp_conn_id: str | None,
+    impersonation_chain: str | Sequence[str] | None = None,
+    project_id: str | None = None,
+    location: str | None = None,
+) -> Client:
+    """Return a client for one project; nothing is sent yet.
+
+    :param gcp_conn_id: Google Cloud connection; None = application default credentials.
+    :param impersonation_chain: service account to act as, or several: the last is the one to act as, each of the others
+        may create tokens for the next.
+    :param project_id: project that holds the dataset and pays; None = the connection's or the credentials' own.
+    :param location: such as ``EU``; None = BigQuery finds it by the dataset.
+    :raises ConfigurationError: no such connection, no credentials, or no project.
+    """
+    if gcp_conn_id is None:
+        return _client_from_environment(impersonation_chain, project_id, location)
+    return _client_from_connection(gcp_conn_id, impersonation_chain, project_id, location)
+
+
+def _client_from_connection(
+    gcp_conn_id: str, impersonation_chain: str | Sequence[str] | None, project_id: str | None, location: str | None
+) -> Client:
+    from airflow_provider_iginsights._compat import AirflowNotFoundException
+
+    try:
+        from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
+    except ImportError as error:
+        raise GoogleProviderMissing(
+            f"The connection {gcp_conn_id!r} (gcp_conn_id) needs Airflow's Google provider, which cannot be imported "
+            f"({error}). Install it with `pip install 'airflow-provider-iginsights[google]'`, "
+            "or set gcp_conn_id=None to use the application default credentials of the machine."
+        ) from error
+    try:
+        hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, location=location)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud, "
+            "or set gcp_conn_id=None to use the application default credentials of the machine."
+        ) from error
+    # Always by name: a connection that is anonymous has no project of its own, and get_client() would look for one.
+    project = _require_project(project_id or hook.project_id, source=f"the connection {gcp_conn_id!r}")
+    return hook.get_client(project_id=project, location=location)
+
+
+def _client_from_environment(
+    impersonation_chain: str | Sequence[str] | None, project_id: str | None, location: str | None
+) -> Client:
+    from google.api_core.client_info import ClientInfo
+    from google.cloud.bigquery import Client
+
+    credentials, own_project = _find_credentials()
+    chain = _split_chain(impersonation_chain)
+    return Client(
+        project=_require_project(project_id or own_project, source="the application default credentials"),
+        credentials=_impersonate(credentials, chain) if chain else credentials,
+        location=location,
+        client_info=ClientInfo(user_agent=f"airflow-provider-iginsights/{__version__}"),
+    )
+
+
+def _find_credentials() -> tuple[Credentials, str | None]:
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+    from google.auth.exceptions import DefaultCredentialsError
+
+    emulator = os.environ.get(EMULATOR_VARIABLE, "")
+    anonymous = AnonymousCredentials(), os.environ.get("GOOGLE_CLOUD_PROJECT")
+    if emulator.startswith("http://"):
+        # A Google token must not travel in clear, and looking for one asks the metadata server, for seconds.
+        return anonymous
+    try:
+        credentials, project = google.auth.default(scopes=SCOPES)
+    except DefaultCredentialsError as error:
+        if emulator:
+            return anonymous
+        raise ConfigurationError(
+            "gcp_conn_id is None, and the machine has no application default credentials. Set there "
+            "GOOGLE_APPLICATION_CREDENTIALS or run `gcloud auth application-default login`, "
+            "or name a Google Cloud connection in gcp_conn_id."
+        ) from error
+    return credentials, project
+
+
+def _split_chain(impersonation_chain: str | Sequence[str] | None) -> list[str]:
+    chain = impersonation_chain.split(",") if isinstance(impersonation_chain, str) else impersonation_chain or ()
+    return [account.strip() for account in chain if account.strip()]
+
+
+def _impersonate(source: Credentials, chain: list[str]) -> Credentials:
+    from google.auth import impersonated_credentials
+    from google.auth.credentials import AnonymousCredentials
+
+    if isinstance(source, AnonymousCredentials):
+        return source
+    return impersonated_credentials.Credentials(
+        source_credentials=source, target_principal=chain[-1], delegates=chain[:-1], target_scopes=list(SCOPES)
+    )
+
+
+def _require_project(project: str | None, *, source: str) -> str:
+    if not project:
+        raise ConfigurationError(
+            f"No Google Cloud project is known: {source} names none. "
+            "Set the argument project_id to the project that holds the dataset."
+        )
+    return project

@@ -1,0 +1,175 @@
+"""Reads an Airflow Connection of type ``instagram`` into settings for the Graph API, strictly.
+
+Airflow checks neither the form nor the extras of a connection, so this module does: extras by allow-list, each with
+its limits, and the host before the token may go there. A message names the connection and the field, never a value:
+people paste tokens into the wrong field.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph.settings import GraphSettings
+
+log = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT = 60
+DEFAULT_MAX_WORKERS = 4
+
+
+class Connection(Protocol):
+    """What is read of an Airflow Connection, of any version."""
+
+    host: str | None
+    port: int | None
+    password: str | None
+    extra: str | None
+
+    @property
+    def extra_dejson(self) -> Any:
+        """The extra, parsed; Airflow masks its secrets in logs while it does so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstagramConnection:
+    """What a Connection says: how to reach the Graph API, and the defaults for the operators.
+
+    :param account_ids: IG user ids in the order of the connection, each once; empty = every account the token sees.
+    :param max_workers: accounts asked for at the same time.
+    """
+
+    conn_id: str
+    settings: GraphSettings
+    app_id: str | None = None
+    account_ids: tuple[str, ...] = ()
+    max_workers: int = DEFAULT_MAX_WORKERS
+
+
+def read_connection(connection: Connection, *, conn_id: str, api_version: str | None = None) -> InstagramConnection:
+    """Return the checked content of a Connection.
+
+    :param connection: the Connection as Airflow returns it; it is neither logged nor kept.
+    :param conn_id: its id, for messages.
+    :param api_version: overrides the connection's, such as ``v25.0``.
+    :raises ConfigurationError: the token is missing, the host is none of Meta's, or an extra is out of bounds.
+    """
+    where = f"Connection {conn_id!r}"
+    extra = _read_extra(connection, where=where)
+    pinned = _text({"api_version": api_version}, "api_version", where="InstagramHook")
+    return InstagramConnection(
+        conn_id=conn_id,
+        settings=_read_settings(connection, extra, api_version=pinned, where=where),
+        app_id=_text(extra, "app_id", where=where),
+        account_ids=parse_account_ids(extra.get("account_ids"), source=f"{where}: account_ids"),
+        max_workers=_whole_number(extra, "max_workers", where=where) or DEFAULT_MAX_WORKERS,
+    )
+
+
+def parse_account_ids(value: object, *, source: str = "account_ids") -> tuple[str, ...]:
+    """Return account ids from a list, a JSON list in a string, or a string with commas or blanks between; each once.
+
+    :param value: the ids as the user wrote them; None or blank = none.
+    :param source: where they stand, for the message.
+    :raises ConfigurationError: something in there is not made of digits.
+    """
+    if isinstance(value, str):
+        value = _split_ids(value)
+    if not isinstance(value, list | tuple | set | frozenset | None):
+        raise ConfigurationError(f"{source} must be a list of ids or a string with commas between them.")
+    ids = [str(item).strip() if isinstance(item, str | int) else "" for item in value or () if item != ""]
+    if not all(re.fullmatch(r"[0-9]{1,25}", account_id) for account_id in ids):
+        raise ConfigurationError(
+            f"{source} holds something that is no id of an Instagram professional account: those consist of digits, "
+            "such as 17841405822304914 (not the user name, and not the id of the Facebook Page)."
+        )
+    return tuple(dict.fromkeys(ids))
+
+
+def _split_ids(text: str) -> object:
+    if not text.lstrip().startswith("["):
+        return re.split(r"[,;\s]+", text)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}  # neither a list nor a string with commas: refused by the caller
+
+
+def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
+    extra = connection.extra_dejson
+    if not isinstance(extra, dict) or (not extra and (connection.extra or "").strip() not in ("", "{}", "null")):
+        raise ConfigurationError(f'{where}: its extra is not a JSON object. Correct it, such as {{"timeout": 30}}.')
+    if unknown := sorted(set(extra) - set(CONN_FIELDS)):
+        log.warning(
+            "%s: its extra has keys that are not used: %s. Known are: %s.",
+            where,
+            ", ".join(unknown),
+            ", ".join(CONN_FIELDS),
+        )
+    return extra
+
+
+def _read_settings(
+    connection: Connection, extra: Mapping[str, Any], *, api_version: str | None, where: str
+) -> GraphSettings:
+    from airflow_provider_iginsights.graph.settings import GraphSettings
+
+    if not (token := (connection.password or "").strip()):
+        raise ConfigurationError(
+            f"{where} has no access token. Put it into the field Access token (password) of the connection; "
+            "a token of a system user is the one that does not expire."
+        )
+    host = (connection.host or "").strip()
+    options: dict[str, Any] = {
+        "base_url": f"{host}:{connection.port}" if host and connection.port else host,
+        "api_version": api_version or _text(extra, "api_version", where=where) or DEFAULT_API_VERSION,
+        "app_secret": _text(extra, "app_secret", where=where),
+        "read_timeout": _whole_number(extra, "timeout", where=where) or DEFAULT_TIMEOUT,
+    }
+    try:
+        return GraphSettings(token=token, **options)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error.message}") from error
+
+
+def _text(extra: Mapping[str, Any], name: str, *, where: str) -> str | None:
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    schema = CONN_FIELDS[name]["schema"]
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if not re.fullmatch(schema.get("pattern", r"[!-~]+"), text):
+        raise ConfigurationError(f"{where}: {name} is not what it should be. {CONN_FIELDS[name]['description']}")
+    return text
+
+
+def _whole_number(extra: Mapping[str, Any], name: str, *, where: str) -> int | None:
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    schema = CONN_FIELDS[name]["schema"]
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not schema["minimum"] <= int(text) <= schema["maximum"]:
+        raise ConfigurationError(
+            f"{where}: {name} must be a whole number from {schema['minimum']} to {schema['maximum']}. "
+            f"{CONN_FIELDS[name]['description']}"
+        )
+    return int(text)
+
+
+def missing_connection(conn_id: str) -> ConfigurationError:
+    """Return the error for a connection id that Airflow does not know."""
+    return ConfigurationError(
+        f"Airflow knows no connection {conn_id!r}. Create it under Admin > Connections with the type {HOOK_NAME}, "
+        f"by `airflow connections add {conn_id} --conn-type {CONN_TYPE} --conn-password <access token>`, "
+        f"or in the environment variable AIRFLOW_CONN_{conn_id.upper()}."
+    )

@@ -1,0 +1,206 @@
+"""The Airflow hook for the Instagram Graph API: one Connection of type ``instagram``, one client born from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_iginsights._compat import BaseHook
+from airflow_provider_iginsights.get_provider_info import CONN_TYPE, HOOK_NAME
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.hooks.connection import InstagramConnection
+
+
+class InstagramHook(BaseHook):
+    """Talks to the Instagram Graph API with the token of an Airflow Connection.
+
+    .. code-block:: python
+
+        hook = InstagramHook("instagram_default")
+        answer = hook.get_conn().get(GraphRequest("17841405822304914", {"fields": "username,followers_count"}))
+
+    :param instagram_conn_id: id of a Connection of type ``instagram``. Its password is the access token, its host the
+        Graph API host (empty: ``graph.facebook.com``, for Facebook Login; ``graph.instagram.com`` for Instagram Login).
+    :param api_version: version of the Graph API, such as ``v25.0``; None = the connection's, else our default.
+    """
+
+    conn_name_attr = "instagram_conn_id"
+    default_conn_name = "instagram_default"
+    conn_type = CONN_TYPE
+    hook_name = HOOK_NAME
+
+    def __init__(self, instagram_conn_id: str = default_conn_name, *, api_version: str | None = None) -> None:
+        super().__init__()
+        self.instagram_conn_id = instagram_conn_id
+        self.api_version = api_version
+
+    def get_conn(self) -> GraphClient:
+        """Return the client, the same one at each call; it may be used by several threads.
+
+        :raises ConfigurationError: Airflow does not know the connection, or something in it cannot be.
+        """
+        return self._client
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        """IG user ids that the connection names; empty = all that the token sees."""
+        return self._connection.account_ids
+
+    @property
+    def max_workers(self) -> int:
+        """How many accounts may be asked for at the same time."""
+        return self._connection.max_workers
+
+    def find_account_ids(self, given: object = None) -> tuple[str, ...]:
+        """Return the accounts to read: those given, else the connection's, else all that the token sees.
+
+        :param given: ids as a list, a JSON list or a comma string; None, ``""`` and ``"None"`` = not given.
+        :raises ConfigurationError: something is no id, the list is empty, or the token sees no account.
+        """
+        from airflow_provider_iginsights.errors import ConfigurationError
+        from airflow_provider_iginsights.extract.discovery import discover_accounts
+        from airflow_provider_iginsights.hooks.connection import parse_account_ids
+
+        if given not in (None, "", "None"):
+            if found := parse_account_ids(given):
+                return found
+            raise ConfigurationError(
+                "account_ids is an empty list: there is nothing to read. Leave it out for the connection's accounts."
+            )
+        found = self.account_ids or tuple(account.id for account in discover_accounts(self.get_conn()))
+        if not found:
+            raise ConfigurationError(
+                f"The token of connection {self.instagram_conn_id!r} sees no Instagram account. Set account_ids, or "
+                "grant it pages_show_list (and business_management, for Pages of a Business portfolio)."
+            )
+        return found
+
+    def account_insights(
+        self, account_ids: object = None, *, lookback_days: int = 3, **question: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows that :class:`InstagramAccountInsightsToBigQueryOperator` writes to its insights table.
+
+        :param account_ids: as for :meth:`find_account_ids`.
+        :param lookback_days: closed Pacific days before the window to read again.
+        :param question: ``metrics``, ``breakdowns``, ``since``, ``until`` (None = the last closed Pacific day) and
+            ``run_id``, as the operator takes them.
+        :raises InsightsError: after the rows of all accounts that could be read.
+        """
+        return self._rows(
+            "account_insights",
+            account_ids,
+            lambda source: source.read_accounts(lookback_days=lookback_days, profiles=False),
+            **question,
+        )
+
+    def media_insights(
+        self, account_ids: object = None, *, refresh_days: int | None = 28, **question: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows that :class:`InstagramMediaInsightsToBigQueryOperator` writes to its insights table.
+
+        :param refresh_days: how many days before the window a post may be published; None = every post Meta lists.
+
+        The rest is as for :meth:`account_insights`.
+        """
+        return self._rows(
+            "media_insights", account_ids, lambda source: source.read_media(refresh_days=refresh_days), **question
+        )
+
+    def story_insights(self, account_ids: object = None, **question: Any) -> Iterator[dict[str, Any]]:
+        """Yield the rows that :class:`InstagramStoryInsightsToBigQueryOperator` writes to its insights table.
+
+        The arguments are as for :meth:`account_insights`; every story that is live now is read, whatever the window.
+        """
+        return self._rows("story_insights", account_ids, lambda source: source.read_stories(), **question)
+
+    def _rows(
+        self,
+        table: str,
+        account_ids: object,
+        make_reader: Callable[[Source], Read],
+        *,
+        metrics: Any = None,
+        breakdowns: Any = None,
+        since: Any = None,
+        until: Any = None,
+        run_id: str = "",
+    ) -> Iterator[dict[str, Any]]:
+        from airflow_provider_iginsights.extract.crowd import Crowd
+        from airflow_provider_iginsights.extract.source import Source
+        from airflow_provider_iginsights.extract.stamp import Stamp
+        from airflow_provider_iginsights.transfers.arguments import parse_breakdowns, parse_metrics
+        from airflow_provider_iginsights.transfers.verdict import raise_failures
+        from airflow_provider_iginsights.window import RunFacts, resolve_window
+
+        source = Source(
+            client=self.get_conn(),
+            window=resolve_window(since, until, run=RunFacts(), now=datetime.now(UTC)),
+            stamp=Stamp(run_id=run_id),
+            metrics=parse_metrics(metrics),
+            breakdowns=parse_breakdowns(breakdowns),
+        )
+        crowd = Crowd(make_reader(source), workers=self.max_workers)
+        for name, row in crowd.read(self.find_account_ids(account_ids)):
+            if name == table:
+                yield row
+        raise_failures(crowd.outcome, "fail")
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Meta whose token it is, what it may do, when it expires and which accounts it sees; in a few calls.
+
+        :return: whether insights can be read with it, and sentences that hold no secret.
+        """
+        from airflow_provider_iginsights.errors import InsightsError
+        from airflow_provider_iginsights.hooks.token_check import check_token
+
+        try:
+            return check_token(self._connection)
+        except InsightsError as error:
+            return False, str(error)
+        except Exception as error:
+            # Airflow would show the text of whatever is raised here, and it does not mask it.
+            self.log.debug("The connection test stopped.", exc_info=True)
+            return False, f"The check stopped on an unexpected {type(error).__name__}. The debug log has its details."
+
+    @cached_property
+    def _connection(self) -> InstagramConnection:
+        from airflow_provider_iginsights._compat import AirflowNotFoundException
+        from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection
+
+        try:
+            connection = self.get_connection(self.instagram_conn_id)
+        except AirflowNotFoundException as error:
+            raise missing_connection(self.instagram_conn_id) from error
+        return read_connection(connection, conn_id=self.instagram_conn_id, api_version=self.api_version)
+
+    @cached_property
+    def _client(self) -> GraphClient:
+        from airflow_provider_iginsights._compat import mask_secret
+        from airflow_provider_iginsights.graph.client import GraphClient
+
+        settings = self._connection.settings
+        # Airflow masks what stands in the connection, not what is derived from it.
+        for derived in (settings.prove(), quote(settings.token, safe="")):
+            if derived:
+                mask_secret(derived)
+        return GraphClient(settings)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields for the Connection form of Airflow 2.11 to 3.1; newer ones read the provider info."""
+        from airflow_provider_iginsights.hooks.legacy_form import make_widgets
+
+        return make_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the standard fields look in the Connection form of Airflow 2.11 to 3.1."""
+        from airflow_provider_iginsights.hooks.legacy_form import make_field_behaviour
+
+        return make_field_behaviour()

@@ -1,0 +1,165 @@
+"""What a connection test says: sentences made from a list of words and the few facts that are safe to show. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+Login = Literal["facebook", "instagram"]
+
+LOGINS: Mapping[Login, str] = {
+    "facebook": "Facebook Login (graph.facebook.com)",
+    "instagram": "Instagram Login (graph.instagram.com)",
+}
+
+# permission -> what it is needed for (Meta, "Instagram Platform", permissions of both logins)
+PERMISSIONS: Mapping[Login, Mapping[str, str]] = {
+    "facebook": {
+        "instagram_basic": "posts and profiles",
+        "instagram_manage_insights": "insights",
+        "pages_read_engagement": "the Page behind the account",
+        "pages_show_list": "finding accounts",
+    },
+    "instagram": {
+        "instagram_business_basic": "posts and profiles",
+        "instagram_business_manage_insights": "insights",
+    },
+}
+DISCOVERY_PERMISSION = "pages_show_list"
+
+KINDS: Mapping[str | None, str] = {
+    "USER": "The user token",
+    "PAGE": "The Page token",
+    "SYSTEM_USER": "The system user token",
+}
+MAX_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Instagram accounts that a token sees.
+
+    :param seen: id to user name.
+    :param refused: ids that the connection names and the token cannot read, to the name of the error.
+    :param is_complete: whether all were looked at.
+    """
+
+    seen: Mapping[str, str]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts:
+    """What Meta told about a token.
+
+    :param kind: as ``debug_token`` spells it, such as ``SYSTEM_USER``; None = unknown.
+    :param permissions: granted ones; None = unknown.
+    :param expires_at: Unix seconds, 0 = never, None = unknown; likewise ``data_access_expires_at``.
+    :param probe: what one request for insights met with: ``""`` = an answer, else the error; None = not tried.
+    """
+
+    login: Login
+    pinned_version: str
+    answered_version: str
+    owner: str
+    accounts: Accounts
+    kind: str | None = None
+    permissions: frozenset[str] | None = None
+    expires_at: int | None = None
+    data_access_expires_at: int | None = None
+    probe: str | None = None
+
+
+def describe(facts: TokenFacts, *, now: datetime) -> tuple[bool, str]:
+    """Return whether insights can be read, and the sentences.
+
+    :param now: aware; dates are given in UTC.
+    """
+    said = list(_sentences(facts, now=now))
+    return all(good for good, _ in said), " ".join(sentence for _, sentence in said)
+
+
+def _sentences(facts: TokenFacts, *, now: datetime) -> Iterator[tuple[bool, str]]:
+    yield True, _answered(facts)
+    yield True, f"{KINDS.get(facts.kind, 'The token')} belongs to {_plain(facts.owner) or 'somebody without a name'}."
+    yield _permitted(facts)
+    yield _expires(facts, now=now)
+    if facts.data_access_expires_at:
+        end = datetime.fromtimestamp(facts.data_access_expires_at, UTC)
+        yield end > now, f"Meta's data access for it {_ends(end, now=now)}."
+    yield from _seen(facts.accounts)
+
+
+def _answered(facts: TokenFacts) -> str:
+    answered = f"{LOGINS[facts.login]} answered as Graph API {_plain(facts.answered_version)}"
+    if facts.answered_version == facts.pinned_version:
+        return f"{answered}."
+    return (
+        f"{answered}, although {facts.pinned_version} is set: Meta serves another version in place of a retired one. "
+        "Set api_version to one that is alive."
+    )
+
+
+def _permitted(facts: TokenFacts) -> tuple[bool, str]:
+    if facts.permissions is None:
+        return _probed(facts.probe)
+    needed = dict(PERMISSIONS[facts.login])
+    if facts.accounts.seen or facts.accounts.refused:
+        needed.pop(DISCOVERY_PERMISSION, None)
+    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in facts.permissions]
+    if not missing:
+        return True, "It has the permissions that insights need."
+    return False, f"It lacks {', '.join(missing)}: grant this to the app at Meta and make a new token."
+
+
+def _probed(probe: str | None) -> tuple[bool, str]:
+    if probe is None:
+        return True, "Its permissions cannot be listed."
+    if probe:
+        return False, f"Its permissions cannot be listed, and a request for insights was refused: {probe}"
+    return True, "Its permissions cannot be listed, but a request for insights was answered."
+
+
+def _expires(facts: TokenFacts, *, now: datetime) -> tuple[bool, str]:
+    if facts.expires_at:
+        end = datetime.fromtimestamp(facts.expires_at, UTC)
+        return end > now, f"It {_ends(end, now=now)}."
+    if facts.expires_at == 0:
+        return True, "It does not expire."
+    if facts.login == "instagram":
+        return True, "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed."
+    return True, "When it expires is not known: with app_id and app_secret in the connection's extra, Meta tells."
+
+
+def _ends(end: datetime, *, now: datetime) -> str:
+    days = (end - now).days
+    if end <= now:
+        return f"expired on {end:%Y-%m-%d}: make a new token"
+    return f"expires on {end:%Y-%m-%d} (in {days} {'day' if days == 1 else 'days'})"
+
+
+def _seen(accounts: Accounts) -> Iterator[tuple[bool, str]]:
+    names = [f"@{_plain(name)}" if name else _plain(one) for one, name in accounts.seen.items()]
+    shown = ", ".join(names[:MAX_SHOWN]) + (", …" if len(names) > MAX_SHOWN else "")
+    if names:
+        bound = "" if accounts.is_complete else "at least "
+        yield True, f"It sees {bound}{len(names)} Instagram account{'s' if len(names) > 1 else ''}: {shown}."
+    if accounts.refused:
+        refused = ", ".join(f"{one} ({error})" for one, error in accounts.refused.items())
+        yield False, f"It cannot read these account_ids of the connection: {refused}."
+    if not names and not accounts.refused:
+        yield (
+            False,
+            (
+                "It sees no Instagram professional account: link one to a Page that the token may read, "
+                "grant pages_show_list and business_management, or name the account_ids in the connection."
+            ),
+        )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w .,&()'-]", "", text).strip()[:60]

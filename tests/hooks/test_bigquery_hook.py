@@ -1,0 +1,188 @@
+"""The BigQuery client: from a connection by the Google provider, or from the machine's own credentials."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.auth.impersonated_credentials import Credentials as ImpersonatedCredentials
+from google.cloud.bigquery import Dataset
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.hooks.bigquery import GoogleProviderMissing, get_bigquery_client
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+
+
+def has_google_provider() -> bool:
+    """Return whether the optional Google provider is installed."""
+    return importlib.util.find_spec("airflow.providers.google") is not None
+
+
+with_provider = pytest.mark.skipif(not has_google_provider(), reason="needs apache-airflow-providers-google")
+without_provider = pytest.mark.skipif(has_google_provider(), reason="the Google provider is installed")
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(monkeypatch, tmp_path):
+    """Take every Google setting of the machine away, and the metadata server with them."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "BIGQUERY_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+@pytest.fixture(scope="module")
+def warehouse():
+    """Serve a local BigQuery."""
+    with BigQuerySandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def credentials_file(monkeypatch, tmp_path):
+    """Give the machine application default credentials of a person."""
+    path = tmp_path / "credentials.json"
+    person = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
+    path.write_text(json.dumps({**person, "quota_project_id": "quota-project"}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    return path
+
+
+def make_dataset(client, name: str) -> list[str]:
+    """Create a dataset over the wire, and return the names of all."""
+    client.create_dataset(Dataset(f"{client.project}.{name}"))
+    return [item.dataset_id for item in client.list_datasets()]
+
+
+def test_emulator_needs_no_credentials(monkeypatch, warehouse):
+    """With BIGQUERY_EMULATOR_HOST a client works without any credentials."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", warehouse.url)
+    client = get_bigquery_client(gcp_conn_id=None, project_id="sandbox-project")
+    assert "from_environment" in make_dataset(client, "from_environment")
+
+
+def test_no_token_goes_in_clear(monkeypatch, credentials_file):
+    """A person's credentials are not sent to an emulator over plain http, not even to be acted for by somebody."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    client = get_bigquery_client(gcp_conn_id=None, project_id="p", impersonation_chain="a@p.iam.gserviceaccount.com")
+    assert isinstance(client._credentials, AnonymousCredentials)
+
+
+def test_emulator_takes_the_project_of_the_machine(monkeypatch):
+    """Anonymous credentials have no project: GOOGLE_CLOUD_PROJECT names it, the argument wins over that."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "machine-project")
+    assert get_bigquery_client(gcp_conn_id=None).project == "machine-project"
+    assert get_bigquery_client(gcp_conn_id=None, project_id="mine").project == "mine"
+
+
+def test_default_credentials(credentials_file):
+    """Without an emulator the machine's credentials are used, for the project and location that were asked for."""
+    client = get_bigquery_client(gcp_conn_id=None, project_id="mine", location="EU")
+    assert (client.project, client.location) == ("mine", "EU")
+    assert client._credentials.refresh_token == "r"
+    assert f"airflow-provider-iginsights/{__version__}" in client._connection._client_info.to_user_agent()
+
+
+@pytest.mark.parametrize(
+    ("chain", "target", "delegates"),
+    [
+        ("a@p.iam", "a@p.iam", []),
+        (["a@p.iam", "b@p.iam", "c@p.iam"], "c@p.iam", ["a@p.iam", "b@p.iam"]),
+        (" a@p.iam , b@p.iam", "b@p.iam", ["a@p.iam"]),
+    ],
+)
+def test_impersonation_chain(credentials_file, chain, target, delegates):
+    """The last account of a chain is the one to act as, the others hand on."""
+    credentials = get_bigquery_client(gcp_conn_id=None, project_id="p", impersonation_chain=chain)._credentials
+    assert isinstance(credentials, ImpersonatedCredentials)
+    assert (credentials.service_account_email, credentials._delegates) == (target, delegates)
+
+
+@pytest.mark.parametrize("chain", [None, "", []])
+def test_no_impersonation(credentials_file, chain):
+    """Without a chain the credentials stay as they are."""
+    client = get_bigquery_client(gcp_conn_id=None, project_id="p", impersonation_chain=chain)
+    assert not isinstance(client._credentials, ImpersonatedCredentials)
+
+
+def test_no_credentials_anywhere():
+    """On a machine without credentials the message says what to set."""
+    with pytest.raises(ConfigurationError, match=r"gcp_conn_id is None.*GOOGLE_APPLICATION_CREDENTIALS"):
+        get_bigquery_client(gcp_conn_id=None, project_id="p")
+
+
+def test_no_project_anywhere(monkeypatch):
+    """Where nothing names a project the message says which argument does."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="argument project_id"):
+        get_bigquery_client(gcp_conn_id=None)
+
+
+@without_provider
+def test_missing_provider_is_named():
+    """A connection without the Google provider: the message has the line to install it, and the way without."""
+    with pytest.raises(GoogleProviderMissing) as caught:
+        get_bigquery_client(gcp_conn_id="google_cloud_default", project_id="p")
+    assert "pip install 'airflow-provider-iginsights[google]'" in str(caught.value)
+    assert "gcp_conn_id=None" in str(caught.value)
+    assert isinstance(caught.value, ConfigurationError)
+
+
+@pytest.fixture
+def google_connection(monkeypatch):
+    """Return a function that defines the connection ``google_cloud_default``."""
+
+    def define(**extra: object) -> None:
+        text = json.dumps({"conn_type": "google_cloud_platform", "extra": extra})
+        monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", text)
+
+    return define
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_connection_of_the_provider(monkeypatch, warehouse, google_connection):
+    """An anonymous connection gives a client for its own project, which works against the emulator."""
+    google_connection(is_anonymous=True, project="sandbox-project")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", warehouse.url)
+    client = get_bigquery_client(gcp_conn_id="google_cloud_default", location="US")
+    assert (client.project, client.location) == ("sandbox-project", "US")
+    assert "from_connection" in make_dataset(client, "from_connection")
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_project_argument_wins_over_the_connection(google_connection):
+    """The argument names the project, whatever the connection says."""
+    google_connection(is_anonymous=True, project="sandbox-project")
+    assert get_bigquery_client(gcp_conn_id="google_cloud_default", project_id="mine").project == "mine"
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_connection_without_a_project(google_connection):
+    """A connection that names no project asks for the argument."""
+    google_connection(is_anonymous=True)
+    with pytest.raises(ConfigurationError, match=r"'google_cloud_default' names none.*argument project_id"):
+        get_bigquery_client(gcp_conn_id="google_cloud_default")
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_unknown_google_connection():
+    """A connection id that Airflow does not know is named, with the way without."""
+    with pytest.raises(ConfigurationError, match=r"no connection 'nobody_knows_me'.*gcp_conn_id=None"):
+        get_bigquery_client(gcp_conn_id="nobody_knows_me", project_id="p")
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_impersonation_by_the_provider(google_connection, credentials_file):
+    """The chain reaches the provider's hook, which acts as its last account."""
+    google_connection(project="sandbox-project")
+    client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=["a@p.iam", "b@p.iam"])
+    assert client._credentials.service_account_email == "b@p.iam"

@@ -1,0 +1,215 @@
+"""What an Airflow Connection may say, and what is refused before a token leaves."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_iginsights._compat import BaseHook
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.hooks.connection import missing_connection, parse_account_ids, read_connection
+
+TOKEN = "EAAGtoken1234567890"
+SECRET = "0123456789abcdef0123456789abcdef"
+FIRST, SECOND = "17841405822304914", "17841401441775531"
+
+
+@pytest.fixture
+def read(connect):
+    """Return a function that reads the connection with these parts."""
+
+    def read_parts(**parts):
+        connect(**{"password": TOKEN, **parts})
+        return read_connection(BaseHook.get_connection("instagram_default"), conn_id="instagram_default")
+
+    return read_parts
+
+
+def test_token_alone_is_enough(read):
+    """A connection with nothing but a token goes to graph.facebook.com with the defaults."""
+    found = read()
+    assert found.settings.token == TOKEN
+    assert found.settings.base_url == "https://graph.facebook.com"
+    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 4)
+    assert (found.account_ids, found.app_id, found.settings.app_secret) == ((), None, None)
+
+
+def test_reads_every_extra(read):
+    """Each extra field arrives where it is used; numbers may be text, as in a connection URI."""
+    extra = {"api_version": "v24.0", "app_id": 312083254664235, "app_secret": SECRET, "account_ids": [FIRST, SECOND]}
+    found = read(host="graph.instagram.com", extra={**extra, "timeout": "30", "max_workers": 8})
+    assert found.settings.login == "instagram"
+    assert (found.settings.api_version, found.settings.app_secret, found.settings.read_timeout) == ("v24.0", SECRET, 30)
+    assert (found.app_id, found.account_ids, found.max_workers) == ("312083254664235", (FIRST, SECOND), 8)
+
+
+def test_empty_extras_are_defaults(read):
+    """What a form leaves empty counts as not given."""
+    found = read(host=" ", extra={"api_version": "", "account_ids": "", "timeout": None, "max_workers": ""})
+    assert found.settings.base_url == "https://graph.facebook.com"
+    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 4)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "base_url"),
+    [
+        ("graph.facebook.com", None, "https://graph.facebook.com"),
+        ("https://graph.instagram.com/", None, "https://graph.instagram.com"),
+        ("http://127.0.0.1:8123/graph.instagram.com", None, "http://127.0.0.1:8123/graph.instagram.com"),
+        ("127.0.0.1", 8123, "http://127.0.0.1:8123"),
+    ],
+)
+def test_survives_the_way_through_a_uri(monkeypatch, host, port, base_url):
+    """Airflow hands a connection that is tested on as a URI; nothing is lost on the way."""
+    connection_class = type(_define(monkeypatch, '{"conn_type": "instagram"}'))
+    extra = '{"timeout": 30, "account_ids": ["17841405822304914"]}'
+    before = connection_class(
+        conn_id="x", conn_type="instagram", host=host, port=port, password=f"{TOKEN}|/+", extra=extra
+    )
+    after = read_connection(_define(monkeypatch, before.get_uri()), conn_id="instagram_default")
+    assert (after.settings.base_url, after.settings.token) == (base_url, f"{TOKEN}|/+")
+    assert (after.settings.read_timeout, after.account_ids) == (30, ("17841405822304914",))
+
+
+def _define(monkeypatch, text):
+    monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", text)
+    return BaseHook.get_connection("instagram_default")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://graph.facebook.com",
+        "https://graph.facebook.com.evil.org",
+        "https://evilfacebook.com",
+        "https://graph.facebook.com@evil.org",
+        "https://someone:word@graph.facebook.com",
+        "https://graph.facebook.com/v25.0",
+        "https://graph.facebook.com:8443",
+        "https://grаph.facebook.com",
+        "https://graph.facebook.com\\@evil.org",
+        "https://evil.org#graph.facebook.com",
+        "https://evil.org?graph.facebook.com",
+        "https://graph\u3002facebook.com",
+        "http://192.168.0.10:8000",
+        "http://169.254.169.254",
+        "ftp://graph.facebook.com",
+        "file:///etc/passwd",
+    ],
+)
+def test_refuses_foreign_hosts(read, host):
+    """Nothing but Meta's hosts over https, and loopback, gets the token; the message names the connection."""
+    with pytest.raises(ConfigurationError, match=r"Connection 'instagram_default': .*host") as caught:
+        read(host=host)
+    assert "word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"api_version": "25"}, "api_version"),
+        ({"api_version": "v25"}, "api_version"),
+        ({"api_version": "v25.0/../me"}, "api_version"),
+        ({"api_version": 25.0}, "api_version"),
+        ({"app_id": "my app"}, "app_id"),
+        ({"app_secret": "two words"}, "app_secret"),
+        ({"app_secret": {"nested": "x"}}, "app_secret"),
+        ({"account_ids": "@brand"}, "account_ids"),
+        ({"account_ids": [17841405822304914.0]}, "account_ids"),
+        ({"account_ids": {"a": 1}}, "account_ids"),
+        ({"account_ids": '["178'}, "account_ids"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": -5}, "timeout"),
+        ({"timeout": 601}, "timeout"),
+        ({"timeout": 2.5}, "timeout"),
+        ({"timeout": "soon"}, "timeout"),
+        ({"max_workers": 33}, "max_workers"),
+        ({"max_workers": True}, "max_workers"),
+        ({"max_workers": "٣"}, "max_workers"),
+    ],
+)
+def test_refuses_wrong_extras(read, extra, field):
+    """Each extra has its limits; the message names connection and field, and shows no value."""
+    with pytest.raises(ConfigurationError, match=f"Connection 'instagram_default': {field}") as caught:
+        read(extra=extra)
+    assert not [part for part in ("two words", "nested", "@brand", "../me") if part in str(caught.value)]
+
+
+@pytest.mark.parametrize("extra", ["no json", "[1, 2]", '"text"'])
+def test_refuses_an_extra_that_is_no_object(read, extra):
+    """An extra that Airflow would read as empty, or that is a list, is an error and not silently ignored."""
+    with pytest.raises(ConfigurationError, match="is not a JSON object"):
+        read(extra=extra)
+
+
+@pytest.mark.parametrize("password", [None, "", "  \n"])
+def test_asks_for_the_token(read, password):
+    """Without a token the message names the connection and the field to fill."""
+    with pytest.raises(ConfigurationError, match=r"'instagram_default' has no access token.*\(password\)"):
+        read(password=password)
+
+
+@pytest.mark.parametrize("password", [f"Bearer {TOKEN}", f"{TOKEN}\nX-Evil: 1", f"{TOKEN}é"])
+def test_refuses_a_token_that_cannot_be(read, password):
+    """A token with blanks or line breaks would break the header, and the HTTP library would quote it in its error."""
+    with pytest.raises(ConfigurationError, match="Connection 'instagram_default': The access token") as caught:
+        read(password=password)
+    assert TOKEN not in str(caught.value)
+
+
+def test_strips_the_token(read):
+    """Blanks around a pasted token are no part of it."""
+    assert read(password=f" {TOKEN}\n").settings.token == TOKEN
+
+
+def test_warns_of_unknown_extras_by_name_only(read, caplog):
+    """An extra that nobody reads is named in a warning, without its value."""
+    with caplog.at_level(logging.WARNING):
+        read(extra={"access_token": "EAAGleaked", "timeout": 10})
+    assert "are not used: access_token." in caplog.text
+    assert "EAAGleaked" not in caplog.text
+
+
+def test_shows_no_secret(read):
+    """Neither repr nor str of what was read contains token or app secret."""
+    found = read(extra={"app_secret": SECRET})
+    assert TOKEN not in f"{found!r} {found}"
+    assert SECRET not in f"{found!r} {found}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"{FIRST},{SECOND}",
+        f" {FIRST} ; {SECOND},{FIRST}, ",
+        f"{FIRST}\n{SECOND}",
+        f'["{FIRST}", {SECOND}]',
+        [FIRST, SECOND, FIRST],
+        (int(FIRST), SECOND),
+    ],
+)
+def test_reads_account_ids(value):
+    """Lists, JSON lists and strings with commas give the same ids, in their order, each once."""
+    assert parse_account_ids(value) == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", ",", [], "[]"])
+def test_reads_no_account_ids(value):
+    """Nothing given is no id."""
+    assert parse_account_ids(value) == ()
+
+
+@pytest.mark.parametrize("value", ["brand", "1784-1", [None], [["1"]], 17841405822304914, [True], b"1", "1" * 26])
+def test_refuses_account_ids(value):
+    """Whatever is not made of digits is refused, by the name of where it stands."""
+    with pytest.raises(ConfigurationError, match=r"^account_ids "):
+        parse_account_ids(value)
+
+
+def test_missing_connection_says_how_to_create_it():
+    """The message for an unknown connection names the id, the type and the environment variable."""
+    message = str(missing_connection("brand_x"))
+    assert "'brand_x'" in message
+    assert "--conn-type instagram" in message
+    assert "AIRFLOW_CONN_BRAND_X" in message

@@ -1,0 +1,255 @@
+"""The connection test against a Graph API on a real socket: what it finds out, and that it tells no secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from airflow_provider_iginsights.hooks.__main__ import main
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, ServedVersion, Token, World
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SECRET = "5f1c7a0d9b3e48c2a6d4f8e1b7039c5d"
+
+
+@pytest.fixture
+def graph():
+    """Serve two accounts, at a fixed time."""
+    with (
+        time_machine.travel(NOW, tick=False),
+        GraphSandbox(World.build(accounts=2, media_per_account=3, stories_per_account=0, now=NOW)) as sandbox,
+    ):
+        yield sandbox
+
+
+@pytest.fixture
+def check(graph, connect):
+    """Return a function that tests a connection with a token of the sandbox; no answer may contain a secret."""
+
+    def check_token(token: Token | str, *, host: str | None = None, **extra: object) -> tuple[bool, str]:
+        if isinstance(token, Token):
+            graph.world.put(token)
+        value = token.value if isinstance(token, Token) else token
+        works, message = connect(password=value, host=host or graph.url, extra=extra).test_connection()
+        assert value not in message
+        assert str(extra.get("app_secret")) not in message
+        return works, message
+
+    return check_token
+
+
+def app_of(graph) -> dict[str, str]:
+    """Return the extras that name the app of the sandbox's tokens."""
+    token = graph.world.tokens[graph.world.system_user_token]
+    return {"app_id": token.app_id, "app_secret": token.app_secret}
+
+
+def names_of(graph) -> str:
+    """Return the user names of all accounts, as the message lists them."""
+    return ", ".join(f"@{account.username}" for account in graph.world.accounts.values())
+
+
+def test_system_user(graph, check):
+    """With the app's id and secret the test knows everything: version, owner, kind, permissions, expiry, accounts."""
+    works, message = check(graph.world.system_user_token, **app_of(graph))
+    assert works
+    assert message == (
+        "Facebook Login (graph.facebook.com) answered as Graph API v25.0. "
+        "The system user token belongs to Sandbox System User. It has the permissions that insights need. "
+        f"It does not expire. It sees 2 Instagram accounts: {names_of(graph)}."
+    )
+
+
+def test_user_token_expires(graph, check):
+    """A person's token says when it ends, and when the access to the data does."""
+    works, message = check(graph.world.user_token, **app_of(graph))
+    assert works
+    assert "The user token belongs to Sandbox User." in message
+    assert "It expires on 2027-01-19 (in 60 days)." in message
+    assert "Meta's data access for it expires on 2027-02-18 (in 90 days)." in message
+
+
+def test_without_app_the_permissions_are_listed(graph, check):
+    """Without app id and secret the permissions are still known, the expiry is not, and the cure is named."""
+    works, message = check(graph.world.system_user_token)
+    assert works
+    assert "It has the permissions that insights need." in message
+    assert "with app_id and app_secret in the connection's extra, Meta tells" in message
+
+
+@pytest.mark.parametrize("with_app", [True, False])
+def test_missing_permission_fails(graph, check, with_app):
+    """A token without a permission is found out, by debug_token and by the list of permissions alike."""
+    token = graph.world.tokens[graph.world.user_token]
+    poor = dataclasses.replace(
+        token, value="EAAGpoor12345678", permissions=token.permissions - {"instagram_manage_insights"}
+    )
+    works, message = check(poor, **(app_of(graph) if with_app else {}))
+    assert not works
+    assert "It lacks instagram_manage_insights (insights): grant this to the app at Meta" in message
+
+
+def test_token_that_sees_nothing_fails(graph, check):
+    """A token that lists no account, which Meta does without an error, is no success."""
+    works, message = check(Token("EAAGblind12345678", "user", permissions=frozenset({"instagram_basic"})))
+    assert not works
+    assert "It sees no Instagram professional account" in message
+    assert "pages_show_list (finding accounts)" in message
+
+
+def test_ended_data_access_fails(graph, check):
+    """A token that still answers, but whose access to the data is over, is found out."""
+    lapsed = Token("EAAGlapsed123456", "user", data_access_expires_at=NOW - timedelta(days=1))
+    works, message = check(lapsed, **app_of(graph))
+    assert not works
+    assert "Meta's data access for it expired on 2026-11-19: make a new token." in message
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("EAAGnobody12345678", "token"),
+        (Token("EAAGold1234567890", "user", expires_at=NOW - timedelta(hours=1)), "expired"),
+        (Token("EAAGrevoked123456", "user", revoked=True), "token"),
+    ],
+    ids=["unknown", "expired", "revoked"],
+)
+def test_refused_token_fails(check, token, words):
+    """A token that Meta refuses fails with the error's message, code and trace."""
+    works, message = check(token)
+    assert not works
+    assert words in message
+    assert "code 190" in message
+
+
+def test_wrong_app_secret_fails(graph, check):
+    """With a wrong app secret the proof is wrong and every call is refused: the test says so."""
+    works, message = check(graph.world.system_user_token, app_id="312083254664235", app_secret=SECRET)
+    assert not works
+    assert "appsecret_proof" in message or "app secret" in message
+
+
+def test_wrong_app_id_leaves_the_rest(graph, check):
+    """With the id of another app only the kind and the expiry stay unknown."""
+    works, message = check(graph.world.system_user_token, **{**app_of(graph), "app_id": "1"})
+    assert works
+    assert "It has the permissions that insights need." in message
+    assert "When it expires is not known" in message
+
+
+def test_page_token(graph, check):
+    """A Page's token, which can list neither Pages nor permissions, is judged by what it can do."""
+    account = next(iter(graph.world.accounts.values()))
+    works, message = check(graph.world.page_token(account.id), **app_of(graph))
+    assert works
+    assert "The Page token belongs to" in message
+    assert f"It sees 1 Instagram account: @{account.username}." in message
+
+
+def test_page_token_without_lists(graph, check):
+    """Where Meta refuses the lists that no Page has, the Page's own account and a request for insights tell."""
+    for edge in ("accounts", "permissions"):
+        refusal = ErrorEffect(100, http=400, message=f"(#100) Tried accessing nonexisting field ({edge})")
+        graph.faults.add(Fault(effect=refusal, path=f"^/?me/{edge}", times=None))
+    account = next(iter(graph.world.accounts.values()))
+    works, message = check(graph.world.page_token(account.id))
+    assert works
+    assert "Its permissions cannot be listed, but a request for insights was answered." in message
+    assert f"It sees 1 Instagram account: @{account.username}." in message
+
+
+def test_instagram_login(graph, check):
+    """On graph.instagram.com permissions cannot be listed, so one request for insights tells."""
+    account = next(iter(graph.world.accounts.values()))
+    works, message = check(graph.world.instagram_token(account.id), host=graph.instagram_url)
+    assert works
+    assert message == (
+        "Instagram Login (graph.instagram.com) answered as Graph API v25.0. "
+        f"The token belongs to {account.username}. "
+        "Its permissions cannot be listed, but a request for insights was answered. "
+        "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed. "
+        f"It sees 1 Instagram account: @{account.username}."
+    )
+
+
+def test_instagram_login_without_insights(graph, check):
+    """On graph.instagram.com a missing permission shows as a refused request for insights."""
+    account_id = next(iter(graph.world.accounts))
+    poor = Token("IGAApoor12345678", "instagram", (account_id,), frozenset({"instagram_business_basic"}))
+    works, message = check(poor, host=graph.instagram_url)
+    assert not works
+    assert "a request for insights was refused: " in message
+
+
+def test_named_accounts(graph, check):
+    """Accounts that the connection names are asked for one by one; one that cannot be read fails the test."""
+    first = next(iter(graph.world.accounts.values()))
+    works, message = check(graph.world.system_user_token, account_ids=[first.id, "17840000000000000"])
+    assert not works
+    assert f"It sees 1 Instagram account: @{first.username}." in message
+    assert "It cannot read these account_ids of the connection: 17840000000000000 (AccountUnavailable)." in message
+
+
+def test_other_version_than_pinned(graph, check):
+    """Where Meta answers as another version than the pinned one, the message says so."""
+    graph.faults.add(Fault(effect=ServedVersion("v26.0"), times=None))
+    works, message = check(graph.world.system_user_token)
+    assert works
+    assert "answered as Graph API v26.0, although v25.0 is set" in message
+
+
+def test_tokens_travel_in_no_url(graph, check):
+    """Neither the token nor the app's own stands in the address of any request."""
+    token, app = graph.world.system_user_token, app_of(graph)
+    check(token, **app)
+    assert any("/debug_token?" in item for call in graph.log for item in call.items)
+    addresses = [f"{call.path} {dict(call.query)}" for call in graph.log]
+    assert not [address for address in addresses if token in address or app["app_secret"] in address]
+
+
+def test_nobody_listens(connect):
+    """Where no server answers, the test fails soon, with a message and no exception."""
+    with GraphSandbox(World.build(accounts=1)) as gone:
+        host = gone.url
+    works, message = connect(password="EAAGtoken1234567890", host=host).test_connection()
+    assert not works
+    assert message
+
+
+def test_unexpected_error_is_not_shown(connect, monkeypatch):
+    """Airflow would show the text of an error unmasked, so an unexpected one is named by its type only."""
+    hook = connect(password="EAAGtoken1234567890")
+
+    def explode(*_):
+        raise RuntimeError("header EAAGtoken1234567890")
+
+    monkeypatch.setattr("airflow_provider_iginsights.hooks.token_check.check_token", explode)
+    assert hook.test_connection() == (
+        False,
+        "The check stopped on an unexpected RuntimeError. The debug log has its details.",
+    )
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
+def test_airflow_runs_the_test(graph, connect):
+    """Airflow itself finds hook and test by the type of the connection."""
+    from airflow.models.connection import Connection
+
+    connect(password=graph.world.system_user_token, host=graph.url)
+    connection = Connection(conn_id="instagram_default", conn_type="instagram")
+    works, message = connection.test_connection()
+    assert works, message
+    assert "It sees 2 Instagram accounts" in message
+
+
+@pytest.mark.parametrize(("token", "code", "stream"), [("known", 0, "out"), ("EAAGnobody12345678", 1, "err")])
+def test_command_line(graph, connect, capsys, monkeypatch, token, code, stream):
+    """`python -m airflow_provider_iginsights.hooks` prints the same sentences and returns 0 or 1."""
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
+    connect(password=graph.world.system_user_token if token == "known" else token, host=graph.url)
+    assert main(["--conn-id", "instagram_default", "--api-version", "v24.0"]) == code
+    said = getattr(capsys.readouterr(), stream)
+    assert ("answered as Graph API v24.0." if code == 0 else "code 190") in said
