@@ -14,6 +14,7 @@ from typing import Final
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
+    BeyondHistory,
     BrokenResponse,
     ConfigurationError,
     FatalGraphError,
@@ -172,6 +173,15 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(ObjectGone, _GONE, {803}, about=_OBJECTS),
     Fault(AccountUnavailable, _NO_ACCOUNT, {100}, {33}),
     Fault(AccountUnavailable, _NO_ACCOUNT, {803}),
+    # since and until are Pacific midnights, in order and at most 30 days apart: all that is left is that since is too
+    # old. Meta translates its texts, the parameter's name stays.
+    Fault(
+        BeyondHistory,
+        "Meta no longer has the numbers of this day for {whom}: it is the oldest that it may keep.",
+        {100},
+        says=r"\bsince\b(?!.*\buntil\b)",
+        about={"account"},
+    ),
     Fault(MetricRefused, "Meta refused a metric or parameter for {whom}.", {100}, about={"account", *_OBJECTS}),
     Fault(ConfigurationError, "Meta refused a parameter of the request for {whom}. Correct it.", {100}),
 )

@@ -18,7 +18,7 @@ META_DOMAINS = ("facebook.com", "instagram.com")
 
 Login = Literal["facebook", "instagram"]
 
-_VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
+_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 _LOOPBACK_PATH = re.compile(r"(/[A-Za-z0-9._-]+)*")
 
 

@@ -213,7 +213,7 @@ def test_what_holds_for_all_is_raised(
 def test_a_throttled_item_blocks_the_account(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str
 ) -> None:
-    """After a limit in an item the account is not asked again, by batch or alone, for the minutes in the item's headers."""
+    """After a limit in an item the account is not asked again for the minutes that the item's headers name."""
     sandbox.usage.set(account_id, 100)
     client = connect(sandbox.url)
     for _ in range(2):

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
+    BeyondHistory,
     BrokenResponse,
     ConfigurationError,
     FatalGraphError,
@@ -75,6 +76,9 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
     (10, 2874010, "(#10) Not enough users", "account", TooFewFollowers, False),
     (100, None, "(#100) metric[2] must be one of the following values: reach", "media", MetricRefused, False),
     (100, None, "(#100) Incompatible breakdowns (follow_type) for metric (views)", "account", MetricRefused, False),
+    (100, None, "(#100) since param is not valid. Metrics data is available", "account", BeyondHistory, False),
+    (100, None, "(#100) El parámetro since no es válido", "account", BeyondHistory, False),
+    (100, None, "(#100) more than 30 days (2592000 s) between since and until", "account", MetricRefused, False),
     (100, None, "(#100) Tried accessing nonexisting field (x)", "user", ConfigurationError, False),
     (100, None, "(#100) Tried accessing nonexisting field (x)", None, ConfigurationError, False),
     (100, None, "The ids query parameter is deprecated in v26.0+", "media", ConfigurationError, False),

@@ -1,0 +1,1 @@
+"""What Meta offers and what we store, as data: metrics, fields, tables, versions; and how metrics become requests."""

@@ -1,0 +1,142 @@
+"""Every account metric Meta has had since v10.0, one row each.
+
+Sources: Meta's Instagram User Insights reference and changelog, and what the live API was seen to answer in 2026 where
+the
+two disagree (``follow_type``, not ``follower_type``; week and days_28 of reach; profile_views and website_clicks as
+totals).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+
+from airflow_provider_iginsights.catalog.metrics import Metric
+
+HISTORY_DAYS = 729  # Meta answers since = 729 days back and refuses 730.
+RECENT_DAYS = 30  # follower_count and online_followers, the current day excluded.
+
+_DIMENSIONS = ("age", "city", "country", "gender")
+_ALL_TIMEFRAMES = ("this_month", "this_week", "last_14_days", "last_30_days", "last_90_days", "prev_month")
+_V21_SERIES_END = date(2025, 1, 8)
+_AUDIENCE_END = date(2023, 12, 11)
+
+_Series = partial(Metric, level="account", metric_type="time_series", periods=("day",), history_days=HISTORY_DAYS)
+_Total = partial(
+    Metric, level="account", metric_type="total_value", periods=("day",), introduced="v15.0", history_days=HISTORY_DAYS
+)
+_Additive = partial(_Total, additive=True)
+_ByProduct = partial(_Additive, breakdowns=("media_product_type",), default_breakdowns=("media_product_type",))
+_Demographics = partial(
+    Metric,
+    level="account",
+    metric_type="total_value",
+    periods=("lifetime",),
+    introduced="v15.0",
+    breakdowns=_DIMENSIONS,
+    default_breakdowns=(*_DIMENSIONS, "age,gender"),
+    needs_breakdown=True,
+    timeframes=("this_month", "this_week"),
+    min_followers=100,
+)
+_Clicks = partial(_Series, additive=True, retired="v21.0", removed_on=_V21_SERIES_END)
+_ContactClicks = partial(_Clicks, successor="profile_links_taps with breakdown contact_button_type")
+_Audience = partial(
+    Metric,
+    level="account",
+    metric_type="time_series",
+    periods=("lifetime",),
+    retired="v18.0",
+    removed_on=_AUDIENCE_END,
+    min_followers=100,
+)
+_Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
+
+ACCOUNT_METRICS: tuple[Metric, ...] = (
+    # series
+    _Series(name="reach", periods=("day", "week", "days_28")),
+    _Series(name="follower_count", additive=True, history_days=RECENT_DAYS, min_followers=100),
+    _Series(
+        name="online_followers",
+        periods=("lifetime",),
+        history_days=RECENT_DAYS,
+        min_followers=100,
+        map_dimension="hour",
+    ),
+    # totals of a window
+    _Total(
+        name="reach",
+        breakdowns=("media_product_type", "follow_type"),
+        default_breakdowns=("media_product_type", "follow_type"),
+    ),
+    _Additive(
+        name="views",
+        introduced="2025-01-21",
+        breakdowns=("media_product_type", "follow_type"),
+        default_breakdowns=("media_product_type", "follow_type"),
+    ),
+    _Total(name="accounts_engaged"),
+    _ByProduct(name="total_interactions"),
+    _ByProduct(name="likes"),
+    _ByProduct(name="comments"),
+    _ByProduct(name="shares"),
+    _ByProduct(name="saves"),
+    _Additive(name="replies"),
+    _Additive(name="reposts", introduced="2025-12-03"),
+    _Additive(
+        name="follows_and_unfollows",
+        breakdowns=("follow_type",),
+        default_breakdowns=("follow_type",),
+        needs_breakdown=True,
+        min_followers=100,
+    ),
+    _Additive(
+        name="profile_links_taps", breakdowns=("contact_button_type",), default_breakdowns=("contact_button_type",)
+    ),
+    _Additive(name="profile_views"),
+    _Additive(name="website_clicks"),
+    # demographics
+    _Demographics(name="follower_demographics", timeframes=_ALL_TIMEFRAMES),
+    _Demographics(name="engaged_audience_demographics", min_followers=None),
+    _Demographics(name="reached_audience_demographics", selection="all"),
+    # retired
+    _Series(
+        name="impressions",
+        periods=("day", "week", "days_28"),
+        additive=True,
+        retired="v22.0",
+        removed_on=date(2025, 4, 21),
+        successor="views",
+    ),
+    _Clicks(name="profile_views"),
+    _Clicks(name="website_clicks"),
+    _ContactClicks(name="email_contacts"),
+    _ContactClicks(name="phone_call_clicks"),
+    _ContactClicks(name="text_message_clicks"),
+    _ContactClicks(name="get_directions_clicks"),
+    _Audience(name="audience_city", map_dimension="city", successor="follower_demographics with breakdown city"),
+    _Audience(
+        name="audience_country", map_dimension="country", successor="follower_demographics with breakdown country"
+    ),
+    _Audience(
+        name="audience_gender_age",
+        map_dimension="gender_age",
+        successor="follower_demographics with breakdown age,gender",
+    ),
+    _Audience(name="audience_locale", map_dimension="locale"),
+    # Threads' metrics, which the API lists among the names it accepts here
+    *(
+        _Threads(name=name)
+        for name in (
+            "content_views",
+            "quotes",
+            "threads_clicks",
+            "threads_follower_demographics",
+            "threads_followers",
+            "threads_likes",
+            "threads_replies",
+            "threads_reposts",
+            "threads_views",
+        )
+    ),
+)

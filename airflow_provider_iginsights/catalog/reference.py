@@ -1,0 +1,129 @@
+"""The README's reference tables, written from the catalog so that they cannot drift.
+
+``python -m airflow_provider_iginsights.catalog.reference README.md`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
+from airflow_provider_iginsights.catalog.metrics import Metric
+from airflow_provider_iginsights.catalog.tables import TABLES, Table
+from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION, parse_version
+
+
+def describe_tables() -> Iterator[str]:
+    """Yield the Markdown lines of the five tables."""
+    for table in TABLES:
+        yield f"#### `{table.default_id}`"
+        yield ""
+        yield table.description
+        yield f"Partitioned by `{table.partition_by}`, clustered by {_code(table.cluster_by)}, key {_code(table.key)}."
+        yield ""
+        yield from _table(("column", "type", "meaning"), _columns(table))
+        yield ""
+
+
+def describe_live_metrics() -> Iterator[str]:
+    """Yield the Markdown lines of the metrics that the default API version answers."""
+    live = [metric for metric in _metrics() if metric.lives_in(DEFAULT_API_VERSION)]
+    yield from _table(
+        ("metric", "of", "asked as", "breakdowns", "asked", "remarks"),
+        (
+            (
+                f"`{metric.name}`",
+                "account" if metric.level == "account" else ", ".join(metric.product_types),
+                _kind(metric),
+                _code(metric.breakdowns),
+                {"default": "by default", "all": 'with `"all"`', "named": "by name"}[metric.selection],
+                _remarks(metric),
+            )
+            for metric in live
+        ),
+    )
+
+
+def describe_retired_metrics() -> Iterator[str]:
+    """Yield the Markdown lines of the metrics that Meta no longer answers, with what to ask instead."""
+    live = {(metric.level, metric.name) for metric in _metrics() if metric.lives_in(DEFAULT_API_VERSION)}
+    ended = sorted(
+        (metric for metric in _metrics() if metric.retired), key=lambda metric: parse_version(metric.retired or "")
+    )
+    gone = {(metric.level, metric.name): metric for metric in ended if (metric.level, metric.name) not in live}
+    yield from _table(
+        ("retired metric", "of", "ended with", "ask instead"),
+        (
+            (f"`{metric.name}`", metric.level, metric.retired or "", metric.successor or "nothing")
+            for metric in gone.values()
+        ),
+    )
+
+
+SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
+    "tables": describe_tables,
+    "live-metrics": describe_live_metrics,
+    "retired-metrics": describe_retired_metrics,
+}
+
+
+def rewrite(text: str) -> str:
+    """Return the text with everything between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` written anew."""
+    for name, describe in SECTIONS.items():
+        body = "\n".join(describe()).strip()
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{body}\n{end}{rest.partition(end)[2]}" if rest else text
+    return text
+
+
+def _metrics() -> Iterator[Metric]:
+    return (metric for metric in (*ACCOUNT_METRICS, *MEDIA_METRICS) if metric.selection != "never")
+
+
+def _columns(table: Table) -> Iterator[tuple[str, ...]]:
+    for column in table.columns:
+        yield f"`{column.name}`", f"{column.type}{' REQUIRED' if column.required else ''}", column.description
+
+
+def _kind(metric: Metric) -> str:
+    if metric.level == "media":
+        return "lifetime total"
+    if metric.metric_type == "time_series":
+        return f"series ({', '.join(metric.periods)})"
+    return "total per day" if metric.history_days else f"snapshot ({', '.join(metric.timeframes)})"
+
+
+def _remarks(metric: Metric) -> str:
+    remarks = (
+        metric.unit if metric.unit != "count" else "",
+        f"{metric.history_days} days of history" if metric.history_days and metric.history_days < 100 else "",
+        f"from {metric.min_followers} followers on" if metric.min_followers else "",
+        "Facebook Login only" if metric.logins == ("facebook",) else "",
+        "always with its breakdown" if metric.needs_breakdown else "",
+    )
+    return "; ".join(remark for remark in remarks if remark)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def main(path: str) -> None:
+    """Rewrite the sections of a file in place."""
+    file = Path(path)
+    file.write_text(rewrite(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

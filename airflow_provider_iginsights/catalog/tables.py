@@ -1,0 +1,258 @@
+"""The tables we write, as data: columns, keys, partitions and descriptions.
+
+Rows are tidy ("long"): Meta's next metric is a new row, never a new column. Key columns are REQUIRED and hold ``''``
+where there is nothing, since keys compare with ``=`` and NULL equals nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
+TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A BigQuery column. ``required`` = mode REQUIRED, else NULLABLE."""
+
+    name: str
+    type: ColumnType
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column."""
+
+    name: TableName
+    default_id: str
+    description: str
+    key: tuple[str, ...]
+    partition_by: str
+    cluster_by: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Return the columns that are not part of the key, in table order."""
+        return tuple(name for name in self.column_names if name not in self.key)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the columns whose change makes a row worth rewriting: all but the key and how the row came to be."""
+        return tuple(name for name in self.values if name not in PROVENANCE)
+
+
+PROVENANCE = ("api_version", "fetched_at", "run_id")
+
+_ACCOUNT_ID = Column(
+    "account_id", "STRING", "Instagram professional account id (IG User id), a string of digits.", required=True
+)
+_MEDIA_ID = Column("media_id", "STRING", "IG Media id, a string of digits.", required=True)
+_METRIC = Column(
+    "metric", "STRING", "Metric name as Meta spells it, such as reach or total_interactions.", required=True
+)
+_BREAKDOWN = Column(
+    "breakdown",
+    "STRING",
+    "Dimensions of the breakdown joined with |, in the order of the answer; '' for the total.",
+    required=True,
+)
+_BREAKDOWN_VALUE = Column(
+    "breakdown_value",
+    "STRING",
+    "Values of the dimensions joined with |, as Meta sent them; '' for the total.",
+    required=True,
+)
+_VALUE = Column(
+    "value",
+    "NUMERIC",
+    "The number. Counts, milliseconds or percent, as the metric says. Never 0 for a missing answer.",
+    required=True,
+)
+_API_VERSION = Column(
+    "api_version", "STRING", "Graph API version that answered, which can be newer than the one asked for."
+)
+_FETCHED_AT = Column(
+    "fetched_at", "TIMESTAMP", "When the number was read from Meta (UTC). The latest wins.", required=True
+)
+_RUN_ID = Column("run_id", "STRING", "Airflow run that wrote the row.")
+_PUBLISHED_AT = Column("published_at", "TIMESTAMP", "When the media was published (UTC).")
+_SNAPSHOT_DATE = Column(
+    "snapshot_date",
+    "DATE",
+    "Pacific date on which the number was read: lifetime totals have no other date.",
+    required=True,
+)
+_PROVENANCE = (_API_VERSION, _FETCHED_AT, _RUN_ID)
+
+ACCOUNT_INSIGHTS = Table(
+    name="account_insights",
+    default_id="instagram_account_insights",
+    description="Instagram account insights, one row per account, metric, breakdown value and Pacific day.",
+    key=("account_id", "metric", "period", "timeframe", "breakdown", "breakdown_value", "metric_date"),
+    partition_by="metric_date",
+    cluster_by=("account_id", "metric"),
+    columns=(
+        _ACCOUNT_ID,
+        _METRIC,
+        Column(
+            "period", "STRING", "Aggregation period as Meta names it: day, week, days_28 or lifetime.", required=True
+        ),
+        Column(
+            "timeframe", "STRING", "Look-back of demographics, such as THIS_MONTH; '' for other metrics.", required=True
+        ),
+        _BREAKDOWN,
+        _BREAKDOWN_VALUE,
+        Column(
+            "metric_date",
+            "DATE",
+            "Pacific day the number describes; for demographics that of the fetch.",
+            required=True,
+        ),
+        _VALUE,
+        Column(
+            "end_time",
+            "TIMESTAMP",
+            "Meta's end_time of a series point (a Pacific midnight), untouched; NULL for totals.",
+        ),
+        Column(
+            "window_start",
+            "TIMESTAMP",
+            "First second of the Pacific day that the number describes (UTC); NULL for snapshots.",
+        ),
+        Column("window_end", "TIMESTAMP", "Last second of that day (UTC); NULL for snapshots."),
+        *_PROVENANCE,
+    ),
+)
+
+ACCOUNTS = Table(
+    name="accounts",
+    default_id="instagram_accounts",
+    description="Instagram account profiles, one row per account and Pacific day of the snapshot.",
+    key=("account_id", "snapshot_date"),
+    partition_by="snapshot_date",
+    cluster_by=("account_id",),
+    columns=(
+        _ACCOUNT_ID,
+        Column("snapshot_date", "DATE", "Pacific date on which the profile was read.", required=True),
+        Column("username", "STRING", "Username without @."),
+        Column("name", "STRING", "Display name."),
+        Column("biography", "STRING", "Biography."),
+        Column("website", "STRING", "Website address of the profile."),
+        Column("followers_count", "INT64", "Followers at the time of the snapshot."),
+        Column("follows_count", "INT64", "Accounts followed at the time of the snapshot."),
+        Column(
+            "media_count",
+            "INT64",
+            "Media count as the profile states it; it can differ from the media that are listed.",
+        ),
+        _FETCHED_AT,
+        _RUN_ID,
+    ),
+)
+
+MEDIA = Table(
+    name="media",
+    default_id="instagram_media",
+    description="Instagram media (posts, reels, albums and stories), one row per media, as last read.",
+    key=("media_id",),
+    partition_by="published_date",
+    cluster_by=("account_id",),
+    columns=(
+        _MEDIA_ID,
+        Column("published_date", "DATE", "Pacific date of publication; the partition.", required=True),
+        _ACCOUNT_ID,
+        Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM."),
+        Column("media_product_type", "STRING", "FEED, REELS, STORY or AD."),
+        Column("caption", "STRING", "Caption."),
+        Column("permalink", "STRING", "Public address."),
+        Column("shortcode", "STRING", "Short code of the public address."),
+        Column("username", "STRING", "Username of the owner."),
+        _PUBLISHED_AT,
+        Column("like_count", "INT64", "Likes at the time of the fetch; NULL where the owner hides them."),
+        Column("comments_count", "INT64", "Comments at the time of the fetch."),
+        Column("alt_text", "STRING", "Alternative text."),
+        _FETCHED_AT,
+        _RUN_ID,
+    ),
+)
+
+MEDIA_INSIGHTS = Table(
+    name="media_insights",
+    default_id="instagram_media_insights",
+    description="Lifetime insights of posts and reels, one per media, metric, breakdown value and Pacific day.",
+    key=("media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),
+    partition_by="snapshot_date",
+    cluster_by=("account_id", "metric"),
+    columns=(
+        _MEDIA_ID,
+        _METRIC,
+        _BREAKDOWN,
+        _BREAKDOWN_VALUE,
+        _SNAPSHOT_DATE,
+        _ACCOUNT_ID,
+        Column("media_product_type", "STRING", "FEED or REELS."),
+        _PUBLISHED_AT,
+        _VALUE,
+        *_PROVENANCE,
+    ),
+)
+
+STORY_INSIGHTS = Table(
+    name="story_insights",
+    default_id="instagram_story_insights",
+    description="Insights of stories, one per story, metric, breakdown value and hour; the webhook's beside them.",
+    key=("media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),
+    partition_by="snapshot_date",
+    cluster_by=("account_id", "metric"),
+    columns=(
+        _MEDIA_ID,
+        _METRIC,
+        _BREAKDOWN,
+        _BREAKDOWN_VALUE,
+        Column("snapshot_at", "TIMESTAMP", "Hour (UTC) in which the number was read.", required=True),
+        Column("source", "STRING", "poll or webhook.", required=True),
+        _ACCOUNT_ID,
+        _PUBLISHED_AT,
+        Column("expires_at", "TIMESTAMP", "When the story leaves the profile: 24 hours after publication."),
+        _SNAPSHOT_DATE,
+        _VALUE,
+        Column("is_final", "BOOL", "True for the last numbers before the story expired, and for the webhook's."),
+        *_PROVENANCE,
+    ),
+)
+
+STORY_POLLS = Table(
+    name="story_polls",
+    default_id="instagram_story_polls",
+    description="Polls for stories that succeeded, one per account and hour, also where no story was live.",
+    key=("account_id", "snapshot_at"),
+    partition_by="snapshot_date",
+    cluster_by=("account_id",),
+    columns=(
+        _ACCOUNT_ID,
+        Column("snapshot_at", "TIMESTAMP", "Hour (UTC) of the poll.", required=True),
+        Column("snapshot_date", "DATE", "Pacific date of the poll.", required=True),
+        Column("live_stories", "INT64", "Stories that were live."),
+        Column(
+            "previous_poll_at",
+            "TIMESTAMP",
+            "Last successful poll in an earlier hour; NULL for the first in 35 days. More than 24 hours lose stories.",
+        ),
+        Column("seen_late", "INT64", "Live stories of which no poll had seen the first half of their 24 hours."),
+        Column("finals_missed", "INT64", "Known stories that expired since the previous poll without final numbers."),
+        Column("fetched_at", "TIMESTAMP", "When the poll began (UTC).", required=True),
+        _RUN_ID,
+    ),
+)
+
+TABLES: tuple[Table, ...] = (ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, MEDIA_INSIGHTS, STORY_INSIGHTS, STORY_POLLS)

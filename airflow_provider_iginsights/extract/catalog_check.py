@@ -1,0 +1,41 @@
+"""Ask the live Graph API which metrics it accepts, by asking for one that cannot be, and compare with the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.catalog.comparison import Differences, compare, read_accepted
+from airflow_provider_iginsights.errors import MetricRefused
+from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.catalog.metrics import Level
+    from airflow_provider_iginsights.graph.client import GraphClient
+
+_NO_METRIC = "no_such_metric"
+
+
+def check_catalog(client: GraphClient, account_id: str) -> Iterator[Differences]:
+    """Yield the differences at account level and, if the account has any media, at media level. 2 to 3 requests.
+
+    :raises InsightsError: the token or the account is refused, or Meta answers without naming what it accepts.
+    """
+    yield _check(client, "account", Subject("account", account_id), account_id)
+    listing = GraphRequest(f"{account_id}/media", {"fields": "id"}, Subject("account", account_id))
+    newest = next(client.pages(listing, account_id=account_id, limit=1))
+    for media in newest.body.get("data") or ():
+        yield _check(client, "media", Subject("media", media["id"]), account_id)
+
+
+def _check(client: GraphClient, level: Level, subject: Subject, account_id: str) -> Differences:
+    settings = client.settings
+    request = GraphRequest(f"{subject.id}/insights", {"metric": _NO_METRIC, "period": "day"}, subject)
+    try:
+        client.get(request, account_id=account_id)
+    except MetricRefused as refusal:
+        accepted = read_accepted(refusal.facts.said)
+        if not accepted:
+            raise
+        return compare(level, accepted, version=settings.api_version, login=settings.login)
+    raise MetricRefused(f"Meta answered {subject} for a metric that does not exist, and so named none that do.")

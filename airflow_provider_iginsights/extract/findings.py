@@ -1,0 +1,60 @@
+"""What a run noticed beside its rows: refused metrics, skipped objects, days Meta no longer has. Each is named once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from airflow_provider_iginsights.errors import InsightsError
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = 20
+
+
+@dataclass(slots=True)
+class Finding:
+    """Things left out for one reason: ``what`` (a metric, days), ``kind`` (an error's name), ``why``, of ``whom``."""
+
+    what: str
+    kind: str
+    why: str
+    whom: dict[str, None] = field(default_factory=dict)
+    count: int = 0
+
+    def describe(self) -> dict[str, str | int | list[str]]:
+        """Return a JSON-able dict: ``what``, ``kind``, ``why``, ``count`` and up to twenty examples in ``whom``."""
+        return {"what": self.what, "kind": self.kind, "why": self.why, "count": self.count, "whom": list(self.whom)}
+
+
+class Findings:
+    """A thread-safe collection. The same object, thing and kind count once."""
+
+    def __init__(self) -> None:
+        self._findings: dict[tuple[str, str], Finding] = {}
+        self._seen: set[int] = set()  # hashes: a run over many posts would remember as many names
+        self._lock = threading.Lock()
+
+    def note(self, whom: str, what: str, kind: str, why: str) -> None:
+        """Keep what was left out for ``whom``; log the first of its kind."""
+        seen = hash((whom, what, kind))
+        with self._lock:
+            if seen in self._seen:
+                return
+            self._seen.add(seen)
+            finding = self._findings.setdefault((what, kind), Finding(what, kind, why))
+            finding.count += 1
+            if len(finding.whom) < EXAMPLES:
+                finding.whom[whom] = None
+            is_first = finding.count == 1
+        log.log(logging.WARNING if is_first else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
+
+    def note_error(self, whom: str, what: str, error: InsightsError) -> None:
+        """Keep a refusal of Meta under the name of its error."""
+        self.note(whom, what, type(error).__name__, str(error))
+
+    def summarize(self) -> list[dict[str, str | int | list[str]]]:
+        """Return the findings as JSON-able dicts, in the order in which they came up."""
+        with self._lock:
+            return [finding.describe() for finding in self._findings.values()]

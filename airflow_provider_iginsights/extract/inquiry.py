@@ -1,0 +1,245 @@
+"""Ask many small questions in batches, take refusals apart: one bad metric or object never costs another's numbers.
+
+A refusal that names its metrics is asked again without them. One that names nobody is taken apart on a single
+representative, metric by metric; the others like it wait for what that teaches. Where a breakdown is refused, the total
+that came with it is asked without. What is refused is noted once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.catalog.plan import InsightsQuery
+from airflow_provider_iginsights.errors import (
+    BeyondHistory,
+    InsightsError,
+    MetricRefused,
+    PermissionMissing,
+    RetriableGraphError,
+    SkippableGraphError,
+    Throttled,
+    TooFewFollowers,
+)
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.refusals import (
+    AccountRefusals,
+    find_culprits,
+    is_about_object,
+    is_unknown_name,
+)
+from airflow_provider_iginsights.graph.batch import LARGEST_BATCH
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+
+Kind = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question. ``group`` shares its refusals, ``whom`` names the object, ``about`` travels along.
+
+    ``torn``: a single metric of a representative; ``named``: refused before, and less what the refusal named;
+    ``waited``: refused before, and held back for a representative.
+    """
+
+    query: InsightsQuery
+    group: str
+    whom: str
+    about: Any
+    torn: bool = False
+    named: bool = False
+    waited: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Return what questions share that are refused for the same reason."""
+        return self.group, self.query.period, self.query.breakdown, self.query.timeframe
+
+
+@dataclass(slots=True, kw_only=True)
+class Inquiry:
+    """Asks everything of one account, in one go or page by page; end it with :meth:`finish`.
+
+    ``must_answer``: a refusal of everything is an error, not a finding: then the fault is in the request, not in a
+    metric. ``answered`` counts answers, the caller's own as well.
+    """
+
+    client: GraphClient
+    account_id: str
+    build: Callable[[Ask], GraphRequest]
+    refusals: AccountRefusals
+    findings: Findings
+    must_answer: bool = False
+    answered: int = 0
+    _gone: set[str] = field(default_factory=set)
+    _again: deque[Ask] = field(default_factory=deque)
+    _held: list[Ask] = field(default_factory=list)
+    _denied: list[tuple[Ask, PermissionMissing]] = field(default_factory=list)
+    _trouble: InsightsError | None = None
+    _refused: InsightsError | None = None
+
+    def ask(self, asks: Iterable[Ask], *, doubtful: bool = False) -> Iterator[tuple[Ask, Answer]]:
+        """Yield every question with its answer.
+
+        ``doubtful``: something among them is refused, unknown what: representatives go first.
+
+        :raises InsightsError: what stops the account (token, throttle, permission) at once.
+        """
+        fresh = self._send_ahead(asks) if doubtful else iter(asks)
+        while batch := self._choose(fresh):
+            results = self.client.batch([self.build(ask) for ask in batch], account_id=self.account_id)
+            for ask, result in zip(batch, results, strict=True):
+                if isinstance(result, InsightsError):
+                    self._take(ask, result)
+                else:
+                    self.answered += 1
+                    self.refusals.learn_answer(ask.group, ask.query)
+                    yield ask, result
+        self._settle_denied()
+
+    def finish(self) -> None:
+        """Say what is left to say once everything was asked.
+
+        :raises InsightsError: a lasting server trouble of single questions; a refusal of everything.
+        """
+        if self._trouble:
+            raise self._trouble
+        if self.must_answer and self._refused and not self.answered:
+            raise self._refused
+
+    def _send_ahead(self, asks: Iterable[Ask]) -> Iterator[Ask]:
+        """Put the first question of each kind up for being asked metric by metric; return the others."""
+        kinds: set[Kind] = set()
+        others = []
+        for ask in asks:
+            if ask.kind in kinds or len(ask.query.metrics) == 1:
+                others.append(ask)
+            else:
+                kinds.add(ask.kind)
+                self._again.extend(_tear(ask))
+        return iter(others)
+
+    def _choose(self, fresh: Iterator[Ask]) -> list[Ask]:
+        """Return the next batch: first what refusals left open; what a representative stands for waits."""
+        testing = {ask.kind for ask in self._again if ask.torn}
+        batch = self._fill(fresh, testing) if testing else []
+        if not batch:
+            self._again.extend(self._held)
+            self._held.clear()
+            batch = self._fill(fresh, set())
+        return batch
+
+    def _fill(self, fresh: Iterator[Ask], testing: set[Kind]) -> list[Ask]:
+        size = LARGEST_BATCH if self.client.settings.batches else 1
+        batch: list[Ask] = []
+        for ask in chain(_drain(self._again), fresh):
+            if ask.kind in testing and not ask.torn:
+                self._held.append(ask)
+                continue
+            batch += self._reduce(ask)
+            if len(batch) >= size:
+                break
+        self._again.extendleft(reversed(batch[size:]))
+        return batch[:size]
+
+    def _reduce(self, ask: Ask) -> list[Ask]:
+        """Return what is left of a question after all that was learned."""
+        if ask.whom in self._gone:
+            return []
+        queries, dropped = self.refusals.reduce(ask.group, ask.query)
+        if not dropped:
+            return [ask]
+        for name, error in dropped:
+            self._note_refusal(ask, name, error)
+        return [replace(ask, query=query) for query in queries]
+
+    def _take(self, ask: Ask, error: InsightsError) -> None:
+        match error:
+            case MetricRefused():
+                self._take_refusal(ask, error)
+            case TooFewFollowers():
+                self._take_silence(ask, error)
+            case BeyondHistory():  # of these days only: the object's other days answer
+                self.findings.note_error(ask.whom, f"{', '.join(ask.query.names)} of {ask.about}", error)
+            case SkippableGraphError():
+                self._gone.add(ask.whom)
+                self.findings.note_error(ask.whom, "insights", error)
+            case PermissionMissing():
+                self._denied.append((ask, error))
+            case RetriableGraphError() if not isinstance(error, Throttled):
+                self._trouble = self._trouble or error
+            case _:
+                raise error
+
+    def _take_refusal(self, ask: Ask, error: MetricRefused) -> None:
+        culprits = find_culprits(error, ask.query.names)
+        if culprits:
+            self._drop(ask, culprits, error)
+        elif is_about_object(error):
+            self._again.extend(_tear(ask))
+        else:
+            self._take_apart(ask)
+
+    def _take_apart(self, ask: Ask) -> None:
+        """Ask metric by metric, unless a representative is about to be: then wait once for what that teaches."""
+        if ask.waited or not self._is_tested(ask):
+            self._again.extend(_tear(ask))
+        else:
+            self._held.append(replace(ask, waited=True))
+
+    def _is_tested(self, ask: Ask) -> bool:
+        """Return whether a representative is about to be asked metric by metric."""
+        return any(other.torn and other.kind == ask.kind for other in self._again)
+
+    def _drop(self, ask: Ask, culprits: tuple[str, ...], error: MetricRefused) -> None:
+        query, unknown = ask.query, is_unknown_name(error)
+        if not is_about_object(error) and not query.metrics[0].alone:
+            for breakdown in {query.breakdown, "" if unknown else query.breakdown}:
+                self.refusals.learn_refusal(ask.group, breakdown, culprits, error)
+        for name in culprits:
+            self._note_refusal(ask, name, error)
+        if rest := query.without(culprits):
+            remainder = replace(ask, query=rest, torn=False, named=True)
+            # Meta names one metric at a time: a second refusal may be followed by many.
+            self._take_apart(remainder) if ask.named else self._again.append(remainder)
+        if totals := None if unknown else query.of_totals(culprits):
+            self._again.append(replace(ask, query=totals, torn=False))
+
+    def _note_refusal(self, ask: Ask, name: str, error: InsightsError) -> None:
+        self._refused = error
+        breakdown = ask.query.breakdown
+        self.findings.note_error(ask.whom, f"{name} by {breakdown}" if breakdown else name, error)
+
+    def _take_silence(self, ask: Ask, error: TooFewFollowers) -> None:
+        if len(ask.query.metrics) > 1:
+            self._again.extend(_tear(ask))
+        else:
+            self.findings.note_error(ask.whom, ask.query.names[0], error)
+
+    def _settle_denied(self) -> None:
+        """Note what single objects deny; raise where everything was denied, which is the account's permission."""
+        for ask, error in self._denied:
+            if not self.answered:
+                raise error
+            self.findings.note_error(ask.whom, "insights", error)
+        self._denied.clear()
+
+
+def _tear(ask: Ask) -> Iterator[Ask]:
+    """Yield one question per metric."""
+    names = ask.query.names
+    for name in names:
+        part = ask.query.without(other for other in names if other != name)
+        if part:
+            yield replace(ask, query=part, torn=True)
+
+
+def _drain(asks: deque[Ask]) -> Iterator[Ask]:
+    while asks:
+        yield asks.popleft()

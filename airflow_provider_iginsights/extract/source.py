@@ -1,0 +1,93 @@
+"""What one run reads: a window and the metrics asked for, turned into a reader of accounts per kind of insights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, plan_media, plan_story
+from airflow_provider_iginsights.extract.account import AccountReader
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.listing import Edge, Listing
+from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.rows import TableRow
+from airflow_provider_iginsights.extract.stamp import Stamp
+from airflow_provider_iginsights.extract.story import read_stories
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_iginsights.extract.story_life import Finality, PollBook
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.window import Window
+
+Read = Callable[[str], Iterator[TableRow]]
+
+CURRENT = timedelta(days=1)  # a run whose window ended longer ago repeats the past, and snapshots have no past
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One run's questions. Each method plans them, returns a reader: account id -> ``(table name, row)``, lazily.
+
+    ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
+    ``remarks``: what else the run's summary ought to say, JSON-able.
+    """
+
+    client: GraphClient
+    window: Window
+    stamp: Stamp
+    metrics: Sequence[str] | str | None = None
+    breakdowns: Mapping[str, Sequence[str]] | None = None
+    findings: Findings = field(default_factory=Findings)
+    refusals: Refusals = field(default_factory=Refusals)
+    remarks: dict[str, Any] = field(default_factory=dict)
+
+    def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
+        """Return a reader of ``account_insights`` and, if wanted, ``accounts``."""
+        settings = self.client.settings
+        return AccountReader(
+            client=self.client,
+            plan=plan_account(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login),
+            days=self.window.days(lookback_days),
+            stamp=self.stamp,
+            findings=self.findings,
+            refusals=self.refusals,
+            current=self.window.now - self.window.until <= CURRENT,
+            profiles=profiles,
+        ).read
+
+    def read_media(self, *, refresh_days: int | None) -> Read:
+        """Return a reader of ``media`` and ``media_insights``."""
+        settings = self.client.settings
+        plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
+        published = self.window.published_between(refresh_days)
+        return lambda account_id: read_media(self._list(account_id, "media", plan, published), self.stamp)
+
+    def read_stories(self, *, book: PollBook | None = None, finality: Finality | None = None) -> Read:
+        """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw."""
+        settings = self.client.settings
+        plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
+        return lambda account_id: read_stories(
+            self._list(account_id, "stories", plan), self.stamp, book=book, finality=finality
+        )
+
+    def _list(
+        self,
+        account_id: str,
+        edge: Edge,
+        plan: MediaPlan,
+        published: tuple[datetime | None, datetime | None] = (None, None),
+    ) -> Listing:
+        return Listing(
+            client=self.client,
+            account_id=account_id,
+            edge=edge,
+            plan=plan,
+            findings=self.findings,
+            refusals=self.refusals,
+            published=published,
+        )

@@ -1,0 +1,27 @@
+"""How questions are spelt in Meta's query language."""
+
+from __future__ import annotations
+
+from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS, fields_for
+from airflow_provider_iginsights.catalog.plan import InsightsQuery
+
+
+def spell_insights(query: InsightsQuery) -> dict[str, str]:
+    """Return the parameters of ``/insights`` for a query, without its window.
+
+    A media's period is always lifetime and stays unsaid.
+    """
+    spoken = {
+        "metric": ",".join(query.names),
+        "period": query.period if query.metrics[0].level == "account" else "",
+        "metric_type": query.metric_type or "",
+        "breakdown": query.breakdown,
+        "timeframe": query.timeframe,
+    }
+    return {name: value for name, value in spoken.items() if value}
+
+
+def spell_media_fields(version: str, core: InsightsQuery | None) -> str:
+    """Return ``fields`` of a media listing, with the insights that all its media share inside it."""
+    fields = fields_for(version, MEDIA_FIELDS)
+    return ",".join((*fields, f"insights.metric({','.join(core.names)})") if core else fields)

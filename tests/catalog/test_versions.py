@@ -1,0 +1,65 @@
+"""Versions of the Graph API: what is one, in which order, and which were served when."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS, PROFILE_FIELDS, fields_for
+from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
+from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION, VERSIONS, parse_version, was_served_on
+from airflow_provider_iginsights.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(("text", "parsed"), [("v25.0", (25, 0)), ("v9.12", (9, 12)), ("v100.0", (100, 0))])
+def test_versions_are_numbers(text: str, parsed: tuple[int, int]) -> None:
+    """A version is read as its two numbers, so that v9.0 comes before v10.0."""
+    assert parse_version(text) == parsed
+
+
+@pytest.mark.parametrize("text", ["", "25", "25.0", "v25", "V25.0", "v25.0/", "vv25.0", "v25.0\n", "v٢٥.0"])
+def test_what_is_no_version(text: str) -> None:
+    """Anything else is refused with the form to use."""
+    with pytest.raises(ConfigurationError, match=r"of the form v25\.0"):
+        parse_version(text)
+
+
+def test_the_table_is_in_order() -> None:
+    """Versions ascend without gaps, each served longer than the one before; only the newest has no end."""
+    numbers = [parse_version(version)[0] for version in VERSIONS]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    ends = [end for _, end in VERSIONS.values()]
+    assert ends[-1] is None
+    known = [end for end in ends if end]
+    assert known == sorted(known)
+    assert len(known) == len(ends) - 1
+    assert DEFAULT_API_VERSION in VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("version", "day", "served"),
+    [
+        ("v10.0", date(2023, 6, 8), True),
+        ("v10.0", date(2023, 6, 9), False),
+        ("v26.0", date(2040, 1, 1), True),
+        ("v31.0", date(2040, 1, 1), True),
+    ],
+)
+def test_served_until(version: str, day: date, *, served: bool) -> None:
+    """A version counts as served to its last day, and one that the table does not know for ever."""
+    assert was_served_on(version, day) is served
+
+
+@pytest.mark.parametrize(("fields", "table"), [(PROFILE_FIELDS, ACCOUNTS), (MEDIA_FIELDS, MEDIA)])
+def test_fields_fill_columns(fields: dict[str, str], table: object) -> None:
+    """Every field of a node fills a column of its table, each column at most once."""
+    columns = list(fields.values())
+    assert set(columns) <= set(table.column_names)  # type: ignore[attr-defined]
+    assert len(columns) == len(set(columns))
+
+
+@pytest.mark.parametrize(("version", "has"), [("v20.0", False), ("v21.0", True), (DEFAULT_API_VERSION, True)])
+def test_young_fields(version: str, *, has: bool) -> None:
+    """A field is asked only of versions that know it: an unknown one would refuse the whole request."""
+    assert ("alt_text" in fields_for(version, MEDIA_FIELDS)) is has

@@ -1,0 +1,209 @@
+"""An account's insights when something is refused, silent or too old: what arrives all the same, and what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from asking import ACCOUNT_KEY, NOW, Asking, Numbers, by_key, open_asking
+from truth import DEFAULT_ACCOUNT, account_rows
+
+from airflow_provider_iginsights.catalog.plan import plan_account
+from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError, MetricRefused, ServerTrouble
+from airflow_provider_iginsights.extract.account import AccountReader
+from airflow_provider_iginsights.extract.refusals import ACCOUNTS_FOR_ALL
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World, errors, rules
+
+YESTERDAY = date(2026, 11, 20)
+DAYS = tuple(YESTERDAY - timedelta(days=3 - step) for step in range(4))
+OF_BREAKDOWN = "(#100) Incompatible breakdowns ({breakdown}) for metric ({metric})"
+
+
+def truth_of(asking: Asking, *, account: int = 0, days: tuple[date, ...] = DAYS) -> Numbers:
+    """Return all numbers of an account for the days."""
+    return by_key(account_rows(asking.world, asking.accounts[account], days, now=NOW), ACCOUNT_KEY)
+
+
+def less(numbers: Numbers, metric: str, breakdown: str | None = None) -> Numbers:
+    """Return the numbers less those of a metric, or of a metric broken down so."""
+    return {key: value for key, value in numbers.items() if key[1] != metric or breakdown not in (None, key[4])}
+
+
+def refuse(asking: Asking, message: str, *, code: int = 100, **where: object) -> None:
+    """Let the API refuse, wherever the conditions hold."""
+    asking.sandbox.faults.add(Fault(effect=ErrorEffect(code, message=message), times=None, **where))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        errors.Kind(100, OF_BREAKDOWN),
+        errors.Kind(100, "(#100) この内訳は使用できません"),
+        errors.Kind(1, "An unknown error has occurred.", http=500),
+    ],
+    ids=["named", "unnamed", "unknown error"],
+)
+@pytest.mark.parametrize(
+    ("metric", "breakdown"),
+    [("likes", "media_product_type"), ("views", "follow_type"), ("profile_links_taps", "contact_button_type")],
+)
+def test_a_breakdown_is_refused(
+    monkeypatch: pytest.MonkeyPatch, refusal: errors.Kind, metric: str, breakdown: str
+) -> None:
+    """The metric loses its breakdown and keeps its total; nothing else is missing; 3 more requests suffice."""
+    monkeypatch.setitem(
+        rules.USER_METRICS,  # type: ignore[arg-type]
+        metric,
+        replace(
+            rules.USER_METRICS[metric],
+            breakdowns=tuple(name for name in rules.USER_METRICS[metric].breakdowns if name != breakdown),
+        ),
+    )
+    monkeypatch.setitem(errors.ERRORS, "not_that_breakdown", refusal)  # type: ignore[arg-type]
+    with open_asking(tries=1) as asking:
+        assert asking.read_account(DAYS) == less(truth_of(asking), metric, breakdown)
+        assert list(asking.left_out) == [(f"{metric} by {breakdown}", "MetricRefused")]
+        assert asking.http <= 2 + 3
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "(#100) metric[3] must be one of the following values: reach, views",
+        "(#100) La métrica likes no existe",
+        "(#100) 無効な指標",
+    ],
+    ids=["position", "name", "neither"],
+)
+def test_a_metric_is_refused(message: str) -> None:
+    """A metric that is refused with and without its breakdown is missing, and nothing else."""
+    with open_asking() as asking:
+        refuse(asking, message, metric="likes")
+        assert asking.read_account(DAYS) == less(truth_of(asking), "likes")
+        assert "likes by media_product_type" in {what for what, _ in asking.left_out}
+        assert {what.split()[0] for what, _ in asking.left_out} == {"likes"}
+        assert asking.http <= 2 + 3
+
+
+def test_a_metric_is_refused_on_one_day() -> None:
+    """A metric refused for one request only is missing from that request only."""
+    with open_asking() as asking:
+        effect = ErrorEffect(100, message="(#100) likes")
+        asking.sandbox.faults.add(Fault(effect=effect, metric="likes", times=1))
+        read, whole = asking.read_account(DAYS), truth_of(asking)
+        missing = {key for key in whole if key not in read}
+        assert read.items() <= whole.items()
+        assert {(key[1], key[4], key[6]) for key in missing} == {("likes", "media_product_type", str(DAYS[0]))}
+
+
+def test_what_all_accounts_refuse() -> None:
+    """After a few accounts refused a metric that none answers, the rest of the run does not ask for it."""
+    world = World.build(accounts=ACCOUNTS_FOR_ALL + 2, media_per_account=0, now=NOW)
+    with open_asking(world) as asking:
+        refuse(asking, "(#100) metric[3] must be one of the following values: reach", metric="likes")
+        requests = []
+        for number in range(len(asking.accounts)):
+            asking.sandbox.clear_log()
+            assert asking.read_account(DAYS, account=number) == less(truth_of(asking, account=number), "likes")
+            requests.append(asking.http)
+        assert requests == [3] * ACCOUNTS_FOR_ALL + [2, 2]
+        assert asking.left_out["likes by media_product_type", "MetricRefused"]["count"] == len(asking.accounts)
+
+
+def test_what_one_account_refuses() -> None:
+    """A metric that one account refuses is asked of the others."""
+    world = World.build(accounts=3, media_per_account=0, now=NOW)
+    with open_asking(world) as asking:
+        refuse(asking, "(#100) likes", metric="likes", object_id=asking.accounts[0].id)
+        assert asking.read_account(DAYS) == less(truth_of(asking), "likes")
+        for number in (1, 2):
+            assert asking.read_account(DAYS, account=number) == truth_of(asking, account=number)
+
+
+def test_a_small_account() -> None:
+    """What Meta keeps back below 100 followers is named, and the other numbers arrive."""
+    world = World.build(accounts=1, media_per_account=0, now=NOW)
+    world.put(replace(next(iter(world.accounts.values())), followers_count=99))
+    with open_asking(world) as asking:
+        read, whole = asking.read_account(DAYS), truth_of(asking)
+        silent = {"follower_demographics", "engaged_audience_demographics", "follower_count", "online_followers"}
+        silent |= {"follows_and_unfollows"}
+        assert read == {key: value for key, value in whole.items() if key[1] not in silent}
+        assert set(asking.left_out) == {
+            ("follower_demographics", "TooFewFollowers"),
+            ("engaged_audience_demographics", "TooFewFollowers"),
+        }
+        assert asking.http <= 3
+
+
+def test_days_beyond_history() -> None:
+    """Days that Meta no longer has are named per metric and not asked for."""
+    old = tuple(date(2026, 11, 21) - timedelta(days=back) for back in (731, 730, 729, 728))
+    with open_asking() as asking:
+        read = asking.read_account(old, ["likes", "follower_count"], {"likes": []}, current=False)
+        wanted = by_key(
+            account_rows(
+                asking.world,
+                asking.accounts[0],
+                old[2:],
+                now=NOW,
+                offer=replace(DEFAULT_ACCOUNT, series=(), totals={"likes": ("",)}),
+                current=False,
+            ),
+            ACCOUNT_KEY,
+        )
+        assert read == wanted
+        assert set(asking.left_out) == {
+            ("likes before 2024-11-22", "BeyondHistory"),
+            ("follower_count before 2026-11-21", "BeyondHistory"),
+        }
+        assert asking.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (ErrorEffect(100, subcode=33, message="(#100) gone"), AccountUnavailable),
+        (ErrorEffect(100, message="(#100) no"), MetricRefused),
+        (ErrorEffect(2, http=500, message="Service temporarily unavailable"), ServerTrouble),
+    ],
+)
+def test_an_account_fails(fault: ErrorEffect, error: type[InsightsError]) -> None:
+    """An account that is not there, or answers nothing at all, is an error and not an empty answer."""
+    with open_asking() as asking:
+        asking.sandbox.faults.add(Fault(effect=fault, path="/insights$", times=None))
+        with pytest.raises(error):
+            asking.read_account(DAYS)
+
+
+def test_trouble_of_one_day_comes_last() -> None:
+    """A server that fails on one question for good is told after the answers to all others were given."""
+    with open_asking() as asking:
+        fault = ErrorEffect(2, http=500, message="Service temporarily unavailable")
+        asking.sandbox.faults.add(Fault(effect=fault, metric="accounts_engaged", times=None))
+        given: list[tuple[str, dict[str, Any]]] = []
+        with pytest.raises(ServerTrouble):
+            given.extend(_read(asking))
+        named = {row["metric"] for table, row in given if table == "account_insights"}
+        assert named == {key[1] for key in truth_of(asking)} - {
+            "accounts_engaged",
+            "replies",
+            "reposts",
+            "profile_views",
+            "website_clicks",
+        }
+
+
+def _read(asking: Asking) -> Iterator[tuple[str, dict[str, Any]]]:
+    reader = AccountReader(
+        client=asking.client,
+        plan=plan_account(None, None, version="v25.0", login="facebook"),
+        days=DAYS,
+        stamp=asking.stamp,
+        findings=asking.findings,
+        refusals=asking.refusals,
+    )
+    return reader.read(asking.accounts[0].id)

@@ -1,0 +1,88 @@
+"""Which accounts a token sees, asked of a Graph API over a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from stage import NOW
+
+from airflow_provider_iginsights.errors import TokenExpired
+from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.sandbox.graph import Account, GraphSandbox, Page, Token, World
+from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
+
+
+@contextmanager
+def connected(world: World, token: str, *, instagram: bool = False) -> Iterator[tuple[GraphClient, GraphSandbox]]:
+    """Serve a world and connect a client with this token."""
+    with GraphSandbox(world) as sandbox:
+        url = sandbox.instagram_url if instagram else sandbox.url
+        with GraphClient(GraphSettings(token=token, base_url=url), sleep=lambda _: None) as client:
+            yield client, sandbox
+
+
+def discovered(account: Account, *, page_id: str) -> DiscoveredAccount:
+    """Return what discovery should say of an account."""
+    return DiscoveredAccount(
+        id=account.id, username=account.username, followers_count=account.followers_count, page_id=page_id
+    )
+
+
+@pytest.mark.parametrize("accounts", [0, 1, 2, 101, 250])
+def test_accounts_behind_pages(accounts: int) -> None:
+    """Every account is found once, in Meta's order, over all pages; a Page without an account is passed over."""
+    world = World.build(accounts=accounts, media_per_account=0, stories_per_account=0, now=NOW)
+    with connected(world, world.system_user_token) as (client, sandbox):
+        found = list(discover_accounts(client))
+        assert found == [discovered(account, page_id=account.page_id) for account in world.accounts.values()]
+        assert len(sandbox.log) == -(-(accounts + 1) // 100)
+        assert not any("access_token" in received.query.get("fields", "") for received in sandbox.log)
+
+
+def test_a_token_sees_its_own_accounts() -> None:
+    """Accounts that the token's user has no role on are not found."""
+    world = World.build(accounts=3, now=NOW)
+    first, _, third = world.accounts.values()
+    world.put(Token("EAAGsome", "user", account_ids=(first.id, third.id)))
+    with connected(world, "EAAGsome") as (client, _):
+        assert [account.id for account in discover_accounts(client)] == [first.id, third.id]
+
+
+def test_two_pages_of_one_account() -> None:
+    """An account that two Pages lead to is found once."""
+    world = World.build(accounts=1, now=NOW)
+    (account,) = world.accounts.values()
+    world.accounts["alias"] = account
+    with connected(world, world.system_user_token) as (client, _):
+        assert [found.id for found in discover_accounts(client)] == [account.id]
+
+
+def test_a_token_without_business_management_sees_nothing() -> None:
+    """Meta answers with an empty list and no error; so do we."""
+    world = World.build(accounts=1, now=NOW)
+    world.put(Page(id="1", name="Another Page without Instagram"))
+    world.put(Token("EAAGbare", "user", permissions=FACEBOOK_PERMISSIONS - {"business_management"}))
+    with connected(world, "EAAGbare") as (client, _):
+        assert list(discover_accounts(client)) == []
+
+
+def test_instagram_login_sees_itself() -> None:
+    """With Instagram Login the token's own account is found, by the id that insights take, in one request."""
+    world = World.build(accounts=2, now=NOW)
+    _, account = world.accounts.values()
+    with connected(world, world.instagram_token(account.id), instagram=True) as (client, sandbox):
+        assert list(discover_accounts(client)) == [discovered(account, page_id="")]
+        assert len(sandbox.log) == 1
+
+
+def test_a_refused_token() -> None:
+    """A token that Meta does not take is an error, not an empty list."""
+    with (
+        connected(World.build(accounts=1, now=NOW), "EAAGnobody") as (client, _),
+        pytest.raises(TokenExpired),
+    ):
+        list(discover_accounts(client))

@@ -1,0 +1,65 @@
+"""What a run says it left out: each thing named once, counted exactly, with a few examples, safe for threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_iginsights.errors import GraphFacts, ObjectGone
+from airflow_provider_iginsights.extract.findings import EXAMPLES, Findings
+
+
+def test_the_same_thing_counts_once() -> None:
+    """A repetition adds nothing; another object adds to the count; another reason is another finding."""
+    findings = Findings()
+    for whom in ("media 1", "media 1", "media 2"):
+        findings.note(whom, "likes", "MetricRefused", f"why {whom}")
+    findings.note("media 1", "likes", "ObjectGone", "gone")
+    assert findings.summarize() == [
+        {"what": "likes", "kind": "MetricRefused", "why": "why media 1", "count": 2, "whom": ["media 1", "media 2"]},
+        {"what": "likes", "kind": "ObjectGone", "why": "gone", "count": 1, "whom": ["media 1"]},
+    ]
+
+
+def test_examples_are_few_and_the_count_is_exact() -> None:
+    """However many objects, the summary stays small and says how many there were."""
+    findings = Findings()
+    for number in range(1000):
+        findings.note(f"media {number}", "insights", "MediaTooOld", "too old")
+    (finding,) = findings.summarize()
+    assert (finding["count"], len(finding["whom"])) == (1000, EXAMPLES)  # type: ignore[arg-type]
+    assert len(json.dumps(finding)) < 1000
+
+
+def test_one_warning_per_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the first object of each reason as a warning; the others are details."""
+    findings = Findings()
+    with caplog.at_level(logging.INFO):
+        for number in range(5):
+            findings.note(f"media {number}", "insights", "MediaTooOld", "too old")
+    assert [record.message for record in caplog.records] == ["insights of media 0 left out: too old"]
+
+
+def test_errors_are_named() -> None:
+    """A refusal of Meta is kept under its error's name, with its message and facts."""
+    findings = Findings()
+    findings.note_error("media 1", "insights", ObjectGone("It is gone.", facts=GraphFacts(code=100, subcode=33)))
+    (finding,) = findings.summarize()
+    assert (finding["kind"], finding["why"]) == ("ObjectGone", "It is gone. (code 100, subcode 33)")
+
+
+def test_many_threads() -> None:
+    """Threads that note the same and different things at once lose and double nothing."""
+    findings = Findings()
+
+    def note(worker: int) -> None:
+        for number in range(200):
+            findings.note(f"media {number}", "insights", "ObjectGone", "gone")
+            findings.note(f"media {worker}-{number}", "likes", "MetricRefused", "no")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(note, range(8)))
+    assert {finding["what"]: finding["count"] for finding in findings.summarize()} == {"insights": 200, "likes": 1600}

@@ -1,0 +1,441 @@
+"""The answers that Meta's pages print, and odd ones that users met, become the rows that the tables describe."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_iginsights.extract.rows import format_instant, read_end_time, read_numbers
+from airflow_provider_iginsights.extract.source import Source
+from airflow_provider_iginsights.extract.stamp import Stamp
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.pacific import pacific_midnight
+from airflow_provider_iginsights.sandbox.server import Server
+from airflow_provider_iginsights.window import Window
+
+SHAPES = Path(__file__).parent / "shapes"
+ACCOUNT, MEDIA = "17841405822304914", "17874602505612323"
+Rows = list[dict[str, Any]]
+
+
+def shape(name: str) -> Any:
+    """Return an answer from the folder beside this module."""
+    return json.loads((SHAPES / f"{name}.json").read_text("utf-8"))
+
+
+class CannedGraph:
+    """A Graph API of one answer: whoever asks for insights of this kind gets it, everything else is empty."""
+
+    def __init__(self) -> None:
+        self.insights: Any = {"data": []}
+        self.asked: Mapping[str, str] = {}
+        self.product_type = "FEED"
+        self.served_version = "v25.0"
+        self.login = "/graph.instagram.com"
+        self.server = Server(Starlette(routes=[Route("/{path:path}", self._answer)]), name="canned")
+
+    async def _answer(self, request: Request) -> Response:
+        edge = request.path_params["path"].rpartition("/")[2]
+        params = request.query_params
+        body = self._find(params) if edge == "insights" else self._listing(params.get("fields", ""))
+        return JSONResponse(body, headers={"facebook-api-version": self.served_version})
+
+    def _listing(self, fields: str) -> Any:
+        item = {"id": MEDIA, "timestamp": "2026-11-20T07:59:59+0000", "media_type": "IMAGE"}
+        inside = re.search(r"insights\.metric\((.*?)\)", fields)
+        insights = {"insights": self._find({"metric": inside[1]})} if inside else {}
+        return {"data": [item | {"media_product_type": self.product_type} | insights]}
+
+    def _find(self, params: Mapping[str, str]) -> Any:
+        if not self.asked.items() <= dict(params).items():
+            return {"data": []}
+        names = params["metric"].split(",")
+        entries = self.insights.get("data")
+        return self.insights | {"data": entries and [entry for entry in entries if entry["name"] in names]}
+
+    def read(self, kind: str, *, metrics: list[str], days: tuple[str, str], now: datetime, version: str) -> Rows:
+        """Read with the real reader over a real socket, and return the rows of the insights table."""
+        first, last = map(date.fromisoformat, days)
+        window = Window(
+            since=pacific_midnight(first), until=pacific_midnight(last + timedelta(days=1)), rule="given", now=now
+        )
+        settings = GraphSettings(token="IGAAtoken", base_url=self.server.url + self.login, api_version=version)
+        with GraphClient(settings, sleep=lambda _: None) as client:
+            source = Source(client=client, window=window, stamp=Stamp(run_id="run", clock=lambda: now), metrics=metrics)
+            readers: dict[str, Callable[[], Callable[[str], Iterator[tuple[str, dict[str, Any]]]]]] = {
+                "account": lambda: source.read_accounts(lookback_days=0, profiles=False),
+                "media": lambda: source.read_media(refresh_days=None),
+                "story": source.read_stories,
+            }
+            return [row for table, row in readers[kind]()(ACCOUNT) if table.endswith("insights")]
+
+
+@pytest.fixture
+def canned() -> Iterator[CannedGraph]:
+    """Serve a Graph API of one answer."""
+    graph = CannedGraph()
+    with graph.server:
+        yield graph
+
+
+def account_row(metric: str, value: Any, day: str, **columns: Any) -> dict[str, Any]:
+    """Return a row of account insights as its table describes it."""
+    start = pacific_midnight(date.fromisoformat(day))
+    end = pacific_midnight(date.fromisoformat(day) + timedelta(days=1)) - timedelta(seconds=1)
+    described = {
+        "account_id": ACCOUNT,
+        "metric": metric,
+        "period": "day",
+        "timeframe": "",
+        "breakdown": "",
+        "breakdown_value": "",
+        "metric_date": date.fromisoformat(day),
+        "value": value,
+        "window_start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "window_end": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return {name: value for name, value in (described | columns).items() if value is not None}
+
+
+def snapshot(metric: str, value: Any, breakdown: str, breakdown_value: str, **columns: Any) -> dict[str, Any]:
+    """Return a row of an audience, read on 2026-11-21."""
+    undated = {"window_start": None, "window_end": None, "period": "lifetime", "timeframe": ""}
+    return account_row(
+        metric, value, "2026-11-21", **undated | {"breakdown": breakdown, "breakdown_value": breakdown_value} | columns
+    )
+
+
+NOW = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)
+TODAY = {"days": ("2026-11-20", "2026-11-20"), "now": NOW, "version": "v25.0"}
+
+ACCOUNT_SHAPES: dict[str, tuple[dict[str, Any], Mapping[str, str], Rows]] = {
+    "account_series_of_2017": (
+        {
+            "metrics": ["impressions", "reach", "profile_views"],
+            "days": ("2017-05-04", "2017-05-05"),
+            "now": datetime(2017, 5, 6, 12, tzinfo=UTC),
+            "version": "v10.0",
+        },
+        {"metric": "impressions,reach,profile_views", "period": "day"},
+        [
+            account_row(metric, value, day, end_time=f"{day}T07:00:00Z")
+            for metric, values in {"impressions": (4, 66), "reach": (3, 36), "profile_views": (0, 2)}.items()
+            for day, value in zip(("2017-05-04", "2017-05-05"), values, strict=True)
+        ],
+    ),
+    "account_series_of_2018": (
+        {
+            "metrics": ["impressions", "reach", "profile_views"],
+            "days": ("2018-01-11", "2018-01-12"),
+            "now": datetime(2018, 1, 13, 12, tzinfo=UTC),
+            "version": "v10.0",
+        },
+        {"metric": "impressions,reach,profile_views", "period": "day"},
+        [
+            account_row(metric, value, day, end_time=f"{day}T08:00:00Z")
+            for metric, value in {"impressions": 32, "reach": 12, "profile_views": 15}.items()
+            for day in ("2018-01-11", "2018-01-12")
+        ],
+    ),
+    "account_series_with_paging": (
+        {
+            "metrics": ["reach"],
+            "days": ("2018-01-12", "2018-01-12"),
+            "now": datetime(2018, 1, 13, 12, tzinfo=UTC),
+            "version": "v25.0",
+        },
+        {"metric": "reach", "metric_type": "time_series"},
+        # The point of the 11th was not asked for: rows outside the window are another run's.
+        [account_row("reach", 12, "2018-01-12", end_time="2018-01-12T08:00:00Z")],
+    ),
+    "total": (
+        TODAY | {"metrics": ["likes"]},
+        {"metric": "likes", "metric_type": "total_value", "breakdown": "media_product_type"},
+        [account_row("likes", 304, "2026-11-20")],
+    ),
+    "total_with_breakdown": (
+        TODAY | {"metrics": ["reach"]},
+        {"breakdown": "media_product_type"},
+        # The total of reach comes from its series.
+        [
+            account_row("reach", value, "2026-11-20", breakdown="media_product_type", breakdown_value=name)
+            for name, value in (("CAROUSEL_CONTAINER", 100), ("POST", 124))
+        ],
+    ),
+    "breakdown_without_total": (
+        TODAY | {"metrics": ["follows_and_unfollows"]},
+        {"breakdown": "follow_type"},
+        [
+            account_row("follows_and_unfollows", value, "2026-11-20", breakdown="follow_type", breakdown_value=name)
+            for name, value in (("FOLLOWER", 17), ("NON_FOLLOWER", 20))
+        ],
+    ),
+    "neither_total_nor_breakdown": (TODAY | {"metrics": ["follows_and_unfollows"]}, {}, []),
+    "audience_with_timeframe": (
+        TODAY | {"metrics": ["engaged_audience_demographics"]},
+        {"breakdown": "country", "timeframe": "this_month"},
+        [
+            snapshot("engaged_audience_demographics", value, "country", name, timeframe="LAST_90_DAYS")
+            for name, value in (("AR", 1), ("US", 7))
+        ],
+    ),
+    "audience_of_two_dimensions": (
+        TODAY | {"metrics": ["follower_demographics"]},
+        {"breakdown": "age,gender"},
+        [
+            snapshot("follower_demographics", value, "age|gender", name, timeframe="THIS_MONTH")
+            for name, value in (("25-34|F", 41), ("65+|U", 2))
+        ],
+    ),
+    "audience_without_timeframe": (
+        TODAY | {"metrics": ["follower_demographics"]},
+        {"breakdown": "city"},
+        [
+            snapshot("follower_demographics", value, "city", name)
+            for name, value in (("London, England", 263), ("São Paulo, São Paulo (state)", 12))
+        ],
+    ),
+    "hours": (
+        {
+            "metrics": ["online_followers"],
+            "days": ("2025-06-09", "2025-06-10"),
+            "now": datetime(2025, 6, 11, 12, tzinfo=UTC),
+            "version": "v23.0",
+        },
+        {"period": "lifetime"},
+        [
+            account_row(
+                "online_followers",
+                value,
+                "2025-06-09",
+                period="lifetime",
+                breakdown="hour",
+                breakdown_value=hour,
+                end_time="2025-06-09T07:00:00Z",
+            )
+            for hour, value in (("0", 159), ("1", 157), ("23", 0))
+        ],
+    ),
+    "audience_of_2022": (
+        {
+            "metrics": ["audience_gender_age"],
+            "days": ("2022-07-24", "2022-07-24"),
+            "now": datetime(2022, 7, 25, 12, tzinfo=UTC),
+            "version": "v10.0",
+        },
+        {"period": "lifetime"},
+        [
+            account_row(
+                "audience_gender_age",
+                value,
+                "2022-07-25",
+                period="lifetime",
+                breakdown="gender_age",
+                breakdown_value=name,
+                end_time="2022-07-25T07:00:00Z",
+            )
+            for name, value in (("F.25-34", 5), ("M.18-24", 263), ("U.13-17", 7))
+        ],
+    ),
+    "audience_without_end_time": (
+        TODAY | {"metrics": ["audience_country"], "version": "v10.0"},
+        {},
+        [snapshot("audience_country", value, "country", name) for name, value in (("US", 900), ("BR", 41))],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACCOUNT_SHAPES)
+def test_account_answers(canned: CannedGraph, name: str) -> None:
+    """A printed answer about an account becomes exactly these rows, every column."""
+    options, canned.asked, expected = ACCOUNT_SHAPES[name]
+    canned.insights, canned.served_version = shape(name), options["version"]
+    rows = canned.read("account", **options)
+    fetched_at = options["now"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = {"api_version": options["version"], "fetched_at": fetched_at, "run_id": "run"}
+    assert [{column: value for column, value in row.items() if value is not None} for row in rows] == [
+        row | provenance for row in expected
+    ]
+
+
+MEDIA_ROW = {
+    "media_id": MEDIA,
+    "account_id": ACCOUNT,
+    "breakdown": "",
+    "breakdown_value": "",
+    "published_at": "2026-11-20T07:59:59Z",
+    "fetched_at": "2026-11-21T20:30:00Z",
+    "snapshot_date": date(2026, 11, 21),
+    "run_id": "run",
+}
+POST_ROW = MEDIA_ROW | {"media_product_type": "FEED"}
+STORY_ROW = MEDIA_ROW | {
+    "snapshot_at": "2026-11-21T20:00:00Z",
+    "source": "poll",
+    "expires_at": "2026-11-21T07:59:59Z",
+    "is_final": True,
+}
+
+MEDIA_SHAPES: dict[str, tuple[str, str, list[str], Rows]] = {
+    "media_of_2018": (
+        "media",
+        "v10.0",
+        ["engagement", "impressions", "reach"],
+        [
+            POST_ROW | {"metric": metric, "value": value}
+            for metric, value in (("engagement", 8), ("impressions", 13), ("reach", 13))
+        ],
+    ),
+    "media_total": ("media", "v25.0", ["reach"], [POST_ROW | {"metric": "reach", "value": 4569}]),
+    "media_total_with_breakdown": (
+        "story",
+        "v25.0",
+        ["navigation"],
+        [STORY_ROW | {"metric": "navigation", "value": 25}]
+        + [
+            STORY_ROW
+            | {
+                "metric": "navigation",
+                "value": value,
+                "breakdown": "story_navigation_action_type",
+                "breakdown_value": name,
+            }
+            for name, value in (("tap_forward", 19), ("tap_back", 4), ("tap_exit", 1), ("swipe_forward", 1))
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MEDIA_SHAPES)
+def test_media_answers(canned: CannedGraph, name: str) -> None:
+    """A printed answer about a post or a story becomes exactly these rows, every column."""
+    kind, version, metrics, expected = MEDIA_SHAPES[name]
+    canned.insights, canned.served_version = shape(name), version
+    canned.product_type = "STORY" if kind == "story" else "FEED"
+    rows = canned.read(kind, metrics=metrics, days=TODAY["days"], now=NOW, version=version)
+    order = metrics.index
+    assert sorted(rows, key=lambda row: order(row["metric"])) == [row | {"api_version": version} for row in expected]
+
+
+def test_the_version_that_answered_is_stored(canned: CannedGraph) -> None:
+    """Where Meta serves another version than the one asked for, the rows say which."""
+    canned.insights, canned.served_version = shape("total"), "v26.0"
+    rows = canned.read("account", metrics=["likes"], **TODAY)
+    assert {row["api_version"] for row in rows} == {"v26.0"}
+
+
+POINT = "2026-11-20T08:00:00+0000"
+ODD: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
+    "nothing but a name": ({"name": "reach"}, []),
+    "no values": ({"name": "reach", "values": []}, []),
+    "values are null": ({"name": "reach", "values": None}, []),
+    "a point without a value": ({"values": [{"end_time": POINT}]}, []),
+    "a null value": ({"values": [{"value": None, "end_time": POINT}]}, []),
+    "no hours": ({"values": [{"value": {}, "end_time": POINT}]}, []),
+    "an hour that is null": ({"values": [{"value": {"0": None, "1": 5}}]}, [(5, "hour", "1", "", None)]),
+    "an empty total": ({"total_value": {}}, []),
+    "a null total": ({"total_value": {"value": None}}, []),
+    "a total that is null beside values": ({"total_value": None, "values": [{"value": 3}]}, [(3, "", "", "", None)]),
+    "a total without a value beside values": (
+        {"total_value": {"breakdowns": []}, "values": [{"value": 3}]},
+        [(3, "", "", "", None)],
+    ),
+    "a zero": ({"total_value": {"value": 0}}, [(0, "", "", "", None)]),
+    "a zero in a series": ({"values": [{"value": 0, "end_time": POINT}]}, [(0, "", "", "", POINT)]),
+    "a negative count": ({"values": [{"value": -1}]}, [(-1, "", "", "", None)]),
+    "a percentage": ({"values": [{"value": 48.4}]}, [(48.4, "", "", "", None)]),
+    "a count beyond 64 bits": ({"values": [{"value": 10**20}]}, [(10**20, "", "", "", None)]),
+    "a breakdown without results": ({"total_value": {"breakdowns": [{"dimension_keys": ["age"]}]}}, []),
+    "a breakdown whose results are null": (
+        {"total_value": {"value": 7, "breakdowns": [{"dimension_keys": ["age"], "results": None}]}},
+        [(7, "", "", "", None)],
+    ),
+    "a breakdown value without a number": (
+        {"total_value": {"breakdowns": [{"dimension_keys": ["age"], "results": [{"dimension_values": ["65+"]}]}]}},
+        [],
+    ),
+    "a dimension value nobody has heard of": (
+        {
+            "total_value": {
+                "breakdowns": [
+                    {"dimension_keys": ["media_product_type"], "results": [{"dimension_values": ["IGTV"], "value": 1}]}
+                ]
+            }
+        },
+        [(1, "media_product_type", "IGTV", "", None)],
+    ),
+    "values in lower case stay so": (
+        {
+            "total_value": {
+                "breakdowns": [{"dimension_keys": ["x"], "results": [{"dimension_values": ["tap_Exit"], "value": 1}]}]
+            }
+        },
+        [(1, "x", "tap_Exit", "", None)],
+    ),
+    "the timeframe in another place": (
+        {
+            "total_value": {
+                "breakdowns": [
+                    {
+                        "dimension_keys": ["city", "timeframe"],
+                        "results": [{"dimension_values": ["Rome, Lazio", "THIS_WEEK"], "value": 1}],
+                    }
+                ]
+            }
+        },
+        [(1, "city", "Rome, Lazio", "THIS_WEEK", None)],
+    ),
+    "two breakdowns in one answer": (
+        {
+            "total_value": {
+                "value": 3,
+                "breakdowns": [
+                    {"dimension_keys": ["a"], "results": [{"dimension_values": ["x"], "value": 1}]},
+                    {"dimension_keys": ["b"], "results": [{"dimension_values": ["y"], "value": 2}]},
+                ],
+            }
+        },
+        [(3, "", "", "", None), (1, "a", "x", "", None), (2, "b", "y", "", None)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("entry", "numbers"), ODD.values(), ids=ODD)
+def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> None:
+    """What is missing is no number and never 0; what is unknown, negative or fractional is kept as it came."""
+    assert [tuple(number) for number in read_numbers(entry, map_dimension="hour")] == numbers
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"data": None}, {}, {"data": [{"name": "likes"}]}], ids=str)
+def test_empty_answers_are_no_rows(canned: CannedGraph, body: Any) -> None:
+    """An empty answer writes nothing and is no error."""
+    canned.insights = body
+    assert canned.read("account", metrics=["likes", "follower_demographics"], **TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("end_time", "stored", "day"),
+    [
+        ("2026-11-20T08:00:00+0000", "2026-11-20T08:00:00Z", date(2026, 11, 20)),
+        ("2026-07-01T07:00:00+0000", "2026-07-01T07:00:00Z", date(2026, 7, 1)),
+        ("2026-11-01T07:00:00+0000", "2026-11-01T07:00:00Z", date(2026, 11, 1)),
+        ("2026-11-02T08:00:00+0000", "2026-11-02T08:00:00Z", date(2026, 11, 2)),
+        ("2026-11-20T06:59:59+0000", "2026-11-20T06:59:59Z", date(2026, 11, 19)),
+        ("2026-11-20T17:00:00+0900", "2026-11-20T08:00:00Z", date(2026, 11, 20)),
+    ],
+)
+def test_end_times(end_time: str, stored: str, day: date) -> None:
+    """An end_time is stored as the same instant, and its day is the Pacific one, in summer, in winter and between."""
+    assert read_end_time(end_time) == (stored, day)
+    assert format_instant(datetime.fromisoformat(stored)) == stored
