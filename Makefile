@@ -2,8 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REFEREE := .venv-referee
+GOOGLE := .venv-google
+PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
+	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo test lint types unit format referee clean
+.PHONY: help install demo test lint types unit referee google test-google format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,9 +35,30 @@ unit: install
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report=term
 
+referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests
+
+$(REFEREE)/.installed: tests/referee-requirements.txt
+	@test -n "$(PYTHON313)" || { echo "Python 3.13 is needed: make referee PYTHON313=/path/to/python3.13"; exit 1; }
+	$(PYTHON313) -m venv $(REFEREE)
+	$(REFEREE)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	$(REFEREE)/bin/python -c 'from duckdb_extensions import import_extension; [import_extension(name) for name in ("ducklake", "icu", "spatial")]'
+	@touch $@
+
+google: $(GOOGLE)/.installed  ## Create an environment that has Airflow's Google provider
+
+$(GOOGLE)/.installed: pyproject.toml constraints-google.txt
+	$(PYTHON) -m venv $(GOOGLE)
+	$(GOOGLE)/bin/pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(GOOGLE) $(GOOGLE)/bin/uv pip install --quiet --constraint constraints-google.txt \
+		--editable '.[google,dev,sandbox]'
+	@touch $@
+
+test-google: google  ## The few tests that need the Google provider
+	$(GOOGLE)/bin/pytest tests/hooks
+
 format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(REFEREE) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(REFEREE) $(GOOGLE) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -9,7 +9,7 @@
     |- RetriableGraphError               wait                                 -> retry, .retry_after seconds
     |  |- Throttled  ServerTrouble  BrokenResponse
     |- SkippableGraphError               this one object has no such number   -> noted, go on
-    |  |- MediaTooOld  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
+    |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
     |- LoadError                         the warehouse refused                -> Airflow's own retries
        |- IncompatibleTable  DatasetUnavailable  RowRefused
 
@@ -131,6 +131,10 @@ class SkippableGraphError(InsightsError):
 
 class MediaTooOld(SkippableGraphError):
     """Posted before the account became a business account (subcode 2108006): it never has insights."""
+
+
+class BeyondHistory(SkippableGraphError):
+    """Meta no longer has numbers of this day (Graph API code 100 about ``since``): the oldest day that it may keep."""
 
 
 class TooFewViewers(SkippableGraphError):

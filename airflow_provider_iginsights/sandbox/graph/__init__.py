@@ -19,14 +19,23 @@ from airflow_provider_iginsights.sandbox.graph.faults import (
     Slow,
     TruncatedBody,
 )
-from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Page, Token, appsecret_proof
+from airflow_provider_iginsights.sandbox.graph.objects import (
+    Account,
+    Business,
+    Media,
+    Page,
+    Token,
+    appsecret_proof,
+)
 from airflow_provider_iginsights.sandbox.graph.record import Received
 from airflow_provider_iginsights.sandbox.graph.sandbox import GraphSandbox
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.webhooks import WebhookSender
 from airflow_provider_iginsights.sandbox.graph.world import World
 
 __all__ = [
     "Account",
+    "Business",
     "Clock",
     "DeleteObject",
     "DropAfterHeaders",
@@ -48,6 +57,7 @@ __all__ = [
     "Token",
     "TruncatedBody",
     "Usage",
+    "WebhookSender",
     "World",
     "appsecret_proof",
 ]

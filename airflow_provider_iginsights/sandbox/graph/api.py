@@ -132,11 +132,10 @@ def _route(call: Call) -> Any:
     match call.path.strip("/").split("/"):
         case ["me"] if call.login == "facebook" and call.token.kind != "page":
             return _answer_me(call)
-        case ["me", "accounts"] if call.login == "facebook":
-            return _without_account(call, lambda: listing.list_pages(call, call.params))
-        case ["me", "permissions"] if call.login == "facebook":
-            granted = [{"permission": name, "status": "granted"} for name in sorted(call.token.permissions)]
-            return _without_account(call, lambda: {"data": granted})
+        case ["me", ("accounts" | "businesses" | "permissions") as edge] if call.login == "facebook":
+            return _without_account(call, lambda: _OWN_LISTS[edge](call, call.params))
+        case [object_id, ("owned_instagram_accounts" | "client_instagram_accounts") as edge]:
+            return _answer_portfolio(call, object_id, edge)
         case ["debug_token"]:
             asked = call.params.get("input_token", "")
             return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now))
@@ -153,6 +152,24 @@ def _route(call: Call) -> Any:
 def _without_account(call: Call, answer: Callable[[], Any]) -> Any:
     call.usage.check_app()
     return answer()
+
+
+def _list_permissions(call: Call, _params: Mapping[str, str]) -> Any:
+    return {"data": [{"permission": name, "status": "granted"} for name in sorted(call.token.permissions)]}
+
+
+_OWN_LISTS: Mapping[str, Callable[[Call, Mapping[str, str]], Any]] = {
+    "accounts": listing.list_pages,
+    "businesses": listing.list_businesses,
+    "permissions": _list_permissions,
+}
+
+
+def _answer_portfolio(call: Call, business_id: str, edge: str) -> Any:
+    business = call.world.businesses.get(business_id)
+    if business is None:
+        raise call.no_object(business_id)
+    return _without_account(call, lambda: listing.list_portfolio(call, business, edge, call.params))
 
 
 def _answer_me(call: Call) -> dict[str, Any]:

@@ -24,6 +24,7 @@ INSIGHTS: Mapping[Login, tuple[str, ...]] = {
     "facebook": ("instagram_basic", "instagram_manage_insights", "pages_read_engagement"),
     "instagram": ("instagram_business_basic", "instagram_business_manage_insights"),
 }
+PORTFOLIO: Mapping[Login, tuple[str, ...]] = {"facebook": ("business_management",), "instagram": ()}
 
 
 def authenticate(

@@ -12,10 +12,10 @@ from airflow_provider_iginsights.sandbox.graph.call import Call
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.fields import Field
 from airflow_provider_iginsights.sandbox.graph.nodes import media_node, page_node, read_node, user_node
-from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Page
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Business, Media, Page
 from airflow_provider_iginsights.sandbox.graph.windows import read_time
 
-__all__ = ["answer_user", "list_media", "list_pages", "list_stories"]
+__all__ = ["answer_user", "list_businesses", "list_media", "list_pages", "list_portfolio", "list_stories"]
 
 Params = Mapping[str, str]
 T = TypeVar("T")
@@ -64,6 +64,36 @@ def list_pages(call: Call, params: Params) -> dict[str, Any]:
         return page_node(call, page, fields) if isinstance(page, Account) else _bare_page(call, page, fields)
 
     return _page(call, accounts, "/me/accounts", params, key=key, answer=answer)
+
+
+def list_businesses(call: Call, params: Params) -> dict[str, Any]:
+    """Return a page of the Business portfolios; a token without business_management may not list them."""
+    call.require(auth.PORTFOLIO)
+    readers: Mapping[str, Callable[[Call, Any, Field], Any]] = {
+        "id": lambda _call, business, _field: business.id,
+        "name": lambda _call, business, _field: business.name,
+    }
+    return _page(
+        call,
+        list(call.world.businesses.values()),
+        "/me/businesses",
+        params,
+        key=lambda business: business.id,
+        answer=lambda business: read_node(call, business, params.get("fields", "id,name"), readers, node="Business"),
+    )
+
+
+def list_portfolio(call: Call, business: Business, edge: str, params: Params) -> dict[str, Any]:
+    """Return a page of a portfolio's accounts, whoever may read their insights. Only their ids are told."""
+    call.require(auth.PORTFOLIO)
+    return _page(
+        call,
+        business.owned if edge == "owned_instagram_accounts" else business.clients,
+        f"/{business.id}/{edge}",
+        params,
+        key=str,
+        answer=lambda account_id: {"id": account_id},
+    )
 
 
 def _bare_page(call: Call, page: Page, fields: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from airflow_provider_iginsights.sandbox.graph.objects import STORY_LIFE, Media
 from airflow_provider_iginsights.sandbox.graph.titles import entry
 from airflow_provider_iginsights.sandbox.graph.user_insights import check_enum, names
 from airflow_provider_iginsights.sandbox.graph.versions import major
+from airflow_provider_iginsights.sandbox.graph.world import World
 
-__all__ = ["answer_media_insights", "check_readable", "media_value", "viewers"]
+__all__ = ["answer_media_insights", "check_readable", "media_value", "value_at_age", "viewers"]
 
 _FEWEST_VIEWERS = 5
 _IMPRESSIONS_UNTIL = 21
@@ -50,13 +51,18 @@ def check_readable(call: Call, media: Media) -> None:
 
 def media_value(call: Call, media: Media, metric: str) -> int | float:
     """Return a media metric's lifetime total now, an override first."""
-    override = call.world.overrides.get((media.id, metric))
+    return value_at_age(call.world, media, metric, _age(call, media))
+
+
+def value_at_age(world: World, media: Media, metric: str, age: timedelta) -> int | float:
+    """Return a media metric's lifetime total at an age, an override first."""
+    override = world.overrides.get((media.id, metric))
     if override is not None:
         return sum(override.values()) if isinstance(override, Mapping) else override
-    account = call.world.accounts[media.account_id]
+    account = world.accounts[media.account_id]
     if metric == "replies" and (account.europe or account.japan):
         return 0
-    return numbers.media_total(call.world.seed, media.id, metric, _age(call, media))
+    return numbers.media_total(world.seed, media.id, metric, age)
 
 
 def viewers(call: Call, media: Media) -> int:

@@ -103,6 +103,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Business:
+    """A Business portfolio: ids of the accounts that it owns, and of those that it manages for ``clients``."""
+
+    id: str
+    name: str = ""
+    owned: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """An access token and what it opens. ``account_ids`` None = every account."""
 

@@ -24,6 +24,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import (
     FACEBOOK_PERMISSIONS,
     INSTAGRAM_PERMISSIONS,
     Account,
+    Business,
     Media,
     Page,
     Token,
@@ -43,6 +44,7 @@ class World:
     accounts: dict[str, Account] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
+    businesses: dict[str, Business] = field(default_factory=dict)
     placed: dict[str, Media] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     overrides: dict[tuple[str, str], Number] = field(default_factory=dict)
@@ -77,11 +79,13 @@ class World:
         )
         return world
 
-    def put(self, thing: Account | Media | Page | Token) -> None:
+    def put(self, thing: Account | Business | Media | Page | Token) -> None:
         """Add ``thing``, or replace the one with its id (for a token: its value)."""
         match thing:
             case Account():
                 self.accounts[thing.id] = thing
+            case Business():
+                self.businesses[thing.id] = thing
             case Media():
                 self.placed[thing.id] = thing
             case Page():

@@ -1,0 +1,92 @@
+"""Patience with BigQuery: every request goes through here, is repeated where that helps, and fails in plain words.
+
+Only what may be sent twice is handed to :class:`Calls`: reads, creations and deletions that tolerate having already
+happened, and jobs under ids made by us (:mod:`.jobs`). google's own retries are switched off, so that one clock bounds
+the waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.errors import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenacity import RetryCallState, Retrying
+
+T = TypeVar("T")
+
+HTTP_TIMEOUT = 60.0
+UPLOAD_TIMEOUT = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to go on, in seconds.
+
+    ``busy`` bounds the pauses for a full DML queue or a rate limit, ``lost`` those for answers that do not come; the
+    time that jobs take is not counted, BigQuery bounds it.
+    Waits grow from ``first_wait`` to ``longest_wait`` with full jitter; running jobs are looked at every ``first_poll``
+    to ``longest_poll``.
+    """
+
+    busy: float = 900.0
+    lost: float = 120.0
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    first_poll: float = 0.1
+    longest_poll: float = 3.0
+
+
+class Calls:
+    """Sends requests with patience, until :meth:`stop` is called from a signal handler or another thread."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._stopped = threading.Event()
+
+    def __call__(self, action: Callable[[], T], *, doing: str, role: str = faults.DATA_ROLE) -> T:
+        """Return what ``action`` returns; raise LoadError (or a leaf of it) in words when BigQuery keeps refusing."""
+        try:
+            return self._retrying()(action)
+        except Exception as error:
+            if isinstance(error, LoadError) or not faults.speaks_of_bigquery(error):
+                raise
+            raise faults.load_error(error, doing=doing, role=role) from error
+
+    def stop(self) -> None:
+        """End all waiting; what is under way fails with LoadError."""
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether :meth:`stop` was called."""
+        return self._stopped.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond :meth:`stop`."""
+        if self._stopped.wait(seconds):
+            raise LoadError("The load was stopped before it had ended. Run the task again: nothing is written twice.")
+
+    def _retrying(self) -> Retrying:
+        import tenacity
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: faults.is_busy(error) or faults.is_lost(error)),
+            wait=tenacity.wait_random_exponential(
+                multiplier=self.patience.first_wait, max=self.patience.longest_wait, min=0
+            ),
+            stop=self._is_enough,
+            sleep=self.sleep,
+            reraise=True,
+        )
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        limit = self.patience.busy if error and faults.is_busy(error) else self.patience.lost
+        return state.idle_for >= limit

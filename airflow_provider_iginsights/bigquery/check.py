@@ -1,0 +1,99 @@
+"""The duplicate check that anyone can run: finds keys that stand in a target twice, and heals them on request.
+
+See :mod:`.heal` for how such keys can arise. Healing keeps the newest row by ``fetched_at``, with all its columns,
+in one statement a table.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+from airflow_provider_iginsights.bigquery.heal import doubled_query
+from airflow_provider_iginsights.bigquery.span import ALL_DAYS
+from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.write import make_single
+from airflow_provider_iginsights.catalog.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.wire import Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found in one table. ``doubled`` keys; None = the table does not exist."""
+
+    destination: Destination
+    doubled: int | None
+    healed: bool = False
+
+    def __str__(self) -> str:
+        """Return the finding as a sentence."""
+        path = self.destination.path
+        if self.doubled is None:
+            return f"{path}: there is no such table."
+        if not self.doubled:
+            return f"{path}: no key stands there twice."
+        keys = "1 key stood" if self.doubled == 1 else f"{self.doubled} keys stood"
+        return f"{path}: {keys} there more than once{'; the newest row of each was kept' if self.healed else ''}."
+
+
+def default_destinations(
+    *, project: str, dataset: str, location: str | None = None, table_ids: Mapping[str, str] | None = None
+) -> tuple[Destination, ...]:
+    """Return the targets of a dataset; ``table_ids`` names those that are called otherwise, by catalog name."""
+    chosen = table_ids or {}
+    return tuple(
+        Destination(
+            table=table,
+            project=project,
+            dataset=dataset,
+            table_id=chosen.get(table.name, table.default_id),
+            location=location,
+        )
+        for table in TABLES
+    )
+
+
+def check(
+    client: Client, *, destinations: Iterable[Destination], heal: bool = False, patience: Patience | None = None
+) -> Iterator[Finding]:
+    """Yield a finding for each table; with ``heal``, leave one row of each key. Raises LoadError."""
+    identity = TaskIdentity(
+        deployment="check", dag_id="check", task_id="check", run_id=secrets.token_hex(8), map_index=-1, try_number=1
+    )
+    wire = connected(client, identity=identity, patience=patience)
+    for destination in destinations:
+        yield _finding(destination, heal=heal, wire=wire)
+
+
+def _finding(destination: Destination, *, heal: bool, wire: Wire) -> Finding:
+    if not _exists(destination, wire=wire):
+        return Finding(destination=destination, doubled=None)
+    if heal:
+        healed = make_single(destination, span=ALL_DAYS, among=None, wire=wire)
+        return Finding(destination=destination, doubled=healed, healed=healed > 0)
+    sql = doubled_query(destination, span=ALL_DAYS, among=None)
+    doubled = wire.number(destination, sql=sql, payload="", doing=f"look for doubled keys in {destination.path}")
+    return Finding(destination=destination, doubled=doubled)
+
+
+def _exists(destination: Destination, *, wire: Wire) -> bool:
+    from google.api_core.exceptions import NotFound
+
+    def look() -> bool:
+        try:
+            wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+        except NotFound:
+            return False
+        return True
+
+    return wire.calls(look, doing=f"read the table {destination.path}")

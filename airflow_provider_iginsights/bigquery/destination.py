@@ -1,0 +1,86 @@
+"""What travels through this ring: where rows go, who writes them, what a replace may delete, what was done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_iginsights.bigquery.identifiers import checked
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow_provider_iginsights.catalog.tables import Table
+
+LoadMode = Literal["merge", "replace", "append"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A target table. ``location`` None = wherever its dataset lies. Raises ConfigurationError for an invalid id."""
+
+    table: Table
+    project: str
+    dataset: str
+    table_id: str
+    location: str | None = None
+
+    def __post_init__(self) -> None:
+        checked(self.project, part="project")
+        checked(self.dataset, part="dataset")
+        checked(self.table_id, part="table")
+
+    @property
+    def dataset_path(self) -> str:
+        """Return ``project.dataset``."""
+        return f"{self.project}.{self.dataset}"
+
+    @property
+    def path(self) -> str:
+        """Return ``project.dataset.table``."""
+        return f"{self.dataset_path}.{self.table_id}"
+
+    def beside(self, table_id: str) -> str:
+        """Return the path of another table of the same dataset."""
+        return f"{self.dataset_path}.{table_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskIdentity:
+    """The Airflow task instance that writes. ``deployment`` tells several Airflows apart that share a dataset."""
+
+    deployment: str
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+    try_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a ``replace`` restates: partitions ``start`` to ``end`` (both included) of the accounts that answered.
+
+    An account that did not answer, or answered only in part, must not be in ``account_ids``: its rows then stay.
+    """
+
+    start: date
+    end: date
+    account_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What was done to one target.
+
+    ``rows`` were sent; ``affected`` were inserted, updated or deleted in the target (0 where nothing changed);
+    ``healed`` keys had been inserted twice by tasks that wrote at the same moment, and are single again. The job ids
+    are None where there was nothing to load.
+    """
+
+    destination: Destination
+    rows: int
+    load_job_id: str | None = None
+    merge_job_id: str | None = None
+    affected: int = 0
+    healed: int = 0

@@ -1,0 +1,180 @@
+"""Makes sure, before anything is fetched, that the rows will have a place: dataset, table, columns.
+
+Several tasks may do this at once. Creations that come second find what the first made and check it; columns are added
+by one ``ALTER TABLE ... ADD COLUMN IF NOT EXISTS``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
+from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
+from airflow_provider_iginsights.errors import DatasetUnavailable, IncompatibleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
+    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.catalog.tables import Column
+
+log = logging.getLogger(__name__)
+
+
+def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Destination:
+    """Return the destination with its dataset's location; create the dataset if asked to.
+
+    Raises DatasetUnavailable if there is none, if it may not be read, or if it lies in another location.
+    """
+    path, location = destination.dataset_path, destination.location
+    found = _dataset(destination, wire=wire)
+    if found is None and create:
+        found = _created_dataset(destination, wire=wire)
+    if found is None:
+        raise DatasetUnavailable(
+            f"The dataset {path} does not exist. Create it, check the project and dataset ids, "
+            "or let the first run create it with create_dataset=True."
+        )
+    if location and found.location and location.lower() != found.location.lower():
+        raise DatasetUnavailable(
+            f"The dataset {path} lies in {found.location}, not in {location}. "
+            "Leave the location out, or name another dataset: a dataset cannot be moved."
+        )
+    return dataclasses.replace(destination, location=found.location or location)
+
+
+def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = "merge") -> None:
+    """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit."""
+    found = _table(destination, wire=wire)
+    if found is None and _create_table(destination, wire=wire, load_mode=load_mode):
+        return
+    found = found or _table(destination, wire=wire)
+    if found is None:
+        raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
+    _check_kind(destination, found=found)
+    missing = missing_columns(destination, existing=found.schema)
+    if missing:
+        log.info("Adding the columns %s to %s.", ", ".join(column.name for column in missing), destination.path)
+        sql = add_columns_statement(destination, columns=missing)
+        # The etag: should the column vanish again, the same statement is not taken for the one that was done.
+        payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
+        wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
+
+
+def add_columns_statement(destination: Destination, *, columns: Sequence[Column]) -> str:
+    """Return the one statement that adds nullable columns, whether or not another task has added them meanwhile."""
+    additions = ",\n".join(
+        f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {c.type} OPTIONS (description = {literal(c.description)})"
+        for c in columns
+    )
+    return f"ALTER TABLE {quoted(destination.path)}\n{additions}"
+
+
+def table_resource(
+    destination: Destination, *, table_id: str, labels: dict[str, str], description: str
+) -> dict[str, Any]:
+    """Return what a target and its staging table have in common, as the REST resource of a table."""
+    reference = {"projectId": destination.project, "datasetId": destination.dataset, "tableId": table_id}
+    columns = [column.to_api_repr() for column in fields(destination.table.columns)]
+    return {
+        "tableReference": reference,
+        "schema": {"fields": columns},
+        "labels": labels,
+        "description": description,
+    }
+
+
+def target_resource(destination: Destination, *, labels: dict[str, str], load_mode: LoadMode) -> dict[str, Any]:
+    """Return the REST resource of a new target.
+
+    BigQuery's optimizer trusts an unenforced primary key, so a table of raw history (append) does not claim one.
+    """
+    table = destination.table
+    resource = table_resource(destination, table_id=destination.table_id, labels=labels, description=table.description)
+    resource["timePartitioning"] = {"type": "DAY", "field": table.partition_by}
+    resource["clustering"] = {"fields": list(table.cluster_by)}
+    if load_mode != "append":
+        resource["tableConstraints"] = {"primaryKey": {"columns": list(table.key)}}
+    return resource
+
+
+def _dataset(destination: Destination, *, wire: Wire) -> Any | None:
+    from google.api_core.exceptions import NotFound
+
+    def look() -> Any | None:
+        try:
+            return wire.client.get_dataset(destination.dataset_path, retry=None, timeout=HTTP_TIMEOUT)
+        except NotFound:
+            return None
+
+    return wire.calls(look, doing=f"read the dataset {destination.dataset_path}")
+
+
+def _created_dataset(destination: Destination, *, wire: Wire) -> Any | None:
+    from google.cloud.bigquery import Dataset
+
+    dataset = Dataset(destination.dataset_path)
+    if destination.location:
+        dataset.location = destination.location
+    dataset.description = "Instagram insights."
+    wire.calls(
+        lambda: wire.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
+        doing=f"create the dataset {destination.dataset_path}",
+        role=faults.DATASET_ROLE,
+    )
+    return _dataset(destination, wire=wire)
+
+
+def _table(destination: Destination, *, wire: Wire) -> Any | None:
+    from google.api_core.exceptions import NotFound
+
+    def look() -> Any | None:
+        try:
+            return wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+        except NotFound:
+            return None
+
+    return wire.calls(look, doing=f"read the table {destination.path}")
+
+
+def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode) -> bool:
+    """Create the target; return False if it is there already, made by another task or by a lost request."""
+    from google.api_core.exceptions import Conflict
+    from google.cloud.bigquery import Table
+
+    labels = wire.target_labels(destination)
+    table = Table.from_api_repr(target_resource(destination, labels=labels, load_mode=load_mode))
+
+    def create() -> bool:
+        try:
+            wire.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
+        except Conflict:
+            return False
+        log.info("Created the table %s.", destination.path)
+        return True
+
+    return wire.calls(create, doing=f"create the table {destination.path}")
+
+
+def _check_kind(destination: Destination, *, found: Any) -> None:
+    table = destination.table
+    if found.table_type != "TABLE":
+        raise IncompatibleTable(
+            f"{destination.path} is a {found.table_type.lower().replace('_', ' ')}, and a table is needed. "
+            "Nothing was fetched or written. Name another table id."
+        )
+    partitioning = found.time_partitioning
+    if partitioning and partitioning.field == table.partition_by:
+        return
+    if found.require_partition_filter:
+        raise IncompatibleTable(
+            f"The table {destination.path} requires a filter on its partition, which is not {table.partition_by}, "
+            "the only one our statements have. Nothing was fetched or written. Set require_partition_filter to false."
+        )
+    log.info("%s is not partitioned by %s: each load reads the whole table.", destination.path, table.partition_by)

@@ -1,0 +1,131 @@
+"""Looks up what a target already holds: few groups, few rows, from the last partitions only.
+
+A question is a table, a range of partition days and conditions on columns; the answer is a list of plain dicts. One
+question is one query job, however many accounts it is about.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_iginsights.bigquery import ensure, faults
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
+from airflow_provider_iginsights.bigquery.span import Span, condition
+from airflow_provider_iginsights.bigquery.wire import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+
+Value = str | bool | datetime
+Operator = Literal["=", "<", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which rows: partition days ``start`` to ``end`` (both included), any of the values, and comparisons."""
+
+    start: date
+    end: date
+    among: Mapping[str, Sequence[str]]
+    compare: Sequence[tuple[str, Operator, Value]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The largest or smallest value of a column in a group, among the rows that meet all of ``where`` (column, value).
+
+    NULL, hence None, where no row does.
+    """
+
+    function: Literal["MAX", "MIN"]
+    column: str
+    where: tuple[tuple[str, Value], ...] = ()
+
+
+class Lookup:
+    """Asks on behalf of one task.
+
+    :param client: made by the caller with its credentials; its own retries are not used.
+    :param patience: how long to wait for a busy or silent BigQuery.
+    """
+
+    def __init__(self, client: Client, *, identity: TaskIdentity, patience: Patience | None = None) -> None:
+        self._wire = connected(client, identity=identity, patience=patience)
+        self._locations: dict[str, str | None] = {}
+
+    def find_groups(
+        self, destination: Destination, *, by: str, picks: Mapping[str, Pick], where: Where
+    ) -> list[dict[str, Any]]:
+        """Return one dict per value of the column ``by``: that value and each pick under its name.
+
+        :raises LoadError: BigQuery refuses.
+        """
+        return self._ask(destination, sql=groups_query(destination, by=by, picks=picks, where=where))
+
+    def find_rows(self, destination: Destination, *, where: Where) -> list[dict[str, Any]]:
+        """Return the rows with all columns of our table.
+
+        :raises LoadError: BigQuery refuses.
+        """
+        return self._ask(destination, sql=rows_query(destination, where=where))
+
+    def _ask(self, destination: Destination, *, sql: str) -> list[dict[str, Any]]:
+        if (path := destination.dataset_path) not in self._locations:
+            self._locations[path] = ensure.ensure_dataset(destination, wire=self._wire, create=False).location
+        target = dataclasses.replace(destination, location=self._locations[path])
+        doing = f"look up earlier rows in {destination.path}"
+        # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
+        nonce = hashlib.sha256(secrets.token_bytes(16)).hexdigest()
+        job = self._wire.query(target, verb="verify", sql=sql, payload=nonce, doing=doing)
+        return self._wire.calls(
+            lambda: [dict(row) for row in job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)],
+            doing=doing,
+            role=faults.JOB_ROLE,
+        )
+
+
+def groups_query(destination: Destination, *, by: str, picks: Mapping[str, Pick], where: Where) -> str:
+    """Return the query of :meth:`Lookup.find_groups`."""
+    chosen = ",\n  ".join(f"{_picked(pick)} AS {quoted(name)}" for name, pick in picks.items())
+    return (
+        f"SELECT T.{quoted(by)},\n  {chosen}\nFROM {quoted(destination.path)} T\n"
+        f"WHERE {_conditions(destination, where=where)}\nGROUP BY T.{quoted(by)}"
+    )
+
+
+def rows_query(destination: Destination, *, where: Where) -> str:
+    """Return the query of :meth:`Lookup.find_rows`."""
+    names = ", ".join(f"T.{quoted(name)}" for name in destination.table.column_names)
+    return f"SELECT {names}\nFROM {quoted(destination.path)} T\nWHERE {_conditions(destination, where=where)}"
+
+
+def _picked(pick: Pick) -> str:
+    column = f"T.{quoted(pick.column)}"
+    if not pick.where:
+        return f"{pick.function}({column})"
+    test = " AND ".join(f"T.{quoted(name)} = {_literal(value)}" for name, value in pick.where)
+    return f"{pick.function}(IF({test}, {column}, NULL))"
+
+
+def _conditions(destination: Destination, *, where: Where) -> str:
+    days = Span(start=where.start.isoformat(), end=where.end.isoformat())
+    among = [f"T.{quoted(name)} IN UNNEST([{', '.join(map(literal, values))}])" for name, values in where.among.items()]
+    compare = [f"T.{quoted(name)} {operator} {_literal(value)}" for name, operator, value in where.compare]
+    return "\n  AND ".join((condition(days, table=destination.table, alias="T"), *among, *compare))
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).upper()
+    return f"TIMESTAMP '{value.isoformat()}'" if isinstance(value, datetime) else literal(value)

@@ -1,0 +1,76 @@
+"""Our columns as BigQuery's, and what an existing table has to have for our rows to fit.
+
+Never drops, retypes or tightens anything: a table either fits, fits after nullable columns are added, or is refused
+by name. Order and case of columns do not matter; columns of the user's own are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.errors import IncompatibleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.catalog.tables import Column, Table
+
+LEGACY_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+# A wider type stores every value without loss. FLOAT64 does not: counts above 2^53 and decimal fractions would change.
+ACCEPTED: dict[str, frozenset[str]] = {
+    "INT64": frozenset({"INT64", "NUMERIC", "BIGNUMERIC"}),
+    "NUMERIC": frozenset({"NUMERIC", "BIGNUMERIC"}),
+}
+
+
+def fields(columns: Sequence[Column]) -> list[Any]:
+    """Return the columns as google.cloud.bigquery.SchemaField objects."""
+    from google.cloud.bigquery import SchemaField
+
+    return [
+        SchemaField(c.name, c.type, mode="REQUIRED" if c.required else "NULLABLE", description=c.description)
+        for c in columns
+    ]
+
+
+def type_of(field: Any) -> str:
+    """Return the GoogleSQL type of a SchemaField, such as INT64, STRING(50) or ARRAY<DATE>."""
+    name = LEGACY_NAMES.get(field.field_type, field.field_type)
+    limits = [str(limit) for limit in (field.max_length, field.precision, field.scale) if limit is not None]
+    limited = f"{name}({', '.join(limits)})" if limits else name
+    return f"ARRAY<{limited}>" if field.mode == "REPEATED" else limited
+
+
+def missing_columns(destination: Destination, *, existing: Sequence[Any]) -> tuple[Column, ...]:
+    """Return the columns to add to an existing table; raise IncompatibleTable if rows of ours can never fit."""
+    faults = list(_faults(destination.table, existing=existing))
+    if faults:
+        raise IncompatibleTable(
+            f"The table {destination.path} does not fit: {'; '.join(faults)}. Nothing was fetched or written. "
+            "Change the table, or name another table id: a table that does not exist is created."
+        )
+    have = {field.name.lower() for field in existing}
+    return tuple(column for column in destination.table.columns if column.name not in have)
+
+
+def _faults(table: Table, *, existing: Sequence[Any]) -> Iterator[str]:
+    have = {field.name.lower(): field for field in existing}
+    for column in table.columns:
+        field = have.pop(column.name, None)
+        if field is None:
+            if column.required:
+                yield f"column {column.name} {column.type} is missing and cannot be added, since it is REQUIRED"
+        else:
+            yield from _field_faults(column, field=field)
+    for field in have.values():
+        if field.mode == "REQUIRED" and field.default_value_expression is None:
+            yield f"column {field.name} {type_of(field)} is REQUIRED, and our rows do not have it"
+
+
+def _field_faults(column: Column, *, field: Any) -> Iterator[str]:
+    found = type_of(field)
+    if found not in ACCEPTED.get(column.type, {column.type}):
+        yield f"column {column.name} is {found}, and {column.type} is needed"
+    if field.mode == "REQUIRED" and not column.required:
+        yield f"column {column.name} is REQUIRED, and our rows can leave it NULL"

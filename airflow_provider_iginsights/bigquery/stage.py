@@ -1,0 +1,108 @@
+"""Brings spooled rows into a staging table of this try's own: one table, one load job.
+
+The staging table lies beside its target, has the target's columns in our types, expires after 24 hours, and is named
+after the task instance, the try and a random suffix, so that no two tries ever share one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, UPLOAD_TIMEOUT
+from airflow_provider_iginsights.bigquery.ensure import table_resource
+from airflow_provider_iginsights.bigquery.identifiers import staging_id
+from airflow_provider_iginsights.bigquery.jobs import Work
+from airflow_provider_iginsights.bigquery.schema import fields
+from airflow_provider_iginsights.errors import LoadError
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.wire import Wire
+
+LIFETIME = timedelta(hours=24)
+_LOADS = 3
+
+
+def create_staging(destination: Destination, *, payload: str, wire: Wire) -> str:
+    """Create an empty staging table and return its path."""
+    from google.cloud.bigquery import Table
+
+    ti, try_number = wire.ti(destination), wire.identity.try_number
+    table_id = staging_id(
+        destination.table_id, ti=ti, try_number=try_number, payload=payload, nonce=secrets.token_hex(4)
+    )
+    labels = wire.passing_labels(destination)
+    description = f"Rows on their way to {destination.table_id}. Deletes itself."
+    resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
+    expires = datetime.now(UTC) + LIFETIME
+    table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
+    wire.calls(
+        # The name is ours alone: if it exists, it is our own request whose answer was lost.
+        lambda: wire.client.create_table(table, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
+        doing=f"create the staging table {destination.beside(table_id)}",
+    )
+    return destination.beside(table_id)
+
+
+def load(spool: Spool, *, staging: str, wire: Wire) -> Any:
+    """Load the spool into the staging table and return the job, once the table holds exactly the spooled rows."""
+    for again in range(_LOADS):
+        job = wire.jobs.run(_load_work(spool, staging=staging, wire=wire, suffix=f"-{'x' * again}" if again else ""))
+        found = wire.calls(
+            lambda: wire.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
+            doing=f"read the staging table {staging}",
+        )
+        if found == spool.rows:
+            return job
+    raise LoadError(
+        f"The staging table {staging} holds {found} rows after {spool.rows} were loaded into it, {_LOADS} times over. "
+        f"Nothing was written to {spool.destination.path}. Run the task again."
+    )
+
+
+def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
+    from google.cloud.bigquery import TableReference
+
+    destination, client = spool.destination, wire.client
+    reference = TableReference.from_string(staging)
+
+    def submit(identifier: str) -> Any:
+        return client.load_table_from_file(
+            spool.reading(),
+            reference,
+            size=spool.size,
+            num_retries=0,
+            job_id=identifier,
+            project=destination.project,
+            location=destination.location,
+            job_config=_load_config(destination, labels=wire.passing_labels(destination)),
+            timeout=UPLOAD_TIMEOUT,
+        )
+
+    return Work(
+        job_id=wire.job_id(destination, verb="load", payload=spool.payload) + suffix,
+        project=destination.project,
+        location=destination.location,
+        submit=submit,
+        fits=lambda job: job.job_type == "load" and job.destination == reference,
+        doing=f"load {spool.rows} rows into {staging}",
+    )
+
+
+def _load_config(destination: Destination, *, labels: dict[str, str]) -> Any:
+    from google.cloud.bigquery import CreateDisposition, LoadJobConfig, SourceFormat, WriteDisposition
+
+    return LoadJobConfig(
+        # WRITE_TRUNCATE gives the table the schema of the job.
+        schema=fields(destination.table.columns),
+        source_format=SourceFormat.NEWLINE_DELIMITED_JSON,
+        write_disposition=WriteDisposition.WRITE_TRUNCATE,
+        create_disposition=CreateDisposition.CREATE_NEVER,
+        autodetect=False,
+        max_bad_records=0,
+        ignore_unknown_values=False,
+        labels=labels,
+    )

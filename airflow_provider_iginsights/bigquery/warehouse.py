@@ -1,0 +1,159 @@
+"""The one door of this ring: rows in, exactly once, whatever happens.
+
+::
+
+    ensure    dataset, tables, columns                                    before anything is fetched
+    spool     rows -> temporary file                                      while fetching
+    commit    end earlier tries -> stage all -> write each target -> look for twins -> drop staging
+
+Each target changes by one statement, hence wholly or not at all. What a kill leaves, and what the next try makes of it:
+
+============  ==========================================  ==================================================
+load_mode     killed before its statement was sent        killed later (BigQuery finishes the statement)
+============  ==========================================  ==================================================
+merge         target untouched; next try writes           whole; the next try finds its rows, changes nothing
+replace       target untouched; next try writes           whole; the next try finds its rows, changes nothing
+append        target untouched; next try writes           whole; the next try adds its rows beside them
+============  ==========================================  ==================================================
+
+A staging table that is left is dropped by the next try, or expires after 24 hours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.bigquery import ensure, stage, tidy
+from airflow_provider_iginsights.bigquery.destination import LoadResult
+from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.write import Staged, write_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Scope, TaskIdentity
+
+log = logging.getLogger(__name__)
+
+
+class Warehouse:
+    """One task's door to BigQuery. A context manager: leaving it discards spools that are still open.
+
+    :param client: made by the caller with its credentials; its own retries are not used.
+    :param create_dataset: create a dataset that does not exist, in the destination's location.
+    :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
+    :param patience: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        identity: TaskIdentity,
+        create_dataset: bool = False,
+        labels: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._wire = connected(client, identity=identity, labels=labels, patience=patience)
+        self._create_dataset = create_dataset
+        self._located: dict[str, Destination] = {}
+        self._staging: list[str] = []
+        self._spools: list[Spool] = []
+
+    def ensure(self, destinations: Sequence[Destination], *, load_mode: LoadMode = "merge") -> None:
+        """Make sure that dataset and tables exist and fit.
+
+        Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
+        """
+        for destination in destinations:
+            ensure.ensure_table(self._at(destination), wire=self._wire, load_mode=load_mode)
+
+    def spool(self, destination: Destination) -> Spool:
+        """Return an empty spool for the rows of one table."""
+        spool = Spool(destination)
+        self._spools.append(spool)
+        return spool
+
+    def commit(
+        self,
+        spools: Iterable[Spool],
+        *,
+        load_mode: LoadMode = "merge",
+        scopes: Mapping[str, Scope] | None = None,
+    ) -> tuple[LoadResult, ...]:
+        """Write all spools and close them; return what was done, in their order.
+
+        An empty spool causes no job. Every staging table is loaded before the first target is written.
+
+        :param scopes: for ``replace``: by name of the catalog's table; a table without scope is merged.
+        """
+        spools = tuple(spools)
+        full = tuple(spool for spool in spools if spool.rows)
+        try:
+            for spool in full:
+                spool.destination = self._at(spool.destination)
+            tidy.end_predecessors([spool.destination for spool in full], wire=self._wire)
+            staged = {spool: self._stage(spool) for spool in full}
+            return tuple(
+                self._write(spool, staged=staged.get(spool), load_mode=load_mode, scopes=scopes) for spool in spools
+            )
+        finally:
+            self._drop_staging()
+            for spool in spools:
+                spool.close()
+
+    def cancel(self) -> None:
+        """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""
+        self._wire.calls.stop()
+        with contextlib.suppress(Exception):
+            self._wire.jobs.cancel()
+        self._drop_staging()
+        self.close()
+
+    def close(self) -> None:
+        """Discard all rows that were not committed."""
+        for spool in self._spools:
+            spool.close()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _stage(self, spool: Spool) -> Staged:
+        staging = stage.create_staging(spool.destination, payload=spool.payload, wire=self._wire)
+        self._staging.append(staging)
+        job = stage.load(spool, staging=staging, wire=self._wire)
+        log.info("Loaded %d rows for %s into staging (job %s).", spool.rows, spool.destination.path, job.job_id)
+        return Staged(path=staging, load_job_id=job.job_id)
+
+    def _write(
+        self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, scopes: Mapping[str, Scope] | None
+    ) -> LoadResult:
+        if staged is None:
+            return LoadResult(destination=spool.destination, rows=0)
+        scope = (scopes or {}).get(spool.destination.table.name) if load_mode == "replace" else None
+        if scope is not None and not scope.account_ids:
+            scope = None
+        result = write_target(spool, staged=staged, load_mode=load_mode, scope=scope, wire=self._wire)
+        log.info("%s: %d rows sent, %d changed.", spool.destination.path, result.rows, result.affected)
+        return result
+
+    def _drop_staging(self) -> None:
+        while self._staging:
+            tidy.drop(self._staging.pop(), wire=self._wire)
+
+    def _at(self, destination: Destination) -> Destination:
+        """Return the destination with its dataset's location, which is asked for once."""
+        key = destination.dataset_path
+        if key not in self._located:
+            self._located[key] = ensure.ensure_dataset(destination, wire=self._wire, create=self._create_dataset)
+        return dataclasses.replace(destination, location=self._located[key].location)

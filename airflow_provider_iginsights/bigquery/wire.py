@@ -1,0 +1,102 @@
+"""What every step of a load needs at hand: the client, patience, the task's identity and labels, and how to run SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, Calls, Patience
+from airflow_provider_iginsights.bigquery.identifiers import job_id, sanitised_labels, task_hash
+from airflow_provider_iginsights.bigquery.jobs import Jobs, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+    from airflow_provider_iginsights.bigquery.identifiers import Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """One task's line to BigQuery. Made by :func:`connected`."""
+
+    client: Client
+    identity: TaskIdentity
+    calls: Calls
+    jobs: Jobs
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def ti(self, destination: Destination) -> str:
+        """Return the hash of this task instance and this target."""
+        return task_hash(self.identity, destination=destination)
+
+    def target_labels(self, destination: Destination) -> dict[str, str]:
+        """Return the labels of a target table: what it is, who made it, the caller's."""
+        task = {"airflow-dag": self.identity.dag_id, "airflow-task": self.identity.task_id}
+        return sanitised_labels({"iginsights_table": destination.table.name, **task, **self.labels})
+
+    def passing_labels(self, destination: Destination) -> dict[str, str]:
+        """Return the labels of what belongs to one try: jobs and staging tables."""
+        run = {"airflow-run": self.identity.run_id, "iginsights_ti": self.ti(destination)}
+        return self.target_labels(destination) | sanitised_labels(run)
+
+    def query(self, destination: Destination, *, verb: Verb, sql: str, payload: str = "", doing: str) -> Any:
+        """Run one statement about a target and return its finished job.
+
+        :param payload: hash in hex digits that tells this statement from others of the same try; '' = of the text.
+        :param doing: completes "BigQuery refused to ..."
+        """
+        from google.cloud.bigquery import QueryJobConfig
+
+        def submit(identifier: str) -> Any:
+            config = QueryJobConfig(
+                use_legacy_sql=False, use_query_cache=False, labels=self.passing_labels(destination)
+            )
+            return self.client.query(
+                sql,
+                job_id=identifier,
+                job_config=config,
+                project=destination.project,
+                location=destination.location,
+                retry=None,
+                job_retry=None,
+                timeout=HTTP_TIMEOUT,
+            )
+
+        return self.jobs.run(
+            Work(
+                job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
+                project=destination.project,
+                location=destination.location,
+                submit=submit,
+                fits=lambda job: job.job_type == "query" and job.query == sql,
+                doing=doing,
+            )
+        )
+
+    def number(self, destination: Destination, *, sql: str, payload: str, doing: str) -> int:
+        """Run a query that returns one row with one integer, and return it."""
+        job = self.query(destination, verb="verify", sql=sql, payload=payload, doing=doing)
+        rows = self.calls(
+            lambda: list(job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)),
+            doing=doing,
+            role=faults.JOB_ROLE,
+        )
+        return int(rows[0][0])
+
+    def job_id(self, destination: Destination, *, verb: Verb, payload: str) -> str:
+        """Return the job id of this try for one payload."""
+        return job_id(verb, ti=self.ti(destination), try_number=self.identity.try_number, payload=payload)
+
+
+def connected(
+    client: Client, *, identity: TaskIdentity, labels: Mapping[str, str] | None = None, patience: Patience | None = None
+) -> Wire:
+    """Return a line over this client."""
+    calls = Calls(patience or Patience())
+    jobs = Jobs(client, calls=calls)
+    return Wire(client=client, identity=identity, calls=calls, jobs=jobs, labels=dict(labels or {}))

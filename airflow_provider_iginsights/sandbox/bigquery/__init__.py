@@ -1,0 +1,13 @@
+"""A local BigQuery for tests and demos: the REST calls of Google's client over DuckDB, with a script of faults.
+
+It is no general emulator: it does what a loader and its readers need, and refuses the rest in words.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault, Request, Switches
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord
+from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+__all__ = ["BigQueryError", "BigQuerySandbox", "Fault", "JobRecord", "Request", "Switches"]

@@ -1,0 +1,137 @@
+"""The REST calls about jobs and the results of queries."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.concurrency import run_in_threadpool
+
+from airflow_provider_iginsights.sandbox.bigquery.api_tables import Answer, Call, paged
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
+from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, Jobs
+from airflow_provider_iginsights.sandbox.bigquery.results import read_page
+from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
+
+__all__ = ["JobsApi"]
+
+_REQUEST_ONLY = {
+    "formatOptions",
+    "kind",
+    "labels",
+    "location",
+    "maxResults",
+    "requestId",
+    "timeoutMs",
+    "jobCreationMode",
+}
+_PATIENCE_MS = 10_000
+_LATENCY = 0.1
+_LONGEST_NAP = 0.05
+
+
+class JobsApi:
+    """Handlers for /jobs and /queries."""
+
+    def __init__(self, storage: Storage, jobs: Jobs) -> None:
+        self._storage = storage
+        self._jobs = jobs
+
+    def insert(self, call: Call) -> Answer:
+        """jobs.insert for a query; loads come with a file, through /upload."""
+        return Answer(self._jobs.insert(call.project, call.body, fault=call.fault).resource)
+
+    async def get(self, call: Call) -> Answer:
+        """jobs.get; it takes its time, as over the internet, so that a small job is done at the first look."""
+        job = self._find(call)
+        await _wait(job, _LATENCY)
+        return Answer(job.resource)
+
+    def cancel(self, call: Call) -> Answer:
+        """jobs.cancel."""
+        job = self._find(call)
+        self._jobs.cancel(job)
+        return Answer({"kind": "bigquery#jobCancelResponse", "job": job.resource})
+
+    def list(self, call: Call) -> Answer:
+        """jobs.list, the newest first, by stateFilter, minCreationTime and maxCreationTime."""
+        states = {state.upper() for state in call.query.get("stateFilter", "").split(",") if state}
+        earliest = int(call.query.get("minCreationTime") or 0)
+        latest = int(call.query.get("maxCreationTime") or 2**63)
+        found = [
+            job
+            for job in self._jobs
+            if job.project == call.project and earliest <= job.created <= latest and (not states or job.state in states)
+        ]
+        return paged((_listed(job) for job in reversed(found)), call, "jobs")
+
+    async def query(self, call: Call) -> Answer:
+        """jobs.query: make the job, wait, and answer like getQueryResults; a requestId makes one job only."""
+        request_id = call.body.get("requestId")
+        query = {key: value for key, value in call.body.items() if key not in _REQUEST_ONLY}
+        resource: Resource = {
+            "configuration": {"query": query, "labels": call.body.get("labels", {})},
+            "jobReference": {
+                "location": call.body.get("location"),
+                "jobId": f"job_{request_id}" if request_id else None,
+            },
+        }
+        try:
+            job = await run_in_threadpool(self._jobs.insert, call.project, resource, fault=call.fault)
+        except BigQueryError as error:
+            if error.reason != "duplicate":
+                raise
+            job = next(job for job in self._jobs if job.project == call.project and job.id == f"job_{request_id}")
+        return await self._results(
+            job, {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
+        )
+
+    async def results(self, call: Call) -> Answer:
+        """jobs.getQueryResults: wait for timeoutMs at most, then a page of rows or word that it is not complete."""
+        return await self._results(self._find(call), dict(call.query))
+
+    async def _results(self, job: Job, parameters: dict[str, str]) -> Answer:
+        if not await _wait(job, int(parameters.get("timeoutMs") or _PATIENCE_MS) / 1000):
+            return Answer(
+                {"kind": "bigquery#getQueryResultsResponse", "jobReference": job.reference, "jobComplete": False}
+            )
+        if job.error is not None:
+            raise job.error
+        return await run_in_threadpool(self._complete, job, parameters)
+
+    def _complete(self, job: Job, parameters: dict[str, str]) -> Answer:
+        resource: Resource = {
+            "kind": "bigquery#getQueryResultsResponse",
+            "jobReference": job.reference,
+            "jobComplete": True,
+            "cacheHit": False,
+        }
+        outcome = job.outcome
+        if outcome is not None and outcome.stats is not None:
+            resource |= {"numDmlAffectedRows": str(outcome.stats.affected), "dmlStats": outcome.stats.resource}
+        if outcome is None or outcome.source is None:
+            return Answer(resource)
+        page = read_page(self._storage, outcome.source, outcome.fields, parameters)
+        resource |= {"schema": outcome.schema, "totalRows": str(page.total)}
+        if parameters.get("maxResults") == "0":
+            return Answer(resource)
+        return Answer(resource | ({"pageToken": page.next_token} if page.next_token else {}), page)
+
+    def _find(self, call: Call) -> Job:
+        return self._jobs.get(call.project, call.path["job"], call.query.get("location"))
+
+
+async def _wait(job: Job, seconds: float) -> bool:
+    """Wait for the job without holding a thread; whether it is done."""
+    deadline, nap = time.monotonic() + seconds, 0.001
+    while not job.done.is_set() and time.monotonic() < deadline:
+        await asyncio.sleep(nap)
+        nap = min(2 * nap, _LONGEST_NAP)
+    return job.done.is_set()
+
+
+def _listed(job: Job) -> Resource:
+    """Return a job as jobs.list gives it."""
+    resource = job.resource
+    return {**resource, "state": resource["status"]["state"]}

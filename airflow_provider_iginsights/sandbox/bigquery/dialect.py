@@ -1,0 +1,127 @@
+"""Where GoogleSQL and DuckDB would answer the same text differently.
+
+Calls are rewritten to macros with BigQuery's meaning; comparisons that BigQuery refuses and DuckDB casts are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+
+__all__ = ["MACROS", "check_comparisons", "rewrite"]
+
+# list_median has the type a division has in BigQuery: NUMERIC where one side is, else FLOAT64.
+_KIND = "list_median([CASE WHEN false THEN a END, CASE WHEN false THEN b END])"
+MACROS = (
+    "CREATE OR REPLACE MACRO bq_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero')"
+    f" ELSE cast_to_type(a / b, {_KIND}) END",
+    f"CREATE OR REPLACE MACRO bq_safe_divide(a, b) AS CASE WHEN b <> 0 THEN cast_to_type(a / b, {_KIND}) END",
+    "CREATE OR REPLACE MACRO bq_avg(a) AS cast_to_type(avg(a), list_median([min(a)]))",
+    "CREATE OR REPLACE MACRO bq_integer(a) AS CASE WHEN typeof(a) IN ('DOUBLE', 'FLOAT')"
+    " THEN CAST(round(TRY_CAST(a AS DOUBLE)) AS BIGINT) ELSE CAST(a AS BIGINT) END",
+    "CREATE OR REPLACE MACRO bq_string(a) AS CASE WHEN starts_with(typeof(a), 'DECIMAL')"
+    " THEN rtrim(rtrim(CAST(TRY_CAST(a AS DECIMAL(38, 9)) AS VARCHAR), '0'), '.')"
+    " WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN regexp_replace(CAST(a AS VARCHAR), '\\.0$', '')"
+    " ELSE CAST(a AS VARCHAR) END",
+)
+_CASTS = {exp.DataType.Type.TEXT: "bq_string", exp.DataType.Type.BIGINT: "bq_integer"}
+_DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
+_SIGNS: dict[type[exp.Expression], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "!=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+    exp.NullSafeNEQ: "IS DISTINCT FROM",
+    exp.Between: "BETWEEN",
+    exp.In: "IN",
+}
+_FAMILIES = {
+    **dict.fromkeys(exp.DataType.TEXT_TYPES, "STRING"),
+    **dict.fromkeys(exp.DataType.INTEGER_TYPES, "INT64"),
+    **dict.fromkeys(exp.DataType.FLOAT_TYPES, "FLOAT64"),
+    exp.DataType.Type.DECIMAL: "NUMERIC",
+    exp.DataType.Type.BOOLEAN: "BOOL",
+    exp.DataType.Type.DATE: "DATE",
+    exp.DataType.Type.TIMESTAMPTZ: "TIMESTAMP",
+    exp.DataType.Type.JSON: "JSON",
+}
+_NUMBERS = {"INT64", "FLOAT64", "NUMERIC"}
+
+
+def rewrite(tree: exp.Expression) -> None:
+    """Give types and calls their BigQuery meaning, in place. Raises BigQueryError for functions that are not known."""
+    for call in tree.find_all(exp.Anonymous, exp.AnonymousAggFunc):
+        raise not_supported(f"The function {call.name.upper()}")
+    for kind in list(tree.find_all(exp.DataType)):
+        if kind.this == exp.DataType.Type.BIGDECIMAL:
+            raise not_supported("The type BIGNUMERIC")
+        if kind.this == exp.DataType.Type.DECIMAL:
+            kind.replace(exp.DataType.build("DECIMAL(38, 9)", dialect="duckdb"))
+    for number in list(tree.find_all(exp.Literal)):
+        if not number.is_string and not number.is_int and not isinstance(number.parent, exp.Cast):
+            number.replace(exp.cast(number.copy(), "DOUBLE", dialect="duckdb"))
+    for node in list(tree.find_all(exp.Div, exp.SafeDivide, exp.Avg, exp.Cast, *_DATE_CALLS, bfs=False))[::-1]:
+        macro = _macro(node)
+        if macro is not None:
+            node.replace(macro)
+
+
+def check_comparisons(tree: exp.Expression, tables: Iterable[Table]) -> None:
+    """Refuse comparisons between types that BigQuery does not compare; ``tree`` is resolved and stays as it is.
+
+    What sqlglot cannot type is let through.
+    """
+    schema = {str(t.physical): {c.name: c.kind.duckdb for c in t.fields} for t in tables if t.physical}
+    try:
+        plain = qualify(tree.copy(), schema=schema, dialect="bigquery", validate_qualify_columns=False)
+        typed = annotate_types(plain, schema=schema, dialect="bigquery")
+    except SqlglotError:
+        return
+    for node in typed.find_all(*_SIGNS):
+        first, *others = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
+        for other in others:
+            if not _comparable(first, other):
+                kinds = f"{_family(first)}, {_family(other)}"
+                raise BigQueryError(
+                    "invalidQuery",
+                    f"No matching signature for operator {_SIGNS[type(node)]} for argument types: {kinds}",
+                )
+
+
+def _macro(node: exp.Expression) -> exp.Expression | None:
+    if isinstance(node, exp.Div | exp.SafeDivide):
+        name = "bq_divide" if isinstance(node, exp.Div) else "bq_safe_divide"
+        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+    if isinstance(node, exp.Avg):
+        is_plain = not isinstance(node.parent, exp.Window) and not isinstance(node.this, exp.Distinct)
+        return exp.Anonymous(this="bq_avg", expressions=[node.this]) if is_plain else None
+    if isinstance(node, _DATE_CALLS):
+        return None if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "DATE", dialect="duckdb")
+    name = _CASTS.get(node.to.this, "")
+    if not name or type(node) is not exp.Cast or isinstance(node.this, exp.Null) or node.this.is_string:
+        return None
+    return exp.Anonymous(this=name, expressions=[node.this])
+
+
+def _family(node: exp.Expression) -> str | None:
+    return _FAMILIES.get(node.type.this) if node.type is not None else None
+
+
+def _comparable(one: exp.Expression, other: exp.Expression) -> bool:
+    first, second = _family(one), _family(other)
+    if first is None or second is None or first == second or {first, second} <= _NUMBERS:
+        return True
+    moments = {"DATE", "TIMESTAMP"}
+    return (isinstance(one.unnest(), exp.Literal) and first == "STRING" and second in moments) or (
+        isinstance(other.unnest(), exp.Literal) and second == "STRING" and first in moments
+    )

@@ -1,0 +1,197 @@
+"""The script of what goes wrong.
+
+Answers get lost, requests are refused, jobs fail or crawl; and there are the switches for the limits and races that
+real BigQuery has and emulators have not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
+from airflow_provider_iginsights.sandbox.server import ASGIApp, Receive, Scope, Send, cut_connection
+
+__all__ = ["Effect", "Fault", "FaultGate", "Faults", "Request", "Switches"]
+
+Effect = Literal[
+    "accessDenied",
+    "answerLost",
+    "badGateway",
+    "internalError",
+    "rateLimitExceeded",
+    "serviceUnavailable",
+    "backendError",
+    "jobBackendError",
+    "jobInternalError",
+    "slowJob",
+]
+
+_REFUSALS: dict[str, tuple[str, str]] = {
+    "accessDenied": ("accessDenied", "Access Denied: the sandbox was told to refuse this request."),
+    "badGateway": ("badGateway", "The server encountered a temporary error (502)."),
+    "internalError": ("internalError", "An internal error occurred and the request could not be completed (500)."),
+    "rateLimitExceeded": ("rateLimitExceeded", "Exceeded rate limits: too many api requests per user per method."),
+    "serviceUnavailable": ("backendError", "The service is currently unavailable (503)."),
+}
+_JOB_ERRORS: dict[str, tuple[str, str]] = {
+    "jobBackendError": ("jobBackendError", "The job encountered an error during execution. Retrying may solve it."),
+    "backendError": ("backendError", "An internal error occurred during execution. Retrying may solve the problem."),
+    "jobInternalError": ("jobInternalError", "The job encountered an internal error during execution."),
+}
+_LARGEST_PEEK = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to which requests.
+
+    ``route`` and ``body`` are regular expressions searched in ``"METHOD /path"`` and in the request's body (at most
+    8 MB); the first ``skip`` matches pass, then ``times`` of them are hit (None = all). Effects:
+
+    * ``answerLost``: the request is carried out, then the connection is closed without an answer (a load of 5 MB and
+      more, or of unknown size, is a POST that begins it and PUTs, the last of which makes the job);
+    * ``internalError`` (500), ``badGateway`` (502), ``serviceUnavailable`` (503), ``rateLimitExceeded`` and
+      ``accessDenied`` (403): refused before anything is done;
+    * ``backendError``, ``jobBackendError``, ``jobInternalError``: the job the request creates ends with this error, and
+      does nothing; ``slowJob``: it is RUNNING for ``seconds`` before it does its work.
+    """
+
+    route: str
+    effect: Effect
+    body: str = ""
+    times: int | None = 1
+    skip: int = 0
+    seconds: float = 0.0
+
+    def job_error(self) -> BigQueryError | None:
+        """How the job ends, if the effect is about that."""
+        return BigQueryError(*_JOB_ERRORS[self.effect]) if self.effect in _JOB_ERRORS else None
+
+    def refusal(self) -> BigQueryError | None:
+        """Return the answer, if the effect is a refusal."""
+        return BigQueryError(*_REFUSALS[self.effect]) if self.effect in _REFUSALS else None
+
+
+@dataclass(slots=True)
+class Switches:
+    """What real BigQuery does to its users, adjustable.
+
+    * ``dml_queue``: mutating statements that run and that wait per table; one more fails.
+    * ``load_jobs_per_table_per_day``: counted by table name and UTC day, failed ones too.
+    * ``insert_race``: a statement takes its snapshot before it has the table to itself; False runs them one by one.
+    * ``snapshot_seconds``: how long before it applies its changes.
+    * ``denied_datasets``: answered with accessDenied.
+    """
+
+    dml_queue: tuple[int, int] = (2, 20)
+    load_jobs_per_table_per_day: int = 1500
+    insert_race: bool = True
+    snapshot_seconds: float = 0.0
+    denied_datasets: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that was made, and the status it was answered with (None = the connection was cut)."""
+
+    method: str
+    path: str
+    status: int | None
+
+
+class Faults:
+    """The faults that are still to happen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+
+    def add(self, fault: Fault) -> None:
+        """Arm a fault; the first armed one that matches a request hits it."""
+        with self._lock:
+            self._armed.append(_Armed(fault))
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._armed.clear()
+
+    @property
+    def reads_bodies(self) -> bool:
+        """Whether any fault looks into bodies."""
+        return any(armed.fault.body for armed in self._armed)
+
+    def take(self, route: str, body: str) -> Fault | None:
+        """Return the fault that hits this request; it is counted off."""
+        with self._lock:
+            return next((armed.fault for armed in self._armed if armed.hits(route, body)), None)
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    seen: int = 0
+
+    def hits(self, route: str, body: str) -> bool:
+        if not (re.search(self.fault.route, route) and re.search(self.fault.body, body)):
+            return False
+        self.seen += 1
+        hit = self.seen - self.fault.skip
+        return hit > 0 and (self.fault.times is None or hit <= self.fault.times)
+
+
+class FaultGate:
+    """The door in front of the application: keeps the log and lets faults happen."""
+
+    def __init__(self, app: ASGIApp, faults: Faults, log: list[Request]) -> None:
+        self._app = app
+        self._faults = faults
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; it is in the log before its answer is out."""
+        body, receive = await self._peek(scope, receive)
+        fault = self._faults.take(f"{scope['method']} {scope['path']}", body)
+        scope["state"] = {"fault": fault}
+        is_lost = fault is not None and fault.effect == "answerLost"
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                status = None if is_lost else message["status"]
+                self._log.append(Request(scope["method"], scope["path"], status))
+            if not is_lost:
+                await send(message)
+
+        refusal = fault.refusal() if fault is not None else None
+        if refusal is not None:
+            await _refuse(refusal, answer)
+        else:
+            await self._app(scope, receive, answer)
+        if is_lost:
+            await cut_connection(scope)
+
+    async def _peek(self, scope: Scope, receive: Receive) -> tuple[str, Receive]:
+        """Return the request's body, where a fault asks for it, and a channel that tells it again."""
+        length = int(dict(scope["headers"]).get(b"content-length", 0))
+        if not self._faults.reads_bodies or not 0 < length <= _LARGEST_PEEK:
+            return "", receive
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        told = iter(list(messages))
+
+        async def again() -> MutableMapping[str, Any]:
+            return next(told, None) or await receive()
+
+        return b"".join(message.get("body", b"") for message in messages).decode(errors="replace"), again
+
+
+async def _refuse(error: BigQueryError, send: Send) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(error.body()).encode()})

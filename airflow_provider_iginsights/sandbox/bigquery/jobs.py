@@ -1,0 +1,259 @@
+"""Load and query jobs in threads of their own, from PENDING over RUNNING to DONE, under ids that are burnt for good."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault, Switches
+from airflow_provider_iginsights.sandbox.bigquery.limits import DmlQueue, LoadQuota
+from airflow_provider_iginsights.sandbox.bigquery.load import load, target_of
+from airflow_provider_iginsights.sandbox.bigquery.query import Session, location_of
+from airflow_provider_iginsights.sandbox.bigquery.statements import Outcome, mutated_table, run_statement
+from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef, now_ms
+
+__all__ = ["Job", "JobRecord", "Jobs"]
+
+State = Literal["PENDING", "RUNNING", "DONE"]
+
+_QUERY_OPTIONS = {
+    "allowLargeResults", "createDisposition", "defaultDataset", "flattenResults", "maximumBytesBilled", "parameterMode",
+    "priority", "query", "queryParameters", "useLegacySql", "useQueryCache", "writeDisposition",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as a test wants to see it. ``statement`` is the SQL of a query job; ``error`` the reason it failed for."""
+
+    id: str
+    type: Literal["LOAD", "QUERY"]
+    state: State
+    location: str
+    target: TableRef | None
+    labels: Mapping[str, str]
+    statement: str | None
+    error: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job under way or done. ``configuration`` is the REST resource it was asked for with."""
+
+    project: str
+    location: str
+    id: str
+    configuration: Resource
+    fault: Fault | None = None
+    state: State = "PENDING"
+    error: BigQueryError | None = None
+    outcome: Outcome | None = None
+    loaded_rows: int = 0
+    created: int = field(default_factory=now_ms)
+    started: int | None = None
+    ended: int | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def type(self) -> Literal["LOAD", "QUERY"]:
+        """LOAD or QUERY."""
+        return "LOAD" if "load" in self.configuration else "QUERY"
+
+    @property
+    def target(self) -> TableRef | None:
+        """The table a load or a statement writes."""
+        if self.type == "LOAD":
+            return target_of(self.configuration["load"])
+        return self.outcome.target if self.outcome else None
+
+    @property
+    def record(self) -> JobRecord:
+        """The job as it is now."""
+        labels, reason = self.configuration.get("labels", {}), self.error.reason if self.error else None
+        sql = self.configuration.get("query", {}).get("query")
+        return JobRecord(self.id, self.type, self.state, self.location, self.target, labels, sql, reason)
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The REST JobReference."""
+        return {"projectId": self.project, "jobId": self.id, "location": self.location}
+
+    @property
+    def resource(self) -> Resource:
+        """The REST Job."""
+        status: Resource = {"state": self.state}
+        if self.error is not None and self.state == "DONE":
+            status |= {"errorResult": self.error.proto(), "errors": self.error.protos()}
+        return {
+            "kind": "bigquery#job",
+            "id": f"{self.project}:{self.location}.{self.id}",
+            "jobReference": self.reference,
+            "configuration": self._configuration(),
+            "status": status,
+            "statistics": self._statistics(),
+            "user_email": "sandbox@localhost",
+        }
+
+    def _configuration(self) -> Resource:
+        if self.type == "LOAD" or self.target is None:
+            return {**self.configuration, "jobType": self.type}
+        query = {**self.configuration["query"], "destinationTable": self.target.resource}
+        return {**self.configuration, "query": query, "jobType": self.type}
+
+    def _statistics(self) -> Resource:
+        times = {"creationTime": self.created, "startTime": self.started, "endTime": self.ended}
+        statistics: Resource = {key: str(moment) for key, moment in times.items() if moment is not None}
+        if self.type == "LOAD" and self.state == "DONE" and self.error is None:
+            statistics["load"] = {"outputRows": str(self.loaded_rows)}
+        if self.outcome is not None:
+            query: Resource = {
+                "statementType": self.outcome.statement_type,
+                "cacheHit": False,
+            }
+            if self.outcome.stats is not None:
+                stats = self.outcome.stats
+                query |= {"numDmlAffectedRows": str(stats.affected), "dmlStats": stats.resource}
+            if self.outcome.source is not None:
+                query["schema"] = self.outcome.schema
+            statistics["query"] = query
+        return statistics
+
+
+class Jobs:
+    """All jobs of a sandbox."""
+
+    def __init__(self, storage: Storage, switches: Switches) -> None:
+        self._storage = storage
+        self._switches = switches
+        self._lock = threading.Lock()
+        self._jobs: dict[tuple[str, str, str], Job] = {}
+        self._queue = DmlQueue(switches)
+        self._quota = LoadQuota(switches)
+
+    def __iter__(self) -> Iterator[Job]:
+        """Return the jobs in the order they were made."""
+        with self._lock:
+            return iter(list(self._jobs.values()))
+
+    def insert(
+        self, project: str, resource: Resource, *, upload: Path | None = None, fault: Fault | None = None
+    ) -> Job:
+        """Make a job and start it. Raises BigQueryError for a burnt id (409), and for a load's dataset (404, 403)."""
+        configuration, reference = resource["configuration"], resource.get("jobReference") or {}
+        location = reference.get("location") or self._location(project, configuration)
+        _check(configuration, has_file=upload is not None)
+        if "load" in configuration:
+            ref = target_of(configuration["load"])
+            self._storage.dataset(ref.project, ref.dataset, location=location)
+        job = Job(project, location, reference.get("jobId") or f"job_{uuid.uuid4().hex}", configuration, fault)
+        key = (project, location.upper(), job.id)
+        with self._lock:
+            if key in self._jobs:
+                raise BigQueryError("duplicate", f"Already Exists: Job {project}:{location}.{job.id}")
+            self._jobs[key] = job
+        self._start(job, upload)
+        return job
+
+    def get(self, project: str, job_id: str, location: str | None) -> Job:
+        """Return the job; without a location only US and EU are searched. Raises BigQueryError (404)."""
+        for region in (location,) if location else ("US", "EU"):
+            job = self._jobs.get((project, region.upper(), job_id))
+            if job is not None:
+                return job
+        raise not_found("Job", f"{project}:{location or 'US'}.{job_id}")
+
+    def cancel(self, job: Job) -> None:
+        """Ask the job to stop: at once while it waits, in mid-statement while it runs, in vain once it is done."""
+        job.cancelled.set()
+        self._queue.wake()
+        if job.thread is not None and job.thread.ident is not None and not job.done.is_set():
+            self._storage.interrupt(job.thread.ident)
+
+    def close(self) -> None:
+        """Cancel what still runs and wait for it."""
+        for job in self:
+            self.cancel(job)
+        for job in self:
+            if job.thread is not None:
+                job.thread.join()
+
+    def _location(self, project: str, configuration: Resource) -> str:
+        if "load" in configuration:
+            ref = target_of(configuration["load"])
+            return self._storage.dataset(ref.project, ref.dataset).location
+        query = configuration.get("query", {})
+        return location_of(self._storage, project, query.get("query", ""), query.get("defaultDataset"))
+
+    def _start(self, job: Job, upload: Path | None) -> None:
+        """Count the job against quota and queue in the order of arrival, then let a thread do the rest."""
+        place: tuple[TableRef, object] | None = None
+        try:
+            if job.type == "LOAD":
+                self._quota.use(target_of(job.configuration["load"]))
+            elif (ref := mutated_table(self._session(job), job.configuration["query"]["query"])) is not None:
+                place = ref, self._queue.admit(ref)
+        except BigQueryError as error:
+            job.error = error
+        job.thread = threading.Thread(target=self._run, args=(job, upload, place), name=f"job-{job.id}", daemon=True)
+        job.thread.start()
+
+    def _run(self, job: Job, upload: Path | None, place: tuple[TableRef, object] | None) -> None:
+        try:
+            with ExitStack() as turn:
+                if place is not None:
+                    turn.enter_context(self._queue.turn(*place, job.cancelled))
+                job.started, job.state = now_ms(), "RUNNING"
+                self._work(job, upload)
+        except BigQueryError as error:
+            job.error = error
+        except Exception as error:
+            job.error = BigQueryError("notImplemented", f"The sandbox failed on this job: {error!r}")
+        finally:
+            if upload is not None:
+                upload.unlink(missing_ok=True)
+            job.ended, job.state = now_ms(), "DONE"
+            job.done.set()
+
+    def _work(self, job: Job, upload: Path | None) -> None:
+        if job.fault is not None:
+            job.cancelled.wait(job.fault.seconds)
+            job.error = job.error or job.fault.job_error()
+        if job.cancelled.is_set():
+            raise BigQueryError("stopped", "Job execution was cancelled: User requested cancellation")
+        if job.error is not None:
+            return
+        if upload is not None:
+            job.loaded_rows = load(self._storage, job.configuration["load"], upload, location=job.location)
+            return
+        query = job.configuration["query"]
+        pause = Concurrency(self._switches.insert_race, lambda: _pause(job, self._switches.snapshot_seconds))
+        job.outcome = run_statement(self._session(job), query["query"], query.get("queryParameters") or [], pause)
+
+    def _session(self, job: Job) -> Session:
+        return Session(self._storage, job.project, job.location, job.configuration["query"].get("defaultDataset"))
+
+
+def _pause(job: Job, seconds: float) -> None:
+    if job.cancelled.wait(seconds):
+        raise BigQueryError("stopped", "Job execution was cancelled: User requested cancellation")
+
+
+def _check(configuration: Resource, *, has_file: bool) -> None:
+    """Refuse kinds and options of jobs that the sandbox does not do."""
+    query = configuration.get("query")
+    if ("load" in configuration and not has_file) or (not query and "load" not in configuration):
+        kinds = [key for key in configuration if key not in ("labels", "dryRun", "jobTimeoutMs")]
+        raise not_supported(f"A {' or '.join(kinds) or 'nameless'} job without a file", reason="notImplemented")
+    strange = sorted(key for key, value in (query or {}).items() if key not in _QUERY_OPTIONS and value)
+    if configuration.get("dryRun") or strange or (query and query.get("useLegacySql", True)):
+        raise not_supported(f"A query job with {', '.join(strange) or 'dryRun or legacy SQL'}", reason="notImplemented")

@@ -1,0 +1,195 @@
+"""UPDATE, DELETE and MERGE in one shape.
+
+There are preparatory statements, then clauses that each say which rows they are about and what becomes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote
+from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.query import (
+    Session,
+    check_partition_filter,
+    duckdb_sql,
+    has_constant_filter,
+)
+from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+
+__all__ = ["Clause", "Mutation", "column_named", "mutation_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause of a mutation: what it does, and the FROM and WHERE of the rows it does it to.
+
+    ``values`` maps each column of the table to an expression; a row of the target is identified by ``rowid``.
+    """
+
+    action: str
+    rows: str
+    values: dict[str, exp.Expression] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """An UPDATE, DELETE or MERGE in one shape: preparatory statements, then clauses."""
+
+    table: Table
+    alias: str
+    prelude: Sequence[str]
+    clauses: Sequence[Clause]
+    shape: tuple[str | None, tuple[Field, ...]]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the table still is what it was when the statement was read."""
+        return self.shape == (self.table.physical, self.table.fields)
+
+
+def _merge(session: Session, tree: exp.Expression) -> Mutation:
+    """``MERGE``: the source is read once, the pairs that match are found once, and each WHEN draws on them."""
+    table, target = _target(session, tree)
+    _check_merge_filter(table, tree, target)
+    session.resolve(tree, keep=target)
+    alias, source = _alias(target), tree.args["using"]
+    conditions = [tree.args["on"], *(when.args.get("condition") for when in tree.args["whens"].expressions)]
+    _check_conditions(session, table, alias, [exp.Join(this=source)], conditions)
+    name = _alias(source)
+    target_sql, source_sql = f"{table.physical} AS {alias}", f'"@source" AS {name}'
+    joined = f"{target_sql} JOIN {source_sql} ON {duckdb_sql(tree.args['on'])}"
+    prelude = [
+        f'CREATE TEMP TABLE "@source" AS SELECT * FROM {duckdb_sql(source)}',
+        f'CREATE TEMP TABLE "@pairs" AS SELECT {alias}.rowid AS t, {name}.rowid AS s FROM {joined}',
+    ]
+    both = (
+        f'FROM "@pairs" AS "@p" JOIN {target_sql} ON {alias}.rowid = "@p".t JOIN {source_sql} ON {name}.rowid = "@p".s'
+    )
+    rows = {
+        (True, False): f"{both} WHERE true",
+        (False, False): f'FROM {source_sql} WHERE {name}.rowid NOT IN (SELECT s FROM "@pairs")',
+        (False, True): f'FROM {target_sql} WHERE {alias}.rowid NOT IN (SELECT t FROM "@pairs")',
+    }
+    clauses: list[Clause] = []
+    earlier: dict[tuple[bool, bool], str] = dict.fromkeys(rows, "")
+    for when in tree.args["whens"].expressions:
+        kind = bool(when.args.get("matched")), bool(when.args.get("source"))
+        condition = f"({duckdb_sql(when.args['condition'])})" if when.args.get("condition") else "true"
+        clauses.append(_when(table, alias, when.args["then"], f"{rows[kind]}{earlier[kind]} AND {condition}"))
+        earlier[kind] += f" AND NOT coalesce({condition}, false)"
+    return _mutation(table, alias, clauses, prelude)
+
+
+def _mutation(table: Table, alias: str, clauses: Sequence[Clause], prelude: Sequence[str] = ()) -> Mutation:
+    return Mutation(table, alias, prelude, clauses, (table.physical, table.fields))
+
+
+def _when(table: Table, alias: str, then: exp.Expression, rows: str) -> Clause:
+    """Return the action of a WHEN clause over its rows."""
+    if isinstance(then, exp.Insert):
+        columns = then.this.expressions if then.this is not None else [exp.column(c.name) for c in table.fields]
+        values = then.expression.expressions if isinstance(then.expression, exp.Tuple) else []
+        if len(columns) != len(values) or not values:
+            raise not_supported("MERGE with INSERT ROW or with a count of values other than that of the columns")
+        return Clause("INSERT", rows, _assigned(table, zip(columns, values, strict=True)))
+    if isinstance(then, exp.Update):
+        return Clause("UPDATE", rows, _updated(table, alias, then.expressions))
+    return Clause("DELETE", rows)
+
+
+def _update(session: Session, tree: exp.Expression) -> Mutation:
+    table, target = _target(session, tree)
+    check_partition_filter(table, target)
+    session.resolve(tree, keep=target)
+    alias, source = _alias(target), tree.args.get("from_")
+    others = f", {duckdb_sql(source).removeprefix('FROM ')}" if source else ""
+    joins = [exp.Join(this=source.this)] if source else []
+    rows = f"FROM {table.physical} AS {alias}{others} WHERE {_where(tree)}"
+    _check_conditions(session, table, alias, joins, [tree.args["where"].this])
+    return _mutation(table, alias, [Clause("UPDATE", rows, _updated(table, alias, tree.expressions))])
+
+
+def _delete(session: Session, tree: exp.Expression) -> Mutation:
+    table, target = _target(session, tree)
+    check_partition_filter(table, target)
+    session.resolve(tree, keep=target)
+    rows = f"FROM {table.physical} AS {_alias(target)} WHERE {_where(tree)}"
+    _check_conditions(session, table, _alias(target), [], [tree.args["where"].this])
+    return _mutation(table, _alias(target), [Clause("DELETE", rows)])
+
+
+def mutation_of(session: Session, tree: exp.Expression) -> Mutation:
+    """Return the statement in that shape; the tree is used up. Raises BigQueryError for what cannot be done."""
+    return _BUILDERS[type(tree)](session, tree)
+
+
+_BUILDERS: dict[type[exp.Expression], Callable[[Session, exp.Expression], Mutation]] = {
+    exp.Merge: _merge,
+    exp.Update: _update,
+    exp.Delete: _delete,
+}
+
+
+def _target(session: Session, tree: exp.Expression) -> tuple[Table, exp.Table]:
+    target = tree.this
+    return session.target(target), target
+
+
+def _alias(node: exp.Expression) -> str:
+    """Return the name other parts of the statement use for a table or subquery."""
+    return quote(node.alias or (node.name if isinstance(node, exp.Table) else "@unnamed"))
+
+
+def _where(tree: exp.Expression) -> str:
+    if not tree.args.get("where"):
+        raise BigQueryError("invalidQuery", f"{tree.key.upper()} must have a WHERE clause")
+    return duckdb_sql(tree.args["where"].this)
+
+
+def _check_merge_filter(table: Table, tree: exp.Expression, target: exp.Table) -> None:
+    """Refuse a filtered target without a filter in ON or, with ON FALSE, in each clause that reads it."""
+    on = tree.args["on"]
+    if isinstance(on, exp.Boolean) and not on.this and table.required_partition_filter:
+        column = table.required_partition_filter
+        reads = [when for when in tree.args["whens"].expressions if when.args.get("source")]
+        if all(when.args.get("condition") and has_constant_filter(when.args["condition"], column) for when in reads):
+            return
+    check_partition_filter(table, target, on)
+
+
+def _check_conditions(
+    session: Session,
+    table: Table,
+    alias: str,
+    joins: Sequence[exp.Join],
+    conditions: Sequence[exp.Expression | None],
+) -> None:
+    """Look through the conditions as those of a SELECT over target and source."""
+    target = exp.alias_(exp.to_table(str(table.physical)), alias[1:-1], table=True, quoted=True)
+    select = exp.select("1").from_(target).where(*(part.copy() for part in conditions if part is not None))
+    select.set("joins", [join.copy() for join in joins])
+    check_comparisons(select, [table, *session.read])
+
+
+def column_named(table: Table, name: str) -> Field:
+    """Return the table's column of that name. Raises BigQueryError (invalidQuery)."""
+    for column in table.fields:
+        if column.name.lower() == name.lower():
+            return column
+    raise BigQueryError("invalidQuery", f"Column {name} is not present in table {table.ref.dotted}")
+
+
+def _assigned(table: Table, pairs: Iterable[tuple[exp.Expression, exp.Expression]]) -> dict[str, exp.Expression]:
+    return {column_named(table, column.name).name.lower(): value for column, value in pairs}
+
+
+def _updated(table: Table, alias: str, assignments: Sequence[exp.Expression]) -> dict[str, exp.Expression]:
+    """Every column's value after an UPDATE: what is assigned, else what it was."""
+    assigned = _assigned(table, ((node.this, node.expression) for node in assignments))
+    kept = {column.name.lower(): exp.column(column.name, table=alias[1:-1], quoted=True) for column in table.fields}
+    return {**kept, **assigned}

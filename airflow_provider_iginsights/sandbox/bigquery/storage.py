@@ -1,0 +1,291 @@
+"""The warehouse's shelf: datasets, tables and the DuckDB tables that hold their rows.
+
+A BigQuery table is a DuckDB table under an opaque name, so names that differ only in case, tables that are replaced and
+rows that are being read never meet. Metadata is kept as the REST resources the callers declared; with a storage folder
+both survive a restart (jobs do not).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of, quote
+from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported, translate
+from airflow_provider_iginsights.sandbox.bigquery.tables import Dataset, Resource, Table, TableRef, checked, now_ms
+
+__all__ = ["Storage"]
+
+_SETTINGS = (
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "ATTACH ':memory:' AS results",
+    "CREATE TABLE IF NOT EXISTS catalogue (name VARCHAR, entry VARCHAR)",
+    *MACROS,
+)
+
+
+class Storage:
+    """Datasets, tables and the DuckDB instance under them. Safe to call from any thread."""
+
+    def __init__(self, folder: Path | None, *, location: str, denied_datasets: Set[str] = frozenset()) -> None:
+        """Open the shelf in ``folder`` (created when missing), or in memory. ``location`` is the default region."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.location = location
+        self.denied_datasets = denied_datasets
+        self._in_use: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._lock = threading.RLock()
+        self._datasets: dict[tuple[str, str], Dataset] = {}
+        self._tables: dict[TableRef, Table] = {}
+        self._duckdb = duckdb.connect(str(folder / "bigquery.duckdb") if folder else ":memory:")
+        for statement in _SETTINGS:
+            self._duckdb.execute(statement)
+        self._restore()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection for the calling thread alone, which ``interrupt`` reaches."""
+        with self._duckdb.cursor() as cursor:
+            self._in_use[threading.get_ident()] = cursor
+            try:
+                yield cursor
+            finally:
+                self._in_use.pop(threading.get_ident(), None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection with a transaction: committed at the end, rolled back when anything is raised."""
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException as error:
+                with suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+                if isinstance(error, duckdb.Error):
+                    raise translate(error) from error
+                raise
+
+    def interrupt(self, thread: int) -> None:
+        """Stop the statement that the thread is running, if any."""
+        with suppress(KeyError, duckdb.Error):
+            self._in_use[thread].interrupt()
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._duckdb.close()
+
+    def dataset(self, project: str, name: str, *, location: str | None = None) -> Dataset:
+        """Return the dataset; with ``location``, only if it lies there. Raises BigQueryError (404, 403)."""
+        if name in self.denied_datasets:
+            raise BigQueryError(
+                "accessDenied",
+                f"Access Denied: Dataset {project}:{name}: Permission denied on dataset {project}:{name} "
+                "(or it may not exist).",
+            )
+        found = self._datasets.get((project, name))
+        if found is None or (location and found.location.upper() != location.upper()):
+            raise not_found("Dataset", f"{project}:{name}", location=location)
+        return found
+
+    def datasets(self, project: str) -> list[Dataset]:
+        """Return the project's datasets by name."""
+        with self._lock:
+            return [entry for (owner, _), entry in sorted(self._datasets.items()) if owner == project]
+
+    def create_dataset(self, project: str, resource: Resource) -> Dataset:
+        """Create. Raises BigQueryError (409) for a dataset that exists."""
+        name = str(resource["datasetReference"]["datasetId"])
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,1024}", name):
+            raise BigQueryError("invalid", f'Invalid dataset ID "{name}". Dataset IDs must be alphanumeric.')
+        with self._lock:
+            if (project, name) in self._datasets:
+                raise BigQueryError("duplicate", f"Already Exists: Dataset {project}:{name}")
+            reference = {"projectId": project, "datasetId": name}
+            declared = {
+                "location": self.location,
+                **resource,
+                "datasetReference": reference,
+                "creationTime": str(now_ms()),
+            }
+            self._datasets[project, name] = entry = Dataset(project, name, declared)
+            self._remember(f"{project}:{name}", {"dataset": declared})
+            return entry
+
+    def delete_dataset(self, project: str, name: str, *, delete_contents: bool) -> None:
+        """Delete. Raises BigQueryError (404, or 400 while tables are left in it)."""
+        left = self.tables(project, name)
+        if left and not delete_contents:
+            raise BigQueryError("resourceInUse", f"Dataset {project}:{name} is still in use")
+        for table in left:
+            self.delete_table(table.ref)
+        with self._lock:
+            del self._datasets[project, name]
+            self._forget(f"{project}:{name}")
+
+    def find_table(self, ref: TableRef, *, location: str | None = None) -> Table | None:
+        """Return the table or None (an expired one is gone); the dataset must exist."""
+        self.dataset(ref.project, ref.dataset, location=location)
+        found = self._tables.get(ref)
+        if found is not None and found.has_expired:
+            self._drop(found)
+            return None
+        return found
+
+    def table(self, ref: TableRef, *, location: str | None = None) -> Table:
+        """Return the table or view. Raises BigQueryError (404, 403)."""
+        found = self.find_table(ref, location=location)
+        if found is None:
+            raise not_found("Table", str(ref), location=location)
+        return found
+
+    def tables(self, project: str, dataset: str) -> list[Table]:
+        """Return the dataset's live tables and views by name."""
+        self.dataset(project, dataset)
+        with self._lock:
+            mine = sorted(ref for ref in self._tables if (ref.project, ref.dataset) == (project, dataset))
+        return [table for ref in mine if (table := self.find_table(ref)) is not None]
+
+    def create_table(self, ref: TableRef, resource: Resource) -> Table:
+        """Create a table, or a view when the resource has one. Raises BigQueryError (404, 409, 400)."""
+        lifetime = self.dataset(ref.project, ref.dataset).resource.get("defaultTableExpirationMs")
+        with self._lock:
+            if self.find_table(ref) is not None:
+                raise BigQueryError("duplicate", f"Already Exists: Table {ref}")
+            moment = str(now_ms())
+            ends = {"expirationTime": str(now_ms() + int(lifetime))} if lifetime else {}
+            declared = checked({**ends, **resource, "tableReference": ref.resource, "creationTime": moment})
+            physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
+            table = Table(ref, {**declared, "lastModifiedTime": moment}, physical)
+            with self.transaction() as cursor:
+                if physical is not None:
+                    cursor.execute(_create_sql(physical, table.fields))
+                self.save(table, cursor)
+            self._tables[ref] = table
+            return table
+
+    def delete_table(self, ref: TableRef) -> None:
+        """Drop a table or view. Raises BigQueryError (404)."""
+        self._drop(self.table(ref))
+
+    def update_table(self, table: Table, changes: Resource) -> None:
+        """Change the resource: None takes a key away, labels are merged, the schema may grow and relax."""
+        with table.lock, self.transaction() as cursor:
+            labels = {**table.resource.get("labels", {}), **(changes.get("labels") or {})}
+            merged = {
+                **table.resource,
+                **changes,
+                "labels": {key: text for key, text in labels.items() if text is not None},
+            }
+            resource = checked({key: value for key, value in merged.items() if value is not None})
+            if "schema" in changes and table.physical is not None:
+                self._alter(table, fields_of(changes["schema"]), cursor)
+            table.resource = resource
+            self.save(table, cursor)
+
+    def replace_rows(self, table: Table, schema: Resource, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Empty the table within the cursor's transaction and give it ``schema``; what was there is dropped."""
+        kept = {key: value for key, value in table.resource.items() if key != "tableConstraints"}
+        if _shape(fields_of(schema)) == _shape(table.fields):
+            cursor.execute(f"DELETE FROM {table.physical}")
+        else:
+            physical = f"t_{uuid.uuid4().hex}"
+            cursor.execute(_create_sql(physical, fields_of(schema)))
+            cursor.execute(f"DROP TABLE {table.physical}")
+            table.physical = physical
+        table.resource = {**kept, "schema": schema}
+
+    def add_columns(self, table: Table, columns: Sequence[Field], cursor: duckdb.DuckDBPyConnection) -> None:
+        """Add NULLABLE columns within the cursor's transaction; the caller saves. Raises BigQueryError (400)."""
+        if columns:
+            old = table.resource["schema"]["fields"]
+            schema = {"fields": [*old, *(dict(column.resource) for column in columns)]}
+            self._alter(table, fields_of(schema), cursor)
+            table.resource = {**table.resource, "schema": schema}
+
+    def touch(self, table: Table) -> None:
+        """Note that the table's rows changed, after they did: two statements on one table never meet over this note."""
+        with self.transaction() as cursor:
+            self.save(table, cursor)
+
+    def save(self, table: Table, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Note in the cursor's transaction that the table's rows or metadata changed."""
+        table.version += 1
+        table.resource["lastModifiedTime"] = str(now_ms())
+        entry = {"table": table.resource, "physical": table.physical, "version": table.version}
+        cursor.execute("DELETE FROM catalogue WHERE name = ?", [str(table.ref)])
+        cursor.execute("INSERT INTO catalogue VALUES (?, ?)", [str(table.ref), json.dumps(entry)])
+
+    def _alter(self, table: Table, wanted: tuple[Field, ...], cursor: duckdb.DuckDBPyConnection) -> None:
+        """Bring the DuckDB table to the wanted columns: new NULLABLE ones, and REQUIRED that became NULLABLE."""
+        have, want = ({column.name.lower(): column for column in columns} for columns in (table.fields, wanted))
+        for name, column in have.items():
+            if name not in want:
+                raise BigQueryError(
+                    "invalid",
+                    f"Provided Schema does not match Table {table.ref}. Field {column.name} is missing in new schema",
+                )
+            if want[name].kind is not column.kind or (want[name].required and not column.required):
+                raise BigQueryError(
+                    "invalid",
+                    f"Provided Schema does not match Table {table.ref}. Field {column.name} has changed type or mode",
+                )
+            if column.required and not want[name].required:
+                cursor.execute(f"ALTER TABLE {table.physical} ALTER COLUMN {quote(column.name)} DROP NOT NULL")
+        for column in (column for name, column in want.items() if name not in have):
+            if column.required:
+                raise BigQueryError(
+                    "invalid",
+                    f"Provided Schema does not match Table {table.ref}. Cannot add required "
+                    f"fields to an existing schema. (field: {column.name})",
+                )
+            cursor.execute(f"ALTER TABLE {table.physical} ADD COLUMN {column.ddl}")
+
+    def _drop(self, table: Table) -> None:
+        with table.lock, self.transaction() as cursor:
+            if table.physical is not None:
+                cursor.execute(f"DROP TABLE IF EXISTS {table.physical}")
+            cursor.execute("DELETE FROM catalogue WHERE name = ?", [str(table.ref)])
+            if self._tables.get(table.ref) is table:
+                del self._tables[table.ref]
+
+    def _remember(self, name: str, entry: Resource) -> None:
+        with self.cursor() as cursor:
+            cursor.execute("INSERT INTO catalogue VALUES (?, ?)", [name, json.dumps(entry)])
+
+    def _forget(self, name: str) -> None:
+        with self.cursor() as cursor:
+            cursor.execute("DELETE FROM catalogue WHERE name = ?", [name])
+
+    def _restore(self) -> None:
+        for (text,) in self._duckdb.execute("SELECT entry FROM catalogue").fetchall():
+            entry: dict[str, Any] = json.loads(text)
+            if "dataset" in entry:
+                reference = entry["dataset"]["datasetReference"]
+                key = (reference["projectId"], reference["datasetId"])
+                self._datasets[key] = Dataset(*key, entry["dataset"])
+            else:
+                ref = TableRef.of(entry["table"]["tableReference"])
+                self._tables[ref] = Table(ref, entry["table"], entry["physical"], entry["version"])
+
+
+def _create_sql(physical: str, fields: Iterable[Field]) -> str:
+    columns = ", ".join(column.ddl for column in fields)
+    if not columns:
+        raise not_supported("A table without columns", reason="notImplemented")
+    return f"CREATE TABLE {physical} ({columns})"
+
+
+def _shape(fields: Iterable[Field]) -> list[str]:
+    return [column.ddl for column in fields]

@@ -1,0 +1,153 @@
+"""What a dataset and a table are: names, the REST resources they were declared with, and what follows from them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+
+__all__ = ["Dataset", "Resource", "Table", "TableRef", "checked", "now_ms"]
+
+Resource = dict[str, Any]
+
+_REFUSED = (
+    "externalDataConfiguration",
+    "materializedView",
+    "rangePartitioning",
+    "snapshotDefinition",
+    "cloneDefinition",
+)
+
+
+class TableRef(NamedTuple):
+    """Project, dataset and table."""
+
+    project: str
+    dataset: str
+    table: str
+
+    def __str__(self) -> str:
+        """Return the name as BigQuery's messages spell it."""
+        return f"{self.project}:{self.dataset}.{self.table}"
+
+    @property
+    def dotted(self) -> str:
+        """The name as SQL spells it."""
+        return f"{self.project}.{self.dataset}.{self.table}"
+
+    @property
+    def resource(self) -> dict[str, str]:
+        """The REST TableReference."""
+        return {"projectId": self.project, "datasetId": self.dataset, "tableId": self.table}
+
+    @classmethod
+    def of(cls, resource: Mapping[str, str]) -> TableRef:
+        """Return the table a REST TableReference names. Raises BigQueryError for partition decorators and bad names."""
+        table = resource["tableId"]
+        if "$" in table:
+            raise not_supported(f"The partition decorator in {table}", reason="notImplemented")
+        if not re.fullmatch(r"[\w -]{1,1024}", table):
+            raise BigQueryError("invalid", f'Invalid table ID "{table}".')
+        return cls(resource["projectId"], resource["datasetId"], table)
+
+
+@dataclass(slots=True)
+class Dataset:
+    """A dataset: whose it is and what it was declared with."""
+
+    project: str
+    name: str
+    resource: Resource
+
+    @property
+    def location(self) -> str:
+        """The region, as it was declared."""
+        return str(self.resource["location"])
+
+
+@dataclass(slots=True)
+class Table:
+    """A table or view: its resource, and the DuckDB table of its rows (None for a view).
+
+    ``lock`` is held by whoever writes to the table; ``version`` counts what was written, and makes the etag.
+    """
+
+    ref: TableRef
+    resource: Resource
+    physical: str | None
+    version: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The columns."""
+        return fields_of(self.resource.get("schema"))
+
+    @property
+    def view_query(self) -> str | None:
+        """The SQL of a view."""
+        query: str | None = self.resource.get("view", {}).get("query")
+        return query
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change to metadata or rows."""
+        return f"{self.resource['creationTime']}.{self.version}"
+
+    @property
+    def required_partition_filter(self) -> str | None:
+        """The column every query has to filter on, if the table asks for that."""
+        partitioning = self.resource.get("timePartitioning", {})
+        required = self.resource.get("requirePartitionFilter") or partitioning.get("requirePartitionFilter")
+        return str(partitioning["field"]) if required and partitioning else None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its expirationTime has passed."""
+        expiration = self.resource.get("expirationTime")
+        return expiration is not None and int(expiration) <= now_ms()
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970, as the REST API writes it."""
+    return int(time.time() * 1000)
+
+
+def checked(resource: Resource) -> Resource:
+    """Return the resource once looked through: partitioning, clustering and key name columns that are there.
+
+    Raises BigQueryError for what BigQuery refuses and for what the sandbox does not do.
+    """
+    refused = [key for key in _REFUSED if resource.get(key)]
+    if refused:
+        raise not_supported(f"A table with {', '.join(refused)}", reason="notImplemented")
+    fields = {column.name.lower(): column for column in fields_of(resource.get("schema"))}
+    if len(fields) < len((resource.get("schema") or {}).get("fields", ())):
+        raise BigQueryError("invalid", "Duplicate column names are not allowed in a schema.")
+    partitioning = resource.get("timePartitioning")
+    if partitioning:
+        _check_partitioning(partitioning, fields)
+    key = resource.get("tableConstraints", {}).get("primaryKey", {}).get("columns", [])
+    for use, names in (("clustering", resource.get("clustering", {}).get("fields", [])), ("primary key", key)):
+        missing = [name for name in names if name.lower() not in fields]
+        if missing:
+            raise BigQueryError("invalid", f"The field specified for {use} cannot be found in the schema: {missing[0]}")
+    return resource
+
+
+def _check_partitioning(partitioning: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+    column = fields.get(str(partitioning.get("field")).lower())
+    if partitioning.get("type") not in ("DAY", "HOUR", "MONTH", "YEAR") or not partitioning.get("field"):
+        raise not_supported("Partitioning without a column", reason="notImplemented")
+    if column is None or column.kind.name not in ("DATE", "TIMESTAMP"):
+        raise BigQueryError(
+            "invalid",
+            "The field specified for partitioning can only be of type TIMESTAMP, DATE or DATETIME, and must be "
+            f"in the schema. The type found is: {column.kind.name if column else 'none'}.",
+        )

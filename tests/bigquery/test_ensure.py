@@ -1,0 +1,285 @@
+"""Targets before anything is fetched: created when missing, extended when old, refused by name when unfit."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+import rows
+from google.cloud.bigquery import SchemaField
+
+from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES
+from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable, LoadError
+
+if TYPE_CHECKING:
+    from beds import Bed
+
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+ACCOUNTS_DDL = {
+    "account_id": "STRING NOT NULL",
+    "snapshot_date": "DATE NOT NULL",
+    "username": "STRING",
+    "name": "STRING",
+    "biography": "STRING",
+    "website": "STRING",
+    "followers_count": "INT64",
+    "follows_count": "INT64",
+    "media_count": "INT64",
+    "fetched_at": "TIMESTAMP NOT NULL",
+    "run_id": "STRING",
+}
+
+
+def accounts(bed: Bed) -> Destination:
+    """Return the accounts table of the bed's dataset."""
+    return rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset, location=bed.location)
+
+
+def made_by_user(bed: Bed, changes: dict[str, str | None], *, tail: str = "PARTITION BY snapshot_date") -> None:
+    """Create dataset and accounts table as a user might, with columns changed, added or (None) left out."""
+    columns = {name: kind for name, kind in (ACCOUNTS_DDL | changes).items() if kind}
+    listed = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+    with bed.connect() as client:
+        client.create_dataset(bed.dataset, exists_ok=True)
+        client.query(f"CREATE TABLE `{accounts(bed).path}` ({listed}) {tail}").result()
+
+
+def ensure(bed: Bed, *destinations: Destination, **options: object) -> None:
+    """Run the check of one task."""
+    with bed.warehouse(rows.identity(), **options) as warehouse:
+        warehouse.ensure(destinations or [accounts(bed)])
+
+
+@pytest.mark.referee
+def test_new_targets_are_complete(bed: Bed) -> None:
+    """A new table has its partition, clusters, key, descriptions, labels and modes."""
+    destinations = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in TABLES]
+    ensure(bed, *destinations, labels={"Cost Centre": "Marketing/EU"})
+    with bed.connect() as client:
+        for destination in destinations:
+            table, found = destination.table, client.get_table(destination.path)
+            assert (found.time_partitioning.type_, found.time_partitioning.field) == ("DAY", table.partition_by)
+            assert tuple(found.clustering_fields) == table.cluster_by
+            assert tuple(found.table_constraints.primary_key.columns) == table.key
+            assert found.description == table.description
+            assert found.labels == {
+                "iginsights_table": table.name,
+                "airflow-dag": "brand",
+                "airflow-task": "load",
+                "cost_centre": "marketing_eu",
+            }
+            described = [(field.name, field.mode, field.description) for field in found.schema]
+            assert described == [
+                (column.name, "REQUIRED" if column.required else "NULLABLE", column.description)
+                for column in table.columns
+            ]
+
+
+def test_raw_history_claims_no_key(bed: Bed) -> None:
+    """BigQuery's optimizer trusts a declared key, so a table that keeps every version declares none."""
+    with bed.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([accounts(bed)], load_mode="append")
+    with bed.connect() as client:
+        assert client.get_table(accounts(bed).path).table_constraints is None
+
+
+def test_an_old_table_gets_the_new_columns(bed: Bed) -> None:
+    """Missing nullable columns are added in one statement; the user's own column, order and rows stay."""
+    made_by_user(bed, {"website": None, "media_count": None, "note": "STRING"})
+    ensure(bed)
+    ensure(bed)
+    with bed.connect() as client:
+        found = client.get_table(accounts(bed).path).schema
+    assert [field.name for field in found][-3:] == ["note", "website", "media_count"]
+    assert next(field.description for field in found if field.name == "website")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"username": "INT64"}, ["column username is INT64, and STRING is needed"]),
+        ({"followers_count": "FLOAT64"}, ["column followers_count is FLOAT64, and INT64 is needed"]),
+        ({"account_id": None}, ["column account_id STRING is missing", "REQUIRED"]),
+        ({"tenant": "STRING NOT NULL"}, ["column tenant STRING is REQUIRED, and our rows do not have it"]),
+        ({"website": "STRING NOT NULL"}, ["column website is REQUIRED, and our rows can leave it NULL"]),
+        ({"username": "INT64", "fetched_at": "STRING"}, ["column username", "column fetched_at is STRING"]),
+    ],
+    ids=str,
+)
+def test_unfit_tables_are_refused_by_name(bed: Bed, changes: dict[str, str | None], said: list[str]) -> None:
+    """The message names table, column and both types; the table is untouched."""
+    made_by_user(bed, changes)
+    with bed.connect() as client:
+        before = client.get_table(accounts(bed).path).schema
+        with pytest.raises(IncompatibleTable) as refusal:
+            ensure(bed)
+        assert client.get_table(accounts(bed).path).schema == before
+    for text in (accounts(bed).path, "Nothing was fetched or written", *said):
+        assert text in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tail"),
+    [
+        ({"account_id": "STRING"}, "PARTITION BY snapshot_date"),
+        ({"followers_count": "NUMERIC"}, "PARTITION BY snapshot_date"),
+        ({"tenant": "STRING"}, ""),
+    ],
+    ids=["nullable key", "wider number", "own column, no partition"],
+)
+def test_looser_tables_are_used(bed: Bed, changes: dict[str, str | None], tail: str) -> None:
+    """A table that can hold our rows is taken as it is, and a load into it works."""
+    made_by_user(bed, changes, tail=tail)
+    given = rows.rows(ACCOUNTS, range(3))
+    with bed.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([accounts(bed)])
+        spool = warehouse.spool(accounts(bed))
+        for row in given:
+            spool.write(row)
+        (result,) = warehouse.commit([spool])
+    assert result.affected == 3
+    with bed.connect() as client:
+        assert rows.stored(client, accounts(bed)) == rows.truth(ACCOUNTS, given)
+
+
+def test_a_view_is_no_target(bed: Bed) -> None:
+    """Something that is not a table is refused as what it is."""
+    with bed.connect() as client:
+        client.create_dataset(bed.dataset)
+        client.query(f"CREATE VIEW `{accounts(bed).path}` AS SELECT 1 AS one").result()
+    with pytest.raises(IncompatibleTable, match=r"instagram_accounts is a view, and a table is needed"):
+        ensure(bed)
+
+
+def test_a_required_filter_is_met(bed: Bed) -> None:
+    """Loads, looks and healings all pass require_partition_filter."""
+    made_by_user(bed, {}, tail="PARTITION BY snapshot_date OPTIONS (require_partition_filter = TRUE)")
+    given = rows.rows(ACCOUNTS, range(3))
+    with bed.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([accounts(bed)])
+        spool = warehouse.spool(accounts(bed))
+        for row in given:
+            spool.write(row)
+        assert warehouse.commit([spool])[0].affected == 3
+
+
+def test_a_required_filter_on_another_column_is_refused(bed: Bed) -> None:
+    """Our statements filter by our partition only, so such a table is refused before anything is fetched."""
+    tail = "PARTITION BY other OPTIONS (require_partition_filter = TRUE)"
+    made_by_user(bed, {"other": "DATE"}, tail=tail)
+    with pytest.raises(IncompatibleTable, match="requires a filter on its partition, which is not snapshot_date"):
+        ensure(bed)
+
+
+def test_a_missing_dataset_is_named(bed: Bed) -> None:
+    """Without create_dataset the message names the dataset and says what to do."""
+    with pytest.raises(DatasetUnavailable, match=rf"{bed.dataset} does not exist.*create_dataset=True"):
+        ensure(bed, create_dataset=False)
+
+
+def test_another_location_is_refused(bed: Bed) -> None:
+    """A dataset that lies elsewhere than the task says is refused, with both locations."""
+    with bed.connect() as client:
+        client.create_dataset(bed.dataset)
+    elsewhere = rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset, location="europe-west3")
+    with pytest.raises(DatasetUnavailable, match=rf"lies in {bed.location}, not in europe-west3"):
+        ensure(bed, elsewhere)
+
+
+def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """The dataset is created where the task says, and all jobs run there, with labels."""
+    there = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset, location="europe-west3")
+    unsaid = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset)
+    for destination in (there, unsaid):
+        with faulty.warehouse(rows.identity(), labels={"team": "Social"}) as warehouse:
+            warehouse.ensure([destination])
+            spool = warehouse.spool(destination)
+            spool.write(rows.row(MEDIA, 1))
+            warehouse.commit([spool])
+    with faulty.connect() as client:
+        jobs = [client.get_job(job.job_id, location="europe-west3") for job in client.list_jobs()]
+    assert len(jobs) == 6
+    for job in jobs:
+        assert job.location == "europe-west3"
+        assert job.labels["team"] == "social"
+        assert job.labels["airflow-run"] == "scheduled__2026-11-20t00_00_00_00_00"
+        assert len(job.labels["iginsights_ti"]) == 16
+
+
+def test_denied_access_names_the_role(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Whoever reads the message knows what to grant."""
+    sandbox.switches.denied_datasets.add("d")
+    with pytest.raises(DatasetUnavailable, match=r"roles/bigquery\.dataEditor") as refusal:
+        ensure(faulty)
+    assert isinstance(refusal.value, LoadError)
+    assert isinstance(refusal.value, ConfigurationError)
+    assert refusal.value.facts.http_status == 403
+
+
+def test_many_tasks_create_at_once(bed: Bed) -> None:
+    """Tasks that find nothing at the same moment all succeed, and make one table."""
+    made = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in (ACCOUNT_INSIGHTS, ACCOUNTS)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: ensure(bed, *made), range(6)))
+    with bed.connect() as client:
+        assert {table.table_id for table in client.list_tables(bed.dataset)} == {each.table_id for each in made}
+
+
+def test_many_tasks_add_columns_at_once(bed: Bed) -> None:
+    """Tasks that miss a column at the same moment add it once."""
+    made_by_user(bed, {"website": None})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ensure(bed), range(4)))
+    with bed.connect() as client:
+        assert [field.name for field in client.get_table(accounts(bed).path).schema].count("website") == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (SchemaField("name", "STRING", mode="REPEATED"), "column name is ARRAY<STRING>, and STRING is needed"),
+        (SchemaField("name", "STRING", max_length=5), r"column name is STRING\(5\), and STRING is needed"),
+        (SchemaField("media_count", "FLOAT"), "column media_count is FLOAT64, and INT64 is needed"),
+        (
+            SchemaField("tenant", "NUMERIC", mode="REQUIRED", precision=9, scale=2),
+            r"column tenant NUMERIC\(9, 2\) is REQ",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_types_are_called_by_their_sql_names(field: SchemaField, said: str) -> None:
+    """Arrays, limited types and legacy names are refused and written as in SQL."""
+    existing = [kept for kept in fields(ACCOUNTS.columns) if kept.name != field.name]
+    with pytest.raises(IncompatibleTable, match=said):
+        missing_columns(rows.target(ACCOUNTS), existing=[*existing, field])
+
+
+def test_a_required_column_with_a_default_is_no_obstacle() -> None:
+    """A column of the user's that fills itself need not be in our rows; case and order of ours do not matter."""
+    own = SchemaField("loaded_by", "STRING", mode="REQUIRED", default_value_expression="SESSION_USER()")
+    ours = [SchemaField(field.name.upper(), field.field_type, mode=field.mode) for field in fields(ACCOUNTS.columns)]
+    assert missing_columns(rows.target(ACCOUNTS), existing=[own, *reversed(ours)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("project", "p`x"),
+        ("project", ""),
+        ("dataset", "p.d"),
+        ("dataset", "d;--"),
+        ("table_id", "d.t"),
+        ("table_id", "t$20261120"),
+        ("table_id", "t`"),
+        ("table_id", ""),
+    ],
+)
+def test_invalid_ids_never_reach_sql(part: str, text: str) -> None:
+    """An id that is not one is refused before anything is sent."""
+    given = {"table": ACCOUNTS, "project": "p-1", "dataset": "d", "table_id": "t"} | {part: text}
+    with pytest.raises(ConfigurationError, match=r"is not a BigQuery (project|dataset|table) id"):
+        type(rows.target())(**given)  # type: ignore[arg-type]

@@ -1,0 +1,45 @@
+"""A load that is killed at any point, and run again, leaves the target as if it had run once."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import chaos
+import pytest
+
+if TYPE_CHECKING:
+    from beds import Bed
+
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+
+@pytest.mark.parametrize("point", chaos.POINTS)
+def test_killed_and_run_again(shared_sandbox: BigQuerySandbox, point: str) -> None:
+    """Whatever the point, the next try ends with exactly the truth and no staging table."""
+    survives(shared_sandbox.url, point)
+
+
+@pytest.mark.referee
+@pytest.mark.parametrize("point", ["load submitted", "MERGE submitted"])
+def test_killed_on_every_bed(bed: Bed, point: str) -> None:
+    """The same on an emulator that was written by others."""
+    with bed.connect() as client:
+        survives(client._connection.API_BASE_URL, point)
+
+
+def survives(url: str, point: str) -> None:
+    """Load a version whole, kill the next one at the point, run it again."""
+    dataset = f"k_{random.SystemRandom().getrandbits(48):x}"
+    bed = chaos.prepared(url, dataset=dataset)
+    assert not chaos.killed(url, dataset=dataset, version=0, try_number=1, kill=None)
+    assert chaos.killed(url, dataset=dataset, version=1, try_number=1, kill=chaos.POINTS[point]), "was not killed"
+    assert not chaos.killed(url, dataset=dataset, version=1, try_number=2, kill=None)
+    assert chaos.difference(bed, versions=2) == ""
+
+
+def test_a_short_storm(shared_sandbox: BigQuerySandbox) -> None:
+    """Random kills, several in a row, over versions that build on each other: every version ends exact."""
+    told: list[str] = []
+    faults = chaos.storm(shared_sandbox.url, dataset="storm", kills=6, dice=random.Random(7), tell=told.append)
+    assert faults == 0, told

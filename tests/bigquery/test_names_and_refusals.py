@@ -1,0 +1,135 @@
+"""Names of staging tables, jobs and labels; and what BigQuery's refusals become."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+import rows
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_iginsights.bigquery import identifiers
+from airflow_provider_iginsights.bigquery.faults import JOB_ROLE, JobFailed, is_busy, is_lost, load_error
+from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
+from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
+
+
+class Job:
+    """A finished job with an error, as google.cloud.bigquery shows it."""
+
+    def __init__(self, reason: str, message: str = "It failed.", *more: str) -> None:
+        self.error_result = {"reason": reason, "message": message}
+        self.errors = [self.error_result, *({"message": text} for text in more)]
+
+
+def forbidden(reason: str, message: str = "Refused.") -> api.Forbidden:
+    """Return a 403 with a reason."""
+    return api.Forbidden(message, errors=[{"reason": reason, "message": message}])
+
+
+def test_the_task_hash_holds_the_target_and_not_the_try() -> None:
+    """Two tables of one task never share job ids; two tries of one task share the prefix."""
+    identity = rows.identity()
+    media, accounts = rows.target(MEDIA), rows.target(ACCOUNTS)
+    hashes = [identifiers.task_hash(identity, destination=each) for each in (media, accounts)]
+    assert hashes[0] != hashes[1]
+    assert re.fullmatch(r"[0-9a-f]{16}", hashes[0])
+    for changed in ({"dag_id": "x"}, {"run_id": "x"}, {"map_index": 3}, {"deployment": "x"}, {"task_id": "x"}):
+        assert identifiers.task_hash(replace(identity, **changed), destination=media) != hashes[0]
+    assert identifiers.task_hash(replace(identity, try_number=9), destination=media) == hashes[0]
+    elsewhere = replace(media, dataset="other")
+    assert identifiers.task_hash(identity, destination=elsewhere) != hashes[0]
+
+
+def test_names_begin_with_what_the_next_try_looks_for() -> None:
+    """Job ids and staging tables are found by their prefix; ids hold the payload."""
+    job = identifiers.job_id("merge", ti="0123456789abcdef", try_number=2, payload="f" * 64)
+    assert job == f"iginsights-merge-0123456789abcdef-2-{'f' * 12}"
+    assert job.startswith(identifiers.job_prefix("merge", ti="0123456789abcdef"))
+    staging = identifiers.staging_id("t_1", ti="0123456789abcdef", try_number=2, payload="f" * 64, nonce="aa")
+    assert staging == f"t_1__stg_0123456789abcdef_2_{'f' * 12}_aa"
+    assert identifiers.staging_jobs(staging, table_id="t_1", ti="0123456789abcdef") == (
+        f"iginsights-load-0123456789abcdef-2-{'f' * 12}",
+        job,
+    )
+    assert staging.startswith(identifiers.staging_prefix("t_1", ti="0123456789abcdef"))
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=80), st.text(max_size=80), max_size=5))
+def test_labels_obey_the_grammar(labels: dict[str, str]) -> None:
+    """Whatever the user writes, BigQuery takes it: lower case, 63 characters, a letter first."""
+    for key, value in identifiers.sanitised_labels(labels).items():
+        assert re.fullmatch(r"[^\W\d_][\w-]{0,62}", key)
+        assert re.fullmatch(r"[\w-]{0,63}", value)
+        assert (key, value) == (key.lower(), value.lower())
+
+
+@pytest.mark.parametrize(
+    ("error", "busy", "lost"),
+    [
+        (forbidden("rateLimitExceeded"), True, False),
+        (forbidden("quotaExceeded"), False, False),
+        (forbidden("accessDenied"), False, False),
+        (api.TooManyRequests("slow down"), True, False),
+        (api.BadRequest("Too many DML statements outstanding against table p:d.t, limit is 20."), True, False),
+        (JobFailed(Job("resourcesExceeded", "Too many DML statements outstanding against table t")), True, False),
+        (JobFailed(Job("invalidQuery", "Could not serialize access to table t due to concurrent update")), True, False),
+        (JobFailed(Job("jobRateLimitExceeded")), True, False),
+        (JobFailed(Job("jobBackendError")), False, True),
+        (JobFailed(Job("jobInternalError")), False, True),
+        (JobFailed(Job("backendError")), False, True),
+        (JobFailed(Job("invalidQuery", "Syntax error")), False, False),
+        (JobFailed(Job("stopped", "Job was cancelled")), False, False),
+        (api.InternalServerError("500"), False, True),
+        (api.BadGateway("502"), False, True),
+        (api.ServiceUnavailable("503"), False, True),
+        (api.MethodNotImplemented("501"), False, False),
+        (api.NotFound("404"), False, False),
+        (requests.ConnectionError("cut"), False, True),
+        (requests.Timeout("slow"), False, True),
+        (requests.JSONDecodeError("broken", "{", 1), False, True),
+        (ConnectionResetError("cut"), False, True),
+        (auth.TransportError("no metadata server"), False, True),
+        (auth.RefreshError("invalid_grant"), False, False),
+        (ValueError("Too many DML statements outstanding"), False, False),
+    ],
+    ids=repr,
+)
+def test_what_passes_by_itself(error: Exception, busy: bool, lost: bool) -> None:
+    """Busy and lost are waited for, everything else is final."""
+    assert (is_busy(error), is_lost(error)) == (busy, lost)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (forbidden("accessDenied", "User does not have bigquery.jobs.create."), DatasetUnavailable, "jobUser"),
+        (forbidden("quotaExceeded"), LoadError, "A quota of the project is used up"),
+        (forbidden("billingNotEnabled"), LoadError, "Enable billing"),
+        (forbidden("accessNotConfigured"), DatasetUnavailable, "Enable the BigQuery API"),
+        (api.NotFound("Not found: Dataset p:d"), DatasetUnavailable, "Check project, dataset and location"),
+        (api.Unauthorized("Invalid credentials"), LoadError, "Renew the Google Cloud credentials"),
+        (JobFailed(Job("stopped")), LoadError, "The job was cancelled"),
+        (
+            JobFailed(Job("invalid", "Error while reading data.", "Row 3: no such field: x")),
+            LoadError,
+            "Row 3: no such",
+        ),
+        (requests.ConnectionError("cut"), LoadError, "Nothing is written twice by that"),
+        (forbidden("rateLimitExceeded"), LoadError, "Airflow pool"),
+    ],
+    ids=repr,
+)
+def test_refusals_become_sentences(error: Exception, kind: type[LoadError], said: str) -> None:
+    """The message says what was tried, what BigQuery said and what to do; the class says what kind it is."""
+    made: Any = load_error(error, doing="write 3 rows into p.d.t", role=JOB_ROLE)
+    assert type(made) is kind
+    assert "write 3 rows into p.d.t" in made.message
+    assert said in made.message
+    assert made.message.endswith((".", ")"))

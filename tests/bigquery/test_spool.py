@@ -1,0 +1,199 @@
+"""Rows on their way: what a column takes, what it refuses and in which words, and that memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tracemalloc
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+import rows
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_iginsights.bigquery import spool as spool_module
+from airflow_provider_iginsights.bigquery.encode import ENCODERS, Refused
+from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, ColumnType, Table
+from airflow_provider_iginsights.errors import LoadError, RowRefused
+
+BERLIN = timezone(timedelta(hours=2))
+
+
+def lines(spool: Spool) -> list[dict[str, object]]:
+    """Return what a load job would read."""
+    return [json.loads(line) for line in spool.reading().read().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("column_type", "value", "expected"),
+    [
+        ("STRING", "", '""'),
+        ("STRING", 'a\x00\n"\\', '"a\\u0000\\n\\"\\\\"'),
+        ("INT64", 0, "0"),
+        ("INT64", 2**53, "9007199254740992"),
+        ("INT64", 2**53 + 1, '"9007199254740993"'),
+        ("INT64", -(2**63), '"-9223372036854775808"'),
+        ("NUMERIC", 17, "17"),
+        ("NUMERIC", 2**53 + 1, '"9007199254740993"'),
+        ("NUMERIC", 0.1, '"0.1"'),
+        ("NUMERIC", -0.0, '"0"'),
+        ("NUMERIC", 1e22, '"10000000000000000000000"'),
+        ("NUMERIC", Decimal("100"), '"100"'),
+        ("NUMERIC", Decimal("1.0000000005"), '"1.000000001"'),
+        ("NUMERIC", Decimal("-1.0000000005"), '"-1.000000001"'),
+        ("NUMERIC", Decimal("1.00000000049"), '"1"'),
+        ("NUMERIC", Decimal("1e-20"), '"0"'),
+        ("NUMERIC", Decimal("9" * 29 + "." + "9" * 9), f'"{"9" * 29}.{"9" * 9}"'),
+        ("BOOL", True, "true"),
+        ("BOOL", False, "false"),
+        ("DATE", date(2026, 11, 20), '"2026-11-20"'),
+        ("DATE", "2026-11-20", '"2026-11-20"'),
+        ("TIMESTAMP", "2026-11-20T08:00:00Z", '"2026-11-20T08:00:00.000000Z"'),
+        ("TIMESTAMP", "2026-11-20T08:00:00+0000", '"2026-11-20T08:00:00.000000Z"'),
+        ("TIMESTAMP", "2026-11-20T08:00:00.5-08:00", '"2026-11-20T16:00:00.500000Z"'),
+        ("TIMESTAMP", datetime(2026, 11, 20, 8, tzinfo=BERLIN), '"2026-11-20T06:00:00.000000Z"'),
+    ],
+)
+def test_values_are_written_as_bigquery_reads_them(column_type: ColumnType, value: object, expected: str) -> None:
+    """Each type has one spelling; what JSON would turn into a double travels as a string."""
+    assert ENCODERS[column_type](value) == expected
+
+
+@pytest.mark.parametrize(
+    ("column_type", "value"),
+    [
+        ("STRING", 1),
+        ("STRING", b"x"),
+        ("STRING", ["x"]),
+        ("INT64", True),
+        ("INT64", 1.0),
+        ("INT64", "1"),
+        ("INT64", 2**63),
+        ("INT64", -(2**63) - 1),
+        ("NUMERIC", True),
+        ("NUMERIC", "1"),
+        ("NUMERIC", math.nan),
+        ("NUMERIC", math.inf),
+        ("NUMERIC", Decimal("NaN")),
+        ("NUMERIC", Decimal("-Infinity")),
+        ("NUMERIC", 10**29),
+        ("NUMERIC", -(10**29)),
+        ("NUMERIC", 1e300),
+        ("NUMERIC", Decimal("9" * 29 + "." + "9" * 10)),
+        ("BOOL", 1),
+        ("BOOL", "true"),
+        ("DATE", "2026-02-30"),
+        ("DATE", "yesterday"),
+        ("DATE", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("DATE", 20261120),
+        ("TIMESTAMP", "2026-11-20T08:00:00"),
+        ("TIMESTAMP", datetime(2026, 11, 20)),  # noqa: DTZ001
+        ("TIMESTAMP", "noon"),
+        ("TIMESTAMP", 1763625600),
+        ("TIMESTAMP", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(column_type: ColumnType, value: object) -> None:
+    """Nothing is bent to fit."""
+    with pytest.raises(Refused, match=r"^needs "):
+        ENCODERS[column_type](value)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**28), max_value=10**28))
+def test_numeric_is_exact(value: Decimal) -> None:
+    """Every NUMERIC comes back as the same number."""
+    assert Decimal(json.loads(ENCODERS["NUMERIC"](value), parse_float=Decimal, parse_int=Decimal)) == value
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_text_is_exact(text: str) -> None:
+    """Every text comes back as the same text, on one line of the file."""
+    with Spool(rows.target(MEDIA)) as spool:
+        spool.write(rows.row(MEDIA, 1) | {"caption": text})
+        assert spool.reading().read().count(b"\n") == 1
+        assert lines(spool)[0]["caption"] == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"reach": 1}, "the table has no column reach"),
+        ({"value": None}, "column value is required and has no value"),
+        ({"value": True}, "column value needs a number, not bool"),
+        ({"metric": "\ud800"}, "column metric is not valid Unicode text"),
+        ({"window_start": "soon"}, "column window_start needs a time"),
+    ],
+)
+def test_a_refusal_names_table_key_and_column(changes: dict[str, object], said: str) -> None:
+    """Whoever reads the message finds the row; long keys are cut; a refused row leaves no trace in the file."""
+    with Spool(rows.target()) as spool:
+        spool.write(rows.row(ACCOUNT_INSIGHTS, 1))
+        before = (spool.rows, spool.size, spool.payload, spool.days)
+        with pytest.raises(RowRefused) as refusal:
+            spool.write(rows.row(ACCOUNT_INSIGHTS, 2) | {"breakdown_value": "x" * 5000} | changes)
+        assert (spool.rows, spool.size, spool.payload, spool.days) == before
+        assert len(lines(spool)) == 1
+    for text in ("p-1.d.instagram_account_insights", "account_id='account_id-2'", said):
+        assert text in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+
+
+def test_a_row_without_its_required_column_is_refused() -> None:
+    """Absent and None are the same: nullable columns may be left out, required ones may not."""
+    row = rows.row(ACCOUNTS, 1)
+    with Spool(rows.target(ACCOUNTS)) as spool:
+        spool.write({name: value for name, value in row.items() if name != "website"})
+        with pytest.raises(RowRefused, match="column account_id is required"):
+            spool.write({name: value for name, value in row.items() if name != "account_id"})
+        assert "website" not in lines(spool)[0]
+
+
+def test_a_row_larger_than_bigquery_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit counts bytes, not characters."""
+    monkeypatch.setattr(spool_module, "MOST_BYTES", 2000)
+    with Spool(rows.target(MEDIA)) as spool:
+        spool.write(rows.row(MEDIA, 1) | {"caption": "x" * 1000})
+        with pytest.raises(RowRefused, match="larger than the 100 MB"):
+            spool.write(rows.row(MEDIA, 1) | {"caption": "🌅" * 1000})
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_spool_knows_what_it_holds(table: Table) -> None:
+    """Count, size, hash and days are those of the file."""
+    made = rows.rows(table, range(40))
+    with Spool(rows.target(table)) as spool:
+        for row in made:
+            spool.write(row)
+        content = spool.reading().read()
+        assert (spool.rows, spool.size) == (40, len(content))
+        assert spool.payload == hashlib.sha256(content).hexdigest()
+        assert spool.days == sorted({str(row[table.partition_by]) for row in made})
+        assert (spool.span.start, spool.span.end) == (spool.days[0], spool.days[-1])
+
+
+def test_memory_stays_flat() -> None:
+    """Twenty times as many rows take no more memory."""
+    peaks = []
+    for count in (1_000, 20_000):
+        with Spool(rows.target(ACCOUNT_INSIGHTS)) as spool:
+            made = rows.rows(ACCOUNT_INSIGHTS, range(1000))
+            tracemalloc.start()
+            for number in range(count):
+                spool.write(made[number % 1000])
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000
+
+
+def test_a_closed_spool_says_so() -> None:
+    """Rows that were discarded are not loaded as if there had been none."""
+    spool = Spool(rows.target())
+    spool.write(rows.row(ACCOUNT_INSIGHTS, 1))
+    spool.close()
+    spool.close()
+    with pytest.raises(LoadError, match="already discarded"):
+        spool.reading()

@@ -1,0 +1,157 @@
+"""Two tasks that insert the same new key at once: BigQuery lets both, and the loader leaves one row."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rows
+from beds import IMPATIENT
+
+from airflow_provider_iginsights.bigquery.__main__ import main
+from airflow_provider_iginsights.bigquery.check import check
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from beds import Bed
+
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+
+def target(bed: Bed) -> Destination:
+    """Return the account insights of the bed."""
+    return rows.target(project=bed.project, dataset=bed.dataset)
+
+
+def load(bed: Bed, given: list[dict[str, object]], *, task_id: str = "load", mode: LoadMode = "merge") -> LoadResult:
+    """Run one task."""
+    with bed.warehouse(rows.identity(task_id=task_id)) as warehouse:
+        warehouse.ensure([target(bed)])
+        spool = warehouse.spool(target(bed))
+        for row in given:
+            spool.write(row)
+        return warehouse.commit([spool], load_mode=mode)[0]
+
+
+def at_once(*tasks: Callable[[], LoadResult]) -> list[LoadResult]:
+    """Run tasks in threads that begin together; raise what one of them raised."""
+    results: list[LoadResult] = []
+    failures: list[BaseException] = []
+    together = threading.Barrier(len(tasks))
+
+    def run(task: Callable[[], LoadResult]) -> None:
+        together.wait()
+        try:
+            results.append(task())
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    return results
+
+
+def stored(bed: Bed) -> list[tuple[object, ...]]:
+    """Return what stands in the target."""
+    with bed.connect() as client:
+        return rows.stored(client, target(bed))
+
+
+@pytest.mark.parametrize("versions", [(1, 2, 3), (1, 1, 1)], ids=["different rows", "equal rows"])
+def test_tasks_that_race_leave_one_row_of_each_key(
+    sandbox: BigQuerySandbox, faulty: Bed, versions: tuple[int, ...]
+) -> None:
+    """Whoever commits last, no key stands twice, and the latest fetch is what is left."""
+    load(faulty, [])
+    sandbox.switches.snapshot_seconds = 0.5
+    sandbox.switches.dml_queue = (10, 20)
+    given = [rows.rows(ACCOUNT_INSIGHTS, range(40), version=version) for version in versions]
+    results = at_once(*(_task(faulty, each, number) for number, each in enumerate(given)))
+    assert sum(result.healed for result in results) >= 40, "the tasks did not race"
+    assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, [row for each in given for row in each])
+
+
+def _task(bed: Bed, given: list[dict[str, object]], number: int) -> Callable[[], LoadResult]:
+    return lambda: load(bed, given, task_id=f"task{number}")
+
+
+def test_overlapping_chunks_race(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Tasks that share only some keys leave each key once."""
+    load(faulty, [])
+    sandbox.switches.snapshot_seconds = 0.3
+    sandbox.switches.dml_queue = (10, 20)
+    given = [rows.rows(ACCOUNT_INSIGHTS, range(start, start + 20), version=start) for start in (0, 5, 10, 15)]
+    at_once(*(_task(faulty, each, number) for number, each in enumerate(given)))
+    assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, [row for each in given for row in each])
+
+
+def test_a_writer_that_died_before_its_look_is_cleaned_up_by_the_next(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Twins that nobody looked after are healed by the next load of their keys, with the user's own column."""
+    given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
+    load(faulty, given)
+    doubled(faulty, "ALTER TABLE {t} ADD COLUMN note STRING", "UPDATE {t} SET note = 'mine' WHERE TRUE")
+    doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
+    later = rows.rows(ACCOUNT_INSIGHTS, range(10), version=2)
+    assert load(faulty, later).healed == 10
+    assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, later)
+    assert {row["note"] for row in sandbox.rows("d", target(faulty).table_id)} == {"mine"}
+
+
+def doubled(bed: Bed, *statements: str) -> None:
+    """Run statements about the target, {t}."""
+    with bed.connect() as client:
+        for sql in statements:
+            client.query(sql.format(t=f"`{target(bed).path}`")).result()
+
+
+def test_a_lost_answer_to_a_healing_does_no_harm(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """The healing is found again under its id."""
+    given = rows.rows(ACCOUNT_INSIGHTS, range(10))
+    load(faulty, given)
+    doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
+    sandbox.faults.add(Fault(route=r"POST /bigquery/.*/jobs$", body="CROSS JOIN UNNEST", effect="answerLost"))
+    assert load(faulty, given).healed == 10
+    assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, given)
+
+
+@pytest.mark.referee
+def test_the_check_finds_and_heals(bed: Bed) -> None:
+    """The check counts doubled keys, changes nothing by itself, and on request leaves the newest row of each."""
+    given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
+    newer = rows.rows(ACCOUNT_INSIGHTS, range(4), version=2)
+    load(bed, given)
+    load(bed, newer, mode="append")
+    targets = [target(bed), rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset)]
+    with bed.connect() as client:
+        found = [
+            list(check(client, destinations=targets, heal=heal, patience=IMPATIENT)) for heal in (False, True, False)
+        ]
+    assert [[finding.doubled for finding in each] for each in found] == [[4, None], [4, None], [0, None]]
+    assert stored(bed) == rows.truth(ACCOUNT_INSIGHTS, [*given, *newer])
+
+
+def test_the_command_speaks_and_ends_with_a_code(
+    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 = no key twice (any more), 1 = some, 2 = not checked."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
+    load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3)))
+    doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
+    where: list[Any] = ["--check", "--project", faulty.project, "--dataset", faulty.dataset]
+    assert [main(where), main([*where, "--heal"]), main(where)] == [1, 0, 0]
+    said = capsys.readouterr().out
+    assert (
+        "p-1.d.instagram_account_insights: 3 keys stood there more than once; the newest row of each was kept." in said
+    )
+    assert "p-1.d.instagram_media: there is no such table." in said
+    assert main([*where[:-1], "bad-id"]) == 2
+    assert "is not a BigQuery dataset id" in capsys.readouterr().err

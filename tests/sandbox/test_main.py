@@ -1,0 +1,139 @@
+"""The sandbox's command line and the demo, run as users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from airflow_provider_iginsights.sandbox import demo
+from airflow_provider_iginsights.sandbox.__main__ import make_parser, run_sandbox
+
+MODULE = "airflow_provider_iginsights.sandbox"
+EXAMPLE = Path(__file__).parents[2] / "example_dags" / "instagram_daily_insights.py"
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Start the command; yield the process and the variables that it prints. Kill what has not ended by then."""
+    process = subprocess.Popen([sys.executable, "-m", MODULE, *options], stdout=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        words = [shlex.split(line) for line in lines]
+        assert [word[0] for word in words] == ["export"] * 3
+        yield process, dict(word[1].split("=", 1) for word in words)
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.communicate()
+
+
+def test_the_command_prints_what_airflow_needs_and_ends_on_interrupt() -> None:
+    """Three export lines point at two live servers with the world that was asked for; Ctrl-C ends both with code 0."""
+    with running("--accounts", "3", "--now", "2026-11-21T12:00:00-08:00", "--project", "brand-1") as (
+        process,
+        variables,
+    ):
+        assert variables.keys() == {"AIRFLOW_CONN_INSTAGRAM_DEFAULT", "BIGQUERY_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"}
+        connection = json.loads(variables["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        bearer = {"Authorization": f"Bearer {connection['password']}"}
+        fields = {"fields": "instagram_business_account{username}"}
+        pages = requests.get(f"{connection['host']}/v25.0/me/accounts", fields, headers=bearer, timeout=10).json()
+        names = [page["instagram_business_account"]["username"] for page in pages["data"] if len(page) > 1]
+        assert names == ["brand_0001", "brand_0002", "brand_0003"]
+        datasets = f"{variables['BIGQUERY_EMULATOR_HOST']}/bigquery/v2/projects/brand-1/datasets"
+        assert requests.get(datasets, timeout=10).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        with pytest.raises(requests.ConnectionError):
+            requests.get(datasets, timeout=1)
+
+
+def test_options_shape_the_world() -> None:
+    """Clock, seed, number of posts and pinned version arrive in the servers; the pin also in the connection."""
+    options = make_parser().parse_args(
+        ["--accounts", "1", "--media", "4", "--seed", "9", "--now", "2026-11-21T20:00:00+00:00", "--pin", "v10.0"]
+    )
+    with run_sandbox(options) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        assert connection["password"] == "EAAGsystemuser9"
+        assert connection["extra"] == {"api_version": "v10.0"}
+        answer = requests.get(
+            f"{connection['host']}/v25.0/17841400000000001/media",
+            {"fields": "timestamp"},
+            headers={"Authorization": f"Bearer {connection['password']}"},
+            timeout=10,
+        )
+        assert answer.headers["facebook-api-version"] == "v10.0"
+        times = [datetime.fromisoformat(item["timestamp"]) for item in answer.json()["data"]]
+        assert len(times) == 4
+        assert max(times) <= datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "options", [["--now", "2026-11-21T12:00:00"], ["--now", "noon"], ["--accounts", "two"]], ids=str
+)
+def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong option is explained and ends with code 2."""
+    with pytest.raises(SystemExit) as caught:
+        make_parser().parse_args(options)
+    assert caught.value.code == 2
+    assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo runs the example Dag by `airflow dags test`, prints five filled tables, and leaves nothing behind."""
+    made = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
+    homes: list[Path] = []
+
+    def make_environment(home: Path, dag_file: Path) -> dict[str, str]:
+        # A database made from nothing costs seconds; this one is as fresh.
+        shutil.copy(made, home / "airflow.db")
+        homes.append(home)
+        return original(home, dag_file)
+
+    original = demo.make_environment
+    monkeypatch.setattr(demo, "make_environment", make_environment)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
+    monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", "")
+    before = threading.active_count()
+    assert demo.main([str(EXAMPLE), "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
+    printed = capfd.readouterr().out
+    counts = dict(re.findall(r"sandbox-project\.instagram\.(\w+): (\d+) rows", printed))
+    assert counts.keys() >= {
+        "instagram_account_insights",
+        "instagram_accounts",
+        "instagram_media",
+        "instagram_media_insights",
+        "instagram_story_insights",
+    }
+    assert all(int(count) > 0 for count in counts.values())
+    assert "account_id=17841400000000001" in printed
+    assert threading.active_count() == before
+    assert not any(home.exists() for home in homes)
+
+
+def test_a_demo_that_fails_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where Airflow fails, its words and its exit code are passed on."""
+    environment = os.environ | demo.make_environment(tmp_path, EXAMPLE)
+    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:///relative.db"
+    assert demo.run_dag("instagram_daily_insights", environment) != 0
+    assert "airflow db migrate` failed" in capfd.readouterr().err
