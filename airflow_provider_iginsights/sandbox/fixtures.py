@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
-__all__ = ["graph_sandbox"]
+__all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox"]
 
 
 @pytest.fixture
@@ -16,3 +18,26 @@ def graph_sandbox() -> Iterator[GraphSandbox]:
     """Run a Graph API with two accounts; its clock stands still at the real time of the start."""
     with GraphSandbox(World.build()) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def bigquery_sandbox() -> Iterator[BigQuerySandbox]:
+    """Run an empty BigQuery, kept in memory."""
+    with BigQuerySandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def instagram_sandbox(
+    graph_sandbox: GraphSandbox, bigquery_sandbox: BigQuerySandbox, monkeypatch: pytest.MonkeyPatch
+) -> tuple[GraphSandbox, BigQuerySandbox]:
+    """Run both, and point ``instagram_default`` and application default credentials (``gcp_conn_id=None``) at them."""
+    connection = {
+        "conn_type": "instagram",
+        "host": graph_sandbox.url,
+        "password": graph_sandbox.world.system_user_token,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_sandbox.url)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", bigquery_sandbox.project)
+    return graph_sandbox, bigquery_sandbox
