@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.standard.triggers.temporal import DateTimeTrigger as DateTimeTrigger
     from airflow.sdk import DAG as DAG
     from airflow.sdk import Asset as Asset
@@ -40,12 +42,17 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import TaskDeferred as TaskDeferred
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.sdk.plugins_manager import AirflowPlugin as AirflowPlugin
     from airflow.triggers.base import BaseTrigger as BaseTrigger
     from airflow.triggers.base import TriggerEvent as TriggerEvent
 
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "AirflowPlugin": (
+            "airflow.sdk.plugins_manager:AirflowPlugin",
+            "airflow.plugins_manager:AirflowPlugin",
+        ),
         "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
         "AssetAlias": ("airflow.sdk:AssetAlias", "airflow.datasets:DatasetAlias"),
         "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
@@ -110,6 +117,18 @@ def resolve(name: str) -> Any:
         except (ImportError, AttributeError):
             continue
     raise ImportError(_describe_missing(name))
+
+
+def find_first_reschedule(context: Context) -> datetime | None:
+    """Return when the running task was first rescheduled since it was started or cleared; None = it was not."""
+    instance: Any = context["ti"]
+    if hasattr(instance, "get_first_reschedule_date"):  # Airflow 3
+        return instance.get_first_reschedule_date(context)  # type: ignore[no-any-return]
+    if not hasattr(instance, "task"):  # not run by Airflow
+        return None
+    first_try = instance.max_tries - (instance.task.retries or 0) + 1
+    find = import_module("airflow.sensors.base")._orig_start_date
+    return find(instance.dag_id, instance.task_id, instance.run_id, instance.map_index, first_try)  # type: ignore[no-any-return]
 
 
 def _describe_missing(name: str) -> str:

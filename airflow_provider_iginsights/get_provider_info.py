@@ -34,6 +34,11 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "When set, every call carries appsecret_proof, which an app with Require App Secret asks for.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
+    "webhook_verify_token": {
+        "label": "Webhook verify token",
+        "description": "The verify token that you enter beside the callback URL in the App Dashboard.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
     "account_ids": {
         "label": "Account ids",
         "description": "Ids of Instagram professional accounts, separated by commas. Empty: all that the token sees.",
@@ -83,6 +88,29 @@ INTEGRATIONS: list[dict[str, Any]] = [
     },
 ]
 
+CONFIG: dict[str, Any] = {
+    "instagram": {
+        "description": "The receiver of Instagram webhooks in the API server. Off unless a connection is named.",
+        "options": {
+            "webhook_conn_id": {
+                "description": "Connection whose extras app_secret and webhook_verify_token the receiver uses. "
+                "When set, the API server (Airflow 3) takes Meta's calls at /instagram/webhook.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "instagram_default",
+                "default": None,
+            },
+            "webhook_requests_per_minute": {
+                "description": "Calls that the receiver takes from one address in a minute; more get status 429.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": None,
+                "default": "600",
+            },
+        },
+    }
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return what ``provider_info.schema.json`` asks for; the entry point ``apache_airflow_provider`` names this."""
@@ -102,8 +130,14 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "Instagram",
                 "target-integration-name": "Google BigQuery",
                 "python-module": f"{PACKAGE}.transfers.instagram_to_bigquery",
-            }
+            },
+            {
+                "source-integration-name": "Instagram",
+                "target-integration-name": "Google BigQuery",
+                "python-module": f"{PACKAGE}.transfers.story_webhook",
+            },
         ],
         "connection-types": [CONNECTION_FORM],
+        "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.bigquery.BigQueryTableLink"],
     }

@@ -16,7 +16,7 @@ from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONNECTION_FORM, get_provider_info
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
-EXTRAS = ["api_version", "app_id", "app_secret", "account_ids", "timeout", "max_workers"]
+EXTRAS = ["api_version", "app_id", "app_secret", "webhook_verify_token", "account_ids", "timeout", "max_workers"]
 
 
 def read_schema(name: str) -> dict:
@@ -50,7 +50,9 @@ def test_dict_fits_the_runtime_schema():
 
 
 @needs_conn_fields
-@pytest.mark.parametrize("part", ["connection-types", "extra-links", "transfers", "integrations", "hooks", "operators"])
+@pytest.mark.parametrize(
+    "part", ["connection-types", "extra-links", "transfers", "integrations", "hooks", "operators", "config"]
+)
 def test_parts_fit_the_strict_schema(part):
     """Each part is what the stricter provider.yaml.schema.json asks for; that one knows the grammar of the form."""
     schema = read_schema("provider.yaml.schema.json")
@@ -116,11 +118,11 @@ def test_workers_find_the_hook():
 
 @needs_conn_fields
 def test_providers_manager_shows_the_extra_fields(providers):
-    """Each extra field arrives in the form, and only the app secret is hidden as one types."""
+    """Each extra field arrives in the form, and only the two secrets are hidden as one types."""
     prefix = "extra__instagram__"
     shown = {k.removeprefix(prefix): w for k, w in providers.connection_form_widgets.items() if k.startswith(prefix)}
     assert list(shown) == EXTRAS
-    assert [name for name, widget in shown.items() if widget.is_sensitive] == ["app_secret"]
+    assert [name for name, widget in shown.items() if widget.is_sensitive] == ["app_secret", "webhook_verify_token"]
     assert {w.package_name for w in shown.values()} == {"airflow-provider-iginsights"}
 
 

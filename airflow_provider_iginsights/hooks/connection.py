@@ -7,16 +7,19 @@ people paste tokens into the wrong field.
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -75,6 +78,22 @@ def read_connection(connection: Connection, *, conn_id: str, api_version: str | 
     )
 
 
+def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecrets:
+    """Return what a Connection says about webhooks; it needs no access token for that.
+
+    :raises ConfigurationError: the app secret or the verify token is missing, or is no such thing.
+    """
+    where = f"Connection {conn_id!r}"
+    extra = _read_extra(connection, where=where)
+    found = {name: _text(extra, name, where=where) for name in ("app_secret", "webhook_verify_token")}
+    if missing := [name for name, value in found.items() if value is None]:
+        raise ConfigurationError(
+            f"{where} has no {' and no '.join(missing)} in its extras. Both are needed to receive webhooks: the app "
+            "secret stands in the App Dashboard under Settings > Basic, the verify token is your own choice."
+        )
+    return WebhookSecrets(app_secret=found["app_secret"] or "", verify_token=found["webhook_verify_token"] or "")
+
+
 def parse_account_ids(value: object, *, source: str = "account_ids") -> tuple[str, ...]:
     """Return account ids from a list, a JSON list in a string, or a string with commas or blanks between; each once.
 
@@ -98,10 +117,10 @@ def parse_account_ids(value: object, *, source: str = "account_ids") -> tuple[st
 def _split_ids(text: str) -> object:
     if not text.lstrip().startswith("["):
         return re.split(r"[,;\s]+", text)
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {}  # neither a list nor a string with commas: refused by the caller
+    for read in (json.loads, ast.literal_eval):  # a template renders a list in Python's spelling
+        with suppress(ValueError, SyntaxError):
+            return read(text)
+    return {}  # neither a list nor a string with commas: refused by the caller
 
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:

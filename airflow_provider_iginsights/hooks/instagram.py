@@ -60,14 +60,15 @@ class InstagramHook(BaseHook):
     def find_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the accounts to read: those given, else the connection's, else all that the token sees.
 
-        :param given: ids as a list, a JSON list or a comma string; None, ``""`` and ``"None"`` = not given.
+        :param given: ids as a list, a JSON list or a comma string; None, blank and ``"None"`` = not given.
         :raises ConfigurationError: something is no id, the list is empty, or the token sees no account.
         """
         from airflow_provider_iginsights.errors import ConfigurationError
         from airflow_provider_iginsights.extract.discovery import discover_accounts
         from airflow_provider_iginsights.hooks.connection import parse_account_ids
+        from airflow_provider_iginsights.transfers.arguments import is_not_given
 
-        if given not in (None, "", "None"):
+        if not is_not_given(given):
             if found := parse_account_ids(given):
                 return found
             raise ConfigurationError(

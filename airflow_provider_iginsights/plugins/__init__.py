@@ -1,0 +1,1 @@
+"""What the package adds to Airflow itself, where it is asked to."""

@@ -1,0 +1,198 @@
+"""The last numbers of stories, as Meta's webhook sends them, written to BigQuery beside the ones that were polled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_iginsights._compat import BaseOperator
+from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
+from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.transfers.verdict import fail_now
+from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
+from airflow_provider_iginsights.webhooks.story_insights import REASONS, REDELIVERY, StoryNumbers, read_story_insights
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
+    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+
+_NOT_GIVEN = (None, "", "None", "none", "null")
+
+Received = tuple[Notification, datetime]
+
+
+class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
+    """Write the numbers of ``story_insights`` webhooks to BigQuery, one row per story and metric.
+
+    In a Dag that is scheduled on the asset of the receiver, or on one that watches a message queue, nothing else is
+    needed: all events that started the run are read. Repeating a run, or receiving a message twice, changes nothing.
+    Rows have the source ``webhook``, ``is_final`` is true; what Meta does not say (the story's publication) is NULL.
+
+    :param payload: notifications as a mapping, a list, JSON text or a template that gives one of these, in any
+        envelope; None = from the extras of the run's asset events.
+    :param dataset_id: BigQuery dataset.
+    :param table_id: table for the numbers, that of :class:`InstagramStoryInsightsToBigQueryOperator`.
+    :param gcp_conn_id: Google Cloud connection; None = application default credentials.
+    :param impersonation_chain: service account(s) to impersonate.
+    :param project_id: Google Cloud project; None = the credentials' own.
+    :param location: location of the dataset, such as ``EU``; None = wherever it lies.
+    :param create_dataset: create the dataset where it is missing.
+    """
+
+    template_fields: Sequence[str] = (
+        "payload",
+        "gcp_conn_id",
+        "impersonation_chain",
+        "project_id",
+        "dataset_id",
+        "location",
+        "table_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
+    operator_extra_links = (BigQueryTableLink(),)
+    ui_color = "#f7e1ef"
+
+    def __init__(
+        self,
+        *,
+        dataset_id: str,
+        payload: Mapping[str, Any] | Sequence[Any] | str | None = None,
+        table_id: str = STORY_INSIGHTS.default_id,
+        gcp_conn_id: str | None = "google_cloud_default",
+        impersonation_chain: str | Sequence[str] | None = None,
+        project_id: str | None = None,
+        location: str | None = None,
+        create_dataset: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.payload = payload
+        self.dataset_id = dataset_id
+        self.table_id = table_id
+        self.gcp_conn_id = gcp_conn_id
+        self.impersonation_chain = impersonation_chain
+        self.project_id = project_id
+        self.location = location
+        self.create_dataset = create_dataset
+        self._warehouse: Warehouse | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.
+
+        :raises ConfigurationError: there is no payload, or it is no JSON; not retried.
+        :raises LoadError: BigQuery refused.
+        """
+        try:
+            numbers = read_story_insights(self._read_payload(context), run_id=context["ti"].run_id)
+            results = self._load(context, numbers)
+        except ConfigurationError as error:
+            fail_now(error)
+        summary = _summarize(numbers, results)
+        for reason, count in numbers.left_out.items():
+            self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
+        self.log.info("Summary: %s", summary)
+        context["ti"].xcom_push(key="summary", value=summary)
+        return summary
+
+    def on_kill(self) -> None:
+        """Cancel the BigQuery job under way and drop staging."""
+        if self._warehouse:
+            self._warehouse.cancel()
+
+    def _read_payload(self, context: Context) -> list[Received]:
+        if self.payload in _NOT_GIVEN:
+            return list(_read_events(context, task_id=self.task_id))
+        value = self.payload
+        if isinstance(value, str):
+            try:
+                value = read_json(value)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"The payload of task {self.task_id!r} is no JSON: {error}. A template must give the notification "
+                    "as JSON, such as {{ ... | tojson }}."
+                ) from error
+        now = datetime.now(UTC)
+        return [(notification, now) for notification in find_notifications(value)]
+
+    def _load(self, context: Context, numbers: StoryNumbers) -> tuple[LoadResult, ...]:
+        from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+        from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
+
+        client = get_bigquery_client(
+            gcp_conn_id=self.gcp_conn_id,
+            impersonation_chain=self.impersonation_chain,
+            project_id=self.project_id,
+            location=self.location,
+        )
+        destination = self._make_destination(client)
+        with (
+            Warehouse(client, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
+            _make_spool(destination) as spool,
+        ):
+            self._warehouse = warehouse
+            warehouse.ensure([destination])
+            for row in numbers.rows:
+                spool.write(row)
+            results = warehouse.commit([spool])
+        BigQueryTableLink().persist(context, project=client.project, dataset=self.dataset_id, table_id=self.table_id)
+        return results
+
+    def _make_destination(self, client: Client) -> Destination:
+        from airflow_provider_iginsights.bigquery.destination import Destination
+
+        return Destination(
+            table=STORY_INSIGHTS,
+            project=client.project,
+            dataset=self.dataset_id,
+            table_id=self.table_id,
+            location=self.location,
+        )
+
+
+def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
+    """Yield the notifications in the extras of the events that started the run, each with the moment of its event."""
+    events = context.get("triggering_asset_events")
+    if not events:
+        raise ConfigurationError(
+            f"Task {task_id!r} has no payload, and no asset event started this run. Schedule the Dag on the asset that "
+            "the receiver or the queue's watcher fills, or give the argument payload."
+        )
+    for event in (event for group in events.values() for event in group):
+        for notification in find_notifications(event.extra):
+            yield notification, event.timestamp
+
+
+def _make_spool(destination: Destination) -> Spool:
+    """Return a spool that looks for its keys in the days around its rows, too.
+
+    ``snapshot_date`` is the day on which Meta sent the numbers, and a repetition can be sent on another one.
+    """
+    from airflow_provider_iginsights.bigquery.span import Span
+    from airflow_provider_iginsights.bigquery.spool import Spool
+
+    class SpoolOfRepetitions(Spool):
+        @property
+        def span(self) -> Span:
+            first, last = (date.fromisoformat(day) for day in (self.days[0], self.days[-1]))
+            return Span(start=(first - REDELIVERY).isoformat(), end=(last + REDELIVERY).isoformat())
+
+    return SpoolOfRepetitions(destination)
+
+
+def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult]) -> dict[str, Any]:
+    return {
+        "tables": {result.destination.path: result.rows for result in results},
+        "rows": len(numbers.rows),
+        "rows_changed": sum(result.affected for result in results),
+        "stories": numbers.stories,
+        "accounts": numbers.accounts,
+        "left_out": dict(numbers.left_out),
+        "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
+    }

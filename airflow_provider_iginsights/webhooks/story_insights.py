@@ -1,0 +1,149 @@
+"""From notifications of the field ``story_insights`` to rows: the last numbers of stories that have expired.
+
+Meta sends them once a story is over, repeats a message until it is answered, and now and then sends one twice. The only
+moment in a message is ``entry.time``, when it was *sent*, another one at each repetition. A row's key must not know it:
+``snapshot_at`` is therefore the same for all of them, :data:`END_OF_TIME`, after every snapshot of a poll.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal
+
+from airflow_provider_iginsights.pacific import as_utc, pacific_date
+from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items
+
+Row = dict[str, Any]
+Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "repeated"]
+
+END_OF_TIME = "9999-12-31T00:00:00Z"
+REDELIVERY = timedelta(days=8)
+"""How far apart two sendings of one message may lie: Meta's pages say 36 hours, that of WhatsApp 7 days."""
+
+REASONS: Mapping[Reason, str] = MappingProxyType(
+    {
+        "foreign_object": "notifications about another object than instagram",
+        "foreign_field": "changes of another field than story_insights",
+        "test": "changes of the App Dashboard's test message, which is about no real story",
+        "malformed": "entries or changes without a usable account id, media id or value",
+        "not_a_number": "values that are no number",
+        "repeated": "numbers that had come before",
+    }
+)
+TEST_ACCOUNT = "0"
+
+_ID = re.compile(r"[0-9]{1,25}")
+_METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_LARGEST = 10**28
+_FIRST_YEAR = datetime(2010, 1, 1, tzinfo=UTC)
+_IN_MILLISECONDS = 10**11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryNumbers:
+    """Rows of the table ``story_insights``, one per story and metric, and how much was left out for what reason."""
+
+    rows: tuple[Row, ...]
+    left_out: Mapping[str, int]
+
+    @property
+    def stories(self) -> int:
+        """How many stories the rows are about."""
+        return len({row["media_id"] for row in self.rows})
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts the stories belong to."""
+        return len({row["account_id"] for row in self.rows})
+
+
+def read_story_insights(
+    notifications: Iterable[tuple[Notification, datetime]], *, run_id: str | None = None
+) -> StoryNumbers:
+    """Return the rows of all notifications, each with the instant at which it came in.
+
+    Every numeric value is a row under the very key that Meta sent, old names (``exits``, ``impressions``) and new ones
+    (``views``, ``navigation``) alike, negative ones included. Of several values for one story and metric the one that
+    was sent last counts. The instant is used only where a message does not say when it was sent.
+    """
+    left_out: Counter[str] = Counter()
+    rows: dict[tuple[str, str], Row] = {}
+    for notification, received_at in notifications:
+        for row in _read_notification(notification, received_at, left_out):
+            key = row["media_id"], row["metric"]
+            left_out["repeated"] += key in rows
+            if key not in rows or row["fetched_at"] >= rows[key]["fetched_at"]:
+                rows[key] = {**row, "run_id": run_id}
+    return StoryNumbers(rows=tuple(rows.values()), left_out={name: count for name, count in left_out.items() if count})
+
+
+def _read_notification(notification: Notification, received_at: datetime, left_out: Counter[str]) -> Iterator[Row]:
+    if notification.get("object") != OBJECT:
+        left_out["foreign_object"] += 1
+        return
+    for entry in items(notification.get("entry")):
+        account_id = _read_id(entry.get("id")) if isinstance(entry, Mapping) else None
+        if account_id is None:
+            left_out["malformed"] += 1
+            continue
+        sent_at = _read_sent_at(entry.get("time"), received_at)
+        for change in items(entry.get("changes")):
+            yield from _read_change(change, account_id, sent_at, left_out)
+
+
+def _read_change(change: Any, account_id: str, sent_at: datetime, left_out: Counter[str]) -> Iterator[Row]:
+    named = change if isinstance(change, Mapping) else {}
+    value = named.get("value")
+    media_id = _read_id(value.get("media_id")) if isinstance(value, Mapping) else None
+    if named and named.get("field") != FIELD:
+        left_out["foreign_field"] += 1
+    elif account_id == TEST_ACCOUNT:
+        left_out["test"] += 1
+    elif not isinstance(value, Mapping) or media_id is None:
+        left_out["malformed"] += 1
+    else:
+        for metric, number in value.items():
+            if _is_number(number) and metric != "media_id" and _METRIC.fullmatch(str(metric)):
+                yield _row(account_id, media_id, metric, number, sent_at)
+            else:
+                left_out["not_a_number"] += metric != "media_id"
+
+
+def _row(account_id: str, media_id: str, metric: str, number: float, sent_at: datetime) -> Row:
+    return {
+        "media_id": media_id,
+        "metric": metric,
+        "breakdown": "",
+        "breakdown_value": "",
+        "snapshot_at": END_OF_TIME,
+        "source": "webhook",
+        "account_id": account_id,
+        "snapshot_date": pacific_date(sent_at).isoformat(),
+        "value": number,
+        "is_final": True,
+        "fetched_at": sent_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _read_id(value: Any) -> str | None:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _ID.fullmatch(text) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+
+
+def _read_sent_at(value: Any, received_at: datetime) -> datetime:
+    """Return the whole second (UTC) of sending: Unix seconds, or milliseconds as some products of Meta send them."""
+    received_at = as_utc(received_at).replace(microsecond=0)
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        seconds = value // 1000 if value >= _IN_MILLISECONDS else value
+        if _FIRST_YEAR.timestamp() <= seconds <= (received_at + timedelta(days=1)).timestamp():
+            return datetime.fromtimestamp(seconds, UTC)
+    return received_at

@@ -1,0 +1,246 @@
+"""The receiver on a real socket: who is answered with what, what is kept, and what never reaches a log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from samples import DASHBOARD_TEST, STORY, change, message
+
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.sandbox.server import Server
+from airflow_provider_iginsights.webhooks import receiver
+from airflow_provider_iginsights.webhooks.rate_limit import RateLimit
+from airflow_provider_iginsights.webhooks.receiver import LARGEST_BODY, Receiver
+from airflow_provider_iginsights.webhooks.verification import WebhookSecrets, sign
+
+SECRETS = WebhookSecrets(app_secret="secret-of-the-app", verify_token="token-of-the-app")
+
+
+@dataclass
+class Bench:
+    """A receiver that keeps in a list, and what can go wrong around it."""
+
+    secrets_error: Exception | None = None
+    keep_error: Exception | None = None
+    per_minute: int = 600
+    kept: list[list[dict[str, Any]]] = field(default_factory=list)
+    url: str = ""
+
+    def secrets(self) -> WebhookSecrets:
+        """Return the secrets, or fail."""
+        if self.secrets_error:
+            raise self.secrets_error
+        return SECRETS
+
+    def keep(self, notifications: list[dict[str, Any]]) -> None:
+        """Keep, or fail."""
+        if self.keep_error:
+            raise self.keep_error
+        self.kept.append(notifications)
+
+    def post(self, body: bytes, *, signature: str | None = None, **options: Any) -> requests.Response:
+        """Send a body with Meta's signature under it, or with another."""
+        signature = sign(body, SECRETS.app_secret) if signature is None else signature
+        headers = {"X-Hub-Signature-256": signature} if signature else {}
+        return requests.post(self.url, data=body, headers=headers, timeout=10, **options)
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Serve a receiver; parameters are the bench's fields."""
+    bench = Bench(**getattr(request, "param", {}))
+    app = Receiver(secrets=bench.secrets, keep=bench.keep, per_minute=bench.per_minute).make_app()
+    with Server(app, name="receiver") as server:
+        bench.url = f"{server.url}/webhook"
+        yield bench
+
+
+def test_the_handshake(bench: Bench) -> None:
+    """The right token gets the bare challenge as plain text, another one 403 without it."""
+    query = {"hub.mode": "subscribe", "hub.verify_token": SECRETS.verify_token, "hub.challenge": "1158201444"}
+    answer = requests.get(bench.url, params=query, timeout=10)
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+    refused = requests.get(bench.url, params=query | {"hub.verify_token": "x"}, timeout=10)
+    assert (refused.status_code, "1158201444" in refused.text) == (403, False)
+    assert requests.get(bench.url, timeout=10).status_code == 403
+
+
+@pytest.mark.parametrize("payload", [message(), [message(), message()], DASHBOARD_TEST])
+def test_a_signed_message_is_kept_and_answered(bench: Bench, payload: Any) -> None:
+    """What Meta signed is kept as it was sent, the dashboard's test message too, and then answered with 200."""
+    answer = bench.post(json.dumps(payload).encode())
+    assert answer.status_code == 200
+    assert bench.kept == [payload if isinstance(payload, list) else [payload]]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        message({"field": "comments", "value": {"text": "private words"}}),
+        {"object": "page", "entry": []},
+        [],
+        {"a": 1},
+        7,
+    ],
+)
+def test_signed_messages_of_others_are_answered_and_not_kept(bench: Bench, payload: Any) -> None:
+    """Meta need not repeat what we do not want: 200, and nothing is stored."""
+    assert bench.post(json.dumps(payload).encode()).status_code == 200
+    assert bench.kept == []
+
+
+def test_of_a_mixed_message_the_stories_are_kept(bench: Bench) -> None:
+    """A message with comments and stories loses the comments before it is stored."""
+    comment = {"field": "comments", "value": {"text": "private words"}}
+    assert bench.post(json.dumps(message(comment, change(reach=17))).encode()).status_code == 200
+    assert bench.kept == [[message(change(reach=17))]]
+
+
+@pytest.mark.parametrize("signature", ["", "sha256=" + "0" * 64, "sha1=abc", sign(b"other", SECRETS.app_secret)])
+def test_without_metas_signature_401(bench: Bench, signature: str, caplog: pytest.LogCaptureFixture) -> None:
+    """No signature or a wrong one is 401; nothing is kept, and neither the body nor a secret is logged."""
+    caplog.set_level(logging.DEBUG)
+    answer = bench.post(b'{"text": "smuggled"}', signature=signature)
+    assert answer.status_code == 401
+    assert bench.kept == []
+    logged = caplog.text + str([record.__dict__ for record in caplog.records])
+    assert "refused with 401" in logged
+    for secret in ("smuggled", SECRETS.app_secret, SECRETS.verify_token):
+        assert secret not in logged
+
+
+def test_the_verify_token_leaves_no_trace(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the handshake's token nor a wrong one is in any log."""
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_iginsights")
+    for token in (SECRETS.verify_token, "guessed-token"):
+        query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1"}
+        requests.get(bench.url, params=query, timeout=10)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
+    assert len(ours) == 1
+    assert "token-of-the-app" not in ours[0]
+    assert "guessed-token" not in ours[0]
+
+
+def test_signed_rubbish_is_400(bench: Bench) -> None:
+    """A signed body that is no JSON is refused, NaN included, which no database could store."""
+    for body in (b"", b"{", b'{"object": "instagram", "entry": NaN}', b"\xff"):
+        assert bench.post(body).status_code == 400
+    assert bench.kept == []
+
+
+def test_long_bodies_are_413(bench: Bench) -> None:
+    """More than 1 MiB is refused, whether the length is declared or found out; exactly 1 MiB is read."""
+    filler = b" " * LARGEST_BODY
+    assert bench.post(filler + b" ").status_code == 413
+    signature = sign(filler + b" ", SECRETS.app_secret)
+    chunked = requests.post(
+        bench.url, data=iter([filler, b" "]), headers={"X-Hub-Signature-256": signature}, timeout=10
+    )
+    assert chunked.status_code == 413
+    body = json.dumps(message()).encode()
+    assert bench.post(body + b" " * (LARGEST_BODY - len(body))).status_code == 200
+    assert len(bench.kept) == 1
+
+
+def test_an_absurd_length_is_413(bench: Bench) -> None:
+    """A declared length of many digits is refused before a byte is read."""
+    host, _, port = bench.url.removeprefix("http://").partition("/")[0].partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"
+            b"Content-Length: 18446744073709551\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_slow_body_is_408(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller that does not send what it announced is let go."""
+    monkeypatch.setattr(receiver, "BODY_SECONDS", 0.05)
+    host, _, port = bench.url.removeprefix("http://").partition("/")[0].partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\nContent-Length: 99\r\n\r\n{"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_other_methods_are_405(bench: Bench, method: str) -> None:
+    """Only GET and POST are answered."""
+    assert requests.request(method, bench.url, timeout=10).status_code == 405
+
+
+@pytest.mark.parametrize("bench", [{"per_minute": 3}], indirect=True)
+def test_too_many_calls_are_429(bench: Bench) -> None:
+    """The fourth call of a minute is told to come later, signed or not, and is not kept."""
+    body = json.dumps(message()).encode()
+    statuses = [bench.post(body).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    assert bench.post(body).headers["retry-after"] == "60"
+    assert len(bench.kept) == 3
+
+
+@pytest.mark.parametrize(
+    ("bench", "said"),
+    [
+        ({"keep_error": RuntimeError(f"INSERT ... parameters: {STORY}")}, "RuntimeError"),
+        ({"keep_error": ConfigurationError("Airflow knows no asset.")}, "Airflow knows no asset."),
+        ({"secrets_error": ConfigurationError("There is no such connection.")}, "There is no such connection."),
+        ({"secrets_error": RuntimeError("secret-of-the-app")}, "RuntimeError"),
+    ],
+    indirect=["bench"],
+)
+def test_what_is_not_kept_is_503(bench: Bench, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """If nothing was stored, Meta is asked to repeat; the log says why, without a secret or what was to be stored."""
+    caplog.set_level(logging.INFO, logger="airflow_provider_iginsights")
+    assert bench.post(json.dumps(message()).encode()).status_code == 503
+    assert bench.kept == []
+    assert said in caplog.text
+    assert STORY not in caplog.text
+    assert "secret-of-the-app" not in caplog.text
+
+
+def test_a_refused_message_is_taken_when_it_comes_again(bench: Bench) -> None:
+    """After trouble with the store, the same message is kept at its repetition."""
+    body = json.dumps(message()).encode()
+    bench.keep_error = OSError()
+    assert bench.post(body).status_code == 503
+    bench.keep_error = None
+    assert bench.post(body).status_code == 200
+    assert bench.kept == [[message()]]
+
+
+def test_limits_are_per_address_and_refill() -> None:
+    """Each address has its own calls, which come back with time; thousands of addresses do not fill the memory."""
+    now = 0.0
+    limit = RateLimit(2, clock=lambda: now)
+    assert [limit.take("a"), limit.take("a"), limit.take("a"), limit.take("b")] == [True, True, False, True]
+    now = 29.0
+    assert not limit.take("a")
+    now = 30.0
+    assert limit.take("a")
+    assert not limit.take("a")
+    for number in range(10_000):
+        assert limit.take(str(number))
+    assert len(limit._buckets) <= 4096
+
+
+def test_limits_hold_for_threads() -> None:
+    """Of a hundred calls from ten threads at one moment, exactly as many pass as are allowed."""
+    limit = RateLimit(37, clock=lambda: 0.0)
+    passed: list[bool] = []
+    threads = [threading.Thread(target=lambda: passed.extend(limit.take("a") for _ in range(10))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(passed) == 37
