@@ -67,6 +67,8 @@ class Stage:
     graph: GraphSandbox
     bigquery: BigQuerySandbox
     clock: Clock
+    token: str
+    extra: Mapping[str, Any]
     _traveller: time_machine.Coordinates
     instance: RecordingTaskInstance = field(default_factory=RecordingTaskInstance)
 
@@ -86,13 +88,11 @@ class Stage:
         self._traveller.move_to(self.clock.now())
 
     def connect(self, conn_id: str = "instagram_default", **changes: Any) -> None:
-        """Define the Airflow connection; ``changes`` win over the system user's token at the sandbox's address."""
-        connection = {"conn_type": "instagram", "host": self.graph.url, "password": self.world.system_user_token}
+        """Define the Airflow connection; ``changes`` win over the stage's token and extra at the sandbox's address."""
+        connection = {"conn_type": "instagram", "host": self.graph.url, "password": self.token, "extra": self.extra}
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection | changes)
 
-    def run(
-        self, kind: str, *, interval: tuple[datetime, datetime] = (START, END), **arguments: Any
-    ) -> dict[str, Any]:
+    def run(self, kind: str, *, interval: tuple[datetime, datetime] = (START, END), **arguments: Any) -> dict[str, Any]:
         """Run a transfer for a data interval and return its summary."""
         options = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True} | arguments
         operator = TRANSFERS[kind](task_id=kind, **options)
@@ -113,7 +113,7 @@ class Stage:
         return {table_id: self.rows(table_id) for table_id in KEYS}
 
     def staging(self) -> list[str]:
-        """Return the tables that are none of the five."""
+        """Return the tables that are none of ours."""
         try:
             return [name for name in self.bigquery.tables(DATASET) if name not in KEYS]
         except BigQueryError:
@@ -133,8 +133,9 @@ def open_stage(
         bigquery = stack.enter_context(BigQuerySandbox())
         settings = {"BIGQUERY_EMULATOR_HOST": bigquery.url, "GOOGLE_CLOUD_PROJECT": bigquery.project}
         stack.enter_context(patch.dict(os.environ, settings | dict(environment or {})))
-        stage = Stage(world, graph, bigquery, clock, traveller)
-        stage.connect(extra={"api_version": pin} if pin else {})
+        extra = {"api_version": pin} if pin else {}
+        stage = Stage(world, graph, bigquery, clock, world.system_user_token, extra, traveller)
+        stage.connect()
         yield stage
 
 

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION, pa
 
 
 def describe_tables() -> Iterator[str]:
-    """Yield the Markdown lines of the five tables."""
+    """Yield the Markdown lines of the tables."""
     for table in TABLES:
         yield f"#### `{table.default_id}`"
         yield ""

@@ -219,7 +219,12 @@ STORY_INSIGHTS = Table(
         _METRIC,
         _BREAKDOWN,
         _BREAKDOWN_VALUE,
-        Column("snapshot_at", "TIMESTAMP", "Hour (UTC) in which the number was read.", required=True),
+        Column(
+            "snapshot_at",
+            "TIMESTAMP",
+            "Hour (UTC) in which the number was read; 9999-12-31 00:00 for the webhook's, which come after every poll.",
+            required=True,
+        ),
         Column("source", "STRING", "poll or webhook.", required=True),
         _ACCOUNT_ID,
         _PUBLISHED_AT,

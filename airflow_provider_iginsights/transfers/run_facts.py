@@ -1,15 +1,16 @@
 """What a task's context says about time, read so that nothing that a run lacks can hurt.
 
 Airflow leaves keys out rather than setting them to ``None``: a manual run without a logical date and an asset-triggered
-run have no data interval at all, a partitioned run has a partition key instead, and Airflow 2 knows neither partitions
-nor ``run_after``. A cron schedule of Airflow 3 has an interval without width.
+run have no data interval at all, a partitioned run has a partition key instead, Airflow 2 knows neither partitions nor
+``run_after``, and the partition date came with Airflow 3.3. A cron schedule of Airflow 3 has an interval without width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow_provider_iginsights.pacific import as_utc
 from airflow_provider_iginsights.window import RunFacts
@@ -31,6 +32,7 @@ def read_run_facts(context: Mapping[str, Any]) -> RunFacts:
         partition_date=_read_partition(context, dag_run),
         run_after=_read_instant(getattr(dag_run, "run_after", None)),
         logical_date=_read_instant(context.get("logical_date")),
+        is_manual=getattr(dag_run, "run_type", None) == "manual",
     )
 
 
@@ -39,12 +41,16 @@ def _read_instant(value: Any) -> datetime | None:
     return as_utc(value) if isinstance(value, datetime) else None
 
 
-def _read_partition(context: Mapping[str, Any], dag_run: Any) -> date | datetime | None:
+def _read_partition(context: Mapping[str, Any], dag_run: Any) -> date | None:
     # The key is written in the timetable's zone; the date is an instant in UTC and may lie on the day before.
     keys = (context.get("partition_key"), getattr(dag_run, "partition_key", None))
     days = (_read_day(key) for key in keys if isinstance(key, str))
     dates = (context.get("partition_date"), getattr(dag_run, "partition_date", None))
-    return next((day for day in days if day), None) or next((_read_instant(moment) for moment in dates if moment), None)
+    instants = (_read_instant(moment) for moment in dates)
+    zone = _read_zone(context.get("dag"))
+    return next((day for day in days if day), None) or next(
+        (instant.astimezone(zone).date() for instant in instants if instant), None
+    )
 
 
 def _read_day(key: str) -> date | None:
@@ -52,3 +58,9 @@ def _read_day(key: str) -> date | None:
         return datetime.fromisoformat(key).date()
     except ValueError:
         return None
+
+
+def _read_zone(dag: Any) -> tzinfo:
+    """Return the zone in which the Dag's timetable counts its days; UTC where it does not say."""
+    zone = getattr(getattr(dag, "timetable", None), "timezone", UTC)
+    return ZoneInfo(zone) if isinstance(zone, str) else zone if isinstance(zone, tzinfo) else UTC

@@ -1,0 +1,157 @@
+"""The views for analysts, as data: what each is called, shows and selects, given the path of the table it is made of.
+
+The tables are long and keep every snapshot; the views are what people ask for first. They also read right from a table
+of raw history (``append``): of one key, the row that was fetched last counts. Each names its partition column with a
+constant, so that a table may require a filter on it. A reader's own filter on the day spares reading the other days in
+``account_daily`` only: what is newest, or came before, is not known without looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, Table
+
+ViewName = Literal["account_daily", "media_insights_latest", "media_daily_growth", "story_insights_latest"]
+
+INSIGHTS = "_insights"
+# Values of the breakdown that metrics without a total are shown by.
+PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
+_SERIES = ("media_id", "metric", "breakdown", "breakdown_value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view of one table.
+
+    ``suffix`` is put to the table's id, from which ``replaces`` is first taken away. ``select`` takes the table's path,
+    quoted, and returns GoogleSQL.
+    """
+
+    name: ViewName
+    table: Table
+    suffix: str
+    description: str
+    select: Callable[[str], str]
+    replaces: str = ""
+
+    def view_id(self, table_id: str) -> str:
+        """Return what the view is called where its table has this id."""
+        return table_id.removesuffix(self.replaces) + self.suffix
+
+
+def find_views(table: Table) -> tuple[View, ...]:
+    """Return the views of a table."""
+    return tuple(view for view in VIEWS if view.table == table)
+
+
+def name_daily_columns() -> dict[str, tuple[str, str, str]]:
+    """Return the columns of ``account_daily``: name -> (metric, breakdown, breakdown value), each metric once."""
+    return dict(_name_daily_columns())
+
+
+def _name_daily_columns() -> Iterator[tuple[str, tuple[str, str, str]]]:
+    for metric in ACCOUNT_METRICS:
+        if "day" not in metric.periods:
+            continue
+        if not metric.needs_breakdown:
+            yield metric.name, (metric.name, "", "")
+            continue
+        for dimension in metric.default_breakdowns:
+            for value in PARTS[dimension]:
+                yield f"{metric.name}_{value.lower()}", (metric.name, dimension, value)
+
+
+def _select_account_daily(source: str) -> str:
+    columns = ",\n".join(
+        f"  ANY_VALUE(IF({_is(*row)}, `value`, NULL) HAVING MAX IF({_is(*row)}, `fetched_at`, NULL)) AS `{name}`"
+        for name, row in name_daily_columns().items()
+    )
+    divided = sorted({metric for metric, breakdown, _ in name_daily_columns().values() if breakdown})
+    return (
+        f"SELECT\n  `account_id`,\n  `metric_date`,\n{columns},\n  MAX(`fetched_at`) AS `fetched_at`\n"
+        f"FROM {source}\nWHERE {_any_day(ACCOUNT_INSIGHTS)} AND `period` = 'day'\n"
+        f"  AND (`breakdown` = '' OR `metric` IN ({', '.join(repr(name) for name in divided)}))\n"
+        "GROUP BY `account_id`, `metric_date`"
+    )
+
+
+def _select_media_latest(source: str) -> str:
+    return _select_first(MEDIA_INSIGHTS, source, of=_SERIES, order=("`snapshot_date` DESC", "`fetched_at` DESC"))
+
+
+def _select_story_latest(source: str) -> str:
+    order = ("`source` = 'webhook' DESC", "IFNULL(`is_final`, FALSE) DESC", "`snapshot_at` DESC", "`fetched_at` DESC")
+    return _select_first(STORY_INSIGHTS, source, of=_SERIES, order=order)
+
+
+def _select_media_growth(source: str) -> str:
+    shown = ("account_id", "media_id", "media_product_type", "published_at", "metric", "breakdown", "breakdown_value")
+    days = _select_first(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("`fetched_at` DESC",))
+    before = f"OVER (PARTITION BY {_listed(_SERIES)} ORDER BY `snapshot_date`)"
+    return (
+        f"SELECT\n  {_listed(shown)},\n  `snapshot_date`,\n  `value`,\n"
+        f"  LAG(`snapshot_date`) {before} AS `previous_snapshot_date`,\n"
+        f"  DATE_DIFF(`snapshot_date`, LAG(`snapshot_date`) {before}, DAY) AS `days`,\n"
+        f"  `value` - LAG(`value`) {before} AS `growth`\n"
+        f"FROM (\n{days}\n)"
+    )
+
+
+def _select_first(table: Table, source: str, *, of: Iterable[str], order: Sequence[str]) -> str:
+    """Return the query for one row per value of the columns ``of``: the first in this order."""
+    return (
+        f"SELECT {_listed(table.column_names)}\nFROM {source}\nWHERE {_any_day(table)}\n"
+        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {_listed(of)} ORDER BY {', '.join(order)}) = 1"
+    )
+
+
+def _is(metric: str, breakdown: str, value: str) -> str:
+    return f"`metric` = '{metric}' AND `breakdown` = '{breakdown}' AND `breakdown_value` = '{value}'"
+
+
+def _any_day(table: Table) -> str:
+    return f"`{table.partition_by}` >= DATE '0001-01-01'"
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in columns)
+
+
+VIEWS: tuple[View, ...] = (
+    View(
+        name="account_daily",
+        table=ACCOUNT_INSIGHTS,
+        suffix="_daily",
+        replaces=INSIGHTS,
+        description="One row per account and Pacific day, one column per daily metric. NULL where there is no number.",
+        select=_select_account_daily,
+    ),
+    View(
+        name="media_insights_latest",
+        table=MEDIA_INSIGHTS,
+        suffix="_latest",
+        description="The newest number of each media, metric and breakdown value.",
+        select=_select_media_latest,
+    ),
+    View(
+        name="media_daily_growth",
+        table=MEDIA_INSIGHTS,
+        suffix="_daily_growth",
+        replaces=INSIGHTS,
+        description="How far each lifetime number of a media moved since its previous snapshot, and in how many days. "
+        "NULL for the first snapshot.",
+        select=_select_media_growth,
+    ),
+    View(
+        name="story_insights_latest",
+        table=STORY_INSIGHTS,
+        suffix="_latest",
+        description="The last word on each story, metric and breakdown value: the webhook's number, else the final "
+        "poll's, else the newest poll's.",
+        select=_select_story_latest,
+    ),
+)

@@ -1,0 +1,57 @@
+"""Stories: one row per live story, and a snapshot of its numbers per hour until it dies after 24 hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_provider_iginsights.extract.listing import Listing, Sighting
+from airflow_provider_iginsights.extract.media import media_row, number_rows, read_stamped
+from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
+from airflow_provider_iginsights.extract.stamp import Reading, Stamp
+from airflow_provider_iginsights.extract.story_life import Finality, LiveStory, Poll, PollBook
+
+
+def read_stories(
+    listing: Listing, stamp: Stamp, *, book: PollBook | None = None, finality: Finality | None = None
+) -> Iterator[TableRow]:
+    """Yield ``(table, row)`` of the tables ``media`` and ``story_insights`` for the live stories of one account.
+
+    All rows of one poll carry the hour in which it began, and one verdict: a story with at most ``finality.at_once``
+    (an hour) left is ``is_final``. The poll is put down in ``book``; an account without a live story has one, too.
+
+    :raises InsightsError: see :meth:`Listing.read`.
+    """
+    finality = finality or Finality()
+    poll = (book or PollBook()).open(listing.account_id, stamp.read_now())
+    for sighting, reading in read_stamped(listing, stamp):
+        media = sighting.media
+        story = poll.stories.get(media["id"]) or LiveStory.of(media)
+        poll.stories[story.media_id] = story
+        if sighting.listed:
+            yield "media", media_row(listing.account_id, media, stamp, reading)
+        for row in _insight_rows(story, poll, sighting, stamp, reading, is_final=finality.ends(story, poll)):
+            yield "story_insights", row
+
+
+def _insight_rows(
+    story: LiveStory, poll: Poll, sighting: Sighting, stamp: Stamp, reading: Reading, *, is_final: bool
+) -> list[Row]:
+    if not sighting.entries:
+        return []
+    common: dict[str, Any] = {
+        "media_id": story.media_id,
+        "account_id": poll.account_id,
+        "snapshot_at": poll.began.snapshot_at,
+        "source": "poll",
+        "published_at": format_instant(story.published_at),
+        "expires_at": format_instant(story.expires_at),
+        "snapshot_date": poll.began.snapshot_date,
+        "is_final": is_final,
+        "api_version": sighting.answer.api_version,
+        "fetched_at": reading.fetched_at,
+        "run_id": stamp.run_id,
+    }
+    if is_final:
+        poll.finals[story.media_id] = poll.began.snapshot_at
+    return number_rows(sighting, common)

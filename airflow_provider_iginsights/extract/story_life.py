@@ -1,0 +1,84 @@
+"""What is known of a story's 24 hours: when it expires, what one poll saw, and which snapshot counts as final."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_iginsights.extract.stamp import Reading
+from airflow_provider_iginsights.pacific import as_utc
+
+LIFETIME = timedelta(hours=24)
+HOURLY = timedelta(hours=1)
+LATENESS = timedelta(minutes=10)  # how late a scheduled poll may come without being a missed one
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStory:
+    """A story that a listing showed. ``expires_at`` (UTC) is 24 hours after publication."""
+
+    media_id: str
+    published_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, media: Mapping[str, Any]) -> LiveStory:
+        """Return the story behind an IG Media of the ``stories`` edge."""
+        published = as_utc(datetime.fromisoformat(media["timestamp"]))
+        return cls(media["id"], published, published + LIFETIME)
+
+
+@dataclass(slots=True)
+class Poll:
+    """One reading of an account's stories. ``began``: before the listing was asked for.
+
+    ``finals``: hours (UTC, as in ``snapshot_at``) of the snapshots that were marked final, by media id.
+    """
+
+    account_id: str
+    began: Reading
+    stories: dict[str, LiveStory] = field(default_factory=dict)
+    finals: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def at(self) -> datetime:
+        """Return when the poll began (UTC)."""
+        return datetime.fromisoformat(self.began.fetched_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Finality:
+    """When a snapshot is the final one.
+
+    ``at_once``: read no longer than this before the expiry, a snapshot is marked when it is taken. ``at_most``: the
+    last snapshot of an expired story is marked afterwards if it was read no longer than this before the expiry.
+    """
+
+    at_once: timedelta = HOURLY
+    at_most: timedelta = HOURLY + LATENESS
+
+    def ends(self, story: LiveStory, poll: Poll) -> bool:
+        """Return whether the poll's numbers are the story's last, as far as can be said while it lives."""
+        return poll.at >= story.expires_at - self.at_once
+
+
+class PollBook:
+    """The polls of one pass over the accounts, by account; several threads write."""
+
+    def __init__(self) -> None:
+        self._polls: dict[str, Poll] = {}
+        self._lock = threading.Lock()
+
+    def open(self, account_id: str, began: Reading) -> Poll:
+        """Return the account's new poll."""
+        poll = Poll(account_id, began)
+        with self._lock:
+            self._polls[account_id] = poll
+        return poll
+
+    def of(self, account_ids: list[str]) -> list[Poll]:
+        """Return the polls of the accounts that were read to the end."""
+        return [self._polls[account_id] for account_id in account_ids if account_id in self._polls]

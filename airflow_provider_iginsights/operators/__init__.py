@@ -1,0 +1,1 @@
+"""Operators that read Instagram without loading anything."""

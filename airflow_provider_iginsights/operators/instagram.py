@@ -1,0 +1,217 @@
+"""Operators that read Instagram without loading anything: which accounts there are, in chunks for task mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
+from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
+from airflow_provider_iginsights.transfers.arguments import parse_names
+from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, plan_wait, step_aside
+from airflow_provider_iginsights.transfers.verdict import fail_now
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.extract.choice import Choice
+    from airflow_provider_iginsights.extract.discovery import DiscoveredAccount
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+Chunks = list[list[str]] | list[dict[str, Any]]
+
+
+class InstagramListAccountsOperator(BaseOperator):
+    """Return the ids of the Instagram accounts that a token sees, in chunks for task mapping.
+
+    .. code-block:: python
+
+        accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=50)
+        InstagramAccountInsightsToBigQueryOperator.partial(task_id="insights", dataset_id="instagram").expand(
+            account_ids=accounts.output
+        )
+
+    With ``instagram_conn_ids`` it asks several connections, and each chunk names its own:
+
+    .. code-block:: python
+
+        accounts = InstagramListAccountsOperator(task_id="accounts", instagram_conn_ids=["brand_a", "brand_b"])
+        InstagramAccountInsightsToBigQueryOperator.partial(task_id="insights", dataset_id="instagram").expand_kwargs(
+            accounts.output
+        )
+
+    A connection that cannot be used (its token expired) fails this task where it is the only one. Of several it gets a
+    chunk without ids: the task mapped from it fails with the reason, and the other connections' accounts are loaded.
+
+    An account that several connections see goes to the first of them.
+
+    Accounts come from ``account_ids``, else from the connection's, else from the token's Pages and Business portfolios
+    (Facebook Login), else the token's own (Instagram Login). Those that a portfolio lists and the token may not read
+    are left out with a warning. Chunks grow where there would be more of them than ``[core] max_map_length`` lets
+    Airflow map.
+
+    :param instagram_conn_id: Airflow connection of type ``instagram``.
+    :param instagram_conn_ids: several connections (list or comma string), instead of ``instagram_conn_id``.
+    :param account_ids: use these ids (list or comma string) instead of the connection's or the token's.
+    :param allow: keep only these account ids or usernames; None = all. One that is not found is warned about.
+    :param deny: drop these account ids or usernames.
+    :param minimum_followers: drop accounts with fewer followers, as far as Meta says how many there are.
+    :param portfolios: look for accounts in Business portfolios, too.
+    :param chunk_size: account ids per chunk.
+    :param throttle_timeout: how long to wait for Meta's rate limit, in all.
+    :param deferrable: wait for it without a worker slot in the triggerer; else the task is rescheduled.
+    """
+
+    template_fields: Sequence[str] = ("instagram_conn_id", "instagram_conn_ids", "account_ids", "allow", "deny")
+    ui_color = "#f7e1ef"
+
+    def __init__(
+        self,
+        *,
+        instagram_conn_id: str = "instagram_default",
+        instagram_conn_ids: str | Sequence[str] | None = None,
+        account_ids: str | Sequence[str] | None = None,
+        allow: str | Sequence[str] | None = None,
+        deny: str | Sequence[str] | None = None,
+        minimum_followers: int = 0,
+        portfolios: bool = True,
+        chunk_size: int = 50,
+        throttle_timeout: timedelta = THROTTLE_TIMEOUT,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.instagram_conn_id = instagram_conn_id
+        self.instagram_conn_ids = instagram_conn_ids
+        self.account_ids = account_ids
+        self.allow = allow
+        self.deny = deny
+        self.minimum_followers = minimum_followers
+        self.portfolios = portfolios
+        self.chunk_size = chunk_size
+        self.throttle_timeout = throttle_timeout
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Chunks:
+        """Return lists of ids; with ``instagram_conn_ids``, dicts of ``instagram_conn_id`` and ``account_ids``.
+
+        :raises InsightsError: the token is refused, or an argument cannot be read.
+        """
+        return self._attempt(context)
+
+    def resume(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - Airflow's signature
+        waiting_since: str | None = None,
+    ) -> Chunks:
+        """Ask again, after a deferral."""
+        return self._attempt(context, datetime.fromisoformat(waiting_since) if waiting_since else None)
+
+    def _attempt(self, context: Context, waiting_since: datetime | None = None) -> Chunks:
+        try:
+            return self._list_chunks()
+        except Throttled as error:
+            self._wait(error, waiting_since or find_first_reschedule(context))
+        except (ConfigurationError, FatalGraphError) as error:
+            fail_now(error)
+
+    def _wait(self, error: Throttled, since: datetime | None) -> NoReturn:
+        try:
+            wait = plan_wait({"the list of accounts": error}, waiting_since=since, timeout=self.throttle_timeout, of=1)
+        except Throttled as too_long:
+            fail_now(too_long)
+        step_aside(self, wait, deferrable=self.deferrable, waiting_since=wait.since.isoformat())
+
+    def _list_chunks(self) -> Chunks:
+        conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
+        if conn_ids is None:
+            accounts = self._list(self.instagram_conn_id)
+            size = self._fit([len(accounts)])
+            return [chunk for _, chunk in self._cut({self.instagram_conn_id: accounts}, size)]
+        if not conn_ids or self.account_ids:
+            raise ConfigurationError(
+                "instagram_conn_ids names no connection, or account_ids is given beside it: an id belongs to one "
+                "connection, so put it into the account_ids of that connection."
+            )
+        listed = self._list_each(conn_ids)
+        size = self._fit([len(accounts or [""]) for accounts in listed.values() if accounts != []])
+        return [
+            {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._cut(listed, size)
+        ]
+
+    def _list_each(self, conn_ids: Sequence[str]) -> dict[str, list[str] | None]:
+        """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
+        listed: dict[str, list[str] | None] = {}
+        taken: set[str] = set()
+        for conn_id in dict.fromkeys(conn_ids):
+            try:
+                found = [account_id for account_id in self._list(conn_id) if account_id not in taken]
+            except (ConfigurationError, FatalGraphError) as error:
+                self.log.error("Connection %r cannot be used; the task mapped from it will fail. %s", conn_id, error)  # noqa: TRY400
+                listed[conn_id] = None
+            else:
+                taken.update(found)
+                listed[conn_id] = found
+        return listed
+
+    def _list(self, conn_id: str) -> list[str]:
+        from airflow_provider_iginsights.extract.choice import Choice
+        from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+        choice = Choice.of(
+            allow=parse_names(self.allow, argument="allow"),
+            deny=parse_names(self.deny, argument="deny"),
+            minimum_followers=self.minimum_followers,
+        )
+        found = self._find(InstagramHook(conn_id), choice)
+        chosen = [account.id for account in found if choice.admits(account)]
+        self.log.info("Connection %r: %d accounts found, %d chosen.", conn_id, len(found), len(chosen))
+        if missing := choice.find_missing(found):
+            self.log.warning("Connection %r does not see these allowed accounts: %s.", conn_id, ", ".join(missing))
+        if not found:
+            self.log.warning(
+                "No Instagram account is visible through connection %r. If its token should see some, it may lack "
+                "pages_show_list, or business_management for Pages of a Business portfolio: Meta then answers with an "
+                "empty list and no error.",
+                conn_id,
+            )
+        return chosen
+
+    def _find(self, hook: InstagramHook, choice: Choice) -> list[DiscoveredAccount]:
+        from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
+        from airflow_provider_iginsights.hooks.connection import parse_account_ids
+
+        given = parse_account_ids(self.account_ids) or hook.account_ids
+        if given and not choice.needs_more_than_ids:
+            return [DiscoveredAccount(id=account_id) for account_id in given]
+        with hook.get_conn() as client:
+            return list(describe_accounts(client, given)) if given else self._discover(client)
+
+    def _discover(self, client: GraphClient) -> list[DiscoveredAccount]:
+        from airflow_provider_iginsights.extract.discovery import discover_accounts, discover_portfolio_accounts
+
+        found = list(discover_accounts(client))
+        if not self.portfolios:
+            return found
+        beside = list(discover_portfolio_accounts(client, {account.id for account in found}))
+        for account in beside:
+            if account.refused:
+                self.log.warning("A Business portfolio lists an account that is left out: %s", account.refused)
+        return found + [account for account in beside if not account.refused]
+
+    def _fit(self, counts: Sequence[int]) -> int:
+        """Return the chunk size that leads to no more chunks than Airflow maps."""
+        most = conf.getint("core", "max_map_length", fallback=1024)
+        size = max(1, self.chunk_size)
+        while sum(-(-count // size) for count in counts) > most and size < max(counts):
+            size += 1
+        return size
+
+    def _cut(self, listed: Mapping[str, list[str] | None], size: int) -> Iterator[tuple[str, list[str]]]:
+        for conn_id, accounts in listed.items():
+            if accounts is None:
+                yield conn_id, []
+            for start in range(0, len(accounts or ()), size):
+                yield conn_id, (accounts or [])[start : start + size]

@@ -1,0 +1,300 @@
+"""What the three transfers share: arguments, the straight line from a window to loaded tables, and the summary."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights._compat import conf, find_first_reschedule
+from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
+from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
+from airflow_provider_iginsights.transfers.arguments import (
+    OnAccountError,
+    parse_breakdowns,
+    parse_choice,
+    parse_metrics,
+)
+from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
+from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.transfers.moments import MomentTemplates
+from airflow_provider_iginsights.transfers.run_facts import read_run_facts
+from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
+from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, plan_wait, step_aside
+from airflow_provider_iginsights.transfers.verdict import fail_now, raise_failures
+from airflow_provider_iginsights.window import RULES, Window, resolve_window
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult, Scope
+    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+    from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+LOAD_MODES = ("merge", "replace", "append")
+_ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
+
+
+class InstagramToBigQueryOperator(MomentTemplates):
+    """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed in ``execute``."""
+
+    template_fields: Sequence[str] = (
+        "instagram_conn_id",
+        "gcp_conn_id",
+        "impersonation_chain",
+        "project_id",
+        "dataset_id",
+        "location",
+        "table_id",
+        "account_ids",
+        "metrics",
+        "breakdowns",
+        "since",
+        "until",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json"}
+    operator_extra_links = (BigQueryTableLink(),)
+    ui_color = "#f7e1ef"
+
+    def __init__(
+        self,
+        *,
+        dataset_id: str,
+        table_id: str,
+        instagram_conn_id: str = "instagram_default",
+        gcp_conn_id: str | None = "google_cloud_default",
+        impersonation_chain: str | Sequence[str] | None = None,
+        project_id: str | None = None,
+        location: str | None = None,
+        account_ids: str | Sequence[str] | None = None,
+        metrics: str | Sequence[str] | None = None,
+        breakdowns: Mapping[str, Sequence[str]] | str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        on_account_error: OnAccountError = "fail",
+        load_mode: LoadMode = "merge",
+        create_dataset: bool = False,
+        throttle_timeout: timedelta = THROTTLE_TIMEOUT,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset_id = dataset_id
+        self.table_id = table_id
+        self.instagram_conn_id = instagram_conn_id
+        self.gcp_conn_id = gcp_conn_id
+        self.impersonation_chain = impersonation_chain
+        self.project_id = project_id
+        self.location = location
+        self.account_ids = account_ids
+        self.metrics = metrics
+        self.breakdowns = breakdowns
+        self.since = since
+        self.until = until
+        self.on_account_error = on_account_error
+        self.load_mode = load_mode
+        self.create_dataset = create_dataset
+        self.throttle_timeout = throttle_timeout
+        self.deferrable = deferrable
+        self._warehouse: Warehouse | None = None
+
+    @property
+    @abstractmethod
+    def tables(self) -> Mapping[Table, str]:
+        """Return the tables that this transfer writes, each with its table id; the main one first."""
+
+    @abstractmethod
+    def make_reader(self, source: Source) -> Read:
+        """Return a function from an account id to its rows. It has no side effect and asks nothing yet."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch, load and return a summary: tables, window, rows, accounts, what was left out and why, calls, job ids.
+
+        :raises InsightsError: see the README's table of errors; configuration and fatal ones are not retried.
+        """
+        return self._attempt(context)
+
+    def resume(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - Airflow's signature
+        progress: Mapping[str, Any] | None = None,
+        waiting_since: str | None = None,
+    ) -> dict[str, Any]:
+        """Go on with the accounts that had to wait, after a deferral: what is missing in ``progress``."""
+        since = datetime.fromisoformat(waiting_since) if waiting_since else None
+        return self._attempt(context, carried=progress, waiting_since=since)
+
+    def on_kill(self) -> None:
+        """Cancel the BigQuery job under way and drop staging."""
+        if self._warehouse:
+            self._warehouse.cancel()
+
+    def _attempt(
+        self, context: Context, *, carried: Mapping[str, Any] | None = None, waiting_since: datetime | None = None
+    ) -> dict[str, Any]:
+        try:
+            window = resolve_window(self.since, self.until, run=read_run_facts(context), now=datetime.now(UTC))
+            return self._run(context, window, carried=carried, waiting_since=waiting_since)
+        except (ConfigurationError, FatalGraphError) as error:
+            fail_now(error)
+
+    def _run(
+        self,
+        context: Context,
+        window: Window,
+        *,
+        carried: Mapping[str, Any] | None,
+        waiting_since: datetime | None,
+    ) -> dict[str, Any]:
+        from airflow_provider_iginsights.extract.crowd import Outcome
+        from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+        self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
+        on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
+        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
+        hook = InstagramHook(self.instagram_conn_id)
+        with hook.get_conn() as client:
+            source = self._make_source(context, client, window)
+            read = self.make_reader(source)
+            accounts = self._find_accounts(context, hook, waiting_since)
+            checkpoint = self._open_checkpoint(context, window, accounts, carried)
+            before = checkpoint.read()
+            missing = [account_id for account_id in accounts if account_id not in before.done]
+            outcome, results = self._transfer(context, read, missing, window, workers=hook.max_workers)
+        done = before.done.union(outcome.done)
+        outcome = Outcome(done=[account_id for account_id in accounts if account_id in done], failed=outcome.failed)
+        summary = continue_summary(
+            before.summary, summarize(source, outcome, results, on_account_error=on_account_error)
+        )
+        self.log.info("Summary: %s", summary)
+        if not outcome.failed:
+            checkpoint.delete()
+            return summary
+        context["ti"].xcom_push(key="summary", value=summary)
+        progress = Progress(
+            done=done, summary=keep_summary(summary), waiting_since=waiting_since or before.waiting_since
+        )
+        self._settle(context, outcome, checkpoint, progress)
+        raise_failures(outcome, on_account_error)
+        checkpoint.delete()
+        return summary
+
+    def _settle(self, context: Context, outcome: Outcome, checkpoint: Checkpoint, progress: Progress) -> None:
+        """Keep what was loaded for the next try; where accounts are throttled, wait for it."""
+        checkpoint.write(replace(progress, waiting_since=None))
+        if throttled := find_throttled(outcome.failed):
+            since = progress.waiting_since
+            if since is None and not checkpoint.remembers:
+                since = find_first_reschedule(context)
+            of = len(outcome.failed) + len(outcome.done)
+            self._wait(throttled, of=of, since=since, checkpoint=checkpoint, progress=progress)
+
+    def _find_accounts(self, context: Context, hook: InstagramHook, waiting_since: datetime | None) -> tuple[str, ...]:
+        try:
+            return hook.find_account_ids(self.account_ids)
+        except Throttled as error:
+            self._wait({"all": error}, of=1, since=waiting_since or find_first_reschedule(context))
+
+    def _transfer(
+        self, context: Context, read: Read, account_ids: Sequence[str], window: Window, *, workers: int
+    ) -> tuple[Outcome, tuple[LoadResult, ...]]:
+        """Read the accounts and write what they say; the tables are made sure of before anything is read."""
+        from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+        from airflow_provider_iginsights.extract.crowd import Crowd
+        from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
+
+        bigquery = get_bigquery_client(
+            gcp_conn_id=self.gcp_conn_id,
+            impersonation_chain=self.impersonation_chain,
+            project_id=self.project_id,
+            location=self.location,
+        )
+        crowd = Crowd(read, workers=workers)
+        with (
+            closing(bigquery),
+            Warehouse(bigquery, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
+        ):
+            self._warehouse = warehouse
+            destinations = self._make_destinations(bigquery.project)
+            warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
+            spools = {name: warehouse.spool(destination) for name, destination in destinations.items()}
+            for name, row in crowd.read(account_ids):
+                if name in spools:
+                    spools[name].write(row)
+            self.finish_reading(context, bigquery, crowd.outcome, spools)
+            scopes = self.make_scopes(window, tuple(crowd.outcome.done))
+            results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)
+        BigQueryTableLink().persist(context, project=bigquery.project, dataset=self.dataset_id, table_id=self.table_id)
+        return crowd.outcome, results
+
+    def _wait(
+        self,
+        throttled: Mapping[str, Throttled],
+        *,
+        of: int,
+        since: datetime | None,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+    ) -> NoReturn:
+        """Give the worker slot back until Meta's rate limit opens; fail where that would take too long."""
+        try:
+            wait = plan_wait(throttled, waiting_since=since, timeout=self.throttle_timeout, of=of)
+        except Throttled as error:
+            fail_now(error)
+        state: dict[str, Any] = {"waiting_since": wait.since.isoformat()}
+        if checkpoint and progress:
+            progress = replace(progress, waiting_since=wait.since)
+            checkpoint.write(progress)
+            state["progress"] = checkpoint.pack(progress)
+        step_aside(self, wait, deferrable=self.deferrable, **state)
+
+    def _open_checkpoint(
+        self, context: Context, window: Window, account_ids: Sequence[str], carried: Mapping[str, Any] | None
+    ) -> Checkpoint:
+        question = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
+        question |= {"window": (window.since, window.until), "load_mode": self.load_mode, "version": __version__}
+        return Checkpoint(context.get("task_state_store"), question=question, accounts=account_ids, carried=carried)
+
+    @property
+    def _load_mode(self) -> LoadMode:
+        return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
+
+    def finish_reading(self, context: Context, bigquery: Client, outcome: Outcome, spools: Mapping[str, Spool]) -> None:
+        """Add the rows that follow from all that was read, before anything is written; none by default."""
+
+    def make_scopes(self, window: Window, account_ids: tuple[str, ...]) -> dict[str, Scope]:  # noqa: ARG002
+        """Return what ``load_mode="replace"`` may delete, by table name; nothing by default."""
+        return {}
+
+    def _make_source(self, context: Context, client: GraphClient, window: Window) -> Source:
+        from airflow_provider_iginsights.extract.source import Source
+        from airflow_provider_iginsights.extract.stamp import Stamp
+
+        return Source(
+            client=client,
+            window=window,
+            stamp=Stamp(run_id=identify_task(context).run_id),
+            metrics=parse_metrics(self.metrics),
+            breakdowns=parse_breakdowns(self.breakdowns),
+        )
+
+    def _make_destinations(self, project: str) -> dict[str, Destination]:
+        from airflow_provider_iginsights.bigquery.destination import Destination
+
+        return {
+            table.name: Destination(
+                table=table, project=project, dataset=self.dataset_id, table_id=table_id, location=self.location
+            )
+            for table, table_id in self.tables.items()
+        }

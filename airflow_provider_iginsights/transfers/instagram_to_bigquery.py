@@ -1,0 +1,196 @@
+"""The three transfers: account, media and story insights of one Dag run, written to BigQuery exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.catalog.tables import (
+    ACCOUNT_INSIGHTS,
+    ACCOUNTS,
+    MEDIA,
+    MEDIA_INSIGHTS,
+    STORY_INSIGHTS,
+    STORY_POLLS,
+    Table,
+)
+from airflow_provider_iginsights.extract.story_life import HOURLY
+from airflow_provider_iginsights.transfers.arguments import parse_days
+from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
+from airflow_provider_iginsights.transfers.story_plan import CAPTURE_FOR, LEAD
+from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Scope
+    from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.window import Window
+
+
+class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
+    """Write the daily numbers, the audience and the profile of Instagram accounts to BigQuery.
+
+    Writes the Pacific days that closed within the run's window, and ``lookback_days`` before them, since Meta revises
+    its
+    numbers for 48 hours. Audience and profile are snapshots of now: a run whose window ended more than a day ago leaves
+    them.
+
+    :param dataset_id: BigQuery dataset.
+    :param table_id: table for the insights.
+    :param profile_table_id: table for the profiles; None = no profiles.
+    :param lookback_days: closed Pacific days before the window to read again.
+    :param instagram_conn_id: Airflow connection of type ``instagram``.
+    :param gcp_conn_id: Google Cloud connection; None = application default credentials.
+    :param impersonation_chain: service account(s) to impersonate.
+    :param project_id: Google Cloud project; None = the credentials' own.
+    :param location: location of the dataset, such as ``EU``; None = wherever it lies.
+    :param account_ids: IG user ids (list or comma string); None = the connection's, else all that the token sees.
+    :param metrics: names, ``"all"``, or None for the default set; ``reach/days_28`` asks for another period,
+        ``follower_demographics/this_week`` for another timeframe.
+    :param breakdowns: metric -> list of breakdowns, several dimensions joined by a comma; an empty list asks for none.
+    :param since: start of the window: ISO 8601, a Pacific date, or Unix seconds; None = from the run.
+    :param until: end of the window, exclusive; None = from the run.
+    :param on_account_error: ``"fail"`` loads all other accounts first and fails then; ``"skip"`` only reports.
+    :param load_mode: ``"merge"``, ``"replace"`` (restate the window of the accounts that answered) or ``"append"``.
+    :param create_dataset: create the dataset where it is missing.
+    :param throttle_timeout: how long the task waits for Meta's rate limit in all before it fails.
+    :param deferrable: wait out Meta's rate limit without a worker slot.
+    """
+
+    template_fields: Sequence[str] = (
+        *InstagramToBigQueryOperator.template_fields,
+        "profile_table_id",
+        "lookback_days",
+    )
+
+    def __init__(
+        self,
+        *,
+        table_id: str = ACCOUNT_INSIGHTS.default_id,
+        profile_table_id: str | None = ACCOUNTS.default_id,
+        lookback_days: int | str = 3,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(table_id=table_id, **kwargs)
+        self.profile_table_id = profile_table_id
+        self.lookback_days = lookback_days
+
+    @property
+    def tables(self) -> Mapping[Table, str]:
+        """Return the insights table and, where wanted, the profile table."""
+        return {ACCOUNT_INSIGHTS: self.table_id} | ({ACCOUNTS: self.profile_table_id} if self.profile_table_id else {})
+
+    def make_reader(self, source: Source) -> Read:
+        """Plan the metrics and return the reader of one account."""
+        if explanation := source.window.explain():
+            source.findings.note("the run", "days", "NoClosedDay", explanation)
+        return source.read_accounts(lookback_days=self._lookback_days, profiles=bool(self.profile_table_id))
+
+    def make_scopes(self, window: Window, account_ids: tuple[str, ...]) -> dict[str, Scope]:
+        """Return the days of the window and the accounts that answered in full."""
+        from airflow_provider_iginsights.bigquery.destination import Scope
+
+        days = window.days(self._lookback_days)
+        if not days or not account_ids:
+            return {}
+        return {ACCOUNT_INSIGHTS.name: Scope(start=days[0], end=days[-1], account_ids=account_ids)}
+
+    @property
+    def _lookback_days(self) -> int:
+        return parse_days(self.lookback_days, argument="lookback_days") or 0
+
+
+class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
+    """Write the posts and reels of Instagram accounts, and a dated snapshot of their lifetime numbers, to BigQuery.
+
+    Chooses the media published from ``refresh_days`` before the window to its end. The numbers are lifetime totals
+    without
+    history at Meta: they are dated by the Pacific day on which they were read, also when an old run is repeated.
+
+    :param refresh_days: how old (days before the window) a post may be to be read again; None = every post Meta lists.
+    :param media_table_id: table for the media themselves; None = insights only.
+
+    The other arguments are those of :class:`InstagramAccountInsightsToBigQueryOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *InstagramToBigQueryOperator.template_fields,
+        "media_table_id",
+        "refresh_days",
+    )
+
+    def __init__(
+        self,
+        *,
+        table_id: str = MEDIA_INSIGHTS.default_id,
+        media_table_id: str | None = MEDIA.default_id,
+        refresh_days: int | str | None = 28,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(table_id=table_id, **kwargs)
+        self.media_table_id = media_table_id
+        self.refresh_days = refresh_days
+
+    @property
+    def tables(self) -> Mapping[Table, str]:
+        """Return the insights table and, where wanted, the media table."""
+        return {MEDIA_INSIGHTS: self.table_id} | ({MEDIA: self.media_table_id} if self.media_table_id else {})
+
+    def make_reader(self, source: Source) -> Read:
+        """Plan the metrics and return the reader of one account."""
+        return source.read_media(refresh_days=parse_days(self.refresh_days, argument="refresh_days", optional=True))
+
+
+class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
+    """Write the live stories of Instagram accounts, and a snapshot of their numbers, to BigQuery.
+
+    Meta shows a story's numbers for 24 hours only: what was not read by then is lost. ``since`` and ``until`` do not
+    choose stories: every story that is live at the time of the run is read. Run hourly, or daily with
+    ``capture="before_expiry"``. What was missed all the same stands in the log, in the summary (``gaps``) and in the
+    events of the task's assets.
+
+    :param media_table_id: table for the stories themselves; None = insights only.
+    :param polls_table_id: table for the successful polls, by which gaps are found; None = neither.
+    :param capture: ``"now"`` reads once; ``"before_expiry"`` also waits, deferred or rescheduled, and reads each story
+        shortly before it expires.
+    :param capture_lead: how long before an expiry to read; stories that expire within another lead are read along.
+    :param capture_for: how long after its scheduled time a run waits for stories: the schedule's distance and an hour,
+        so that each run hands over to the next.
+    :param final_within: how long before its expiry a story's last numbers may be read and still count as final: the
+        distance of the schedule.
+
+    The other arguments are those of :class:`InstagramAccountInsightsToBigQueryOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *InstagramToBigQueryOperator.template_fields,
+        "media_table_id",
+        "polls_table_id",
+        "capture",
+    )
+
+    def __init__(
+        self,
+        *,
+        table_id: str = STORY_INSIGHTS.default_id,
+        media_table_id: str | None = MEDIA.default_id,
+        polls_table_id: str | None = STORY_POLLS.default_id,
+        capture: Capture = "now",
+        capture_lead: timedelta = LEAD,
+        capture_for: timedelta = CAPTURE_FOR,
+        final_within: timedelta = HOURLY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(table_id=table_id, **kwargs)
+        self.media_table_id = media_table_id
+        self.polls_table_id = polls_table_id
+        self.capture = capture
+        self.capture_lead = capture_lead
+        self.capture_for = capture_for
+        self.final_within = final_within
+
+    @property
+    def tables(self) -> Mapping[Table, str]:
+        """Return the insights table and, where wanted, the media table and, written last, that of the polls."""
+        wanted = {STORY_INSIGHTS: self.table_id, MEDIA: self.media_table_id, STORY_POLLS: self.polls_table_id}
+        return {table: table_id for table, table_id in wanted.items() if table_id}

@@ -1,0 +1,184 @@
+"""The memory of the story transfer, which is BigQuery itself: earlier polls, what they missed, which snapshot is final.
+
+It is consulted after the accounts were read and before anything is written; what it finds out is written together with
+the new rows. A poll is written last, after its numbers. The number of query jobs is two, or three where a mark has to
+be moved, however many accounts there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
+from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS
+from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.extract.story_finals import Correction, find_corrections
+from airflow_provider_iginsights.extract.story_gaps import Gap, KnownStory, explain, find_gap
+from airflow_provider_iginsights.extract.story_life import LIFETIME, Finality, Poll
+from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.transfers.story_summary import ACCOUNTS, merge_gaps
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.spool import Spool
+
+log = logging.getLogger(__name__)
+
+MEMORY = timedelta(days=35)
+_DAY = timedelta(days=1)
+_POLLED = ("source", "poll")
+_FINAL = (_POLLED, ("is_final", True))
+_STORY_PICKS = {
+    "account_id": Pick("MAX", "account_id"),
+    "expires_at": Pick("MAX", "expires_at"),
+    "read_at": Pick("MAX", "fetched_at", (_POLLED,)),
+    "hour": Pick("MAX", "snapshot_at", (_POLLED,)),
+    "first_final": Pick("MIN", "snapshot_at", _FINAL),
+    "last_final": Pick("MAX", "snapshot_at", _FINAL),
+    "sent_at": Pick("MAX", "fetched_at", (("source", "webhook"),)),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class StoryRecord:
+    """One pass over the accounts. ``gaps`` and ``first_polls`` are known once :meth:`complete` has run."""
+
+    lookup: Lookup
+    run_id: str
+    finality: Finality
+    moves_marks: bool
+    gaps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first_polls: list[str] = field(default_factory=list)
+
+    def complete(self, polls: Sequence[Poll], spools: Mapping[str, Spool]) -> None:
+        """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
+
+        :raises LoadError: BigQuery refuses to be asked.
+        """
+        if not polls:
+            return
+        earlier = self._find_earlier(polls, spools[STORY_POLLS.name].destination)
+        last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
+        known = self._find_stories(polls, last, spools[STORY_INSIGHTS.name].destination)
+        if self.moves_marks:
+            self._correct(list(find_corrections(polls, known, finality=self.finality)), spools[STORY_INSIGHTS.name])
+        for poll in polls:
+            account_id, previous = poll.account_id, last.get(poll.account_id)
+            gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
+            spools[STORY_POLLS.name].write(self._poll_row(poll, previous, gap))
+            self._take(account_id, gap, earlier.get(account_id, {}))
+            if previous is None:
+                self.first_polls.append(account_id)
+        self._say()
+
+    def summarize(self) -> dict[str, Any]:
+        """Return what the run's summary says of gaps: per account, and how many accounts had no poll before."""
+        gaps = {
+            account_id: gap if place < ACCOUNTS else {**gap, "stories": []}
+            for place, (account_id, gap) in enumerate(self.gaps.items())
+        }
+        return {"gaps": gaps, "first_polls": len(self.first_polls)}
+
+    def _find_earlier(self, polls: Sequence[Poll], destination: Destination) -> dict[str, dict[str, Any]]:
+        """Return per account its last poll in an earlier hour, and the pause that this very run found before."""
+        now = min(poll.at for poll in polls)
+        own = (("run_id", self.run_id),)
+        found = self.lookup.find_groups(
+            destination,
+            by="account_id",
+            picks={
+                "polled_at": Pick("MAX", "fetched_at"),
+                "own_since": Pick("MIN", "previous_poll_at", own),
+                "own_until": Pick("MIN", "fetched_at", own),
+            },
+            where=Where(
+                start=pacific_date(now - MEMORY),
+                end=pacific_date(now),
+                among={"account_id": [poll.account_id for poll in polls]},
+                # A retry within the hour finds the same previous poll, and so writes the same row again.
+                compare=[("snapshot_at", "<", now.replace(minute=0, second=0, microsecond=0))],
+            ),
+        )
+        return {group["account_id"]: group for group in found}
+
+    def _find_stories(
+        self, polls: Sequence[Poll], last: Mapping[str, datetime], destination: Destination
+    ) -> dict[str, list[KnownStory]]:
+        """Return what is stored of the stories that lived at the previous poll, or are not long dead, by account."""
+        known: dict[str, list[KnownStory]] = defaultdict(list)
+        if not last:
+            return known
+        since = min(last.values()) - LIFETIME
+        found = self.lookup.find_groups(
+            destination,
+            by="media_id",
+            picks=_STORY_PICKS,
+            where=Where(
+                start=pacific_date(since - _DAY),
+                end=max(pacific_date(poll.at) for poll in polls),
+                among={"account_id": [poll.account_id for poll in polls]},
+                compare=[("expires_at", ">", since)],
+            ),
+        )
+        for group in found:
+            sent_at = group.pop("sent_at")
+            story = KnownStory(**group, by_webhook=sent_at is not None)
+            known[story.account_id].append(story)
+        return known
+
+    def _correct(self, corrections: Sequence[Correction], spool: Spool) -> None:
+        """Write the rows of these snapshots again with the other mark; nothing else about them changes."""
+        if not corrections:
+            return
+        wanted = {(each.media_id, each.hour): each.is_final for each in corrections}
+        hours = [each.hour for each in corrections]
+        rows = self.lookup.find_rows(
+            spool.destination,
+            where=Where(
+                start=pacific_date(min(hours)),
+                end=pacific_date(max(hours)),
+                among={"source": ["poll"], "media_id": sorted({each.media_id for each in corrections})},
+            ),
+        )
+        for row in rows:
+            is_final = wanted.get((row["media_id"], row["snapshot_at"]))
+            if is_final is not None and row["is_final"] != is_final:
+                spool.write(row | {"is_final": is_final})
+
+    def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:
+        return {
+            "account_id": poll.account_id,
+            "snapshot_at": poll.began.snapshot_at,
+            "snapshot_date": poll.began.snapshot_date,
+            "live_stories": len(poll.stories),
+            "previous_poll_at": format_instant(previous) if previous else None,
+            "seen_late": len(gap.seen_late),
+            "finals_missed": len(gap.finals_missed),
+            "fetched_at": poll.began.fetched_at,
+            "run_id": self.run_id,
+        }
+
+    def _take(self, account_id: str, gap: Gap, earlier: Mapping[str, Any]) -> None:
+        """Keep the gap; a try before this one may have found one whose summary was never shown."""
+        since, until = earlier.get("own_since"), earlier.get("own_until")
+        found = Gap(until=until, since=since) if since and until and until - since > LIFETIME else None
+        if found:
+            self.gaps[account_id] = found.describe()
+        if gap:
+            self.gaps[account_id] = merge_gaps(self.gaps.get(account_id), gap.describe())
+
+    def _say(self) -> None:
+        for account_id, gap in self.gaps.items():
+            log.warning("%s", explain(account_id, gap))
+        if self.first_polls:
+            log.info(
+                "First poll for stories of %d accounts in %d days (%s): what was live before it cannot be known.",
+                len(self.first_polls),
+                MEMORY.days,
+                ", ".join(self.first_polls[:ACCOUNTS]),
+            )

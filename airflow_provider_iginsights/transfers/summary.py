@@ -1,0 +1,71 @@
+"""The one small dict that a transfer leaves in XCom: what was read, what was written, what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.transfers.story_summary import continue_gaps
+from airflow_provider_iginsights.transfers.throttle import find_throttled
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import LoadResult
+    from airflow_provider_iginsights.errors import InsightsError
+    from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.extract.source import Source
+
+NAMED = 100  # failed accounts that are named; the rest is counted
+COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
+LISTS = ("left_out", "notes", "bigquery_jobs")
+REMARKS = ("gaps", "first_polls")
+
+
+def summarize(
+    source: Source, outcome: Outcome, results: Sequence[LoadResult], *, on_account_error: str
+) -> dict[str, Any]:
+    """Return what one run did, as JSON-able values; never rows, never a secret.
+
+    Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``failed``, or ``skipped`` (they
+    failed, and ``on_account_error="skip"`` lets that pass).
+    """
+    window = source.window
+    throttled = find_throttled(outcome.failed)
+    failed = {account_id: error for account_id, error in outcome.failed.items() if account_id not in throttled}
+    skips = on_account_error == "skip" and bool(outcome.done)
+    return {
+        "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
+        "tables": {result.destination.path: result.rows for result in results},
+        "rows": sum(result.rows for result in results),
+        "rows_changed": sum(result.affected for result in results),
+        "accounts_done": list(outcome.done),
+        "accounts_skipped": _name(failed if skips else {}),
+        "accounts_failed": _name({} if skips else failed),
+        "accounts_throttled": _name(throttled),
+        "left_out": source.findings.summarize(),
+        "notes": list(source.client.notes),
+        "graph_calls": source.client.tally.calls,
+        "http_requests": source.client.tally.http,
+        "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
+        **source.remarks,
+    }
+
+
+def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of a task that was tried or waited before: what adds up does, the last word wins elsewhere."""
+    if not before:
+        return after
+    counts = {name: before[name] + after[name] for name in COUNTS}
+    lists = {name: before[name] + [item for item in after[name] if item not in before[name]] for name in LISTS}
+    paths = dict.fromkeys([*before["tables"], *after["tables"]])
+    tables = {path: before["tables"].get(path, 0) + after["tables"].get(path, 0) for path in paths}
+    return {**after, **counts, **lists, **continue_gaps(before, after), "tables": tables}
+
+
+def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise."""
+    return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables") if name in summary}
+
+
+def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:
+    named = {account_id: str(error) for account_id, error in list(failed.items())[:NAMED]}
+    return named | ({"and more": str(len(failed) - NAMED)} if len(failed) > NAMED else {})

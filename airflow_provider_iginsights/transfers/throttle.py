@@ -1,0 +1,72 @@
+"""What a task does about Meta's rate limit: it gives its slot back and comes again after the minutes Meta named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_iginsights.errors import InsightsError, Throttled
+from airflow_provider_iginsights.transfers.verdict import combine
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import BaseOperator
+
+THROTTLE_TIMEOUT = timedelta(hours=6)
+JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
+DEFAULT_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back at ``until``; the task has been waiting since ``since`` (UTC)."""
+
+    until: datetime
+    since: datetime
+
+
+def find_throttled(failed: Mapping[str, InsightsError]) -> dict[str, Throttled]:
+    """Return the accounts that only have to wait."""
+    return {account_id: error for account_id, error in failed.items() if isinstance(error, Throttled)}
+
+
+def plan_wait(
+    throttled: Mapping[str, Throttled], *, waiting_since: datetime | None, timeout: timedelta, of: int
+) -> Wait:
+    """Return when to come back: after the longest of the waits that still fit into ``timeout``, plus jitter.
+
+    :param throttled: account id -> its error; at least one.
+    :param waiting_since: since when the task waits; None = since now.
+    :param of: how many accounts the task reads, for the message.
+    :raises Throttled: no wait fits any more; the message names the accounts.
+    """
+    now = datetime.now(UTC)
+    since = waiting_since or now
+    left = (since + timeout - now).total_seconds()
+    waits = [DEFAULT_WAIT if error.retry_after is None else error.retry_after for error in throttled.values()]
+    if not (fitting := [seconds for seconds in waits if seconds <= left]):
+        error = combine(throttled, of)
+        raise Throttled(
+            f"Meta's rate limit did not open within throttle_timeout ({timeout}). {error.message} Spread the accounts "
+            "over more tokens or a longer schedule, or raise throttle_timeout.",
+            facts=error.facts,
+            retry_after=min(waits),
+        )
+    jitter = random.uniform(0, JITTER)  # noqa: S311 - spreads load, guards nothing
+    return Wait(now + timedelta(seconds=max(fitting) + jitter), since)
+
+
+def step_aside(operator: BaseOperator, wait: Wait, *, deferrable: bool, **state: Any) -> NoReturn:
+    """Give the worker slot back until the wait is over: deferred, or rescheduled where not ``deferrable``.
+
+    The trigger knows the time and nothing else. After a deferral the operator's ``resume`` gets ``state``; after a
+    reschedule its ``execute`` runs again.
+    """
+    from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
+
+    operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
+    if not deferrable:
+        raise AirflowRescheduleException(wait.until)  # type: ignore[no-untyped-call]
+    operator.defer(trigger=DateTimeTrigger(moment=wait.until), method_name="resume", kwargs=state)

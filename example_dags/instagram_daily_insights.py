@@ -1,0 +1,45 @@
+"""Account, media and story insights of every account that the connection sees, once a Pacific day.
+
+Meta keeps its books by the Pacific day, so the schedule's data interval is exactly that day. Needed: a connection
+``instagram_default`` of type Instagram Insights, and Google credentials that may create tables in the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+try:
+    from airflow.sdk import DAG, CronDataIntervalTimetable
+except ImportError:  # Airflow before 3.2
+    from airflow import DAG
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
+    InstagramAccountInsightsToBigQueryOperator,
+    InstagramMediaInsightsToBigQueryOperator,
+    InstagramStoryInsightsToBigQueryOperator,
+)
+
+DESTINATION = {
+    "project_id": os.environ.get("GOOGLE_CLOUD_PROJECT"),
+    "dataset_id": os.environ.get("INSTAGRAM_DATASET", "instagram"),
+    # None = application default credentials; name a Google Cloud connection where the Google provider is installed.
+    "gcp_conn_id": None,
+    "create_dataset": True,
+}
+
+with DAG(
+    dag_id="instagram_daily_insights",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="America/Los_Angeles"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["instagram", "bigquery"],
+):
+    window = {"since": "{{ data_interval_start }}", "until": "{{ data_interval_end }}"}
+    account = InstagramAccountInsightsToBigQueryOperator(task_id="account_insights", **window, **DESTINATION)
+    media = InstagramMediaInsightsToBigQueryOperator(task_id="media_insights", **window, **DESTINATION)
+    story = InstagramStoryInsightsToBigQueryOperator(task_id="story_insights", **DESTINATION)
+    account >> media >> story

@@ -1,0 +1,12 @@
+"""The fixture for impatient waits, shared with the transfers."""
+
+from __future__ import annotations
+
+import pytest
+import tenacity
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try as often as users would, without their waits in between."""
+    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._BACKOFF", tenacity.wait_none())

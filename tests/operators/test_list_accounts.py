@@ -1,0 +1,105 @@
+"""The list of accounts that mapped tasks are made from: who is in it, in which chunks, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from stage import NOW, Stage, open_stage
+
+from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
+from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.sandbox.graph import Account, World
+
+SMALL = Account(id="17841411111111111", username="small", page_id="11", followers_count=99)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Open a stage with four generated accounts and a small one."""
+    world = World.build(now=NOW, accounts=4, media_per_account=0, stories_per_account=0)
+    world.put(SMALL)
+    with open_stage(world) as opened:
+        yield opened
+
+
+def listed(**arguments: Any) -> list[list[str]]:
+    """Run the operator."""
+    return InstagramListAccountsOperator(task_id="accounts", **arguments).execute({})
+
+
+def ids(stage: Stage) -> list[str]:
+    """Return the ids of the world's accounts, in Meta's order."""
+    return list(stage.world.accounts)
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(50, [5]), (5, [5]), (2, [2, 2, 1]), (1, [1] * 5), (0, [1] * 5)])
+def test_chunks(stage: Stage, size: int, chunks: list[int]) -> None:
+    """Every account is in exactly one chunk, in order; a chunk is never larger than asked for, and never empty."""
+    found = listed(chunk_size=size)
+    assert [len(chunk) for chunk in found] == chunks
+    assert list(chain.from_iterable(found)) == ids(stage)
+
+
+def test_chunks_grow_where_airflow_would_not_map_them(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more chunks are made than [core] max_map_length allows."""
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "2")
+    assert [len(chunk) for chunk in listed(chunk_size=1)] == [3, 2]
+
+
+CHOICES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "all": ({}, (0, 1, 2, 3, 4)),
+    "allow by id": ({"allow": ["17841400000000002"]}, (1,)),
+    "allow by username, as a comma string": ({"allow": "brand_0003, brand_0001"}, (0, 2)),
+    "deny": ({"deny": ["brand_0001", "17841400000000002"]}, (2, 3, 4)),
+    "deny wins over allow": ({"allow": "brand_0001,brand_0002", "deny": "brand_0001"}, (1,)),
+    "minimum followers": ({"minimum_followers": 100}, (0, 1, 2, 3)),
+    "given ids, in their order": ({"account_ids": "17841400000000003,17841400000000001"}, (2, 0)),
+    "given ids and a username to deny": (
+        {"account_ids": ["17841400000000001", "17841400000000003"], "deny": "brand_0003"},
+        (0,),
+    ),
+    "nobody": ({"allow": "nobody"}, ()),
+}
+
+
+@pytest.mark.parametrize(("arguments", "places"), CHOICES.values(), ids=CHOICES)
+def test_choices(stage: Stage, arguments: dict[str, Any], places: tuple[int, ...]) -> None:
+    """allow, deny and minimum_followers narrow the accounts down, by id or username."""
+    assert list(chain.from_iterable(listed(**arguments))) == [ids(stage)[place] for place in places]
+
+
+def test_ids_that_are_known_cost_no_call(stage: Stage) -> None:
+    """Given ids, or those of the connection, are chunked without asking Meta."""
+    assert listed(account_ids="1,2,3", chunk_size=2) == [["1", "2"], ["3"]]
+    stage.connect(extra={"account_ids": "4,5"})
+    assert listed() == [["4", "5"]]
+    assert stage.graph.log == ()
+
+
+def test_nobody_visible_is_said(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    """An empty list is no failure (no task is mapped), but a warning that names the likely permission."""
+    stage.world.accounts.clear()
+    assert listed() == []
+    assert "pages_show_list" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "connection", "arguments"),
+    [
+        (TokenExpired, {"password": "EAAGnobody"}, {}),
+        (ConfigurationError, {"password": ""}, {}),
+        (ConfigurationError, {}, {"account_ids": "@brand"}),
+        (ConfigurationError, {}, {"instagram_conn_id": "missing"}),
+    ],
+    ids=["token", "no token", "no id", "no connection"],
+)
+def test_failures(stage: Stage, error: type[Exception], connection: Any, arguments: Any) -> None:
+    """What a retry does not cure fails now, under its own name."""
+    stage.connect(**connection)
+    with pytest.raises(error) as caught:
+        listed(**arguments)
+    assert isinstance(caught.value, AirflowFailException)

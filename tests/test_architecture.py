@@ -1,0 +1,224 @@
+"""The house holds: rings whose arrows only point inward, small rooms, everything annotated and explained."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median, quantiles
+
+PACKAGE = "airflow_provider_iginsights"
+ROOT = Path(__file__).parents[1] / PACKAGE
+
+RING_0 = ("errors", "window", "pacific", "catalog")
+RING_1 = ("graph", "bigquery")
+RING_2 = ("extract", "webhooks")
+RING_3 = ("hooks", "transfers", "operators", "links", "retry_policy", "triggers", "plugins")
+SHELL = ("_compat", "get_provider_info", "")
+"""What stands beside the rings: the Airflow names, the dict that Airflow reads, the package itself."""
+
+# room -> rooms of the package that it may import from; each may ask the package itself ("") for its version
+MAY_IMPORT = {
+    **dict.fromkeys(RING_0, RING_0),
+    "graph": (*RING_0, "graph"),
+    "bigquery": (*RING_0, "bigquery"),
+    "extract": (*RING_0, *RING_1, "extract"),
+    **dict.fromkeys(RING_3, (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL)),
+    "webhooks": (*RING_0, "webhooks"),
+    "sandbox": ("sandbox",),
+    "__main__": (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL),
+    "_compat": (),
+    "get_provider_info": RING_0,
+    "": (),
+}
+MAY_NAME_AIRFLOW = ("_compat",)
+GOOGLE_AT_MODULE_LEVEL = ("sandbox",)
+LONGEST_MODULE, MEDIAN_MODULE = 300, 120
+MEDIAN_FUNCTION, P90_FUNCTION = 12, 35
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One source file, parsed."""
+
+    path: Path
+    tree: ast.Module
+    lines: int
+
+    @property
+    def name(self) -> str:
+        """The path inside the package."""
+        return str(self.path.relative_to(ROOT))
+
+    @property
+    def room(self) -> str:
+        """The first part of the module's name: ``graph``, ``errors``; ``""`` for the package itself.
+
+        A command line (``python -m``) stands outside every ring: it is imported by nobody and may use all of them.
+        """
+        first = self.path.relative_to(ROOT).parts[0].removesuffix(".py")
+        if self.path.name == "__main__.py" and first != "sandbox":
+            return "__main__"
+        return "" if first == "__init__" else first
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import statement's module, and whether it is carried out when the importing module is loaded."""
+
+    name: str
+    line: int
+    at_load: bool
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Parse the package."""
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        text = path.read_text("utf-8")
+        found.append(Module(path, ast.parse(text), text.count("\n")))
+    return tuple(found)
+
+
+def imports(module: Module) -> Iterator[Import]:
+    """Yield every import. Those under ``if TYPE_CHECKING`` count as arrows, but load nothing."""
+
+    def walk(node: ast.AST, at_load: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from (Import(alias.name, child.lineno, at_load) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                yield from (Import(f"{child.module}.{alias.name}", child.lineno, at_load) for alias in child.names)
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                for statement in child.body:
+                    yield from walk(ast.Module([statement], []), False)
+                for statement in child.orelse:
+                    yield from walk(ast.Module([statement], []), at_load)
+            else:
+                deferred = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from walk(child, at_load and not deferred)
+
+    return walk(module.tree, True)
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function and method."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def all_imports() -> Iterator[tuple[Module, Import]]:
+    """Yield every import of the package with its module."""
+    return ((module, each) for module in modules() for each in imports(module))
+
+
+def test_the_table_names_every_room() -> None:
+    """No module stands outside the rings."""
+    assert {module.room for module in modules()} <= MAY_IMPORT.keys()
+
+
+def test_arrows_point_inward() -> None:
+    """A module imports, for types too, only from the rooms that its ring may know; nobody imports a command line."""
+    for module, each in all_imports():
+        package, *rest = each.name.split(".")
+        if package == PACKAGE:
+            allowed = (*MAY_IMPORT[module.room], *([""] if module.room not in (*RING_0, "sandbox") else []))
+            room = rest[0] if (ROOT / rest[0]).is_dir() or (ROOT / f"{rest[0]}.py").is_file() else ""
+            assert room in allowed, f"{module.name}:{each.line} imports {each.name}"
+            assert "__main__" not in rest or module.room == "sandbox", f"{module.name}:{each.line} imports {each.name}"
+
+
+def test_only_the_outer_ring_knows_airflow() -> None:
+    """Airflow's names come from _compat alone; everywhere else they stand under TYPE_CHECKING or not at all."""
+    for module, each in all_imports():
+        if each.name.split(".")[0] in ("airflow", "attrs", "pendulum") and module.room not in MAY_NAME_AIRFLOW:
+            where = f"{module.name}:{each.line} imports {each.name}"
+            assert module.room in RING_3, where
+            assert not each.at_load or each.name == "attrs", where
+
+
+def test_heavy_libraries_wait() -> None:
+    """Google's libraries are imported inside functions, except by the sandbox; pandas and pyarrow nowhere."""
+    for module, each in all_imports():
+        library = each.name.split(".")[0]
+        where = f"{module.name}:{each.line} imports {each.name}"
+        assert library not in ("pandas", "pyarrow"), where
+        if library == "google" and module.room not in GOOGLE_AT_MODULE_LEVEL:
+            assert not each.at_load, where
+        if library in ("requests", "urllib3"):
+            assert module.room == "graph" or not each.at_load, where
+
+
+def test_imports_are_absolute() -> None:
+    """No import is relative, and none takes everything."""
+    for module in modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{module.name}:{node.lineno}"
+                assert [alias.name for alias in node.names] != ["*"], f"{module.name}:{node.lineno}"
+
+
+def test_packages_import_nothing_themselves() -> None:
+    """The package may be loaded while Airflow is half-initialised: no __init__ outside the sandbox imports anything."""
+    found = [module for module in modules() if module.path.name == "__init__.py" and module.room != "sandbox"]
+    assert len(found) >= 7
+    for module in found:
+        assert list(imports(module)) == [], module.name
+
+
+def test_the_wires_know_no_metric() -> None:
+    """Neither graph/ nor bigquery/ holds the name of a metric, so that Meta's next one changes the catalog alone."""
+    from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+    from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
+
+    # Names that are ordinary words too are looked for only as whole texts.
+    names = {metric.name for metric in (*ACCOUNT_METRICS, *MEDIA_METRICS)}
+    for module in modules():
+        if module.room in RING_1:
+            texts = {node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)}
+            assert not names & {text for text in texts if isinstance(text, str)}, module.name
+            words = set(module.path.read_text("utf-8").replace('"', " ").split())
+            assert not {name for name in names if "_" in name} & words, module.name
+
+
+def test_modules_are_small() -> None:
+    """No module is longer than 300 lines, and half of them have at most 120."""
+    assert {module.name: module.lines for module in modules() if module.lines > LONGEST_MODULE} == {}
+    assert median(module.lines for module in modules()) <= MEDIAN_MODULE
+
+
+def test_functions_are_small() -> None:
+    """Half of the functions have at most 12 lines, nine of ten at most 35."""
+    sizes = [(f.end_lineno or 0) - f.lineno + 1 for module in modules() for f in functions(module.tree)]
+    assert len(sizes) > 200
+    assert median(sizes) <= MEDIAN_FUNCTION
+    assert quantiles(sizes, n=10)[-1] <= P90_FUNCTION
+
+
+def test_everything_is_annotated() -> None:
+    """Every argument and every result has a type."""
+    for module, function in ((owner, each) for owner in modules() for each in functions(owner.tree)):
+        arguments = function.args
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        given += [extra for extra in (arguments.vararg, arguments.kwarg) if extra]
+        untyped = [each.arg for each in given if each.annotation is None and each.arg not in ("self", "cls")]
+        assert not untyped, f"{module.name}:{function.lineno} {function.name}({', '.join(untyped)})"
+        assert function.returns is not None, f"{module.name}:{function.lineno} {function.name}"
+
+
+def test_everything_public_is_explained() -> None:
+    """Every module, public class and public function or method has a docstring."""
+
+    def unexplained(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and child.name[0] != "_":
+                if not ast.get_docstring(child):
+                    yield f"{child.lineno} {child.name}"
+                if isinstance(child, ast.ClassDef):
+                    yield from unexplained(child)
+
+    for module in modules():
+        assert ast.get_docstring(module.tree), module.name
+        assert list(unexplained(module.tree)) == [], module.name

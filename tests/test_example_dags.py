@@ -1,0 +1,116 @@
+"""The example Dags are what they claim to be: files that parse in silence, and runs whose tables are the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import truth
+from stage import DAY, END, KEYS, NOW, START, Row, Stage, facts, open_stage, pacific_days
+
+from airflow_provider_iginsights.sandbox.graph import World, appsecret_proof
+from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+FILES = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))
+DAILY = [path for path in FILES if path.stem in ("instagram_daily_insights", "instagram_many_accounts")]
+YESTERDAY = date(2026, 11, 20)
+
+
+def load(path: Path) -> DAG:
+    """Parse a Dag file as Airflow does and return its one Dag, which has the file's name."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(path))
+    assert bag.import_errors == {}
+    assert bag.captured_warnings == {}
+    assert list(bag.dags) == [path.stem]
+    return bag.dags[path.stem]
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Open a stage with two accounts and a connection that has an app secret."""
+    with open_stage(World.build(now=NOW, accounts=2, media_per_account=5, stories_per_account=1)) as opened:
+        opened.extra = {"app_secret": APP_SECRET}
+        opened.connect()
+        yield opened
+
+
+def expected(stage: Stage, *, stories: bool) -> dict[str, list[Row]]:
+    """Return the truth of a daily run over all accounts, without stories or with them."""
+    tables: dict[str, list[Row]] = {table_id: [] for table_id in KEYS}
+    world, now, days = stage.world, stage.now, pacific_days(YESTERDAY - 3 * DAY, YESTERDAY)
+    for account in world.accounts.values():
+        posts = [post for post in world.media_of(account.id, now) if START - timedelta(days=28) <= post.timestamp < END]
+        live = world.stories_of(account.id, now) if stories else []
+        tables["instagram_account_insights"] += truth.account_rows(world, account, days, now=now)
+        tables["instagram_accounts"].append(truth.profile_rows(account, now=now))
+        tables["instagram_media"] += truth.listed_rows(world, [*posts, *live], now=now)
+        tables["instagram_media_insights"] += truth.post_rows(world, posts, now=now)
+        tables["instagram_story_insights"] += truth.story_rows(world, live, now=now)
+        tables["instagram_story_polls"] += [truth.poll_row(world, account, now=now)] if stories else []
+    return tables
+
+
+def test_there_are_examples() -> None:
+    """The README names every example, and those that run every day are there."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    assert {path.stem for path in FILES} >= {path.stem for path in DAILY}
+    assert "example_dags" in readme
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_an_example_parses_in_silence(path: Path) -> None:
+    """Importing the file warns of nothing, asks nobody, and its Dag survives serialization."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = load(path)
+    data = DagSerialization.to_dict(dag)
+    json.dumps(data)
+    again = DagSerialization.from_dict(data)
+    assert again.task_ids == dag.task_ids
+    assert {task_id: again.get_task(task_id).downstream_task_ids for task_id in again.task_ids} == {
+        task_id: dag.get_task(task_id).downstream_task_ids for task_id in dag.task_ids
+    }
+
+
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize("path", DAILY, ids=lambda path: path.stem)
+def test_an_example_runs(path: Path, stage: Stage) -> None:
+    """Airflow runs the Dag to success and the tables are the truth; no secret is in Airflow's database."""
+    dag = load(path)
+    stories = any("story" in task_id for task_id in dag.task_ids)
+    run = dag.test(logical_date=END)
+    assert run.state == "success"
+    assert (run.data_interval_start, run.data_interval_end) == (START, END)
+    for table_id, rows in expected(stage, stories=stories).items():
+        assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
+    assert stage.staging() == []
+    database = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
+    kept = b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
+    assert b"instagram_account_insights" in kept
+    for secret in (stage.token, APP_SECRET, appsecret_proof(stage.token, APP_SECRET)):
+        assert secret.encode() not in kept
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_mapped_tasks_share_the_tables(stage: Stage) -> None:
+    """One mapped task per chunk: their rows stand side by side in the same tables, each with the run's id."""
+    dag = load(DAILY[-1])
+    dag.get_task("accounts").chunk_size = 1
+    run = dag.test(logical_date=END)
+    mapped = [instance for instance in run.get_task_instances() if instance.task_id == "account_insights"]
+    assert sorted(instance.map_index for instance in mapped) == [0, 1]
+    rows = stage.rows("instagram_account_insights")
+    assert facts("instagram_account_insights", rows) == facts(
+        "instagram_account_insights", expected(stage, stories=False)["instagram_account_insights"]
+    )
+    assert {row["run_id"] for row in rows} == {run.run_id}

@@ -1,0 +1,67 @@
+"""What the Dag processor pays, over and over, for importing the operators: next to nothing beyond Airflow itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PACKAGE = "airflow_provider_iginsights"
+HEAVY = ("google", "pandas", "pyarrow", "requests", "urllib3", "duckdb", "sqlglot", "starlette", "uvicorn", "tenacity")
+MOST_MODULES = 25
+"""Modules that one of ours may load beyond airflow.sdk: our own few and the odd one of the standard library."""
+
+SCRIPT = """
+import json, sys, warnings
+warnings.simplefilter("error", DeprecationWarning)
+import airflow.sdk
+from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, conf
+conf.getboolean("operators", "default_deferrable", fallback=False)
+before = set(sys.modules)
+__import__(sys.argv[1])
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def loaded_by(name: str) -> list[str]:
+    """Return the modules that importing ``name`` loads in a fresh interpreter that has loaded airflow.sdk."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, name], env=dict(os.environ), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{PACKAGE}.transfers.instagram_to_bigquery",
+        f"{PACKAGE}.transfers.story_webhook",
+        f"{PACKAGE}.operators.instagram",
+        f"{PACKAGE}.hooks.instagram",
+        f"{PACKAGE}.plugins.webhook_plugin",
+    ],
+)
+def test_importing_an_operator_is_cheap(name: str) -> None:
+    """No heavy library and only a few modules are loaded; no deprecated path of Airflow is touched."""
+    loaded = loaded_by(name)
+    assert name in loaded
+    assert [module for module in loaded if module.split(".")[0] in HEAVY] == []
+    assert len(loaded) <= MOST_MODULES, loaded
+
+
+def test_the_provider_info_loads_no_airflow() -> None:
+    """Airflow reads the provider info while it is half-initialised: that loads nothing of Airflow."""
+    script = f"import sys, {PACKAGE}.get_provider_info; print(list(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = [name for name in ast.literal_eval(done.stdout) if name.split(".")[0] in ("airflow", PACKAGE, *HEAVY)]
+    assert set(loaded) <= {
+        PACKAGE,
+        f"{PACKAGE}.get_provider_info",
+        f"{PACKAGE}.errors",
+        f"{PACKAGE}.catalog",
+        f"{PACKAGE}.catalog.versions",
+    }

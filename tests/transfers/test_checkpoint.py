@@ -1,0 +1,96 @@
+"""What is remembered between tries: of one question only, small, and gone when it is done."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights.transfers.checkpoint import KEY, Checkpoint, Progress
+
+ACCOUNTS = [str(17841400000000000 + number) for number in range(1000)]
+QUESTION = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}
+PROGRESS = Progress(
+    done=frozenset(ACCOUNTS[::3]), waiting_since=datetime(2026, 11, 21, 9, tzinfo=UTC), summary={"rows": 5}
+)
+
+
+class Store(dict[str, Any]):
+    """A task state store that keeps JSON, as Airflow's does."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        """Forget a value; an unknown one is no error."""
+        self.pop(key, None)
+
+
+def test_the_next_try_finds_what_was_written() -> None:
+    """The same question finds the same progress, in whatever order its accounts come."""
+    store = Store()
+    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
+    assert Checkpoint(store, question=QUESTION, accounts=ACCOUNTS[::-1]).read() == PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("question", "accounts"),
+    [
+        (QUESTION | {"metrics": ["reach"]}, ACCOUNTS),
+        (QUESTION | {"window": (1, 2)}, ACCOUNTS),
+        (QUESTION | {"version": "2"}, ACCOUNTS),
+        (QUESTION, ACCOUNTS[1:]),
+        (QUESTION, [*ACCOUNTS, "1"]),
+    ],
+    ids=["metrics", "window", "version", "fewer accounts", "more accounts"],
+)
+def test_another_question_starts_afresh(question: dict[str, Any], accounts: list[str]) -> None:
+    """What was done for other metrics, another window, version or list of accounts counts for nothing."""
+    store = Store()
+    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
+    assert Checkpoint(store, question=question, accounts=accounts).read() == Progress()
+
+
+def test_it_stays_small() -> None:
+    """A thousand accounts take a few hundred bytes."""
+    store = Store()
+    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
+    assert len(json.dumps(store)) < 500
+
+
+def test_it_is_forgotten() -> None:
+    """After success nothing is kept, so that a clear fetches everything; forgetting twice is no error."""
+    store = Store()
+    checkpoint = Checkpoint(store, question=QUESTION, accounts=ACCOUNTS)
+    checkpoint.write(PROGRESS)
+    checkpoint.delete()
+    checkpoint.delete()
+    assert (checkpoint.read(), store) == (Progress(), {})
+
+
+@pytest.mark.parametrize("kept", [None, "", [], {"question": "another"}, {KEY: 1}])
+def test_what_it_does_not_know_is_nothing(kept: Any) -> None:
+    """A value that somebody else left under the key is no progress."""
+    store = Store({KEY: kept})
+    assert Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).read() == Progress()
+
+
+def test_an_airflow_without_a_store_remembers_nothing() -> None:
+    """Before Airflow 3.3 there is no store: writing is no error and reading finds nothing."""
+    checkpoint = Checkpoint(None, question=QUESTION, accounts=ACCOUNTS)
+    checkpoint.write(PROGRESS)
+    checkpoint.delete()
+    assert (checkpoint.read(), checkpoint.remembers) == (Progress(), False)
+
+
+def test_a_deferral_carries_the_progress_without_a_store() -> None:
+    """What a deferral carried, as JSON, is as good as what a store kept, and wins over it."""
+    packed = json.loads(json.dumps(Checkpoint(None, question=QUESTION, accounts=ACCOUNTS).pack(PROGRESS)))
+    store = Store()
+    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(Progress())
+    for kept in (None, store):
+        checkpoint = Checkpoint(kept, question=QUESTION, accounts=ACCOUNTS, carried=packed)
+        assert (checkpoint.read(), checkpoint.remembers) == (PROGRESS, True)

@@ -1,0 +1,164 @@
+"""A poll that came too late says so: in the log, in the summary, in the asset's event and in the table of polls."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from stage import open_stage
+from story_runs import (
+    DAY,
+    HOUR,
+    MINUTE,
+    POLLS,
+    START,
+    TABLE,
+    Event,
+    gap_sums,
+    make_operator,
+    poll,
+    publish,
+    quiet_world,
+)
+
+from airflow_provider_iginsights._compat import Asset
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault
+
+ONE, TWO = "17841400000000101", "17841400000000102"
+
+
+def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptureFixture) -> None:
+    """After 30 hours the stories of an account are told to be lost, late or without an end; a first poll has no gap."""
+    world = quiet_world(ONE, TWO)
+    publish(world, ONE, START - 2 * HOUR, 1)  # seen, and dead before the second poll
+    publish(world, ONE, START + 2 * HOUR, 2)  # never seen
+    publish(world, ONE, START + 10 * HOUR, 3)  # seen late
+    publish(world, ONE, START + 20 * HOUR, 4)  # seen in its first half
+    with open_stage(world) as stage, caplog.at_level(logging.WARNING):
+        first = poll(stage, START, account_ids=[ONE])
+        assert (first["gaps"], first["first_polls"]) == ({}, 1)
+        events = {(asset := Asset("bigquery://stories")): Event({"kept": True})}
+        second = poll(stage, START + 30 * HOUR, account_ids=[ONE, TWO], outlets=[asset], outlet_events=events)
+        assert gap_sums(second) == {ONE: ([30], 1, 1)}
+        assert second["first_polls"] == 1
+        gap = second["gaps"][ONE]
+        assert gap["pauses"][0]["unseen_published_after"].startswith("2026-11-20T10:0")
+        assert gap["pauses"][0]["unseen_published_before"].startswith("2026-11-20T16:0")
+        assert [(story["what"], story["media_id"][-1]) for story in gap["stories"]] == [
+            ("finals_missed", "1"),
+            ("seen_late", "3"),
+        ]
+        assert events[asset].extra == {"kept": True, "gaps": second["gaps"], "captures": 1}
+        warnings = [record.getMessage() for record in caplog.records if f"Stories of account {ONE}" in record.message]
+        assert len(warnings) == 1
+        assert f"no poll succeeded for {gap['pauses'][0]['hours']} hours" in warnings[0]
+        row = stage.rows(POLLS)[1]
+        assert (row["live_stories"], row["seen_late"], row["finals_missed"]) == (2, 1, 1)
+        assert row["fetched_at"] - row["previous_poll_at"] > DAY
+
+
+def test_a_poll_that_finds_no_story_is_remembered() -> None:
+    """An account without stories is polled all the same: its last poll counts, not its last story."""
+    world = quiet_world(ONE)
+    with open_stage(world) as stage:
+        gaps = [poll(stage, START + hours * HOUR)["gaps"] for hours in (0, 20, 40)]
+        assert gaps == [{}, {}, {}]
+        assert stage.rows(TABLE) == []
+        assert [row["live_stories"] for row in stage.rows(POLLS)] == [0, 0, 0]
+        assert gap_sums(poll(stage, START + 65 * HOUR)) == {ONE: ([25], 0, 0)}
+
+
+def test_a_poll_that_failed_is_none() -> None:
+    """An account that Meta refused was not polled: its next success tells the whole pause, the other account's none."""
+    world = quiet_world(ONE, TWO)
+    with open_stage(world) as stage:
+        poll(stage, START)
+        stage.graph.faults.add(Fault(effect=ErrorEffect(10), path=f"{ONE}/stories", times=None))
+        assert poll(stage, START + 20 * HOUR, on_account_error="skip")["accounts_done"] == [TWO]
+        stage.graph.faults.clear()
+        assert gap_sums(poll(stage, START + 40 * HOUR)) == {ONE: ([40], 0, 0)}
+
+
+def test_a_repeated_run_tells_the_same_gap_and_adds_no_row() -> None:
+    """A retry or a clear within the hour writes the same poll; a later one still tells what the first try found."""
+    world = quiet_world(ONE)
+    with open_stage(world) as stage:
+        poll(stage, START)
+        late = START + 26 * HOUR
+        first = poll(stage, late, run="late")
+        rows = stage.rows(POLLS)
+        again = poll(stage, late + 5 * MINUTE, run="late", try_number=2)
+        assert gap_sums(first) == gap_sums(again) == {ONE: ([26], 0, 0)}
+        assert again["gaps"][ONE]["pauses"][0]["since"] == first["gaps"][ONE]["pauses"][0]["since"]
+        assert stage.rows(POLLS) == rows
+        assert gap_sums(poll(stage, late + 2 * HOUR, run="late", try_number=3)) == {ONE: ([26], 0, 0)}
+        assert poll(stage, late + 3 * HOUR, run="next")["gaps"] == {}
+
+
+def test_a_story_that_its_owner_took_down_is_no_loss() -> None:
+    """A story that was gone from the profile at the last poll before its expiry misses nothing."""
+    world = quiet_world(ONE)
+    story = publish(world, ONE, START - 20 * HOUR, 1)
+    with open_stage(world) as stage:
+        poll(stage, START)
+        world.deleted.add(story.id)
+        assert poll(stage, START + HOUR)["gaps"] == {}
+        assert poll(stage, START + 9 * HOUR)["gaps"] == {}
+
+
+def test_numbers_that_the_webhook_brought_are_not_missed() -> None:
+    """A story whose end no poll saw, but whose numbers Meta sent, is not told as missed."""
+    world = quiet_world(ONE)
+    publish(world, ONE, START - 20 * HOUR, 1)
+    with open_stage(world) as stage:
+        poll(stage, START)
+        client = stage.bigquery.client()
+        columns = ", ".join(stage.rows(TABLE)[0])
+        sent = columns.replace("source", "'webhook' AS source").replace("is_final", "TRUE AS is_final")
+        sql = f"INSERT INTO instagram.{TABLE} ({columns}) SELECT {sent} FROM instagram.{TABLE}"
+        client.query(sql).result()
+        client.close()
+        assert poll(stage, START + 9 * HOUR)["gaps"] == {}
+
+
+def test_without_a_table_of_polls_nothing_is_remembered() -> None:
+    """polls_table_id=None writes no polls and asks BigQuery nothing; the stories are written as ever."""
+    world = quiet_world(ONE)
+    publish(world, ONE, START - HOUR, 1)
+    with open_stage(world) as stage:
+        summary = poll(stage, START, polls_table_id=None)
+        assert stage.bigquery.tables("instagram") == [TABLE]
+        assert summary["gaps"] == {}
+        assert len(stage.rows(TABLE)) == 1
+
+
+def test_the_number_of_jobs_does_not_depend_on_the_accounts() -> None:
+    """Two hundred accounts are looked up with as many BigQuery jobs as two."""
+    counts = []
+    for accounts in (2, 200):
+        world = quiet_world(*(f"178414{number:011d}" for number in range(accounts)))
+        for number, account_id in enumerate(world.accounts):
+            publish(world, account_id, START - HOUR, number)
+        with open_stage(world) as stage:
+            poll(stage, START)
+            before = len(stage.bigquery.jobs)
+            poll(stage, START + HOUR)
+            counts.append(len(stage.bigquery.jobs) - before)
+    assert counts[0] == counts[1]
+
+
+def test_outlets_that_are_missing_do_no_harm() -> None:
+    """A context without asset events, as in a test of a user's own, is no error."""
+    world = quiet_world(ONE)
+    with open_stage(world) as stage:
+        assert poll(stage, START, outlets=[Asset("bigquery://stories")])["gaps"] == {}
+
+
+def test_the_tables_are_named_and_templated() -> None:
+    """The polls' table comes last, so that a poll is remembered only once its numbers are in; its name is templated."""
+    operator = make_operator(polls_table_id="{{ ds }}_polls", media_table_id="media")
+    assert list(operator.tables.values()) == [TABLE, "media", "{{ ds }}_polls"]
+    operator.render_template_fields({"ds": "today"})
+    assert operator.polls_table_id == "today_polls"
+    assert timedelta(hours=1) == operator.final_within

@@ -1,0 +1,156 @@
+"""Transfers in Airflow's own task runner: retries, waits and clears fetch what is missing, and only that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
+
+from dag_runs import clear_and_run, dag_of, pull, run, states
+from stage import NOW, Stage, facts, open_stage
+
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+
+ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
+BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
+DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
+
+
+@pytest.fixture
+def stage(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Open a stage with three accounts; waits that take hours take a second."""
+    monkeypatch.setattr("airflow_provider_iginsights.graph.faults.DEFAULT_BLOCK", 1.0)
+    monkeypatch.setattr("airflow_provider_iginsights.transfers.throttle.JITTER", 0.1)
+    with open_stage(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
+        yield opened
+
+
+def asked(stage: Stage) -> Counter[str]:
+    """Return how many requests were about each account since the last look, by the account's last digit."""
+    items = [item for received in stage.graph.log for item in received.items or (received.path,)]
+    stage.graph.clear_log()
+    ids = [
+        account
+        for account in stage.world.accounts
+        for item in items
+        if f"/{account}" in item or item.startswith(account)
+    ]
+    return Counter(account[-1] for account in ids)
+
+
+def per_account(stage: Stage) -> Counter[str]:
+    """Return how often each account stands in the table."""
+    return Counter(row["account_id"][-1] for row in stage.rows("instagram_account_insights"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stage, tmp_path: Path) -> None:
+    """The second try asks for the one account that failed; the summary counts both; a clear then asks for all three."""
+    second = list(stage.world.accounts)[1]
+    stage.graph.faults.add(Fault(effect=DOWN, path=second, times=5))
+    arguments = ", profile_table_id=None, retries=2, retry_delay=timedelta(0)"
+    with dag_of(tmp_path, "retried", ACCOUNT.format(arguments)) as dag:
+        (instance,) = run(dag).values()
+        assert (instance.state, instance.try_number) == ("success", 2)
+        summary = pull(instance)
+        assert summary["accounts_done"] == list(stage.world.accounts)
+        assert summary["accounts_failed"] == {}
+        rows = stage.rows("instagram_account_insights")
+        assert summary["rows"] == len(rows) > 0
+        first_try = {row["account_id"] for row in rows}
+        assert first_try == set(stage.world.accounts)
+        counted = asked(stage)
+        assert counted["1"] == counted["3"] == 1 < counted["2"]
+        again = clear_and_run(dag, instance)
+        assert (again.run_id, again.state, again.try_number) == (instance.run_id, "success", 3)
+    assert asked(stage) == Counter("123")
+    assert len(facts("instagram_account_insights", stage.rows("instagram_account_insights"))) == len(rows)
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["rescheduled", "deferred"])
+def test_a_throttled_task_comes_back_for_what_is_missing(stage: Stage, tmp_path: Path, deferrable: bool) -> None:
+    """The slot is given back without spending a retry; when it comes back it asks for the blocked account alone."""
+    second = list(stage.world.accounts)[1]
+    stage.graph.faults.add(Fault(effect=BUSY, path=second, times=1))
+    arguments = f", profile_table_id=None, deferrable={deferrable}"
+    with dag_of(tmp_path, f"throttled_{deferrable}", ACCOUNT.format(arguments)) as dag:
+        (instance,) = run(dag).values()
+    assert (instance.state, instance.try_number) == ("success", 1)
+    assert asked(stage) == Counter({"1": 1, "2": 2, "3": 1})
+    assert set(per_account(stage)) == {"1", "2", "3"}
+    summary = pull(instance)
+    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert summary["accounts_throttled"] == {}
+    assert summary["rows"] == len(stage.rows("instagram_account_insights"))
+
+
+def test_the_wait_is_bounded(stage: Stage, tmp_path: Path) -> None:
+    """An account that stays blocked fails the task for good once throttle_timeout is over; the others are loaded."""
+    second = list(stage.world.accounts)[1]
+    stage.graph.faults.add(Fault(effect=BUSY, path=second, times=None))
+    arguments = ", profile_table_id=None, retries=3, throttle_timeout=timedelta(seconds=3)"
+    with dag_of(tmp_path, "bounded", ACCOUNT.format(arguments)) as dag:
+        (instance,) = run(dag).values()
+    assert (instance.state, instance.try_number) == ("failed", 1)
+    assert set(per_account(stage)) == {"1", "3"}
+    summary = pull(instance, key="summary")
+    assert list(summary["accounts_throttled"]) == [second]
+    assert "rate limit" in summary["accounts_throttled"][second]
+    counted = asked(stage)
+    assert counted["1"] == counted["3"] == 1
+    assert 2 <= counted["2"] <= 4
+
+
+def test_a_throttled_list_waits(stage: Stage, tmp_path: Path) -> None:
+    """Meta's limit for calls that concern no account makes the listing task wait, too, and then map what it finds."""
+    stage.graph.faults.add(
+        Fault(effect=ErrorEffect(4, message="(#4) Application request limit reached"), path="me/accounts")
+    )
+    body = """
+accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=2)
+Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO).expand(account_ids=accounts.output)
+"""
+    with dag_of(tmp_path, "listed", body) as dag:
+        found = run(dag)
+    assert states(found) == {
+        ("accounts", -1): ("success", 1),
+        ("account", 0): ("success", 1),
+        ("account", 1): ("success", 1),
+    }
+    assert set(per_account(stage)) == {"1", "2", "3"}
+
+
+CONNECTIONS = {
+    "one task per connection": """
+transfer = Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO)
+transfer.expand(instagram_conn_id=["one", "two", "dead"])
+""",
+    "chunks that name their connection": """
+accounts = InstagramListAccountsOperator(task_id="accounts", instagram_conn_ids=["one", "two", "dead"])
+Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO).expand_kwargs(accounts.output)
+""",
+}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_several_connections(stage: Stage, tmp_path: Path, name: str) -> None:
+    """Each mapped task reads with its own connection; one with a dead token fails alone, with Meta's reason."""
+    from airflow_provider_iginsights.sandbox.graph import Token
+
+    first, second, third = stage.world.accounts
+    stage.world.put(Token("EAAGone", "user", account_ids=(first, second)))
+    stage.world.put(Token("EAAGtwo", "user", account_ids=(third,)))
+    for conn_id, token in {"one": "EAAGone", "two": "EAAGtwo", "dead": "EAAGdead"}.items():
+        stage.connect(conn_id, password=token)
+    with dag_of(tmp_path, f"connections_{len(name)}", CONNECTIONS[name]) as dag:
+        found = run(dag)
+    mapped = {key[1]: str(instance.state) for key, instance in found.items() if key[0] == "account"}
+    assert mapped == {0: "success", 1: "success", 2: "failed"}
+    done: list[Any] = [pull(found["account", index])["accounts_done"] for index in (0, 1)]
+    assert done == [[first, second], [third]]
+    assert set(per_account(stage)) == {"1", "2", "3"}
