@@ -54,12 +54,16 @@ class Batcher:
         """
         results: list[Answer | Diagnosis] = [_miss(request) for request in requests]
 
+        asked = 0
+
         def ask_what_is_open() -> list[int]:
-            places = _list_open(results)
+            nonlocal asked
+            places = _list_open(results, asked=asked)
+            asked += 1
             answers = self._ask([requests[place] for place in places])
             for place, answer in zip(places, answers, strict=True):
                 results[place] = answer
-            return _list_open(results)
+            return _list_open(results, asked=asked)
 
         self.repeat(ask_what_is_open)
         return results
@@ -115,11 +119,13 @@ def _read_headers(item: Any) -> dict[str, str]:
     return {str(pair["name"]).lower(): str(pair["value"]) for pair in pairs or () if isinstance(pair, Mapping)}
 
 
-def _list_open(results: Sequence[Answer | Diagnosis]) -> list[int]:
+def _list_open(results: Sequence[Answer | Diagnosis], *, asked: int) -> list[int]:
     """Return the places of results that are worth another round: none once something stops all."""
     if any(isinstance(result, Diagnosis) and result.stops for result in results):
         return []
-    return [place for place, result in enumerate(results) if isinstance(result, Diagnosis) and result.retryable]
+    return [
+        place for place, result in enumerate(results) if isinstance(result, Diagnosis) and result.is_worth_more(asked)
+    ]
 
 
 def _miss(request: GraphRequest) -> Diagnosis:

@@ -38,7 +38,16 @@ class Caller:
 
     def call(self, call: Call, *, account_id: str | None) -> Reply | Diagnosis:
         """Return the reply, or what is wrong once retries do not help. A blocked account is not asked."""
-        return self._patience.persist(partial(self._attempt, call, account_id), again=_is_retryable, told=_find_told)
+        made = 0
+
+        def attempt() -> Reply | Diagnosis:
+            nonlocal made
+            made += 1
+            return self._attempt(call, account_id)
+
+        return self._patience.persist(
+            attempt, again=lambda result: isinstance(result, Diagnosis) and result.is_worth_more(made), told=_find_told
+        )
 
     def repeat(self, ask_what_is_open: Callable[[], list[int]]) -> list[int]:
         """Call again, with the same patience, as long as something is open; return what is left."""
@@ -99,10 +108,6 @@ class Caller:
         if seconds > 0:
             self._sleep(seconds)
             self.ledger.count(seconds_paused=seconds)
-
-
-def _is_retryable(result: Reply | Diagnosis) -> bool:
-    return isinstance(result, Diagnosis) and result.retryable
 
 
 def _find_told(result: Reply | Diagnosis) -> float | None:

@@ -48,6 +48,7 @@ class Fault:
     :param about: kinds of subject that the request must be about.
     :param asks: a parameter that the request must carry.
     :param retryable: worth a quick retry before it counts.
+    :param most_tries: how often it is tried at most, where that is less than the client's patience; 0 = as patient.
     """
 
     error: type[InsightsError]
@@ -58,6 +59,7 @@ class Fault:
     about: Collection[SubjectKind] = ()
     asks: str = ""
     retryable: bool = False
+    most_tries: int = 0
 
     def fits(self, facts: GraphFacts, text: str, request: GraphRequest) -> bool:
         """Return whether every condition of the row holds."""
@@ -113,6 +115,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         {1},
         asks="breakdown",
         retryable=True,
+        most_tries=2,
     ),
     Fault(ServerTrouble, _DOWN, {1, 2}, retryable=True),
     # Tokens. Code 2500 also answers what cannot be read as a request.

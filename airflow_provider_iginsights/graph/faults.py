@@ -30,11 +30,19 @@ LONGEST_QUOTE = 600
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """An error, whether a quick retry may make it go away, and whether it ends all that was still to be asked."""
+    """An error, whether a quick retry may make it go away, and whether it ends all that was still to be asked.
+
+    ``most_tries``: how often it is worth being tried, where that is less than the client's patience; 0 = as patient.
+    """
 
     error: InsightsError
     retryable: bool = False
+    most_tries: int = 0
     stops: bool = False
+
+    def is_worth_more(self, tries: int) -> bool:
+        """Return whether another quick try is worth it after so many."""
+        return self.retryable and not 0 < self.most_tries <= tries
 
 
 def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:
@@ -73,7 +81,7 @@ def diagnose(
     )
     row = next((row for row in FAULTS if row.fits(facts, text, request)), None) or _guess(found, http_status)
     message = _advise(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
-    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable)
+    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable, row.most_tries)
 
 
 def diagnose_flaw(reply: Reply, call: Call, *, retry_after: float | None = None) -> Diagnosis:
@@ -87,7 +95,7 @@ def diagnose_flaw(reply: Reply, call: Call, *, retry_after: float | None = None)
         row = UNKNOWN_TRANSIENT
     message = f"{_advise(row, call.request, retry_after)} Seen: {reply.detail}."
     facts = GraphFacts(asked=str(call), http_status=reply.status)
-    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable)
+    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable, row.most_tries)
 
 
 def _advise(row: Fault, request: GraphRequest, retry_after: float | None) -> str:
