@@ -76,7 +76,8 @@ RULES: Mapping[Rule, str] = MappingProxyType(
         "since_previous_success": "from the end of the previous successful run, at most 30 days back",
         "one_day": "one day, because the run's data interval has no width and no earlier run succeeded",
         "partition_date": "the Pacific day of the run's partition date",
-        "last_closed_day": "the last Pacific day that had closed, because the run has no data interval",
+        "last_closed_day": "the last Pacific day that had closed, because the run has no data interval of its own in "
+        "which a day ends",
     }
 )
 CATCH_UP = timedelta(days=30)
@@ -97,6 +98,13 @@ class RunFacts:
     partition_date: date | datetime | None = None
     run_after: datetime | None = None
     logical_date: datetime | None = None
+    is_manual: bool = False
+
+    @property
+    def has_no_width(self) -> bool:
+        """Whether the data interval is a point in time, as is the default for cron schedules in Airflow 3."""
+        start, end = self.data_interval_start, self.data_interval_end
+        return start is not None and end is not None and as_utc(start) >= as_utc(end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +157,16 @@ def resolve_window(since: Moment, until: Moment, *, run: RunFacts, now: datetime
     """Return the window of a run.
 
     Both given: as given. One bare date alone: as ``since`` that Pacific day, as ``until`` the Pacific day that ends
-    there. One instant alone: the other end comes from the run. Neither: the run's data interval; where that has no
-    width, from the previous successful run's end (at most 30 days back, else one day); else the partition date; else
-    the last closed Pacific day.
+    there. One instant alone: the other end comes from the run. Neither (or the run's own data interval, as
+    templates render it): that interval; where that has no width, from the previous successful run's end (at
+    most 30 days back, else one day); else the partition date; else the last closed Pacific day. A manual run in whose
+    interval no day ends covers the last closed day too.
 
     :raises ConfigurationError: unreadable text, ``until <= since``, or ``since`` is more than a day ahead of ``now``.
     """
     start, end = parse_moment(since, argument="since"), parse_moment(until, argument="until")
+    if _is_own_interval(start, end, run):
+        start = end = None
     first, last, rule = _choose(start, end, run, as_utc(now))
     if last <= first:
         raise ConfigurationError(_describe_backward(since, until, first, last))
@@ -217,17 +228,30 @@ def _choose(
     return run_first, run_last, "given_until" if last else rule
 
 
+def _is_own_interval(start: date | datetime | None, end: date | datetime | None, run: RunFacts) -> bool:
+    """Return whether they are the run's own data interval: templates of it say no more than the run itself."""
+    return start is not None and start == run.data_interval_start and end in (None, run.data_interval_end)
+
+
 def _choose_by_run(run: RunFacts, until: datetime | None, now: datetime) -> tuple[datetime, datetime, Rule]:
+    chosen = _choose_by_interval(run, until)
+    # Somebody asked for this run: where the hour or the point it stands for ends no day, the last closed day is meant.
+    if chosen and not (run.is_manual and not days_closing(chosen[0], chosen[1])):
+        return chosen
+    last = until or (chosen[1] if chosen else _instant(run.run_after or run.logical_date)) or now
+    return pacific_midnight(pacific_date(min(last, now)) - DAY), last, "last_closed_day"
+
+
+def _choose_by_interval(run: RunFacts, until: datetime | None) -> tuple[datetime, datetime, Rule] | None:
     start, end = _instant(run.data_interval_start), _instant(run.data_interval_end)
-    if start and end and start < end:
-        return start, until or end, "data_interval"
-    if start and end:
+    if start and end and run.has_no_width:
         return _choose_by_success(_instant(run.previous_success_end), until or end)
+    if start and end:
+        return start, until or end, "data_interval"
     if run.partition_date:
         day = date(run.partition_date.year, run.partition_date.month, run.partition_date.day)
         return pacific_midnight(day), until or closing_time(day), "partition_date"
-    last = until or _instant(run.run_after or run.logical_date) or now
-    return pacific_midnight(pacific_date(min(last, now)) - DAY), last, "last_closed_day"
+    return None
 
 
 def _choose_by_success(previous: datetime | None, end: datetime) -> tuple[datetime, datetime, Rule]:

@@ -41,12 +41,13 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def interval(start: str, end: str, previous: str | None = None) -> RunFacts:
+def interval(start: str, end: str, previous: str | None = None, *, by_hand: bool = False) -> RunFacts:
     """Return the facts of a run with this data interval."""
     return RunFacts(
         data_interval_start=utc(start),
         data_interval_end=utc(end),
         previous_success_end=utc(previous) if previous else None,
+        is_manual=by_hand,
     )
 
 
@@ -182,6 +183,70 @@ def test_chooses_a_window_by_rule(run: RunFacts, since: str, until: str, rule: s
     assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
     assert [str(day) for day in window.days()] == days
     assert RULES[window.rule]
+
+
+@pytest.mark.parametrize(
+    ("run", "since", "until", "rule", "days"),
+    [
+        (
+            interval("2026-11-21T14:32", "2026-11-21T14:32", "2026-11-21T11:00", by_hand=True),
+            "2026-11-20T08:00",
+            "2026-11-21T14:32",
+            "last_closed_day",
+            ["2026-11-20"],
+        ),
+        (
+            interval("2026-11-21T14:32", "2026-11-21T14:32", "2026-11-18T11:00", by_hand=True),
+            "2026-11-18T11:00",
+            "2026-11-21T14:32",
+            "since_previous_success",
+            ["2026-11-18", "2026-11-19", "2026-11-20"],
+        ),
+        (
+            interval("2026-11-21T13:00", "2026-11-21T14:00", by_hand=True),
+            "2026-11-20T08:00",
+            "2026-11-21T14:00",
+            "last_closed_day",
+            ["2026-11-20"],
+        ),
+        (
+            interval("2026-11-10T00:00", "2026-11-10T00:00", "2026-11-09T20:00", by_hand=True),
+            "2026-11-08T08:00",
+            "2026-11-10T00:00",
+            "last_closed_day",
+            ["2026-11-08"],
+        ),
+        (
+            interval("2026-11-22T02:00", "2026-11-22T02:00", "2026-11-21T20:00", by_hand=True),
+            "2026-11-20T08:00",
+            "2026-11-22T02:00",
+            "last_closed_day",
+            ["2026-11-20"],
+        ),
+    ],
+)
+def test_a_run_by_hand_never_covers_nothing(run: RunFacts, since: str, until: str, rule: str, days: list[str]) -> None:
+    """Where the interval of a manual run ends no day, it covers the last closed one; days missed since are not lost."""
+    window = resolve_window(None, None, run=run, now=NOW)
+    assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
+    assert [str(day) for day in window.days()] == days
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        interval("2026-11-21T00:00", "2026-11-21T00:00"),
+        interval("2026-11-21T00:00", "2026-11-21T00:00", "2026-11-18T00:00"),
+        interval("2026-11-20T00:00", "2026-11-21T00:00"),
+        interval("2026-11-20T23:00", "2026-11-21T00:00", by_hand=True),
+    ],
+    ids=["a point", "a point after failures", "a day", "an hour, by hand"],
+)
+@pytest.mark.parametrize("until", ["2026-11-21T00:00:00+00:00", datetime(2026, 11, 21, tzinfo=UTC), None, "None"])
+def test_the_runs_own_interval_given_as_templates_is_the_run(until: Moment, run: RunFacts) -> None:
+    """What the templates of the data interval render is no window of its own: the run decides, as without them."""
+    given = resolve_window(str(run.data_interval_start), until, run=run, now=NOW)
+    assert given == resolve_window(None, None, run=run, now=NOW)
 
 
 def test_catches_up_at_most_thirty_days() -> None:
@@ -362,6 +427,61 @@ def test_points_after_failures_partition_the_closed_days(times: list[datetime], 
             succeeded = moment
     assert covered == expected
     assert len(covered) == len(set(covered))
+
+
+@given(schedules(), st.data())
+def test_runs_by_hand_in_between_lose_no_day(times: list[datetime], data: st.DataObject) -> None:
+    """Successful points, some started by hand: every closed day is covered; each one by hand covers at least one."""
+    succeeded, covered, expected = times[0], set[date](), set[date]()
+    for moment in times[1:]:
+        by_hand = data.draw(st.booleans(), label="by hand")
+        point = RunFacts(
+            data_interval_start=moment,
+            data_interval_end=moment,
+            previous_success_end=succeeded,
+            is_manual=by_hand,
+        )
+        window = resolve_window(None, None, run=point, now=moment)
+        days = window.days()
+        assert all(midnight(day + DAY) <= moment for day in days)
+        assert not by_hand or days
+        covered.update(days)
+        expected.update(closed_by_rule(max(succeeded, moment - timedelta(days=30)), moment))
+        succeeded = moment
+    assert covered >= expected
+
+
+@given(schedules(), st.integers(min_value=0, max_value=10))
+def test_the_lookback_reads_again_and_adds_no_gap(times: list[datetime], lookback: int) -> None:
+    """With a lookback, runs cover the same days and those just before; whoever covers a day goes back as many days."""
+    runs = [RunFacts(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
+    windows = [resolve_window(None, None, run=run, now=times[-1]) for run in runs]
+    closed = closed_by_rule(times[0], times[-1])
+    again = {day for window in windows for day in window.days(lookback)}
+    first = min(closed, default=None)
+    assert again == set(closed) | ({first - DAY * back for back in range(1, lookback + 1)} if first else set())
+    for window in windows:
+        days, plain = window.days(lookback), window.days()
+        assert len(days) == (len(plain) + lookback if plain else 0)
+        assert days[lookback:] == plain
+
+
+@given(
+    st.dates(date(2022, 1, 1), date(2035, 12, 31)),
+    st.integers(min_value=0, max_value=800),
+    st.integers(min_value=0, max_value=800),
+    st.sampled_from([ACCOUNT_HORIZON_DAYS, FOLLOWER_HORIZON_DAYS]),
+)
+def test_no_request_reaches_behind_the_horizon(today: date, back: int, length: int, horizon: int) -> None:
+    """Cut at the horizon and into chunks, no request begins before it, and every day is either asked or too old."""
+    days = [today - DAY * step for step in range(back, back - min(length, back), -1)]
+    askable, too_old = split_by_horizon(days, horizon, today)
+    assert [*too_old, *askable] == days
+    for chunk in chunks(askable):
+        since, until = request_window(chunk[0], chunk[-1])
+        assert since >= midnight(today - DAY * horizon).timestamp()
+        assert until < midnight(today).timestamp()
+    assert all(midnight(day) < midnight(today - DAY * horizon) for day in too_old)
 
 
 @given(

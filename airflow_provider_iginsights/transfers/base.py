@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
@@ -24,7 +24,7 @@ from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.moments import MomentTemplates
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, plan_wait, step_aside
+from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
 from airflow_provider_iginsights.transfers.verdict import fail_now, raise_failures
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
@@ -198,13 +198,14 @@ class InstagramToBigQueryOperator(MomentTemplates):
             if since is None and not checkpoint.remembers:
                 since = find_first_reschedule(context)
             of = len(outcome.failed) + len(outcome.done)
-            self._wait(throttled, of=of, since=since, checkpoint=checkpoint, progress=progress)
+            wait_for_limit(self, throttled, of=of, since=since, checkpoint=checkpoint, progress=progress)
 
     def _find_accounts(self, context: Context, hook: InstagramHook, waiting_since: datetime | None) -> tuple[str, ...]:
         try:
             return hook.find_account_ids(self.account_ids)
         except Throttled as error:
-            self._wait({"all": error}, of=1, since=waiting_since or find_first_reschedule(context))
+            since = waiting_since or find_first_reschedule(context)
+            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
     def _transfer(
         self, context: Context, read: Read, account_ids: Sequence[str], window: Window, *, workers: int
@@ -237,27 +238,6 @@ class InstagramToBigQueryOperator(MomentTemplates):
             results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)
         BigQueryTableLink().persist(context, project=bigquery.project, dataset=self.dataset_id, table_id=self.table_id)
         return crowd.outcome, results
-
-    def _wait(
-        self,
-        throttled: Mapping[str, Throttled],
-        *,
-        of: int,
-        since: datetime | None,
-        checkpoint: Checkpoint | None = None,
-        progress: Progress | None = None,
-    ) -> NoReturn:
-        """Give the worker slot back until Meta's rate limit opens; fail where that would take too long."""
-        try:
-            wait = plan_wait(throttled, waiting_since=since, timeout=self.throttle_timeout, of=of)
-        except Throttled as error:
-            fail_now(error)
-        state: dict[str, Any] = {"waiting_since": wait.since.isoformat()}
-        if checkpoint and progress:
-            progress = replace(progress, waiting_since=wait.since)
-            checkpoint.write(progress)
-            state["progress"] = checkpoint.pack(progress)
-        step_aside(self, wait, deferrable=self.deferrable, **state)
 
     def _open_checkpoint(
         self, context: Context, window: Window, account_ids: Sequence[str], carried: Mapping[str, Any] | None

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_provider_iginsights.errors import InsightsError, Throttled
-from airflow_provider_iginsights.transfers.verdict import combine
+from airflow_provider_iginsights.transfers.verdict import combine, fail_now
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import BaseOperator
+    from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
 
 THROTTLE_TIMEOUT = timedelta(hours=6)
 JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
 DEFAULT_WAIT = 3600.0
+
+
+class Patient(Protocol):
+    """An operator that can wait: deferred, or rescheduled where not ``deferrable``; at most ``throttle_timeout``."""
+
+    throttle_timeout: timedelta
+    deferrable: bool
+
+    @property
+    def log(self) -> Any:
+        """Its logger."""
+
+    def defer(self, *, trigger: Any, method_name: str, kwargs: dict[str, Any]) -> NoReturn:
+        """Leave the rest to the triggerer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +72,38 @@ def plan_wait(
     return Wait(now + timedelta(seconds=max(fitting) + jitter), since)
 
 
-def step_aside(operator: BaseOperator, wait: Wait, *, deferrable: bool, **state: Any) -> NoReturn:
-    """Give the worker slot back until the wait is over: deferred, or rescheduled where not ``deferrable``.
+def wait_for_limit(
+    operator: Patient,
+    throttled: Mapping[str, Throttled],
+    *,
+    of: int,
+    since: datetime | None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+) -> NoReturn:
+    """Give the worker slot back until Meta's rate limit opens; fail for good where that would take too long.
 
-    The trigger knows the time and nothing else. After a deferral the operator's ``resume`` gets ``state``; after a
-    reschedule its ``execute`` runs again.
+    The trigger knows the time and nothing else. After a deferral the operator's ``resume`` gets ``waiting_since`` and
+    the ``progress``; after a reschedule its ``execute`` runs again and finds the checkpoint.
+
+    :param since: since when the task waits already; None = since now.
     """
+    try:
+        wait = plan_wait(throttled, waiting_since=since, timeout=operator.throttle_timeout, of=of)
+    except Throttled as error:
+        fail_now(error)
+    state: dict[str, Any] = {"waiting_since": wait.since.isoformat()}
+    if checkpoint and progress:
+        progress = replace(progress, waiting_since=wait.since)
+        checkpoint.write(progress)
+        state["progress"] = checkpoint.pack(progress)
+    _step_aside(operator, wait, state)
+
+
+def _step_aside(operator: Patient, wait: Wait, state: dict[str, Any]) -> NoReturn:
     from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
 
     operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
-    if not deferrable:
+    if not operator.deferrable:
         raise AirflowRescheduleException(wait.until)  # type: ignore[no-untyped-call]
     operator.defer(trigger=DateTimeTrigger(moment=wait.until), method_name="resume", kwargs=state)

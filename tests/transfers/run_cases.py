@@ -467,10 +467,9 @@ CASES = (
         schedule=daily("America/Los_Angeles"),
         start=at("20T08:00"),
         make=scheduled,
-        since="{{ data_interval_start }}",
-        until="{{ data_interval_end }}",
+        **INTERVAL_TEMPLATES,
         facts=spanning("20T08:00", "21T08:00", run_after="21T08:00"),
-        rule="given",
+        rule="data_interval",
         days=("2026-11-20",),
     ),
     Case(
@@ -511,6 +510,15 @@ CASES = (
         facts=spanning("20T18:38:00.720000", "20T18:38:00.720000", run_after="20T18:38:00.720000"),
         rule="one_day",
         days=("2026-11-19",),
+    ),
+    Case(
+        claim="templates of an hour, manual: the last closed day",
+        schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+        make=manual(CLICK),
+        **INTERVAL_TEMPLATES,
+        facts=spanning("21T13:00", "21T14:00", run_after=CLICK, is_manual=True, logical_date="21T14:32"),
+        rule="last_closed_day",
+        days=("2026-11-20",),
     ),
     Case(
         claim="templates of an interval, UI dialog",

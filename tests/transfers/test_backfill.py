@@ -12,6 +12,8 @@ from stage import DAY, END, NOW, START, Row, Stage, facts, open_stage, pacific_d
 
 from airflow_provider_iginsights.sandbox.graph import World, numbers
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 YESTERDAY = date(2026, 11, 20)
 INSIGHTS = "instagram_account_insights"
 FEW = {"metrics": "reach,follower_count,views,accounts_engaged", "breakdowns": {"reach": [], "views": ["follow_type"]}}

@@ -195,3 +195,18 @@ def test_discovery_is_waited_for(stage: Stage) -> None:
         execute(stage, transfer())
     assert caught.value.reschedule_date > datetime.now(UTC) + timedelta(minutes=59)
     assert execute(stage, transfer())["accounts_done"] == list(stage.world.accounts)
+
+
+def test_meta_s_own_minutes_decide(stage: Stage) -> None:
+    """An account whose usage is at its limit stops alone; the task comes back after the minutes in Meta's header."""
+    first, second = stage.world.accounts
+    stage.graph.usage.minutes = 17
+    stage.graph.usage.set(second, 100)
+    with pytest.raises(AirflowRescheduleException) as caught:
+        execute(stage, transfer())
+    wait = caught.value.reschedule_date - datetime.now(UTC)
+    assert timedelta(minutes=16) < wait < timedelta(minutes=17, seconds=JITTER + 1)
+    assert {row["account_id"] for row in stage.rows("instagram_media_insights")} == {first}
+    summary = stage.instance.pushed["summary"]
+    assert (summary["accounts_done"], list(summary["accounts_throttled"])) == ([first], [second])
+    assert "17 minutes" in summary["accounts_throttled"][second]

@@ -15,6 +15,8 @@ from stage import DAY, Row, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import Media, World
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 README = Path(__file__).parents[2] / "README.md"
 INSIGHTS = "instagram_account_insights"
 DELAY = timedelta(minutes=2)
