@@ -33,7 +33,7 @@ types: install
 
 unit: install
 	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests
 

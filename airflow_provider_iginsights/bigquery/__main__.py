@@ -1,7 +1,8 @@
-"""``python -m airflow_provider_iginsights.bigquery --check [--heal] --project P --dataset D [--location L]``.
+"""``python -m airflow_provider_iginsights.bigquery (--check [--heal] | --views) --project P --dataset D``.
 
-Uses the application default credentials, or the emulator that BIGQUERY_EMULATOR_HOST names. Ends with 0 if no key
-stands twice (any more), 1 if some do, 2 if the check could not be made.
+``--check`` looks for doubled keys, ``--views`` creates or updates the analysts' views of the tables that exist. Uses
+the application default credentials, or the emulator that BIGQUERY_EMULATOR_HOST names. Ends with 0 if no key stands
+twice (any more) or all views are made, 1 if some keys do, 2 if it could not be done.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.check import check, default_destinations
+from airflow_provider_iginsights.bigquery.views import create_existing
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.errors import InsightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from google.cloud.bigquery import Client
 
+    from airflow_provider_iginsights.bigquery.destination import Destination
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the check and return the exit code."""
-    options = _parser().parse_args(arguments)
+    """Run the check, or make the views, and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.heal and not options.check:
+        parser.error("--heal goes with --check")
     try:
         destinations = default_destinations(
             project=options.project,
@@ -31,17 +38,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             location=options.location,
             table_ids=dict(options.table),
         )
-        findings = check(_client(options.project), destinations=destinations, heal=options.heal)
-        doubled = sum(_told(str(finding), finding.doubled, healed=finding.healed) for finding in findings)
+        client = _client(options.project)
+        if options.views:
+            return _show_views(client, destinations)
+        return _show_findings(client, destinations, heal=options.heal)
     except InsightsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 1 if doubled else 0
 
 
-def _told(sentence: str, doubled: int | None, *, healed: bool) -> int:
-    sys.stdout.write(f"{sentence}\n")
-    return 0 if healed else doubled or 0
+def _show_findings(client: Client, destinations: Iterable[Destination], *, heal: bool) -> int:
+    doubled = False
+    for finding in check(client, destinations=destinations, heal=heal):
+        sys.stdout.write(f"{finding}\n")
+        doubled = doubled or bool(finding.doubled and not finding.healed)
+    return int(doubled)
+
+
+def _show_views(client: Client, destinations: Iterable[Destination]) -> int:
+    for result in create_existing(client, destinations=destinations):
+        sys.stdout.write(f"{result}\n")
+    return 0
 
 
 def _client(project: str) -> Client:
@@ -65,9 +82,11 @@ def _named(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_iginsights.bigquery",
-        description="Look for keys that stand in a target table more than once.",
+        description="Look for keys that stand in a target table more than once, or make the views for analysts.",
     )
-    parser.add_argument("--check", action="store_true", required=True, help="look for doubled keys")
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--check", action="store_true", help="look for doubled keys")
+    task.add_argument("--views", action="store_true", help="create or update the views of the tables that exist")
     parser.add_argument("--heal", action="store_true", help="keep the newest row of each doubled key")
     parser.add_argument("--project", required=True, help="Google Cloud project of the dataset")
     parser.add_argument("--dataset", required=True, help="BigQuery dataset")

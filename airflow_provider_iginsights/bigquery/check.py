@@ -10,8 +10,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.heal import doubled_query
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS
 from airflow_provider_iginsights.bigquery.wire import connected
@@ -67,16 +67,20 @@ def check(
     client: Client, *, destinations: Iterable[Destination], heal: bool = False, patience: Patience | None = None
 ) -> Iterator[Finding]:
     """Yield a finding for each table; with ``heal``, leave one row of each key. Raises LoadError."""
-    identity = TaskIdentity(
-        deployment="check", dag_id="check", task_id="check", run_id=secrets.token_hex(8), map_index=-1, try_number=1
-    )
-    wire = connected(client, identity=identity, patience=patience)
+    wire = connected(client, identity=hand_identity("check"), patience=patience)
     for destination in destinations:
         yield _finding(destination, heal=heal, wire=wire)
 
 
+def hand_identity(task_id: str) -> TaskIdentity:
+    """Return the identity of something that is done by hand: each time another."""
+    return TaskIdentity(
+        deployment="by hand", dag_id="by hand", task_id=task_id, run_id=secrets.token_hex(8), map_index=-1, try_number=1
+    )
+
+
 def _finding(destination: Destination, *, heal: bool, wire: Wire) -> Finding:
-    if not _exists(destination, wire=wire):
+    if find_table(destination, wire=wire) is None:
         return Finding(destination=destination, doubled=None)
     if heal:
         healed = make_single(destination, span=ALL_DAYS, among=None, wire=wire)
@@ -84,16 +88,3 @@ def _finding(destination: Destination, *, heal: bool, wire: Wire) -> Finding:
     sql = doubled_query(destination, span=ALL_DAYS, among=None)
     doubled = wire.number(destination, sql=sql, payload="", doing=f"look for doubled keys in {destination.path}")
     return Finding(destination=destination, doubled=doubled)
-
-
-def _exists(destination: Destination, *, wire: Wire) -> bool:
-    from google.api_core.exceptions import NotFound
-
-    def look() -> bool:
-        try:
-            wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
-        except NotFound:
-            return False
-        return True
-
-    return wire.calls(look, doing=f"read the table {destination.path}")

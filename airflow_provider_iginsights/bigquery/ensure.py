@@ -51,10 +51,10 @@ def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Des
 
 def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = "merge") -> None:
     """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit."""
-    found = _table(destination, wire=wire)
+    found = find_table(destination, wire=wire)
     if found is None and _create_table(destination, wire=wire, load_mode=load_mode):
         return
-    found = found or _table(destination, wire=wire)
+    found = found or find_table(destination, wire=wire)
     if found is None:
         raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
     _check_kind(destination, found=found)
@@ -65,6 +65,19 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = 
         # The etag: should the column vanish again, the same statement is not taken for the one that was done.
         payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
         wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
+
+
+def find_table(destination: Destination, *, wire: Wire) -> Any | None:
+    """Return the target as google.cloud.bigquery.Table, None if there is none. Raises LoadError."""
+    from google.api_core.exceptions import NotFound
+
+    def look() -> Any | None:
+        try:
+            return wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+        except NotFound:
+            return None
+
+    return wire.calls(look, doing=f"read the table {destination.path}")
 
 
 def add_columns_statement(destination: Destination, *, columns: Sequence[Column]) -> str:
@@ -129,18 +142,6 @@ def _created_dataset(destination: Destination, *, wire: Wire) -> Any | None:
         role=faults.DATASET_ROLE,
     )
     return _dataset(destination, wire=wire)
-
-
-def _table(destination: Destination, *, wire: Wire) -> Any | None:
-    from google.api_core.exceptions import NotFound
-
-    def look() -> Any | None:
-        try:
-            return wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
-        except NotFound:
-            return None
-
-    return wire.calls(look, doing=f"read the table {destination.path}")
 
 
 def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode) -> bool:

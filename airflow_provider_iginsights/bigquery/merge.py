@@ -1,8 +1,11 @@
 """The statements that move staged rows into a target. Text only: each is one statement, and therefore all or nothing.
 
 ``merge``: a new key is inserted; a stored row is rewritten only by a fetch that is not older, and only when a measure
-differs, so that a look-back of unchanged days rewrites no partition. (A row whose numbers did not change keeps the
-``fetched_at`` of the fetch that first saw them.)
+differs, so that a look-back of unchanged days rewrites no partition. A row whose numbers did not change keeps the
+``fetched_at`` of the fetch that first saw them, and so does not know that it was confirmed: of three fetches that saw
+A, B and A again, the one that saw B can overwrite the last A if it is written after it. The next fetch puts that right.
+Only rewriting every confirmed row would rule it out; doing so now and then would not, since what is written late was
+fetched only minutes or hours before.
 
 ``replace``: the same, and stored rows go that the new fetch no longer has. A row goes only if its *group* was answered:
 the same cluster columns (account, metric) and every moment that is part of the key (the day, the snapshot). Numbers

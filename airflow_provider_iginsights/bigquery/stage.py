@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.wire import Wire
 
 LIFETIME = timedelta(hours=24)
+CHUNK = 16 * 1024 * 1024
+"""Bytes of the file that an upload holds in memory."""
 _LOADS = 3
 
 
@@ -70,6 +72,7 @@ def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
     reference = TableReference.from_string(staging)
 
     def submit(identifier: str) -> Any:
+        _take_small_chunks()
         return client.load_table_from_file(
             spool.reading(),
             reference,
@@ -90,6 +93,13 @@ def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
         fits=lambda job: job.job_type == "load" and job.destination == reference,
         doing=f"load {spool.rows} rows into {staging}",
     )
+
+
+def _take_small_chunks() -> None:
+    """Bound what uploads hold in memory: the library would hold 100 MB, and has no argument for it."""
+    from google.cloud.bigquery import client as library
+
+    library._DEFAULT_CHUNKSIZE = CHUNK
 
 
 def _load_config(destination: Destination, *, labels: dict[str, str]) -> Any:

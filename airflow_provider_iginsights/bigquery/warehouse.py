@@ -5,6 +5,7 @@
     ensure    dataset, tables, columns                                    before anything is fetched
     spool     rows -> temporary file                                      while fetching
     commit    end earlier tries -> stage all -> write each target -> look for twins -> drop staging
+    create_views                                                          on demand, after the commit
 
 Each target changes by one statement, hence wholly or not at all. What a kill leaves, and what the next try makes of it:
 
@@ -26,7 +27,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery import ensure, stage, tidy
+from airflow_provider_iginsights.bigquery import ensure, stage, tidy, views
 from airflow_provider_iginsights.bigquery.destination import LoadResult
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.wire import connected
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.bigquery.calls import Patience
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Scope, TaskIdentity
+    from airflow_provider_iginsights.bigquery.views import ViewResult
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,13 @@ class Warehouse:
             self._drop_staging()
             for spool in spools:
                 spool.close()
+
+    def create_views(self, destinations: Iterable[Destination]) -> tuple[ViewResult, ...]:
+        """Create or update the analysts' views of targets that exist; return what was done about each view.
+
+        Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
+        """
+        return tuple(result for each in destinations for result in views.create_views(self._at(each), wire=self._wire))
 
     def cancel(self) -> None:
         """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""

@@ -28,13 +28,14 @@ class View:
     """A view of one table.
 
     ``suffix`` is put to the table's id, from which ``replaces`` is first taken away. ``select`` takes the table's path,
-    quoted, and returns GoogleSQL.
+    quoted, and returns GoogleSQL; ``example`` is a query of the view, ``{view}``.
     """
 
     name: ViewName
     table: Table
     suffix: str
     description: str
+    example: str
     select: Callable[[str], str]
     replaces: str = ""
 
@@ -128,6 +129,12 @@ VIEWS: tuple[View, ...] = (
         suffix="_daily",
         replaces=INSIGHTS,
         description="One row per account and Pacific day, one column per daily metric. NULL where there is no number.",
+        example="""\
+SELECT metric_date, SUM(views) AS views, SUM(total_interactions) AS interactions,
+  SUM(follows_and_unfollows_follower - follows_and_unfollows_non_follower) AS net_followers
+FROM {view}
+WHERE metric_date >= DATE_SUB(CURRENT_DATE('America/Los_Angeles'), INTERVAL 28 DAY)
+GROUP BY metric_date ORDER BY metric_date""",
         select=_select_account_daily,
     ),
     View(
@@ -135,6 +142,11 @@ VIEWS: tuple[View, ...] = (
         table=MEDIA_INSIGHTS,
         suffix="_latest",
         description="The newest number of each media, metric and breakdown value.",
+        example="""\
+SELECT media_id, media_product_type, published_at, value AS reach
+FROM {view}
+WHERE metric = 'reach' AND breakdown = ''
+ORDER BY reach DESC LIMIT 10""",
         select=_select_media_latest,
     ),
     View(
@@ -144,6 +156,11 @@ VIEWS: tuple[View, ...] = (
         replaces=INSIGHTS,
         description="How far each lifetime number of a media moved since its previous snapshot, and in how many days. "
         "NULL for the first snapshot.",
+        example="""\
+SELECT media_id, snapshot_date, growth / days AS views_per_day
+FROM {view}
+WHERE metric = 'views' AND breakdown = '' AND growth IS NOT NULL
+ORDER BY views_per_day DESC LIMIT 10""",
         select=_select_media_growth,
     ),
     View(
@@ -152,6 +169,11 @@ VIEWS: tuple[View, ...] = (
         suffix="_latest",
         description="The last word on each story, metric and breakdown value: the webhook's number, else the final "
         "poll's, else the newest poll's.",
+        example="""\
+SELECT media_id, MAX(IF(metric = 'reach', value, NULL)) AS reach, MAX(IF(metric = 'replies', value, NULL)) AS replies
+FROM {view}
+WHERE breakdown = ''
+GROUP BY media_id ORDER BY reach DESC LIMIT 10""",
         select=_select_story_latest,
     ),
 )

@@ -84,6 +84,7 @@ class InstagramToBigQueryOperator(MomentTemplates):
         on_account_error: OnAccountError = "fail",
         load_mode: LoadMode = "merge",
         create_dataset: bool = False,
+        create_views: bool = False,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -104,6 +105,7 @@ class InstagramToBigQueryOperator(MomentTemplates):
         self.on_account_error = on_account_error
         self.load_mode = load_mode
         self.create_dataset = create_dataset
+        self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
         self._warehouse: Warehouse | None = None
@@ -236,6 +238,8 @@ class InstagramToBigQueryOperator(MomentTemplates):
             self.finish_reading(context, bigquery, crowd.outcome, spools)
             scopes = self.make_scopes(window, tuple(crowd.outcome.done))
             results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)
+            if self.create_views:
+                warehouse.create_views(destinations.values())
         BigQueryTableLink().persist(context, project=bigquery.project, dataset=self.dataset_id, table_id=self.table_id)
         return crowd.outcome, results
 

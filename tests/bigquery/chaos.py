@@ -35,14 +35,18 @@ SPAWN = multiprocessing.get_context("forkserver")
 SPAWN.set_forkserver_preload(["chaos", "google.cloud.bigquery", "airflow_provider_iginsights.bigquery.warehouse"])
 
 
+When = Literal["fetching", "before", "during", "after"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
     """When to die: around the ``number``-th request (from 1) whose method, path and body hold these texts.
 
-    ``during`` dies so many seconds after it was sent, without having read the answer.
+    ``during`` dies so many seconds after it was sent, without having read the answer; ``fetching`` when so many rows
+    were read.
     """
 
-    when: Literal["before", "during", "after"]
+    when: When
     method: str = ""
     path: str = ""
     body: str = ""
@@ -51,6 +55,7 @@ class Kill:
 
 
 POINTS: dict[str, Kill] = {
+    "while fetching": Kill(when="fetching", number=ROWS // 2),
     "before the load": Kill(when="before", method="GET", path="/jobs"),
     "staging created": Kill(when="after", method="POST", path="/tables"),
     "while loading": Kill(when="during", method="POST", path="/upload/", seconds=0.004),
@@ -69,7 +74,7 @@ def bed_at(url: str, *, dataset: str) -> Bed:
     return Bed(name=url, project=PROJECT, dataset=dataset, location="US", connect=lambda: anonymous(PROJECT, url))
 
 
-def attempt(url: str, dataset: str, version: int, try_number: int, kill: Kill | None) -> None:
+def attempt(url: str, dataset: str, version: int, try_number: int, kill: Kill | None = None) -> None:
     """Run one try: write the rows of a version, and die on the way if so told."""
     bed = bed_at(url, dataset=dataset)
     destination = rows.target(project=PROJECT, dataset=dataset)
@@ -79,8 +84,10 @@ def attempt(url: str, dataset: str, version: int, try_number: int, kill: Kill | 
             session = warehouse._wire.client._http
             session.request = _deadly(session.request, kill)
         spool = warehouse.spool(destination)
-        for row in given(version):
+        for number, row in enumerate(given(version), 1):
             spool.write(row)
+            if kill is not None and kill.when == "fetching" and number == kill.number:
+                _die()
         warehouse.commit([spool])
 
 
@@ -119,7 +126,7 @@ def difference(bed: Bed, *, versions: int) -> str:
 
 def random_kill(dice: random.Random) -> Kill:
     """Return a kill around any request of a load."""
-    when: Literal["before", "during", "after"] = dice.choice(("before", "during", "after"))
+    when: When = dice.choice(("fetching", "before", "during", "after"))
     return Kill(when=when, number=dice.randint(1, 16), seconds=dice.random() * 0.03)
 
 
@@ -176,7 +183,7 @@ def storm(url: str, *, dataset: str, kills: int, dice: random.Random, tell: Call
         ):
             deaths += 1
             done += 1
-        killed(url, dataset=dataset, version=version, try_number=deaths + 1, kill=None)
+        attempt(url, dataset, version, try_number=deaths + 1)
         version += 1
         wrong = difference(bed, versions=version)
         faults += bool(wrong)

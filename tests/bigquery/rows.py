@@ -88,10 +88,16 @@ def comparable(value: object) -> str:
 
 
 def target(
-    table: Table = ACCOUNT_INSIGHTS, *, project: str = "p-1", dataset: str = "d", location: str | None = None
+    table: Table = ACCOUNT_INSIGHTS,
+    *,
+    project: str = "p-1",
+    dataset: str = "d",
+    location: str | None = None,
+    table_id: str | None = None,
 ) -> Destination:
-    """Return the default target of a table."""
-    return Destination(table=table, project=project, dataset=dataset, table_id=table.default_id, location=location)
+    """Return a target of a table, with its default id unless another is given."""
+    named = table_id or table.default_id
+    return Destination(table=table, project=project, dataset=dataset, table_id=named, location=location)
 
 
 def _value(table: Table, column: Column, number: int, version: int) -> Any:

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.bigquery.wire import connected
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from beds import Bed
@@ -91,6 +92,23 @@ def test_a_job_whose_answer_was_lost_runs_once(
     assert_exact(sandbox, faulty, mode=mode)
 
 
+def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """One account or 200, 10 rows or 2,000: one load, one MERGE, one look; and as many requests of each other kind."""
+    load(faulty, given=[])
+    asked: list[list[str]] = []
+    for accounts in (1, 200):
+        jobs, requests = len(sandbox.jobs), len(sandbox.log)
+        given = [
+            row | {"account_id": f"{account}"}
+            for account in range(accounts)
+            for row in rows.rows(ACCOUNT_INSIGHTS, range(10), version=accounts)
+        ]
+        assert load(faulty, given=given, try_number=accounts).affected == len(given)
+        assert [job.id.split("-")[1] for job in sandbox.jobs[jobs:]] == ["load", "merge", "verify"]
+        asked.append([each.method for each in sandbox.log[requests:] if "/jobs/" not in each.path])
+    assert asked[0] == asked[1]
+
+
 @pytest.mark.parametrize("effect", ["backendError", "jobBackendError", "jobInternalError"])
 @pytest.mark.parametrize("route", [UPLOAD, QUERY])
 def test_a_failed_job_is_sent_under_a_new_id(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
@@ -133,7 +151,7 @@ def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Bed) -> None:
 
 
 def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Bed) -> None:
-    """With room for two MERGEs at once and eight tasks, all eight get through."""
+    """With room for two MERGEs and eight mapped tasks that share keys, all eight get through, to the truth."""
     load(faulty, given=[])
     sandbox.switches.dml_queue = (1, 1)
     sandbox.switches.snapshot_seconds = 0.02
@@ -231,7 +249,8 @@ def test_cancel_ends_the_job_and_drops_staging(sandbox: BigQuerySandbox, faulty:
         with pytest.raises(LoadError, match=r"stopped|cancelled"):
             warehouse.commit([spool])
         killer.join()
-    assert [job.state for job in sandbox.jobs] == ["DONE", "DONE"]
+    wait_for_the_jobs(sandbox)
+    assert [job.error for job in sandbox.jobs] == [None, "stopped"]
     assert stored(faulty) == []
     assert sandbox.tables(faulty.dataset) == ["instagram_account_insights"]
 
@@ -265,15 +284,37 @@ def test_a_predecessor_is_ended_first(sandbox: BigQuerySandbox, faulty: Bed, kno
     assert_exact(sandbox, faulty)
 
 
+def test_a_predecessor_that_cannot_be_cancelled_is_awaited(
+    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation that comes too late is no end: the next MERGE is sent when the earlier one is over."""
+    load(faulty, given=[])
+    sandbox.faults.add(Fault(route=QUERY, effect="slowJob", seconds=1.5))
+    asked: list[Job] = []
+    monkeypatch.setattr(Jobs, "cancel", lambda _jobs, job: asked.append(job))
+    with pytest.raises(KeyboardInterrupt):
+        load_and_die(sandbox, faulty)
+    again = load(faulty, try_number=2)
+    assert (again.affected, again.healed) == (0, 0)
+    assert [job.id for job in asked] == [job.id for job in sandbox.jobs if "-merge-" in job.id][:1]
+    assert_exact(sandbox, faulty)
+    monkeypatch.undo()
+
+
 def test_a_predecessor_that_has_finished_is_built_upon(sandbox: BigQuerySandbox, faulty: Bed) -> None:
     """What BigQuery completed after its task was killed is found in the target: the next try changes nothing."""
     load(faulty, given=[])
     with pytest.raises(KeyboardInterrupt):
         load_and_die(sandbox, faulty)
-    while any(job.state != "DONE" for job in sandbox.jobs):
-        threading.Event().wait(0.005)
+    wait_for_the_jobs(sandbox)
     assert load(faulty, try_number=2).affected == 0
     assert_exact(sandbox, faulty)
+
+
+def wait_for_the_jobs(sandbox: BigQuerySandbox) -> None:
+    """Wait until all jobs are over."""
+    while any(job.state != "DONE" for job in sandbox.jobs):
+        threading.Event().wait(0.005)
 
 
 def load_and_die(sandbox: BigQuerySandbox, bed: Bed) -> None:

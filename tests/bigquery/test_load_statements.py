@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from itertools import product
 
 import pytest
@@ -18,8 +19,10 @@ from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statem
 from airflow_provider_iginsights.bigquery.merge import group_columns, merge_statement
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS, Span, slices
 from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.bigquery.views import view_query
 from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, STORY_INSIGHTS, TABLES, Table
+from airflow_provider_iginsights.catalog.views import VIEWS, View
 
 STAGING = "p-1.d.staging"
 SCOPE = Scope(start=date(2026, 10, 1), end=date(2026, 10, 28), account_ids=("1", "it's", "back\\slash\n"))
@@ -37,6 +40,7 @@ class Remembering(Config):
 wasm_client.Config = Remembering
 
 
+@cache
 def analyzer(table: Table) -> Analyzer:
     """Return Google's analyzer over a target and its staging table."""
     language = LanguageOptions.maximum_features()
@@ -51,13 +55,17 @@ def analyzer(table: Table) -> Analyzer:
 
 
 def generated(table: Table, mode: LoadMode) -> list[str]:
-    """Return all statements that a load of this table can run."""
+    """Return the statements that write this table in a load mode."""
     destination = rows.target(table)
     with Spool(destination) as spool:
         for number in range(40):
             spool.write(rows.row(table, number))
-        written = list(statements(spool, staging=STAGING, load_mode=mode, scope=SCOPE if mode == "replace" else None))
-        span = spool.span
+        return list(statements(spool, staging=STAGING, load_mode=mode, scope=SCOPE if mode == "replace" else None))
+
+
+def around(table: Table) -> list[str]:
+    """Return the other statements about this table: looking for twins and healing them, adding columns."""
+    destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28")
     looks = [
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))
@@ -67,16 +75,28 @@ def generated(table: Table, mode: LoadMode) -> list[str]:
         )
     ]
     nullable = [column for column in table.columns if not column.required]
-    return [*written, *looks, add_columns_statement(destination, columns=nullable)]
+    return [*looks, add_columns_statement(destination, columns=nullable)]
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_google_analyzer_accepts_every_statement(table: Table, mode: LoadMode) -> None:
     """ZetaSQL resolves and types every statement of every table and load mode."""
-    referee = analyzer(table)
     for sql in generated(table, mode):
-        referee.analyze_statement(sql)
+        analyzer(table).analyze_statement(sql)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_google_analyzer_accepts_what_is_around(table: Table) -> None:
+    """ZetaSQL resolves and types the looks, the healings and the addition of columns, too."""
+    for sql in around(table):
+        analyzer(table).analyze_statement(sql)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_google_analyzer_accepts_every_view(view: View) -> None:
+    """ZetaSQL resolves and types the query of every view."""
+    analyzer(view.table).analyze_statement(view_query(view, rows.target(view.table)))
 
 
 def test_google_analyzer_would_object() -> None:
@@ -92,14 +112,14 @@ def test_google_analyzer_would_object() -> None:
 def test_targets_are_always_bounded_by_constants(table: Table) -> None:
     """Every read of a target names its partition with constants: BigQuery prunes, and a required filter is met."""
     bounded = f"T.`{table.partition_by}` BETWEEN DATE '2026-10-01' AND DATE '2026-10-28'"
-    for sql in (*generated(table, "merge")[:3], *generated(table, "replace")[:3]):
+    for sql in (*generated(table, "merge"), *generated(table, "replace"), *around(table)[:2]):
         assert bounded in sql, sql
 
 
 def test_columns_are_listed_and_quoted() -> None:
     """No statement inserts by position, and no name stands without back-quotes."""
     for table, mode in product(TABLES, MODES):
-        for sql in generated(table, mode):
+        for sql in (*generated(table, mode), *around(table)):
             assert "INSERT ROW" not in sql
             for name in table.column_names:
                 assert f"INSERT ({name}" not in sql

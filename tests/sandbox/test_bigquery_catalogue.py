@@ -50,6 +50,15 @@ def test_datasets_are_listed_found_and_deleted(warehouse: BigQuerySandbox, clien
     assert warehouse.client().get_dataset("e").location == "US"
 
 
+def test_a_dataset_without_a_location_lies_in_the_default_one(client: bigquery.Client) -> None:
+    """Left out, or null in JSON as some clients send it, a location means the default region."""
+    for name, location in (("left_out", {}), ("null", {"location": None}), ("given", {"location": "EU"})):
+        body = {"datasetReference": {"projectId": client.project, "datasetId": name}, **location}
+        client._connection.api_request("POST", f"/projects/{client.project}/datasets", data=body)
+    locations = [client.get_dataset(name).location for name in ("left_out", "null", "given")]
+    assert locations == ["US", "US", "EU"]
+
+
 def test_table_metadata_comes_back_as_it_was_given(client: bigquery.Client) -> None:
     """Schema with descriptions, partitioning, clustering, key, labels and sizes survive the round trip."""
     table = bigquery.Table(NAME, schema=[KEY, DAY, VALUE])

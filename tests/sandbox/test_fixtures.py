@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox

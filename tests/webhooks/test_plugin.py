@@ -81,7 +81,30 @@ def test_airflow_takes_the_plugin() -> None:
 
 
 @pytest.fixture
-def asset(airflow_db: None) -> Iterator[int]:
+def no_asset(airflow_db: None) -> Iterator[None]:
+    """Hide the asset where an example Dag has made it known to Airflow, for as long as the test runs."""
+    from airflow.models.asset import AssetActive, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select
+
+    known = select(AssetModel).where(AssetModel.name == ASSET_NAME, AssetModel.uri == ASSET_URI)
+    with create_session() as session:
+        session.execute(delete(AssetActive).where(AssetActive.name == ASSET_NAME))
+        hidden = session.scalar(known)
+        if hidden:
+            hidden.name, hidden.uri = f"{ASSET_NAME}_hidden", f"{ASSET_URI}/hidden"
+        hidden_id = hidden.id if hidden else None
+    yield
+    with create_session() as session:
+        if hidden_id:
+            model = session.get(AssetModel, hidden_id)
+            model.name, model.uri = ASSET_NAME, ASSET_URI
+            session.flush()
+            session.add(AssetActive.for_asset(model))
+
+
+@pytest.fixture
+def asset(no_asset: None) -> Iterator[int]:
     """Let Airflow know the asset, and forget it and its events afterwards."""
     from airflow.models.asset import AssetActive, AssetEvent, AssetModel
     from airflow.utils.session import create_session
@@ -124,7 +147,7 @@ def test_a_call_becomes_an_event(asset: int, monkeypatch: pytest.MonkeyPatch) ->
     assert (answer.status_code, stored()) == (200, [(asset, {"payload": [message()]})])
 
 
-def test_an_unknown_asset_is_an_error(airflow_db: None) -> None:
+def test_an_unknown_asset_is_an_error(no_asset: None) -> None:
     """Where no Dag is scheduled on the asset, nothing is kept, and the message says what to do."""
     from airflow_provider_iginsights.plugins.asset_events import keep_notifications
 
@@ -159,8 +182,10 @@ def test_an_event_renews_the_queue_entry(asset: int) -> None:
             assert queued.created_at >= session.query(AssetEvent).one().timestamp > long_ago
     finally:
         with create_session() as session:
-            for model in (AssetDagRunQueue, DagScheduleAssetReference, DagModel, DagBundleModel):
-                session.execute(delete(model))
+            session.execute(delete(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == "consumer"))
+            session.execute(delete(DagScheduleAssetReference).where(DagScheduleAssetReference.dag_id == "consumer"))
+            session.execute(delete(DagModel).where(DagModel.dag_id == "consumer"))
+            session.execute(delete(DagBundleModel).where(DagBundleModel.name == "bundle"))
 
 
 @pytest.fixture

@@ -114,8 +114,8 @@ class Storage:
                 raise BigQueryError("duplicate", f"Already Exists: Dataset {project}:{name}")
             reference = {"projectId": project, "datasetId": name}
             declared = {
-                "location": self.location,
                 **resource,
+                "location": resource.get("location") or self.location,
                 "datasetReference": reference,
                 "creationTime": str(now_ms()),
             }

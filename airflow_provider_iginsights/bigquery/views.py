@@ -1,0 +1,145 @@
+"""Creates and updates the views of targets, on demand. Several tasks may do this at once.
+
+A view is created, or its query replaced if it is another one; each is one request. Who comes second finds what the
+first made and looks again: a creation by its 409, an update by the etag. A view that has the right query is left alone,
+with whatever description and labels somebody gave it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.ensure import find_table
+from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
+from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.catalog.views import find_views
+from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.catalog.views import View
+
+log = logging.getLogger(__name__)
+
+Done = Literal["created", "updated", "unchanged", "impossible"]
+
+_MOST_LOOKS = 10
+_SAID: dict[Done, str] = {
+    "created": "created",
+    "updated": "updated",
+    "unchanged": "left as it is",
+    "impossible": "not made, since its table does not exist",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewResult:
+    """What was done about one view; ``path`` is ``project.dataset.view``."""
+
+    path: str
+    done: Done
+
+    def __str__(self) -> str:
+        """Return the result as a sentence."""
+        return f"{self.path}: {_SAID[self.done]}."
+
+
+def create_existing(
+    client: Client, *, destinations: Iterable[Destination], patience: Patience | None = None
+) -> Iterator[ViewResult]:
+    """Create or update, by hand, the views of those targets that exist. Raises as :func:`create_views` does."""
+    wire = connected(client, identity=hand_identity("create views"), patience=patience)
+    for destination in destinations:
+        if find_table(destination, wire=wire) is not None:
+            yield from create_views(destination, wire=wire)
+            continue
+        for view in find_views(destination.table):
+            yield ViewResult(path=view_path(view, destination), done="impossible")
+
+
+def create_views(destination: Destination, *, wire: Wire) -> Iterator[ViewResult]:
+    """Create or update the views of a target that exists; yield what was done about each.
+
+    Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
+    """
+    for view in find_views(destination.table):
+        result = ViewResult(path=view_path(view, destination), done=_make(view, destination, wire=wire))
+        log.info("View %s", result)
+        yield result
+
+
+def view_path(view: View, destination: Destination) -> str:
+    """Return ``project.dataset.view`` of a view of this target."""
+    return destination.beside(view.view_id(destination.table_id))
+
+
+def view_query(view: View, destination: Destination) -> str:
+    """Return the view's query over this target."""
+    return view.select(quoted(destination.path))
+
+
+def view_description(view: View, destination: Destination) -> str:
+    """Return the description of the view of this target, which ends with an example query."""
+    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, destination)))}"
+
+
+def _make(view: View, destination: Destination, *, wire: Wire) -> Done:
+    path, sql = view_path(view, destination), view_query(view, destination)
+    for _ in range(_MOST_LOOKS):
+        attempt = functools.partial(_once, view, destination, sql=sql, wire=wire)
+        if done := wire.calls(attempt, doing=f"create or update the view {path}"):
+            return done
+    raise LoadError(f"The view {path} was changed by somebody else {_MOST_LOOKS} times in a row. Run the task again.")
+
+
+def _once(view: View, destination: Destination, *, sql: str, wire: Wire) -> Done | None:
+    """Look at the view and do what is needed; None = somebody else was faster, look again."""
+    from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+    from google.cloud.bigquery import Table
+
+    client, path = wire.client, view_path(view, destination)
+    try:
+        found = client.get_table(path, retry=None, timeout=HTTP_TIMEOUT)
+    except NotFound:
+        wanted = Table(path)
+        _describe(wanted, view, destination, wire=wire)
+        try:
+            client.create_table(wanted, retry=None, timeout=HTTP_TIMEOUT)
+        except Conflict:
+            return None
+        return "created"
+    _check_kind(found, path=path)
+    if found.view_query == sql:
+        return "unchanged"
+    _describe(found, view, destination, wire=wire)
+    try:
+        client.update_table(found, ["view_query", "description", "labels"], retry=None, timeout=HTTP_TIMEOUT)
+    except (PreconditionFailed, NotFound):
+        return None
+    return "updated"
+
+
+def _describe(table: Any, view: View, destination: Destination, *, wire: Wire) -> None:
+    table.view_query = view_query(view, destination)
+    table.description = view_description(view, destination)
+    ours = {**wire.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
+    table.labels = {**table.labels, **sanitised_labels(ours)}
+
+
+def _check_kind(found: Any, *, path: str) -> None:
+    if found.table_type != "VIEW":
+        raise IncompatibleTable(
+            f"{path} is a {found.table_type.lower().replace('_', ' ')}, and the view of this name cannot be made. "
+            "It was left as it is. Rename it, or give the table that the view shows another id."
+        )

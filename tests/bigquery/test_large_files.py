@@ -1,0 +1,36 @@
+"""A file of any size goes to BigQuery in pieces, so that none of them is what a task needs memory for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rows
+
+from airflow_provider_iginsights.bigquery.stage import CHUNK
+from airflow_provider_iginsights.catalog.tables import MEDIA
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+
+if TYPE_CHECKING:
+    from beds import Bed
+
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+
+def test_an_upload_of_several_pieces_is_whole(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Rows of more than two pieces arrive once each, also when the answer to a piece is lost."""
+    given = [rows.row(MEDIA, number) | {"caption": f"{number} {'x' * 60_000}"} for number in range(600)]
+    destination = rows.target(MEDIA, project=sandbox.project, dataset=faulty.dataset)
+    sandbox.faults.add(Fault(route="PUT .*/upload/", effect="answerLost", skip=1))
+    with faulty.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([destination])
+        spool = warehouse.spool(destination)
+        for row in given:
+            spool.write(row)
+        pieces = -(-spool.size // CHUNK)
+        warehouse.commit([spool])
+    sent = [request for request in sandbox.log if request.method == "PUT"]
+    assert len(sent) > pieces == 3
+    stored = sandbox.rows(faulty.dataset, destination.table_id)
+    assert sorted((row["media_id"], row["caption"]) for row in stored) == sorted(
+        (row["media_id"], row["caption"]) for row in given
+    )

@@ -1,0 +1,315 @@
+"""The analysts' views: what they show of any table, and that they come to be whoever else is at it."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rows
+
+from airflow_provider_iginsights.bigquery.__main__ import main
+from airflow_provider_iginsights.bigquery.views import view_path
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, TABLES, Table
+from airflow_provider_iginsights.catalog.views import VIEWS, View, ViewName, find_views, name_daily_columns
+from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from beds import Bed
+
+    from airflow_provider_iginsights.bigquery.views import Done
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+    Row = dict[str, Any]
+
+VIEW = {view.name: view for view in VIEWS}
+DAILY_METRICS = [
+    "reach", "follower_count", "views", "accounts_engaged", "total_interactions", "likes", "comments", "shares",
+    "saves", "replies", "reposts", "profile_links_taps", "profile_views", "website_clicks", "impressions",
+    "email_contacts", "phone_call_clicks", "text_message_clicks", "get_directions_clicks",
+]  # fmt: skip
+WATCHED = ("reach", "follower_count", "impressions")
+FOLLOWS = {"FOLLOWER": "follows_and_unfollows_follower", "NON_FOLLOWER": "follows_and_unfollows_non_follower"}
+
+
+def some_rows(table: Table, dice: random.Random, *, count: int = 250) -> list[Row]:
+    """Return rows of raw history with few distinct keys, so that many snapshots and repeated fetches meet.
+
+    One account day has a breakdown and no total.
+    """
+    made = [rows.row(table, number) | _drawn(table, dice) | {"fetched_at": _fetch(number)} for number in range(count)]
+    if table == ACCOUNT_INSIGHTS:
+        alone = {"metric": "reach", "period": "day", "breakdown": "follow_type", "metric_date": "2026-12-24"}
+        made.append(made[0] | alone)
+    return made
+
+
+def _fetch(number: int) -> str:
+    return f"2026-11-20T{number // 60:02d}:{number % 60:02d}:00Z"
+
+
+def _drawn(table: Table, dice: random.Random) -> Row:
+    day = (date(2026, 10, 28) + timedelta(days=dice.randrange(9))).isoformat()
+    breakdown = dice.choice(("", "", "media_product_type", "follow_type"))
+    drawn: Row = {
+        "account_id": dice.choice("12"),
+        "metric": dice.choice((*WATCHED, "follows_and_unfollows", "unheard_of")),
+        "breakdown": breakdown,
+        "breakdown_value": dice.choice(("FOLLOWER", "NON_FOLLOWER")) if breakdown else "",
+        "value": Decimal(dice.randrange(-50, 4000)) / 4,
+    }
+    if table == ACCOUNT_INSIGHTS:
+        return drawn | {"period": dice.choice(("day", "day", "week")), "timeframe": "", "metric_date": day}
+    source = dice.choice(("poll", "poll", "poll", "webhook"))
+    drawn |= {"media_id": dice.choice("789"), "snapshot_date": day}
+    if table == STORY_INSIGHTS:
+        drawn |= {"snapshot_at": f"{day}T{dice.randrange(24):02d}:00:00Z", "source": source}
+        drawn |= {"is_final": dice.choice((True, False, None)) if source == "poll" else True}
+    return drawn
+
+
+def newest(given: Iterable[Row], *, by: Sequence[str], order: Sequence[str]) -> list[Row]:
+    """Return, of each group of rows, the one that comes last in the order of these columns."""
+    kept: dict[tuple[Any, ...], Row] = {}
+    for each in sorted(given, key=lambda row: tuple(row[name] for name in order)):
+        kept[tuple(each[name] for name in by)] = each
+    return list(kept.values())
+
+
+def shown_daily(given: list[Row]) -> list[Row]:
+    """Return the truth of ``account_daily``."""
+    days: dict[tuple[str, str], Row] = {}
+    for each in newest(given, by=ACCOUNT_INSIGHTS.key, order=["fetched_at"]):
+        column = each["metric"]
+        if each["period"] != "day":
+            continue
+        if column == "follows_and_unfollows" and each["breakdown"] == "follow_type":
+            column = FOLLOWS[each["breakdown_value"]]
+        elif each["breakdown"]:
+            if column == "follows_and_unfollows":
+                days.setdefault((each["account_id"], each["metric_date"]), {})
+            continue
+        days.setdefault((each["account_id"], each["metric_date"]), {})[column] = each["value"]
+    wanted = (*WATCHED, *FOLLOWS.values())
+    return [
+        {"account_id": account, "metric_date": day} | {name: numbers.get(name) for name in wanted}
+        for (account, day), numbers in days.items()
+    ]
+
+
+def shown_media(given: list[Row]) -> list[Row]:
+    """Return the truth of the latest numbers of media."""
+    series = ("media_id", "metric", "breakdown", "breakdown_value")
+    return newest(given, by=series, order=["snapshot_date", "fetched_at"])
+
+
+def shown_stories(given: list[Row]) -> list[Row]:
+    """Return the truth of the last word on stories."""
+    ranked = [row | {"told": row["source"] == "webhook", "ended": bool(row["is_final"])} for row in given]
+    series = ("media_id", "metric", "breakdown", "breakdown_value")
+    return newest(ranked, by=series, order=["told", "ended", "snapshot_at", "fetched_at"])
+
+
+def shown_growth(given: list[Row]) -> list[Row]:
+    """Return the truth of the growth."""
+    snapshots = newest(given, by=MEDIA_INSIGHTS.key, order=["fetched_at"])
+    before: dict[tuple[Any, ...], Row] = {}
+    grown = []
+    for each in sorted(snapshots, key=lambda row: row["snapshot_date"]):
+        series = (each["media_id"], each["metric"], each["breakdown"], each["breakdown_value"])
+        previous = before.get(series)
+        days = growth = None
+        if previous:
+            days = (date.fromisoformat(each["snapshot_date"]) - date.fromisoformat(previous["snapshot_date"])).days
+            growth = each["value"] - previous["value"]
+        grown.append(each | {"days": days, "growth": growth})
+        before[series] = each
+    return grown
+
+
+TRUTHS = {
+    "account_daily": (shown_daily, ("account_id", "metric_date", *WATCHED, *FOLLOWS.values())),
+    "media_insights_latest": (shown_media, MEDIA_INSIGHTS.column_names),
+    "media_daily_growth": (shown_growth, ("media_id", "metric", "breakdown_value", "snapshot_date", "days", "growth")),
+    "story_insights_latest": (shown_stories, STORY_INSIGHTS.column_names),
+}
+
+
+@pytest.mark.referee
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_view_shows_the_truth(bed: Bed, name: ViewName) -> None:
+    """Over raw history, with every key fetched several times, a view's rows equal those computed in Python."""
+    view = VIEW[name]
+    truth, columns = TRUTHS[name]
+    given = some_rows(view.table, random.Random(name))
+    destination = rows.target(view.table, project=bed.project, dataset=bed.dataset, location=bed.location)
+    with bed.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([destination], load_mode="append")
+        spool = warehouse.spool(destination)
+        for row in given:
+            spool.write(row)
+        warehouse.commit([spool], load_mode="append")
+        assert {result.done for result in warehouse.create_views([destination])} == {"created"}
+    with bed.connect() as client:
+        names = ", ".join(f"`{column}`" for column in columns)
+        found = client.query(f"SELECT {names} FROM `{view_path(view, destination)}`").result()
+        shown = sorted(tuple(rows.comparable(row[column]) for column in columns) for row in found)
+    assert shown == sorted(tuple(rows.comparable(row[column]) for column in columns) for row in truth(given))
+
+
+def test_the_daily_view_has_every_daily_metric() -> None:
+    """Live or retired, each account metric of a day has one column; one that has no total has one for each side."""
+    assert sorted(name_daily_columns()) == sorted([*DAILY_METRICS, *FOLLOWS.values()])
+
+
+@pytest.mark.parametrize(
+    ("table_id", "names"),
+    [
+        ("instagram_media_insights", ["instagram_media_insights_latest", "instagram_media_daily_growth"]),
+        ("brand_insights", ["brand_insights_latest", "brand_daily_growth"]),
+        ("posts", ["posts_latest", "posts_daily_growth"]),
+    ],
+)
+def test_views_are_named_after_their_table(table_id: str, names: list[str]) -> None:
+    """Whatever the table is called, its views are called alike."""
+    assert [view.view_id(table_id) for view in find_views(MEDIA_INSIGHTS)] == names
+    assert VIEW["account_daily"].view_id("instagram_account_insights") == "instagram_account_daily"
+    assert VIEW["story_insights_latest"].view_id("instagram_story_insights") == "instagram_story_insights_latest"
+
+
+def make(bed: Bed) -> list[Done]:
+    """Create the tables and their views; return what was done about each view."""
+    shown = [table for table in TABLES if find_views(table)]
+    targets = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in shown]
+    with bed.warehouse(rows.identity(), labels={"Team": "Brand A"}) as warehouse:
+        warehouse.ensure(targets)
+        return [result.done for result in warehouse.create_views(targets)]
+
+
+def path(bed: Bed, view: View = VIEW["account_daily"]) -> str:
+    """Return a view's path where the tables have their default ids."""
+    return f"{bed.project}.{bed.dataset}.{view.view_id(view.table.default_id)}"
+
+
+def alter(bed: Bed, sql: str) -> None:
+    """Give the daily view another query, as an older release or a person might have."""
+    with bed.connect() as client:
+        view = client.get_table(path(bed))
+        view.view_query = sql
+        view.description = "Mine."
+        view.labels = {**view.labels, "mine": "yes"}
+        client.update_table(view, ["view_query", "description", "labels"])
+
+
+@pytest.mark.referee
+def test_views_are_created_once_and_updated_when_they_differ(bed: Bed) -> None:
+    """A second call changes nothing; another query is replaced; description and labels are set, others' labels stay."""
+    assert make(bed) == ["created"] * len(VIEWS)
+    assert make(bed) == ["unchanged"] * len(VIEWS)
+    alter(bed, f"SELECT 1 AS x FROM `{path(bed).replace('_daily', '_insights')}`")
+    assert make(bed) == ["updated", *["unchanged"] * (len(VIEWS) - 1)]
+    with bed.connect() as client:
+        for view in VIEWS:
+            found = client.get_table(path(bed, view))
+            before, _, example = found.description.partition(" For example:\n\n")
+            assert before == view.description
+            assert f"`{path(bed, view)}`" in example
+            assert list(client.query(example).result()) == []
+            ours = {"team": "brand_a", "iginsights_view": view.name, "iginsights_table": view.table.name}
+            assert found.labels == ours | ({"mine": "yes"} if view.name == "account_daily" else {})
+        assert client.query(f"SELECT COUNT(reach) FROM `{path(bed)}`").result().total_rows == 1
+
+
+@pytest.mark.parametrize("outdated", [False, True], ids=["creating", "updating"])
+def test_tasks_that_make_the_views_at_once(bed: Bed, outdated: bool) -> None:
+    """However many tasks begin together, all succeed and the views are right."""
+    if outdated:
+        make(bed)
+        alter(bed, "SELECT 1 AS x")
+    with ThreadPoolExecutor(6) as pool:
+        done = [each.result() for each in [pool.submit(make, bed) for _ in range(6)]]
+    firsts = [results[0] for results in done]
+    assert sorted(firsts) == sorted([*["unchanged"] * 5, "updated" if outdated else "created"])
+    assert make(bed) == ["unchanged"] * len(VIEWS)
+
+
+@pytest.mark.parametrize("route", [r"GET .*/tables/instagram_account_daily", r"POST .*/tables$"])
+@pytest.mark.parametrize("effect", ["answerLost", "serviceUnavailable"])
+def test_a_request_for_a_view_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
+    """A lost or refused request is repeated, and a view that it made is recognised."""
+    sandbox.faults.add(Fault(route=route, effect=effect, body="useLegacySql" if "POST" in route else ""))  # type: ignore[arg-type]
+    assert make(faulty)[1:] == ["created"] * (len(VIEWS) - 1)
+    assert make(faulty) == ["unchanged"] * len(VIEWS)
+
+
+def test_a_view_that_changes_under_our_hands_is_looked_at_again(
+    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update that somebody overtook (412) is not forced: the view is read again, then updated."""
+    from google.cloud.bigquery import Client
+
+    make(faulty)
+    alter(faulty, "SELECT 1 AS x")
+    update, overtaken = Client.update_table, []
+
+    def update_late(client: Client, table: Any, *arguments: Any, **options: Any) -> Any:
+        if not overtaken:
+            overtaken.append(table)
+            monkeypatch.setattr(Client, "update_table", update)
+            alter(faulty, "SELECT 2 AS x")
+        return update(client, table, *arguments, **options)
+
+    monkeypatch.setattr(Client, "update_table", update_late)
+    assert make(faulty)[0] == "updated"
+    assert [request.status for request in sandbox.log if request.method == "PATCH"] == [200, 200, 412, 200]
+
+
+def test_something_else_of_that_name_is_refused(bed: Bed) -> None:
+    """A table with a view's name is named, and left as it is."""
+    with bed.connect() as client:
+        client.create_dataset(bed.dataset, exists_ok=True)
+        client.query(f"CREATE TABLE `{path(bed)}` (mine INT64)").result()
+        with pytest.raises(IncompatibleTable, match=rf"{bed.dataset}\.instagram_account_daily is a table") as refusal:
+            make(bed)
+        assert isinstance(refusal.value, ConfigurationError)
+        assert [field.name for field in client.get_table(path(bed)).schema] == ["mine"]
+
+
+def test_a_table_may_require_a_filter(bed: Bed) -> None:
+    """A view of a table that requires a filter on its partition can be read without one."""
+    make(bed)
+    with bed.connect() as client:
+        for table in (ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS):
+            found = client.get_table(rows.target(table, project=bed.project, dataset=bed.dataset).path)
+            found.require_partition_filter = True
+            client.update_table(found, ["require_partition_filter"])
+        for view in VIEWS:
+            assert list(client.query(f"SELECT * FROM `{path(bed, view)}`").result()) == []
+
+
+def test_the_command_makes_the_views_of_tables_that_exist(
+    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By hand, with table ids of one's own; a table that is missing is named."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
+    destination = rows.target(MEDIA_INSIGHTS, table_id="posts_insights")
+    with faulty.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure([destination])
+    where = ["--project", faulty.project, "--dataset", faulty.dataset, "--table", "media_insights=posts_insights"]
+    assert main(["--views", *where]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "p-1.d.instagram_account_daily: not made, since its table does not exist.",
+        "p-1.d.posts_insights_latest: created.",
+        "p-1.d.posts_daily_growth: created.",
+        "p-1.d.instagram_story_insights_latest: not made, since its table does not exist.",
+    ]
+    assert sandbox.tables("d") == ["posts_daily_growth", "posts_insights", "posts_insights_latest"]
+    with pytest.raises(SystemExit):
+        main(["--views", "--heal", *where])
+    assert "--heal goes with --check" in capsys.readouterr().err
