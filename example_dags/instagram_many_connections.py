@@ -1,4 +1,4 @@
-"""One token per business: several connections in one Dag, each account read with its own, one dead token costing no other.
+"""One token per business: several connections in one Dag, each account read with its own; a dead token costs no other.
 
 The listing task asks every connection which accounts it sees; each chunk names its connection, so the mapped tasks know
 whom to ask as whom. A throttled task gives its slot back and comes again; what fails is tried again as its error asks.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
 from airflow_provider_iginsights.transfers.arguments import parse_names
-from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, plan_wait, step_aside
+from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, wait_for_limit
 from airflow_provider_iginsights.transfers.verdict import fail_now
 
 if TYPE_CHECKING:
@@ -113,16 +113,10 @@ class InstagramListAccountsOperator(BaseOperator):
         try:
             return self._list_chunks()
         except Throttled as error:
-            self._wait(error, waiting_since or find_first_reschedule(context))
+            since = waiting_since or find_first_reschedule(context)
+            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
         except (ConfigurationError, FatalGraphError) as error:
             fail_now(error)
-
-    def _wait(self, error: Throttled, since: datetime | None) -> NoReturn:
-        try:
-            wait = plan_wait({"the list of accounts": error}, waiting_since=since, timeout=self.throttle_timeout, of=1)
-        except Throttled as too_long:
-            fail_now(too_long)
-        step_aside(self, wait, deferrable=self.deferrable, waiting_since=wait.since.isoformat())
 
     def _list_chunks(self) -> Chunks:
         conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
