@@ -1,0 +1,104 @@
+"""CPU of one page of posts: from the bytes of Meta's answer to the NDJSON bytes that BigQuery loads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from airflow_provider_iginsights.bigquery.destination import Destination
+from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.catalog.plan import plan_media
+from airflow_provider_iginsights.catalog.tables import MEDIA, MEDIA_INSIGHTS
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.listing import Listing
+from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.stamp import Stamp
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
+
+ROUNDS, REPEATS = 15, 10
+
+
+class Replay:
+    """Stands where the client stands and hands out one recorded page, parsed anew each time."""
+
+    def __init__(self, settings: GraphSettings, request: GraphRequest, content: bytes) -> None:
+        self.settings = settings
+        self.request = request
+        self.content = content
+
+    def pages(self, *_: Any, **__: Any) -> Iterator[Answer]:
+        """Yield the page."""
+        yield Answer(json.loads(self.content), "v25.0", self.request)
+
+
+def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield steps and the milliseconds of CPU they take, the best of several rounds."""
+    replay, account_id = record(metrics)
+    plan = plan_media(metrics, None, version="v25.0", login="facebook")
+    stamp = Stamp(run_id="scheduled__2026-01-01T08:00:00+00:00")
+    spools = {
+        table.name: Spool(Destination(table=table, project="benchmark", dataset="benchmark", table_id=table.default_id))
+        for table in (MEDIA, MEDIA_INSIGHTS)
+    }
+
+    def read() -> Iterator[Any]:
+        listing = Listing(
+            client=replay,  # type: ignore[arg-type]
+            account_id=account_id,
+            edge="media",
+            plan=plan,
+            findings=Findings(),
+            refusals=Refusals(),
+        )
+        return read_media(listing, stamp)
+
+    def extract() -> None:
+        for _ in read():
+            pass
+
+    def write() -> None:
+        for table, row in read():
+            spools[table].write(row)
+
+    parse = best(lambda: json.loads(replay.content))
+    both = best(lambda: json.dumps(json.loads(replay.content)))
+    rows, whole = best(extract), best(write)
+    yield f"json.loads ({len(replay.content):,} bytes)", f"{parse:.2f}"
+    yield "json.loads + json.dumps", f"{both:.2f}"
+    yield f"json.loads + {len(list(read()))} rows", f"{rows:.2f}"
+    yield "json.loads + rows + NDJSON on disk", f"{whole:.2f}"
+    yield "ratio to json.loads + json.dumps", f"{whole / both:.2f} x"
+    for spool in spools.values():
+        spool.close()
+
+
+def record(metrics: Sequence[str]) -> tuple[Replay, str]:
+    """Return a page of 100 posts as a Graph API sent it, and its account."""
+    world = World.build(accounts=1, media_per_account=100)
+    account_id = next(iter(world.accounts))
+    with GraphSandbox(world) as sandbox:
+        settings = GraphSettings(token=world.system_user_token, base_url=sandbox.url)
+        fields = "id,media_type,media_product_type,caption,permalink,shortcode,username,timestamp,like_count"
+        request = GraphRequest(
+            f"{account_id}/media", {"fields": f"{fields},comments_count,alt_text,insights.metric({','.join(metrics)})"}
+        )
+        with GraphClient(settings) as client:
+            answer = next(client.pages(request, limit=100))
+    return Replay(settings, answer.request, json.dumps(answer.body).encode()), account_id
+
+
+def best(work: Callable[[], object]) -> float:
+    """Return the milliseconds of CPU that the fastest of several rounds took per call."""
+    fastest = float("inf")
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        for _ in range(REPEATS):
+            work()
+        fastest = min(fastest, time.process_time() - started)
+    return 1000 * fastest / REPEATS
