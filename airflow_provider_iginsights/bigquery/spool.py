@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 100 * 1000 * 1000
 _REMEMBERED = 4096
 _LONGEST = 100
+_BUNDLE = 200  # lines
+_LARGE = 1 << 16  # bytes of a line that does not wait for others
 _REPEATING = frozenset({str, date})
 
 
@@ -40,6 +42,7 @@ class Spool:
         self.size = 0
         self._days: set[object] = set()
         self._hash = hashlib.sha256()
+        self._lines: list[bytes] = []
         columns = destination.table.columns
         # What repeats from row to row (ids, dates, versions) is encoded once: name, prefix, encoder, known texts.
         self._columns: list[tuple[str, str, Encoder, dict[object, str]]] = [
@@ -59,14 +62,16 @@ class Spool:
         if len(line) > MOST_BYTES:
             raise self._refusal(row, fault="is larger than the 100 MB that BigQuery takes for one row")
         self._days.add(row[self._partition])
-        self._hash.update(line)
-        self._file.write(line)
+        self._lines.append(line)
         self.rows += 1
         self.size += len(line)
+        if len(self._lines) >= _BUNDLE or len(line) > _LARGE:
+            self._bundle()
 
     @property
     def payload(self) -> str:
         """Return the hash of everything written so far, in hex digits."""
+        self._bundle()
         return self._hash.hexdigest()
 
     @property
@@ -83,13 +88,23 @@ class Spool:
         """Return the file, at its beginning."""
         if self._file.closed:
             raise LoadError(f"The rows for {self.destination.path} were already discarded. Run the task again.")
+        self._bundle()
         self._file.flush()
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
         """Delete the file."""
+        self._lines.clear()
         self._file.close()
+
+    def _bundle(self) -> None:
+        """Hash and write the lines that wait, at once: a call for each would cost as much as encoding a column."""
+        if self._lines:
+            lines = b"".join(self._lines)
+            self._lines.clear()
+            self._hash.update(lines)
+            self._file.write(lines)
 
     def __enter__(self) -> Spool:
         return self
