@@ -13,8 +13,6 @@ PACIFIC = ZoneInfo("America/Los_Angeles")
 DAY = timedelta(days=1)
 SERIES_DAYS = 30
 SERIES_SECONDS = 2_592_000
-ACCOUNT_HORIZON_DAYS = 729
-FOLLOWER_HORIZON_DAYS = 30
 
 
 def as_utc(moment: datetime) -> datetime:

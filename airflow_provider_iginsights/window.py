@@ -18,9 +18,7 @@ from typing import Literal
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.pacific import (
-    ACCOUNT_HORIZON_DAYS,
     DAY,
-    FOLLOWER_HORIZON_DAYS,
     PACIFIC,
     as_utc,
     chunks,
@@ -35,8 +33,6 @@ from airflow_provider_iginsights.pacific import (
 )
 
 __all__ = [
-    "ACCOUNT_HORIZON_DAYS",
-    "FOLLOWER_HORIZON_DAYS",
     "PACIFIC",
     "RULES",
     "Moment",

@@ -11,11 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lazy_object_proxy import Proxy
 
+from airflow_provider_iginsights.catalog.account_metrics import HISTORY_DAYS, RECENT_DAYS
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.pacific import day_before, days_closing
 from airflow_provider_iginsights.window import (
-    ACCOUNT_HORIZON_DAYS,
-    FOLLOWER_HORIZON_DAYS,
     RULES,
     Moment,
     RunFacts,
@@ -357,7 +356,7 @@ def test_thirty_days_across_november_are_two_requests() -> None:
     assert [len(chunk) for chunk in chunks([date(2026, 6, 1) + DAY * step for step in range(31)])] == [30, 1]
 
 
-@pytest.mark.parametrize("horizon", [ACCOUNT_HORIZON_DAYS, FOLLOWER_HORIZON_DAYS])
+@pytest.mark.parametrize("horizon", [HISTORY_DAYS, RECENT_DAYS])
 def test_splits_at_the_horizon(horizon: int) -> None:
     """The day ``horizon`` days before today is askable, the one before it too old."""
     today = date(2026, 11, 21)
@@ -470,7 +469,7 @@ def test_the_lookback_reads_again_and_adds_no_gap(times: list[datetime], lookbac
     st.dates(date(2022, 1, 1), date(2035, 12, 31)),
     st.integers(min_value=0, max_value=800),
     st.integers(min_value=0, max_value=800),
-    st.sampled_from([ACCOUNT_HORIZON_DAYS, FOLLOWER_HORIZON_DAYS]),
+    st.sampled_from([HISTORY_DAYS, RECENT_DAYS]),
 )
 def test_no_request_reaches_behind_the_horizon(today: date, back: int, length: int, horizon: int) -> None:
     """Cut at the horizon and into chunks, no request begins before it, and every day is either asked or too old."""
