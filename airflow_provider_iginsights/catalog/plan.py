@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
@@ -37,6 +37,11 @@ class InsightsQuery:
         dropped = set(names)
         kept = tuple(metric for metric in self.metrics if metric.name not in dropped)
         return replace(self, metrics=kept) if kept else None
+
+    def split(self) -> Iterator[InsightsQuery]:
+        """Yield one query per metric."""
+        for metric in self.metrics:
+            yield replace(self, metrics=(metric,))
 
     def of_totals(self, names: Iterable[str]) -> InsightsQuery | None:
         """Return a query without breakdown for those of the metrics whose total this one was to bring, or None."""

@@ -1,8 +1,8 @@
 """Ask many small questions in batches, take refusals apart: one bad metric or object never costs another's numbers.
 
-A refusal that names its metrics is asked again without them. One that names nobody is taken apart on a single
-representative, metric by metric; the others like it wait for what that teaches. Where a breakdown is refused, the total
-that came with it is asked without. What is refused is noted once.
+A refusal that names its metrics is asked again without them. One that names nobody is taken apart on representatives,
+metric by metric; the others like it wait for what that teaches. Where a breakdown is refused, the total that came with
+it is asked without. What is refused is noted once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Ask:
     """One question. ``group`` shares its refusals, ``whom`` names the object, ``about`` travels along.
 
     ``torn``: a single metric of a representative; ``named``: refused before, and less what the refusal named;
-    ``waited``: refused before, and held back for a representative.
+    ``waited``: refused before, and held back for representatives.
     """
 
     query: InsightsQuery
@@ -84,14 +84,12 @@ class Inquiry:
     _trouble: InsightsError | None = None
     _refused: InsightsError | None = None
 
-    def ask(self, asks: Iterable[Ask], *, doubtful: bool = False) -> Iterator[tuple[Ask, Answer]]:
+    def ask(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, Answer]]:
         """Yield every question with its answer.
-
-        ``doubtful``: something among them is refused, unknown what: representatives go first.
 
         :raises InsightsError: what stops the account (token, throttle, permission) at once.
         """
-        fresh = self._send_ahead(asks) if doubtful else iter(asks)
+        fresh = iter(asks)
         while batch := self._choose(fresh):
             results = self.client.batch([self.build(ask) for ask in batch], account_id=self.account_id)
             for ask, result in zip(batch, results, strict=True):
@@ -112,18 +110,6 @@ class Inquiry:
             raise self._trouble
         if self.must_answer and self._refused and not self.answered:
             raise self._refused
-
-    def _send_ahead(self, asks: Iterable[Ask]) -> Iterator[Ask]:
-        """Put the first question of each kind up for being asked metric by metric; return the others."""
-        kinds: set[Kind] = set()
-        others = []
-        for ask in asks:
-            if ask.kind in kinds or len(ask.query.metrics) == 1:
-                others.append(ask)
-            else:
-                kinds.add(ask.kind)
-                self._again.extend(_tear(ask))
-        return iter(others)
 
     def _choose(self, fresh: Iterator[Ask]) -> list[Ask]:
         """Return the next batch: first what refusals left open; what a representative stands for waits."""
@@ -183,25 +169,24 @@ class Inquiry:
             self._drop(ask, culprits, error)
         elif is_about_object(error):
             self._again.extend(_tear(ask))
+        elif any(self.refusals.find(ask.group, ask.query.breakdown, name) for name in ask.query.names):
+            self._again.append(ask)  # less what was learned since it was sent
         else:
             self._take_apart(ask)
 
     def _take_apart(self, ask: Ask) -> None:
-        """Ask metric by metric, unless a representative is about to be: then wait once for what that teaches."""
-        if ask.waited or not self._is_tested(ask):
+        """Ask metric by metric, unless enough like it are about to be: then wait once for what that teaches."""
+        representatives = {other.whom for other in self._again if other.torn and other.kind == ask.kind}
+        if ask.waited or len(representatives) < self.refusals.witnesses:
             self._again.extend(_tear(ask))
         else:
             self._held.append(replace(ask, waited=True))
-
-    def _is_tested(self, ask: Ask) -> bool:
-        """Return whether a representative is about to be asked metric by metric."""
-        return any(other.torn and other.kind == ask.kind for other in self._again)
 
     def _drop(self, ask: Ask, culprits: tuple[str, ...], error: MetricRefused) -> None:
         query, unknown = ask.query, is_unknown_name(error)
         if not is_about_object(error) and not query.metrics[0].alone:
             for breakdown in {query.breakdown, "" if unknown else query.breakdown}:
-                self.refusals.learn_refusal(ask.group, breakdown, culprits, error)
+                self.refusals.learn_refusal(ask.group, breakdown, culprits, error, whom=ask.whom)
         for name in culprits:
             self._note_refusal(ask, name, error)
         if rest := query.without(culprits):
@@ -233,11 +218,8 @@ class Inquiry:
 
 def _tear(ask: Ask) -> Iterator[Ask]:
     """Yield one question per metric."""
-    names = ask.query.names
-    for name in names:
-        part = ask.query.without(other for other in names if other != name)
-        if part:
-            yield replace(ask, query=part, torn=True)
+    for part in ask.query.split():
+        yield replace(ask, query=part, torn=True)
 
 
 def _drain(asks: deque[Ask]) -> Iterator[Ask]:

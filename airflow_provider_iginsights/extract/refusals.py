@@ -52,9 +52,9 @@ class Refusals:
         self._refused: dict[Key, tuple[int, InsightsError]] = {}
         self._lock = threading.Lock()
 
-    def open_account(self) -> AccountRefusals:
+    def open_account(self, *, witnesses: int = 1) -> AccountRefusals:
         """Return the memory of one account's reading, which draws on this one and adds to it."""
-        return AccountRefusals(self)
+        return AccountRefusals(self, witnesses=witnesses)
 
     def count_answers(self, keys: set[Key]) -> None:
         """Remember that an account answers these metrics."""
@@ -79,12 +79,14 @@ class Refusals:
 class AccountRefusals:
     """Metrics that a whole group (a product type, or the account itself) refuses, while one account is read.
 
-    A metric counts as refused by a group once it was refused there and never answered, so that one odd post does not
-    silence the others.
+    A metric counts as refused by a group once ``witnesses`` objects there refused it and none answered, so that one odd
+    post does not silence the others.
     """
 
-    def __init__(self, run: Refusals) -> None:
+    def __init__(self, run: Refusals, *, witnesses: int = 1) -> None:
+        self.witnesses = witnesses
         self._run = run
+        self._heard: dict[Key, set[str]] = {}
         self._answered: set[Key] = set()
         self._refused: dict[Key, InsightsError] = {}
         self._known: set[tuple[str, str, tuple[str, ...]]] = set()
@@ -98,11 +100,17 @@ class AccountRefusals:
             self._answered |= keys
             self._run.count_answers(keys)
 
-    def learn_refusal(self, group: str, breakdown: str, names: Iterable[str], error: InsightsError) -> None:
-        """Remember that the group refused these metrics, broken down so."""
+    def learn_refusal(
+        self, group: str, breakdown: str, names: Iterable[str], error: InsightsError, *, whom: str
+    ) -> None:
+        """Remember that one object of the group refused these metrics, broken down so."""
         for name in names:
             key = (group, breakdown, name)
-            if key not in self._refused:
+            if key in self._refused:
+                continue
+            heard = self._heard.setdefault(key, set())
+            heard.add(whom)
+            if len(heard) >= self.witnesses:
                 self._refused[key] = error
                 self._run.count_refusal(key, error)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, plan_media, plan_story
 from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.listing import Edge, Listing
+from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.pages import Edge
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.rows import TableRow
 from airflow_provider_iginsights.extract.stamp import Stamp

@@ -24,4 +24,13 @@ def spell_insights(query: InsightsQuery) -> dict[str, str]:
 def spell_media_fields(version: str, core: InsightsQuery | None) -> str:
     """Return ``fields`` of a media listing, with the insights that all its media share inside it."""
     fields = fields_for(version, MEDIA_FIELDS)
-    return ",".join((*fields, f"insights.metric({','.join(core.names)})") if core else fields)
+    return ",".join((*fields, _expand_insights(core)) if core else fields)
+
+
+def spell_listed_insights(query: InsightsQuery) -> str:
+    """Return ``fields`` of a media listing that brings nothing but insights."""
+    return f"id,{_expand_insights(query)}"
+
+
+def _expand_insights(query: InsightsQuery) -> str:
+    return f"insights.metric({','.join(query.names)})"

@@ -75,25 +75,43 @@ def test_a_story_metric_with_its_breakdown(message: str) -> None:
 
 
 def test_nobody_waits_for_ever() -> None:
-    """Who waits for a representative is looked after even if others' refusals made the representative's needless."""
+    """Who waits for representatives is looked after even if others' refusals made the representatives needless."""
     world = World.build(accounts=1, media_per_account=0, now=NOW)
     account_id = next(iter(world.accounts))
     posts = [
         Media(f"1790000000000000{number}", account_id, "IMAGE", "FEED", NOW - timedelta(hours=number))
-        for number in range(1, 5)
+        for number in range(1, 9)
     ]
     for post in posts:
         world.put(post)
-    refusals = (("follows", "(#100) 無効"), ("follows", "(#100) 無効"), ("follows", "(#100) follows"))
     with open_asking(world) as asking:
-        for post, (metric, message) in zip(posts, (*refusals, ("follows", "(#100) profile_visits")), strict=True):
-            effect = ErrorEffect(100, message=message)
-            asking.sandbox.faults.add(Fault(effect=effect, metric=metric, object_id=post.id, times=None))
+        for number, post in enumerate(posts):
+            effect = ErrorEffect(100, message="(#100) 無効" if number < 5 else "(#100) follows, profile_visits")
+            asking.sandbox.faults.add(Fault(effect=effect, metric="follows", object_id=post.id, times=None))
         assert asking.read_media(["follows", "profile_visits"]) == {}
         assert {what: finding["count"] for (what, _), finding in asking.left_out.items()} == {
-            "follows": 4,
-            "profile_visits": 4,
+            "follows": 8,
+            "profile_visits": 8,
         }
+
+
+@pytest.mark.parametrize("message", [SENTENCE.format("follows"), "(#100) 無効"])
+def test_two_odd_posts_of_a_kind_silence_nobody(message: str) -> None:
+    """The two posts of their kind on the first page refuse a metric: those on later pages are asked nonetheless."""
+    world = World.build(accounts=1, media_per_account=120, now=NOW)
+    for number, post in enumerate(world.media_of(next(iter(world.accounts)), NOW)):
+        kind = "FEED" if number in {3, 50} or number >= 100 else "REELS"
+        world.put(replace(post, media_product_type=kind, media_type="IMAGE" if kind == "FEED" else "VIDEO"))
+    with open_asking(world) as asking:
+        odd_ids = [asking.posts[3].id, asking.posts[50].id]
+        for media_id in odd_ids:
+            refuse(asking, message, metric="follows", object_id=media_id)
+        assert asking.read_media() == {
+            key: value for key, value in truth_of(asking).items() if key[0] not in odd_ids or key[1] != "follows"
+        }
+        assert sorted(asking.left_out["follows", "MetricRefused"]["whom"]) == sorted(
+            f"media {media_id}" for media_id in odd_ids
+        )
 
 
 def test_every_post_is_odd() -> None:
@@ -162,7 +180,7 @@ def test_what_stops_an_account(code: int, subcode: int | None, error: type[Excep
 
 
 def test_instagram_login_isolates_too() -> None:
-    """Without batches a refusal is learned from the first media, and the numbers are the same."""
+    """Without batches a refusal is learned from the first few media, and the numbers are the same."""
     with open_asking(login="instagram") as asking:
         reels = {post.id for post in asking.posts if post.media_product_type == "REELS"}
         whole = truth_of(asking)
@@ -170,4 +188,4 @@ def test_instagram_login_isolates_too() -> None:
         assert asking.read_media() == {
             key: value for key, value in whole.items() if key[0] not in reels or key[1] != "reposts"
         }
-        assert asking.http <= 2 + len(asking.posts) + 1
+        assert asking.http <= 2 + len(asking.posts) + 3

@@ -101,8 +101,7 @@ def test_a_metric_that_one_product_type_refuses(message: str, metrics: object) -
         refuse(asking, message, metric="reposts", product_type="REELS")
         read = asking.read_media(metrics)
         assert read == {key: value for key, value in whole.items() if key[0] not in reels or key[1] != "reposts"}
-        # A page of two product types; only a text without a name needs more than three.
-        assert asking.http <= (3 if metrics is None else 1) + (3 if message != WITHOUT_NAME else 4)
+        assert asking.http <= (3 if metrics is None else 1) + 3
         assert list(asking.left_out) == [("reposts", "MetricRefused")]
         assert asking.left_out["reposts", "MetricRefused"]["count"] == len(reels)
 
@@ -223,7 +222,7 @@ def test_a_group_learns_from_its_answers_too() -> None:
     """A metric that the group answered once is asked again, whoever refused it."""
     refusals = Refusals().open_account()
     asked = query("likes", "views")
-    refusals.learn_refusal("account", asked.breakdown, ["likes"], refusal("no"))
+    refusals.learn_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
     (rest, total), dropped = refusals.reduce("account", asked)
     assert (rest.names, total.names, total.breakdown) == (("views",), ("likes",), "")
     assert [name for name, _ in dropped] == ["likes"]
@@ -236,7 +235,7 @@ def test_accounts_learn_from_each_other() -> None:
     run, asked = Refusals(), query("likes")
     for _ in range(ACCOUNTS_FOR_ALL):
         assert run.open_account().reduce("account", asked) == ((asked,), ())
-        run.open_account().learn_refusal("account", asked.breakdown, ["likes"], refusal("no"))
+        run.open_account().learn_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
     assert run.open_account().reduce("account", asked)[0] != (asked,)
     run.open_account().learn_answer("account", asked)
     assert run.open_account().reduce("account", asked) == ((asked,), ())
