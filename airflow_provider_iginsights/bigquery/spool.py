@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from datetime import date
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.encode import ENCODERS, Refused, encode_date
 from airflow_provider_iginsights.bigquery.span import Span
 from airflow_provider_iginsights.errors import LoadError, RowRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import IO
 
     from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.encode import Encoder
+    from airflow_provider_iginsights.catalog.tables import Column, Table
 
 MOST_BYTES = 100 * 1000 * 1000
 _REMEMBERED = 4096
@@ -28,6 +29,8 @@ _LONGEST = 100
 _BUNDLE = 200  # lines
 _LARGE = 1 << 16  # bytes of a line that does not wait for others
 _REPEATING = frozenset({str, date})
+_FIGURES = ("NUMERIC", "INT64", "BOOL")
+"""Seldom the same, and of types whose values equal some that their column refuses: True is 1."""
 
 
 class Spool:
@@ -43,13 +46,8 @@ class Spool:
         self._days: set[object] = set()
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []
-        columns = destination.table.columns
-        # What repeats from row to row (ids, dates, versions) is encoded once: name, prefix, encoder, known texts.
-        self._columns: list[tuple[str, str, Encoder, dict[object, str]]] = [
-            (column.name, f'"{column.name}":', ENCODERS[column.type], {}) for column in columns
-        ]
-        self._known = {column.name for column in columns}
-        self._required = {column.name for column in columns if column.required}
+        self._width = len(destination.table.columns)
+        self._groups = _group_columns(destination.table)
         self._partition = destination.table.partition_by
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
 
@@ -59,6 +57,8 @@ class Spool:
             line = f"{{{','.join(self._members(row))}}}\n".encode()
         except UnicodeEncodeError:
             raise self._unwritable(row) from None
+        except Refused as fault:
+            raise self._refusal(row, fault=f"cannot be stored: column {fault}") from None
         if len(line) > MOST_BYTES:
             raise self._refusal(row, fault="is larger than the 100 MB that BigQuery takes for one row")
         self._days.add(row[self._partition])
@@ -114,27 +114,30 @@ class Spool:
 
     def _members(self, row: Mapping[str, object]) -> list[str]:
         """Return the row's ``"column":value`` texts."""
+        if len(row) != self._width:
+            row = self._complete(row)
         members = []
-        get = row.get
-        for name, prefix, encode, known in self._columns:
-            value = get(name)
-            if value is None:
-                if name in self._required:
-                    raise self._refusal(row, fault=f"cannot be stored: column {name} is required and has no value")
-                continue
-            member = known.get(value) if type(value) in _REPEATING else None
-            if member is None:
-                try:
-                    member = prefix + encode(value)
-                except Refused as fault:
-                    raise self._refusal(row, fault=f"cannot be stored: column {name} {fault}") from None
-                if type(value) in _REPEATING:
-                    _remember(known, value, member)
-            members.append(member)
-        if not self._known.issuperset(row):
-            unknown = ", ".join(sorted(map(str, set(row) - self._known)))
-            raise self._refusal(row, fault=f"cannot be stored: the table has no column {unknown[:200]}")
+        try:
+            for group in self._groups:
+                values = group.pick(row)
+                text = group.known.get(values)
+                if text is None:
+                    text = group.encode(values)
+                if text:
+                    members.append(text)
+        except KeyError:
+            return self._members(self._complete(row))
+        except TypeError:  # a list or an object, which cannot be looked up and which no column takes
+            return [_Member(column).encode(row[column.name]) for column in self.destination.table.columns]
         return members
+
+    def _complete(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the row with all columns: None where it had none."""
+        names = self.destination.table.column_names
+        if unknown := set(row).difference(names):
+            listed = ", ".join(sorted(map(str, unknown)))
+            raise self._refusal(row, fault=f"cannot be stored: the table has no column {listed[:200]}")
+        return {name: row.get(name) for name in names}
 
     def _unwritable(self, row: Mapping[str, object]) -> RowRefused:
         broken = [name for name, value in row.items() if isinstance(value, str) and not _is_unicode(value)]
@@ -148,11 +151,68 @@ class Spool:
         )
 
 
-def _remember(known: dict[object, str], value: object, member: str) -> None:
-    if len(member) <= _LONGEST:
-        if len(known) >= _REMEMBERED:
-            known.clear()
-        known[value] = member
+class _Member:
+    """One column. ``pick`` returns its value of a row; ``known`` maps values met before to their text."""
+
+    __slots__ = ("column", "known", "pick", "prefix", "spell")
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self.prefix = f'"{column.name}":'
+        self.spell = ENCODERS[column.type]
+        self.pick: Callable[[Mapping[str, object]], Any] = itemgetter(column.name)
+        self.known: dict[object, str] = {}
+
+    def encode(self, value: object) -> str:
+        """Return the column's text, '' for NULL. Raises Refused."""
+        if value is None:
+            if self.column.required:
+                raise Refused(f"{self.column.name} is required and has no value")
+            return ""
+        try:
+            text = self.prefix + self.spell(value)
+        except Refused as fault:
+            raise Refused(f"{self.column.name} {fault}") from None
+        if type(value) in _REPEATING and len(text) <= _LONGEST:
+            _remember(self.known, value, text)
+        return text
+
+
+class _Members:
+    """Several columns whose values repeat together from row to row."""
+
+    __slots__ = ("known", "members", "pick")
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.members = [_Member(column) for column in columns]
+        self.pick: Callable[[Mapping[str, object]], Any] = itemgetter(*(column.name for column in columns))
+        self.known: dict[object, str] = {}
+
+    def encode(self, values: tuple[object, ...]) -> str:
+        """Return the columns' texts. Raises Refused."""
+        texts = [
+            member.known.get(value) or member.encode(value) for member, value in zip(self.members, values, strict=True)
+        ]
+        text = ",".join(filter(None, texts))
+        if len(text) <= _LONGEST * len(texts):
+            _remember(self.known, values, text)
+        return text
+
+
+def _group_columns(table: Table) -> list[_Member | _Members]:
+    """Return columns that repeat together: what all numbers of an object share, and what tells them apart."""
+    figures = [column for column in table.columns if column.type in _FIGURES]
+    labels = [column for column in table.columns if column.name in table.labels]
+    shared = [column for column in table.columns if column not in labels and column not in figures]
+    if len(labels) > 1:
+        return [_Members(shared), _Members(labels), *map(_Member, figures)]
+    return list(map(_Member, table.columns))
+
+
+def _remember(known: dict[object, str], values: object, text: str) -> None:
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[values] = text
 
 
 def _is_unicode(text: str) -> bool:

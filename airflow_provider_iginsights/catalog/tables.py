@@ -46,6 +46,12 @@ class Table:
         return tuple(name for name in self.column_names if name not in self.key)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the columns that say which number of an object a row holds, in table order; few texts fill them."""
+        texts = (column.name for column in self.columns if column.type == "STRING" and not column.name.endswith("_id"))
+        return tuple(name for name in texts if name in self.key)
+
+    @property
     def measures(self) -> tuple[str, ...]:
         """Return the columns whose change makes a row worth rewriting: all but the key and how the row came to be."""
         return tuple(name for name in self.values if name not in PROVENANCE)

@@ -118,6 +118,39 @@ def test_text_is_exact(text: str) -> None:
         assert lines(spool)[0]["caption"] == text
 
 
+_SOME_TEXT = st.sampled_from(["", "reach", "views", "a|b", 'say "x"', "É"])
+_SOME_ROW = st.fixed_dictionaries(
+    {"metric": _SOME_TEXT, "breakdown": _SOME_TEXT, "breakdown_value": _SOME_TEXT, "value": st.integers(0, 3)},
+    optional={
+        "end_time": st.sampled_from([None, "2026-11-20T08:00:00.000000Z", "2026-11-21T08:00:00.000000Z"]),
+        "api_version": st.sampled_from([None, "v25.0", "v26.0"]),
+    },
+)
+
+
+@given(st.lists(_SOME_ROW, max_size=20))
+def test_what_is_remembered_is_never_mistaken(changes: list[dict[str, object]]) -> None:
+    """Rows that share values, in any order and with columns left out, come back each as it was."""
+    left_out = {"end_time", "api_version"}
+    base = {name: value for name, value in rows.row(ACCOUNT_INSIGHTS, 1).items() if name not in left_out}
+    with Spool(rows.target()) as spool:
+        for change in changes:
+            spool.write(base | change)
+        for written, change in zip(lines(spool), changes, strict=True):
+            given_values = {name: value for name, value in change.items() if value is not None}
+            assert {name: written[name] for name in given_values} == given_values
+            assert left_out.intersection(written) == left_out.intersection(given_values)
+
+
+def test_a_misspelt_column_is_refused() -> None:
+    """A row of the right length with a wrong name is not taken for a row without that column."""
+    with Spool(rows.target(ACCOUNTS)) as spool:
+        row = rows.row(ACCOUNTS, 1)
+        row["web_site"] = row.pop("website")
+        with pytest.raises(RowRefused, match="the table has no column web_site"):
+            spool.write(row)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -126,6 +159,9 @@ def test_text_is_exact(text: str) -> None:
         ({"value": True}, "column value needs a number, not bool"),
         ({"metric": "\ud800"}, "column metric is not valid Unicode text"),
         ({"window_start": "soon"}, "column window_start needs a time"),
+        ({"breakdown": ["age"]}, "column breakdown needs text, not list"),
+        ({"value": {"18-24": 1}}, "column value needs a number, not dict"),
+        ({"end_time": {}}, "column end_time needs a time, not dict"),
     ],
 )
 def test_a_refusal_names_table_key_and_column(changes: dict[str, object], said: str) -> None:
