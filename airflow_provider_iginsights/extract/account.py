@@ -1,7 +1,4 @@
-"""An account's numbers: dated series, totals of each day, snapshots of its audience, and its profile.
-
-All of it in batches.
-"""
+"""An account's numbers in batches: dated series, totals of each day, snapshots of its audience, and its profile."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.catalog.fields import PROFILE_FIELDS, fields_for
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.plan import AccountPlan, InsightsQuery
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
+from airflow_provider_iginsights.extract.profile import ProfileCourier
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.rows import Number, Row, TableRow, format_instant, read_end_time, read_numbers
 from airflow_provider_iginsights.extract.spelling import spell_insights
@@ -68,10 +65,10 @@ class AccountReader:
 
         :raises InsightsError: see :meth:`Inquiry.ask`; ``AccountUnavailable`` where the token cannot see the account.
         """
-        if self.profiles and self.current:
-            yield "accounts", self._read_profile(account_id)
+        profile = ProfileCourier(client=self.client, account_id=account_id, stamp=self.stamp)
+        wanted = self.profiles and self.current
         inquiry = Inquiry(
-            client=self.client,
+            client=profile if wanted else self.client,
             account_id=account_id,
             build=lambda ask: self._build(account_id, ask),
             refusals=self.refusals.open_account(),
@@ -79,8 +76,11 @@ class AccountReader:
             must_answer=True,
         )
         for ask, answer in inquiry.ask(self._asks(account_id)):
+            yield from (("accounts", row) for row in profile.take())
             for row in self._rows(account_id, ask, answer):
                 yield "account_insights", row
+        if wanted:
+            yield from (("accounts", row) for row in profile.fetch())
         inquiry.finish()
 
     def _asks(self, account_id: str) -> Iterator[Ask]:
@@ -160,20 +160,6 @@ class AccountReader:
                         "value": number.value,
                     }
                 )
-
-    def _read_profile(self, account_id: str) -> Row:
-        fields = ",".join(fields_for(self.client.settings.api_version, PROFILE_FIELDS))
-        answer = self.client.get(
-            GraphRequest(account_id, {"fields": fields}, Subject("account", account_id)), account_id=account_id
-        )
-        reading = self.stamp.read_now()
-        profile = {column: answer.body.get(field) for field, column in PROFILE_FIELDS.items()}
-        return profile | {
-            "account_id": account_id,
-            "snapshot_date": reading.snapshot_date,
-            "fetched_at": reading.fetched_at,
-            "run_id": self.stamp.run_id,
-        }
 
 
 def _is_oldest(days: tuple[date, ...], metrics: Iterable[Metric], today: date) -> bool:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.errors import (
@@ -34,10 +34,21 @@ from airflow_provider_iginsights.extract.refusals import (
 from airflow_provider_iginsights.graph.batch import LARGEST_BATCH
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+    from airflow_provider_iginsights.graph.settings import GraphSettings
 
 Kind = tuple[str, str, str, str]
+
+
+class Batching(Protocol):
+    """The part of a Graph client that an inquiry needs."""
+
+    @property
+    def settings(self) -> GraphSettings:
+        """How it asks: whether in batches."""
+
+    def batch(self, requests: Iterable[GraphRequest], *, account_id: str) -> Iterator[Answer | InsightsError]:
+        """Yield one result per request, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +81,7 @@ class Inquiry:
     metric. ``answered`` counts answers, the caller's own as well.
     """
 
-    client: GraphClient
+    client: Batching
     account_id: str
     build: Callable[[Ask], GraphRequest]
     refusals: AccountRefusals

@@ -109,7 +109,7 @@ def test_what_all_accounts_refuse() -> None:
             asking.sandbox.clear_log()
             assert asking.read_account(DAYS, account=number) == less(truth_of(asking, account=number), "likes")
             requests.append(asking.http)
-        assert requests == [3] * ACCOUNTS_FOR_ALL + [2, 2]
+        assert requests == [2] * ACCOUNTS_FOR_ALL + [1, 1]
         assert asking.left_out["likes by media_product_type", "MetricRefused"]["count"] == len(asking.accounts)
 
 
