@@ -1,7 +1,7 @@
 """The duplicate check that anyone can run: finds keys that stand in a target twice, and heals them on request.
 
 See :mod:`.heal` for how such keys can arise. Healing keeps the newest row by ``fetched_at``, with all its columns,
-in one statement a table.
+in one statement a table. A table that claims no primary key is spared: ``load_mode="append"`` keeps a history in it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check found in one table. ``doubled`` keys; None = the table does not exist."""
+    """What a check found in one table. ``doubled`` keys; None = the table does not exist.
+
+    ``spared``: it was not healed though it was asked for, because it claims no primary key.
+    """
 
     destination: Destination
     doubled: int | None
     healed: bool = False
+    spared: bool = False
 
     def __str__(self) -> str:
         """Return the finding as a sentence."""
@@ -43,7 +47,16 @@ class Finding:
         if not self.doubled:
             return f"{path}: no key stands there twice."
         keys = "1 key stood" if self.doubled == 1 else f"{self.doubled} keys stood"
-        return f"{path}: {keys} there more than once{'; the newest row of each was kept' if self.healed else ''}."
+        found = f"{path}: {keys} there more than once{'; the newest row of each was kept' if self.healed else ''}."
+        return f"{found} {self._advice}" if self.spared else found
+
+    @property
+    def _advice(self) -> str:
+        key = f"PRIMARY KEY ({', '.join(self.destination.table.key)}) NOT ENFORCED"
+        return (
+            "They were kept: the table claims no primary key, so it may be a history of all fetches "
+            f'(load_mode="append"). If it is none, run ALTER TABLE `{self.destination.path}` ADD {key}, then heal.'
+        )
 
 
 def default_destinations(
@@ -66,7 +79,7 @@ def default_destinations(
 def check(
     client: Client, *, destinations: Iterable[Destination], heal: bool = False, patience: Patience | None = None
 ) -> Iterator[Finding]:
-    """Yield a finding for each table; with ``heal``, leave one row of each key. Raises LoadError."""
+    """Yield a finding for each table; with ``heal``, leave one row of each key that it claims. Raises LoadError."""
     wire = connected(client, identity=hand_identity("check"), patience=patience)
     for destination in destinations:
         yield _finding(destination, heal=heal, wire=wire)
@@ -80,11 +93,13 @@ def hand_identity(task_id: str) -> TaskIdentity:
 
 
 def _finding(destination: Destination, *, heal: bool, wire: Wire) -> Finding:
-    if find_table(destination, wire=wire) is None:
+    table = find_table(destination, wire=wire)
+    if table is None:
         return Finding(destination=destination, doubled=None)
-    if heal:
+    claimed = table.table_constraints is not None and table.table_constraints.primary_key is not None
+    if heal and claimed:
         healed = make_single(destination, span=ALL_DAYS, among=None, wire=wire)
         return Finding(destination=destination, doubled=healed, healed=healed > 0)
     sql = doubled_query(destination, span=ALL_DAYS, among=None)
     doubled = wire.number(destination, sql=sql, payload="", doing=f"look for doubled keys in {destination.path}")
-    return Finding(destination=destination, doubled=doubled)
+    return Finding(destination=destination, doubled=doubled, spared=heal and bool(doubled))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -133,6 +134,7 @@ class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
         )
         destination = self._make_destination(client)
         with (
+            closing(client),
             Warehouse(client, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
             _make_spool(destination) as spool,
         ):

@@ -31,7 +31,7 @@ def target(bed: Bed) -> Destination:
 def load(bed: Bed, given: list[dict[str, object]], *, task_id: str = "load", mode: LoadMode = "merge") -> LoadResult:
     """Run one task."""
     with bed.warehouse(rows.identity(task_id=task_id)) as warehouse:
-        warehouse.ensure([target(bed)])
+        warehouse.ensure([target(bed)], load_mode=mode)
         spool = warehouse.spool(target(bed))
         for row in given:
             spool.write(row)
@@ -137,6 +137,23 @@ def test_the_check_finds_and_heals(bed: Bed) -> None:
         ]
     assert [[finding.doubled for finding in each] for each in found] == [[4, None], [4, None], [0, None]]
     assert stored(bed) == rows.truth(ACCOUNT_INSIGHTS, [*given, *newer])
+
+
+def test_a_history_is_not_healed(
+    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table that load_mode="append" created keeps every row, and the command says why and what to do."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
+    for version in (1, 2):
+        load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3), version=version), mode="append")
+    before = stored(faulty)
+    where: list[Any] = ["--project", faulty.project, "--dataset", faulty.dataset]
+    assert main(["--check", "--heal", *where]) == 1
+    assert stored(faulty) == before
+    assert len(before) == 6
+    said = capsys.readouterr().out
+    assert "3 keys stood there more than once. They were kept: the table claims no primary key" in said
+    assert "ADD PRIMARY KEY (account_id, metric, period" in said
 
 
 def test_the_command_speaks_and_ends_with_a_code(
