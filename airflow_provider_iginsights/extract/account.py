@@ -29,6 +29,7 @@ from airflow_provider_iginsights.pacific import (
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
+_UNBOUND: Row = dict.fromkeys(("end_time", "window_start", "window_end"))
 GROUP = "account"
 OLDEST = "account on the oldest day"
 
@@ -179,11 +180,12 @@ def _date(number: Number, days: tuple[date, ...], snapshot_date: date) -> Row:
     """Return the columns that say which day a number describes: its own, the one asked for, or that of the fetch."""
     if number.end_time:
         end_time, day = read_end_time(number.end_time)
-        return {"end_time": end_time, **_bound(day)}
-    return _bound(days[0]) if days else {"metric_date": snapshot_date}
+        return {**_bound(day), "end_time": end_time}
+    return _bound(days[0]) if days else {**_UNBOUND, "metric_date": snapshot_date}
 
 
 @lru_cache(maxsize=1024)
 def _bound(day: date) -> Row:
     start, end = pacific_day_bounds(day)
-    return {"metric_date": day, "window_start": format_instant(start), "window_end": format_instant(end)}
+    window = {"window_start": format_instant(start), "window_end": format_instant(end)}
+    return {"metric_date": day, "end_time": None, **window}

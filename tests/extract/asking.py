@@ -100,8 +100,12 @@ class Asking:
 
     def story_rows(self, metrics: Metrics = None) -> list[tuple[str, dict[str, Any]]]:
         """Read the live stories of the first account, as ``(table, row)``."""
+        return list(self.open_source(metrics).read_stories()(self.accounts[0].id))
+
+    def open_source(self, metrics: Metrics = None) -> Source:
+        """Return the readers of a run over the last day."""
         now = self.sandbox.now()
-        source = Source(
+        return Source(
             client=self.client,
             window=Window(since=now - timedelta(days=1), until=now, rule="given", now=now),
             stamp=self.stamp,
@@ -109,7 +113,6 @@ class Asking:
             findings=self.findings,
             refusals=self.refusals,
         )
-        return list(source.read_stories()(self.accounts[0].id))
 
     def read_account(
         self,

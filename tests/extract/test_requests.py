@@ -18,6 +18,7 @@ from truth import (
 )
 from truth.offers import ALL_STORIES, INSTAGRAM_POSTS, INSTAGRAM_STORIES, MediaOffer
 
+from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.sandbox.graph import Fault, ReduceData, World
 
 YESTERDAY = date(2026, 11, 20)
@@ -125,3 +126,21 @@ def test_instagram_login() -> None:
             account_rows(asking.world, asking.accounts[0], [YESTERDAY], now=NOW), ACCOUNT_KEY
         )
         assert {received.method for received in asking.sandbox.log} == {"GET"}
+
+
+def test_rows_carry_every_column() -> None:
+    """Whatever is read, a row has all columns of its table, None where it has no value, so that users may index it."""
+    columns = {table.name: set(table.column_names) for table in TABLES}
+    with open_asking(World.build(accounts=1, media_per_account=30, stories_per_account=3, now=NOW)) as asking:
+        source = asking.open_source("all")
+        account_id = asking.accounts[0].id
+        readers = (
+            source.read_accounts(lookback_days=3, profiles=True),
+            source.read_media(refresh_days=None),
+            source.read_stories(),
+        )
+        rows = [row for read in readers for row in read(account_id)]
+        assert {table for table, _ in rows} == set(columns) - {"story_polls"}
+        assert {(table, frozenset(row)) for table, row in rows} == {
+            (table, frozenset(names)) for table, names in columns.items() if table != "story_polls"
+        }
