@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.plan import AccountPlan, InsightsQuery
+from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
 from airflow_provider_iginsights.extract.profile import ProfileCourier
@@ -76,12 +77,16 @@ class AccountReader:
             findings=self.findings,
             must_answer=True,
         )
-        for ask, answer in inquiry.ask(self._asks(account_id)):
-            yield from (("accounts", row) for row in profile.take())
-            for row in self._rows(account_id, ask, answer):
-                yield "account_insights", row
+        try:
+            for ask, answer in inquiry.ask(self._asks(account_id)):
+                yield from profile.take()
+                for row in self._rows(account_id, ask, answer):
+                    yield "account_insights", row
+        except InsightsError:
+            yield from profile.take()  # it was answered, whatever the insights were refused for
+            raise
         if wanted:
-            yield from (("accounts", row) for row in profile.fetch())
+            yield from profile.fetch()
         inquiry.finish()
 
     def _asks(self, account_id: str) -> Iterator[Ask]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.fields import PROFILE_FIELDS, fields_for
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.extract.rows import Row
+from airflow_provider_iginsights.extract.rows import Row, TableRow
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 
@@ -52,13 +52,13 @@ class ProfileCourier:
         self._row = self._read(answer)
         yield from results
 
-    def take(self) -> Iterator[Row]:
-        """Yield the row of the ``accounts`` table if it is there and was not taken yet."""
+    def take(self) -> Iterator[TableRow]:
+        """Yield the row of the table ``accounts`` if it is there and was not taken yet."""
         row, self._row = self._row, None
         if row is not None:
-            yield row
+            yield "accounts", row
 
-    def fetch(self) -> Iterator[Row]:
+    def fetch(self) -> Iterator[TableRow]:
         """Yield the row, asked for by itself where there was no batch to send it with."""
         if not self._asked:
             self._asked = True

@@ -9,7 +9,13 @@ import pytest
 from asking import NOW, Asking, open_asking
 
 from airflow_provider_iginsights.catalog.plan import AccountPlan, plan_account
-from airflow_provider_iginsights.errors import AccountUnavailable, ServerTrouble, Throttled
+from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
+    MetricRefused,
+    PermissionMissing,
+    ServerTrouble,
+    Throttled,
+)
 from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, NullItem, World
 
@@ -119,13 +125,19 @@ def test_what_the_profile_is_refused_for(effect: ErrorEffect, error: type[Except
             read(asking)
 
 
-def test_refused_metrics_do_not_cost_the_profile() -> None:
-    """An account that refuses all metrics fails, after its profile was given."""
-    world = World.build(accounts=1, media_per_account=0, now=NOW)
-    with open_asking(world) as asking:
-        asking.sandbox.faults.add(
-            Fault(effect=ErrorEffect(100, message="(#100) metric"), path="/insights$", times=None)
-        )
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        (100, "(#100) metric", MetricRefused),
+        (10, "(#10) Application does not have permission", PermissionMissing),
+        (80002, "There have been too many calls", Throttled),
+    ],
+)
+def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error: type[Exception]) -> None:
+    """An account whose insights are all refused fails after its profile was given, from one request."""
+    with open_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as asking:
+        effect = ErrorEffect(code, message=message)
+        asking.sandbox.faults.add(Fault(effect=effect, path="/insights$", times=None))
         reader = AccountReader(
             client=asking.client,
             plan=plan_account(["reach"], None, version="v25.0", login="facebook"),
@@ -136,5 +148,6 @@ def test_refused_metrics_do_not_cost_the_profile() -> None:
         )
         rows = reader.read(asking.accounts[0].id)
         assert next(rows)[0] == "accounts"
-        with pytest.raises(Exception, match="metric"):
+        with pytest.raises(error):
             next(rows)
+        assert asking.http == 1
