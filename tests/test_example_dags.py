@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 FILES = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))
-DAILY = [path for path in FILES if path.stem in ("instagram_daily_insights", "instagram_many_accounts")]
+DAILY = [path for path in FILES if path.stem.endswith(("_daily_insights", "_many_accounts", "_many_connections"))]
 YESTERDAY = date(2026, 11, 20)
 
 
@@ -102,9 +102,10 @@ def test_an_example_runs(path: Path, stage: Stage) -> None:
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_mapped_tasks_share_the_tables(stage: Stage) -> None:
+@pytest.mark.parametrize("path", [path for path in DAILY if "many" in path.stem], ids=lambda path: path.stem)
+def test_mapped_tasks_share_the_tables(path: Path, stage: Stage) -> None:
     """One mapped task per chunk: their rows stand side by side in the same tables, each with the run's id."""
-    dag = load(DAILY[-1])
+    dag = load(path)
     dag.get_task("accounts").chunk_size = 1
     run = dag.test(logical_date=END)
     mapped = [instance for instance in run.get_task_instances() if instance.task_id == "account_insights"]
