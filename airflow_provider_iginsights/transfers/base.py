@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.transfers.arguments import (
     OnAccountError,
     parse_breakdowns,
@@ -24,6 +22,7 @@ from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.moments import MomentTemplates
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
 from airflow_provider_iginsights.transfers.verdict import fail_now, raise_failures
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult, Scope
     from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
@@ -45,17 +43,12 @@ LOAD_MODES = ("merge", "replace", "append")
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
 
 
-class InstagramToBigQueryOperator(MomentTemplates):
+class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed in ``execute``."""
 
     template_fields: Sequence[str] = (
         "instagram_conn_id",
-        "gcp_conn_id",
-        "impersonation_chain",
-        "project_id",
-        "dataset_id",
-        "location",
-        "table_id",
+        *TARGET_FIELDS,
         "account_ids",
         "metrics",
         "breakdowns",
@@ -63,8 +56,6 @@ class InstagramToBigQueryOperator(MomentTemplates):
         "until",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json"}
-    operator_extra_links = (BigQueryTableLink(),)
-    ui_color = "#f7e1ef"
 
     def __init__(
         self,
@@ -108,7 +99,6 @@ class InstagramToBigQueryOperator(MomentTemplates):
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
-        self._warehouse: Warehouse | None = None
 
     @property
     @abstractmethod
@@ -136,11 +126,6 @@ class InstagramToBigQueryOperator(MomentTemplates):
         """Go on with the accounts that had to wait, after a deferral: what is missing in ``progress``."""
         since = datetime.fromisoformat(waiting_since) if waiting_since else None
         return self._attempt(context, carried=progress, waiting_since=since)
-
-    def on_kill(self) -> None:
-        """Cancel the BigQuery job under way and drop staging."""
-        if self._warehouse:
-            self._warehouse.cancel()
 
     def _attempt(
         self, context: Context, *, carried: Mapping[str, Any] | None = None, waiting_since: datetime | None = None
@@ -213,23 +198,14 @@ class InstagramToBigQueryOperator(MomentTemplates):
         self, context: Context, read: Read, account_ids: Sequence[str], window: Window, *, workers: int
     ) -> tuple[Outcome, tuple[LoadResult, ...]]:
         """Read the accounts and write what they say; the tables are made sure of before anything is read."""
-        from airflow_provider_iginsights.bigquery.warehouse import Warehouse
         from airflow_provider_iginsights.extract.crowd import Crowd
-        from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
-        bigquery = get_bigquery_client(
-            gcp_conn_id=self.gcp_conn_id,
-            impersonation_chain=self.impersonation_chain,
-            project_id=self.project_id,
-            location=self.location,
-        )
         crowd = Crowd(read, workers=workers)
-        with (
-            closing(bigquery),
-            Warehouse(bigquery, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
-        ):
-            self._warehouse = warehouse
-            destinations = self._make_destinations(bigquery.project)
+        with self.open_warehouse(context) as (bigquery, warehouse):
+            destinations: dict[str, Destination] = {
+                table.name: self.make_destination(table, project=bigquery.project, table_id=table_id)
+                for table, table_id in self.tables.items()
+            }
             warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
             spools = {name: warehouse.spool(destination) for name, destination in destinations.items()}
             for name, row in crowd.read(account_ids):
@@ -240,7 +216,6 @@ class InstagramToBigQueryOperator(MomentTemplates):
             results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)
             if self.create_views:
                 warehouse.create_views(destinations.values())
-        BigQueryTableLink().persist(context, project=bigquery.project, dataset=self.dataset_id, table_id=self.table_id)
         return crowd.outcome, results
 
     def _open_checkpoint(
@@ -272,13 +247,3 @@ class InstagramToBigQueryOperator(MomentTemplates):
             metrics=parse_metrics(self.metrics),
             breakdowns=parse_breakdowns(self.breakdowns),
         )
-
-    def _make_destinations(self, project: str) -> dict[str, Destination]:
-        from airflow_provider_iginsights.bigquery.destination import Destination
-
-        return {
-            table.name: Destination(
-                table=table, project=project, dataset=self.dataset_id, table_id=table_id, location=self.location
-            )
-            for table, table_id in self.tables.items()
-        }

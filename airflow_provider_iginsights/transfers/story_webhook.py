@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 from airflow_provider_iginsights.transfers.verdict import fail_now
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 from airflow_provider_iginsights.webhooks.story_insights import REASONS, REDELIVERY, StoryNumbers, read_story_insights
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
     from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
 
 _NOT_GIVEN = (None, "", "None", "none", "null")
 
 Received = tuple[Notification, datetime]
 
 
-class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
+class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     """Write the numbers of ``story_insights`` webhooks to BigQuery, one row per story and metric.
 
     In a Dag that is scheduled on the asset of the receiver, or on one that watches a message queue, nothing else is
@@ -47,18 +41,8 @@ class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
     :param create_dataset: create the dataset where it is missing.
     """
 
-    template_fields: Sequence[str] = (
-        "payload",
-        "gcp_conn_id",
-        "impersonation_chain",
-        "project_id",
-        "dataset_id",
-        "location",
-        "table_id",
-    )
+    template_fields: Sequence[str] = ("payload", *TARGET_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
-    operator_extra_links = (BigQueryTableLink(),)
-    ui_color = "#f7e1ef"
 
     def __init__(
         self,
@@ -82,7 +66,6 @@ class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
         self.project_id = project_id
         self.location = location
         self.create_dataset = create_dataset
-        self._warehouse: Warehouse | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.
@@ -102,11 +85,6 @@ class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
         context["ti"].xcom_push(key="summary", value=summary)
         return summary
 
-    def on_kill(self) -> None:
-        """Cancel the BigQuery job under way and drop staging."""
-        if self._warehouse:
-            self._warehouse.cancel()
-
     def _read_payload(self, context: Context) -> list[Received]:
         if self.payload in _NOT_GIVEN:
             return list(_read_events(context, task_id=self.task_id))
@@ -123,39 +101,14 @@ class InstagramStoryWebhookToBigQueryOperator(BaseOperator):
         return [(notification, now) for notification in find_notifications(value)]
 
     def _load(self, context: Context, numbers: StoryNumbers) -> tuple[LoadResult, ...]:
-        from airflow_provider_iginsights.bigquery.warehouse import Warehouse
-        from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
-
-        client = get_bigquery_client(
-            gcp_conn_id=self.gcp_conn_id,
-            impersonation_chain=self.impersonation_chain,
-            project_id=self.project_id,
-            location=self.location,
-        )
-        destination = self._make_destination(client)
-        with (
-            closing(client),
-            Warehouse(client, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
-            _make_spool(destination) as spool,
-        ):
-            self._warehouse = warehouse
+        with self.open_warehouse(context) as (client, warehouse):
+            destination = self.make_destination(STORY_INSIGHTS, project=client.project, table_id=self.table_id)
             warehouse.ensure([destination])
-            for row in numbers.rows:
-                spool.write(row)
-            results = warehouse.commit([spool])
-        BigQueryTableLink().persist(context, project=client.project, dataset=self.dataset_id, table_id=self.table_id)
+            with _make_spool(destination) as spool:
+                for row in numbers.rows:
+                    spool.write(row)
+                results = warehouse.commit([spool])
         return results
-
-    def _make_destination(self, client: Client) -> Destination:
-        from airflow_provider_iginsights.bigquery.destination import Destination
-
-        return Destination(
-            table=STORY_INSIGHTS,
-            project=client.project,
-            dataset=self.dataset_id,
-            table_id=self.table_id,
-            location=self.location,
-        )
 
 
 def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
