@@ -202,10 +202,10 @@ class _Members:
 def _group_columns(table: Table) -> list[_Member | _Members]:
     """Return columns that repeat together: what all numbers of an object share, and what tells them apart."""
     figures = [column for column in table.columns if column.type in _FIGURES]
-    labels = [column for column in table.columns if column.name in table.labels]
-    shared = [column for column in table.columns if column not in labels and column not in figures]
-    if len(labels) > 1:
-        return [_Members(shared), _Members(labels), *map(_Member, figures)]
+    names = [column for column in table.columns if column.name in table.text_keys]
+    shared = [column for column in table.columns if column not in names and column not in figures]
+    if len(names) > 1:
+        return [_Members(shared), _Members(names), *map(_Member, figures)]
     return list(map(_Member, table.columns))
 
 

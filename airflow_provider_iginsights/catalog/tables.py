@@ -46,8 +46,8 @@ class Table:
         return tuple(name for name in self.column_names if name not in self.key)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Return the columns that say which number of an object a row holds, in table order; few texts fill them."""
+    def text_keys(self) -> tuple[str, ...]:
+        """Return the key's text columns that are no ids, in table order: which number of an object a row holds."""
         texts = (column.name for column in self.columns if column.type == "STRING" and not column.name.endswith("_id"))
         return tuple(name for name in texts if name in self.key)
 

@@ -2,8 +2,7 @@
 
 The shapes (Meta's insights references of v10.0 and today): a dated series; a ``total_value``; a ``total_value`` with
 breakdowns, with or without the total; demographics whose dimensions include the timeframe; objects of hour or of
-audience
-group -> number; a lifetime ``values[0]`` of a media, with or without a breakdown beside it.
+audience group -> number; a lifetime ``values[0]`` of a media, with or without a breakdown beside it.
 """
 
 from __future__ import annotations

@@ -7,18 +7,16 @@ people paste tokens into the wrong field.
 
 from __future__ import annotations
 
-import ast
-import json
 import logging
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.transfers.arguments import read_object
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
@@ -117,10 +115,8 @@ def parse_account_ids(value: object, *, source: str = "account_ids") -> tuple[st
 def _split_ids(text: str) -> object:
     if not text.lstrip().startswith("["):
         return re.split(r"[,;\s]+", text)
-    for read in (json.loads, ast.literal_eval):  # a template renders a list in Python's spelling
-        with suppress(ValueError, SyntaxError):
-            return read(text)
-    return {}  # neither a list nor a string with commas: refused by the caller
+    found = read_object(text)
+    return {} if found is None else found  # neither a list nor a string with commas: refused by the caller
 
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:

@@ -92,15 +92,23 @@ def _unwrapped(value: Any, *, argument: str) -> Any:
     if is_not_given(value):
         return None
     text = value.strip()
-    return _read_object(text, argument=argument) if text[0] in "[{" else text
+    if text[0] not in "[{":
+        return text
+    found = read_object(text)
+    if found is None:
+        raise ConfigurationError(
+            f"{argument} looks like a list or a mapping but cannot be read as one, as JSON or as Python. "
+            f"It was {text[:200]!r}."
+        )
+    return found
 
 
-def _read_object(text: str, *, argument: str) -> Any:
-    """Return the list or mapping behind JSON text, or behind Python's spelling, which is what a template renders."""
+def read_object(text: str) -> Any:
+    """Return the list or mapping behind JSON text, or behind Python's spelling, which is what a template renders.
+
+    None where it is neither.
+    """
     for read in (json.loads, ast.literal_eval):
         with suppress(ValueError, SyntaxError):
             return read(text)
-    raise ConfigurationError(
-        f"{argument} looks like a list or a mapping but cannot be read as one, as JSON or as Python. "
-        f"It was {text[:200]!r}."
-    )
+    return None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError
 from airflow_provider_iginsights.transfers.arguments import parse_choice
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
@@ -164,12 +165,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         if not isinstance(self.capture_for, timedelta) or self.capture_for <= timedelta(0):
             raise ConfigurationError(f"capture_for must be a timedelta of more than 0, not {self.capture_for!r}.")
         run = read_run_facts(context)
-        scheduled = run.data_interval_end or run.run_after or run.logical_date or self._first_start(context)
+        scheduled = run.data_interval_end or run.run_after or run.logical_date
+        scheduled = scheduled or find_first_reschedule(context) or datetime.now(UTC)
         return CapturePlan(ends=scheduled + self.capture_for, lead=check_lead(self.capture_lead))
-
-    def _first_start(self, context: Context) -> datetime:
-        first: datetime | None = getattr(context["ti"], "get_first_reschedule_date", lambda _: None)(context)
-        return first or datetime.now(UTC)
 
     def _store(self, context: Context) -> Any:
         store = context.get("task_state_store")

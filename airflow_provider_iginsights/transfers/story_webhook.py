@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.transfers.arguments import is_not_given
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 from airflow_provider_iginsights.transfers.verdict import fail_now
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
     from airflow_provider_iginsights.bigquery.spool import Spool
-
-_NOT_GIVEN = (None, "", "None", "none", "null")
 
 Received = tuple[Notification, datetime]
 
@@ -86,7 +85,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         return summary
 
     def _read_payload(self, context: Context) -> list[Received]:
-        if self.payload in _NOT_GIVEN:
+        if is_not_given(self.payload):
             return list(_read_events(context, task_id=self.task_id))
         value = self.payload
         if isinstance(value, str):

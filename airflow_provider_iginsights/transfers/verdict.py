@@ -17,8 +17,7 @@ def raise_failures(outcome: Outcome, on_account_error: str) -> None:
     """Raise what the failed accounts call for; return where all are done, or the failed ones are to be skipped.
 
     One failed account raises its own error. Several raise one error that names them: a retriable one if a retry can
-    help
-    any of them. ``skip`` lets the task succeed as long as one account answered.
+    help any of them. ``skip`` lets the task succeed as long as one account answered.
 
     :raises InsightsError: as described.
     """

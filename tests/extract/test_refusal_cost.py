@@ -127,6 +127,8 @@ def test_a_listing_that_does_not_answer() -> None:
     """A listing of one metric that Meta does not get to is made up for post by post."""
     with open_asking(build_world(("FEED",)), tries=1) as asking:
         refuse(asking, WITHOUT_NAME, metric="reposts")
-        asking.sandbox.faults.add(Fault(effect=NullItem(), path="/media$", skip=1, times=2))
+        unanswered = Fault(effect=NullItem(), path="/media$", skip=1, times=2)
+        asking.sandbox.faults.add(unanswered)
         whole = truth_of(asking, metrics=CORE)
         assert asking.read_media(CORE) == less(whole, {key[0] for key in whole}, ("reposts",))
+        assert asking.sandbox.faults.struck(unanswered) == 2
