@@ -8,6 +8,7 @@
     |  |- TokenExpired  PermissionMissing  AccountUnavailable  PolicyBlocked
     |- RetriableGraphError               wait                                 -> retry, .retry_after seconds
     |  |- Throttled  ServerTrouble  BrokenResponse
+    |  |            |- TooMuchData
     |- SkippableGraphError               this one object has no such number   -> noted, go on
     |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
     |- LoadError                         the warehouse refused                -> Airflow's own retries
@@ -119,6 +120,10 @@ class Throttled(RetriableGraphError):
 
 class ServerTrouble(RetriableGraphError):
     """Meta's servers failed for the moment (Graph API codes 1, 2, HTTP 5xx, no connection), after all quick retries."""
+
+
+class TooMuchData(ServerTrouble):
+    """Meta finds the answer too large (code 1, "reduce the amount of data"), also at the smallest size of a page."""
 
 
 class BrokenResponse(RetriableGraphError):

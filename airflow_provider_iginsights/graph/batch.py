@@ -85,7 +85,7 @@ class Batcher:
         wrong = self.judge(reply, Call(request))
         if wrong is not None:
             return replace(wrong, stops=isinstance(wrong.error, STOPPING))
-        return Answer(reply.payload, envelope.served or self.version, request)
+        return Answer(reply.payload, envelope.served or self.version, request, envelope.date)
 
 
 def chunk(requests: Iterable[GraphRequest], size: int = LARGEST_BATCH) -> Iterator[list[GraphRequest]]:

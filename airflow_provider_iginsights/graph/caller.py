@@ -10,9 +10,10 @@ from functools import partial
 from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
 from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw
+from airflow_provider_iginsights.graph.headers import read_retry_after
 from airflow_provider_iginsights.graph.ledger import Ledger
 from airflow_provider_iginsights.graph.pacing import Pacer, read_usage
-from airflow_provider_iginsights.graph.retry import Patience, read_retry_after
+from airflow_provider_iginsights.graph.retry import Patience
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph.transport import Wire
 
@@ -119,4 +120,4 @@ def _find_told(result: Reply | Diagnosis) -> float | None:
 def _find_wait(reply: Reply) -> float | None:
     """Return the seconds to wait that an answer's headers name: the account's minutes first, then Retry-After."""
     minutes = max((usage.minutes for usage in read_usage(reply.headers)), default=0)
-    return minutes * 60 if minutes > 0 else read_retry_after(reply.headers.get("retry-after"))
+    return minutes * 60 if minutes > 0 else read_retry_after(reply.headers)

@@ -127,4 +127,4 @@ class GraphClient:
         reply = self._caller.call(Call(request), account_id=account_id)
         if isinstance(reply, Diagnosis):
             return reply
-        return Answer(reply.payload, reply.served or self.settings.api_version, request)
+        return Answer(reply.payload, reply.served or self.settings.api_version, request, reply.date)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from airflow_provider_iginsights.graph.headers import read_date, read_media_type, read_served_version
 from airflow_provider_iginsights.graph.request import GraphRequest
 
 Flaw = Literal["no_answer", "cut", "not_json", "redirect"]
@@ -49,7 +51,12 @@ class Reply:
     @property
     def served(self) -> str:
         """Return the Graph API version that Meta says it served, such as ``v25.0``; empty where it says nothing."""
-        return self.headers.get("facebook-api-version", "")
+        return read_served_version(self.headers)
+
+    @property
+    def date(self) -> datetime | None:
+        """Return when Meta made the answer, by its own clock; None where it does not say."""
+        return read_date(self.headers)
 
 
 def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, shape: type) -> Reply:
@@ -69,8 +76,7 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, sh
 
 
 def _describe(status: int, headers: Mapping[str, str], content: bytes | str) -> str:
-    kind = headers.get("content-type", "").partition(";")[0][:60] or "no content type"
-    return f"HTTP {status} with {len(content)} characters of {kind}"
+    return f"HTTP {status} with {len(content)} characters of {read_media_type(headers) or 'no known media type'}"
 
 
 def _name_host(location: str) -> str:

@@ -30,13 +30,10 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
     TooFewFollowers,
     TooFewViewers,
+    TooMuchData,
 )
 from airflow_provider_iginsights.graph.exchange import Flaw
 from airflow_provider_iginsights.graph.request import GraphRequest, SubjectKind
-
-
-class TooMuchData(ServerTrouble):
-    """Meta asks for smaller pages (code 1, "Please reduce the amount of data"). Paging answers it by halving."""
 
 
 @dataclass(frozen=True, slots=True)

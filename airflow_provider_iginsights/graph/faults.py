@@ -16,13 +16,12 @@ from airflow_provider_iginsights.graph.fault_table import (
     UNKNOWN_LIMIT,
     UNKNOWN_TRANSIENT,
     Fault,
-    TooMuchData,
 )
 from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.graph.request import GraphRequest
 
-__all__ = ["FAULTS", "Diagnosis", "TooMuchData", "classify", "diagnose", "diagnose_flaw"]
+__all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw"]
 
 LONGEST_QUOTE = 600
 """Characters of Meta's own message that ours quote at most."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_iginsights.graph.faults import TooMuchData
+from airflow_provider_iginsights.errors import TooMuchData
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -47,12 +48,14 @@ class GraphRequest:
 class Answer:
     """What came back: ``body`` is the JSON object, ``api_version`` the version that Meta served, such as ``v25.0``.
 
-    ``repr`` leaves the body out: paging links and Page lists hold access tokens.
+    ``date`` is when Meta made the answer by its own clock (header ``Date``, aware UTC), None where it did not say; an
+    item of a batch has its envelope's. ``repr`` leaves the body out: paging links and Page lists hold access tokens.
     """
 
     body: Any = field(repr=False)
     api_version: str
     request: GraphRequest
+    date: datetime | None = None
 
 
 def spell_path(request: GraphRequest, version: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential_jitter
@@ -56,19 +54,6 @@ class Patience:
             retry_error_callback=_result,
         )
         return retrying(attempt)
-
-
-def read_retry_after(header: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header names, as a number or as a date; None where it names none."""
-    if not header:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max((moment.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0)
 
 
 def _result(state: RetryCallState) -> T:  # type: ignore[type-var]

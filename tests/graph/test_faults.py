@@ -24,9 +24,10 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
     TooFewFollowers,
     TooFewViewers,
+    TooMuchData,
 )
 from airflow_provider_iginsights.graph.exchange import Call, Reply
-from airflow_provider_iginsights.graph.faults import FAULTS, TooMuchData, classify, diagnose, diagnose_flaw
+from airflow_provider_iginsights.graph.faults import FAULTS, classify, diagnose, diagnose_flaw
 from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
 from airflow_provider_iginsights.graph.request import GraphRequest, Subject, SubjectKind
 

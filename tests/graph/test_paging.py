@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.errors import ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.faults import TooMuchData
 from airflow_provider_iginsights.graph.request import GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, ReduceData, World
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
-import time_machine
 
-from airflow_provider_iginsights.graph.retry import Patience, read_retry_after
+from airflow_provider_iginsights.graph.retry import Patience
 
 
 def _patience(pauses: list[float], moment: list[float], *, tries: int = 5, seconds: float = 120) -> Patience:
@@ -55,20 +52,3 @@ def test_the_servers_word_wins(pauses: list[float], moment: list[float]) -> None
     last = _patience(pauses, moment).persist(lambda: next(words), again=lambda _: True, told=lambda seconds: seconds)
     assert pauses == [7.0, 11.0]
     assert last == 5000.0
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("120", 120),
-        ("Sat, 21 Nov 2026 12:01:30 GMT", 90),
-        ("Sat, 21 Nov 2026 11:00:00 GMT", 0),
-    ],
-)
-def test_reads_retry_after(header: str | None, seconds: float | None) -> None:
-    """Retry-After may be a number or a date; a date that has passed means now."""
-    with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False):
-        assert read_retry_after(header) == seconds

@@ -1,0 +1,51 @@
+"""The errors: every one crosses a process boundary whole, and can be built again from its name and its message."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from airflow_provider_iginsights import errors
+from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError
+
+KINDS = sorted(
+    (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InsightsError)),
+    key=lambda kind: kind.__name__,
+)
+FACTS = GraphFacts(asked="GET 1/insights", http_status=400, code=100, subcode=33, fbtrace_id="A1b2", said="gone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_crosses_processes(kind: type[InsightsError]) -> None:
+    """Pickling keeps the leaf, the message, the facts, and the seconds to wait where there are any."""
+    more = {"retry_after": 7.0} if issubclass(kind, RetriableGraphError) else {}
+    error = kind("It broke.", facts=FACTS, **more)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert (copy.message, copy.facts, vars(copy)) == ("It broke.", FACTS, vars(error))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_is_built_again_by_name(kind: type[InsightsError]) -> None:
+    """A task that carries its progress over a retry keeps names and messages: every name is found in ``errors``."""
+    error = getattr(errors, kind.__name__)("It broke.")
+    assert type(error) is kind
+    assert str(error) == "It broke."
+
+
+def test_no_error_stands_elsewhere() -> None:
+    """Every error that any module of the package defines stands in ``errors``, so that its name can be looked up."""
+    import airflow_provider_iginsights.graph.fault_table
+    import airflow_provider_iginsights.transfers.instagram_to_bigquery  # noqa: F401
+
+    def descend(kind: type[InsightsError]) -> set[type[InsightsError]]:
+        return {kind}.union(*map(descend, kind.__subclasses__()))
+
+    assert descend(InsightsError) == set(KINDS)
+
+
+def test_the_docstring_names_every_error() -> None:
+    """The tree at the top of the module is complete."""
+    assert errors.__doc__ is not None
+    assert [kind.__name__ for kind in KINDS if kind.__name__ not in errors.__doc__] == []
