@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from raw_server import Line, RawServer
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -102,3 +103,16 @@ def perform(seen: list[dict[str, Any]]) -> Iterator[Callable[..., str]]:
             return servers.enter_context(Server(stage, name="stage")).url
 
         yield serve
+
+
+@pytest.fixture
+def speak() -> Iterator[Callable[..., RawServer]]:
+    """Start a server that says the given bytes in turn, the last ones for ever."""
+    with ExitStack() as servers:
+
+        def start(*lines: Line) -> RawServer:
+            server = RawServer(*lines)
+            servers.callback(server.stop)
+            return server
+
+        yield start

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
+from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.headers import (
@@ -140,20 +141,20 @@ def test_no_header_raises(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("date", "moment"),
+    ("date", "when"),
     [
         ("Sat, 21 Nov 2026 12:01:30 GMT", HALF_PAST),
         ("no date", None),
     ],
 )
 def test_an_answer_carries_its_date(
-    perform: Callable[..., str], connect: Callable[..., GraphClient], date: str, moment: datetime | None
+    speak: Callable[..., RawServer], connect: Callable[..., GraphClient], date: str, when: datetime | None
 ) -> None:
     """Single answers have the Date of their HTTP answer; items of a batch have their envelope's, not their own."""
     item = {"code": 200, "headers": [{"name": "Date", "value": "Mon, 01 Jan 2001 00:00:00 GMT"}], "body": '{"id":"1"}'}
-    url = perform((200, {"date": date}, '{"id":"1"}'), (200, {"date": date}, json.dumps([item])))
-    client = connect(url)
-    assert client.get(GraphRequest("me", {})).date == moment
+    envelope = json.dumps([item]).encode()
+    client = connect(speak(answer_with(b"{}", f"Date: {date}"), answer_with(envelope, f"Date: {date}")).url)
+    assert client.get(GraphRequest("me", {})).date == when
     (answer,) = client.batch([GraphRequest("1", {})])
     assert isinstance(answer, Answer)
-    assert answer.date == moment
+    assert answer.date == when
