@@ -65,9 +65,9 @@ class Lookup:
         self._locations: dict[str, str | None] = {}
 
     def find_groups(
-        self, destination: Destination, *, by: str, picks: Mapping[str, Pick], where: Where
+        self, destination: Destination, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
     ) -> list[dict[str, Any]]:
-        """Return one dict per value of the column ``by``: that value and each pick under its name.
+        """Return one dict per distinct values of the columns ``by``: these and each pick under its name.
 
         :raises LoadError: BigQuery refuses.
         """
@@ -95,12 +95,13 @@ class Lookup:
         )
 
 
-def groups_query(destination: Destination, *, by: str, picks: Mapping[str, Pick], where: Where) -> str:
+def groups_query(destination: Destination, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
     """Return the query of :meth:`Lookup.find_groups`."""
     chosen = ",\n  ".join(f"{_picked(pick)} AS {quoted(name)}" for name, pick in picks.items())
+    columns = ", ".join(f"T.{quoted(name)}" for name in by)
     return (
-        f"SELECT T.{quoted(by)},\n  {chosen}\nFROM {quoted(destination.path)} T\n"
-        f"WHERE {_conditions(destination, where=where)}\nGROUP BY T.{quoted(by)}"
+        f"SELECT {columns},\n  {chosen}\nFROM {quoted(destination.path)} T\n"
+        f"WHERE {_conditions(destination, where=where)}\nGROUP BY {columns}"
     )
 
 

@@ -25,7 +25,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column."""
+    """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column.
+
+    ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
+    """
 
     name: TableName
     default_id: str
@@ -34,6 +37,7 @@ class Table:
     partition_by: str
     cluster_by: tuple[str, ...]
     columns: tuple[Column, ...]
+    former_keys: tuple[tuple[str, ...], ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -169,14 +173,15 @@ ACCOUNTS = Table(
 MEDIA = Table(
     name="media",
     default_id="instagram_media",
-    description="Instagram media (posts, reels, albums and stories), one row per media, as last read.",
-    key=("media_id",),
+    description="Instagram media (posts, reels, albums and stories), one row per account and media, as last read.",
+    key=("account_id", "media_id"),
+    former_keys=(("media_id",),),
     partition_by="published_date",
     cluster_by=("account_id",),
     columns=(
+        _ACCOUNT_ID,
         _MEDIA_ID,
         Column("published_date", "DATE", "Pacific date of publication; the partition.", required=True),
-        _ACCOUNT_ID,
         Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM."),
         Column("media_product_type", "STRING", "FEED, REELS, STORY or AD."),
         Column("caption", "STRING", "Caption."),
@@ -195,17 +200,18 @@ MEDIA = Table(
 MEDIA_INSIGHTS = Table(
     name="media_insights",
     default_id="instagram_media_insights",
-    description="Lifetime insights of posts and reels, one per media, metric, breakdown value and Pacific day.",
-    key=("media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),
+    description="Lifetime insights of posts and reels, one per account, media, metric, breakdown value and day.",
+    key=("account_id", "media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),
+    former_keys=(("media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),),
     partition_by="snapshot_date",
     cluster_by=("account_id", "metric"),
     columns=(
+        _ACCOUNT_ID,
         _MEDIA_ID,
         _METRIC,
         _BREAKDOWN,
         _BREAKDOWN_VALUE,
         _SNAPSHOT_DATE,
-        _ACCOUNT_ID,
         Column("media_product_type", "STRING", "FEED or REELS."),
         _PUBLISHED_AT,
         _VALUE,
@@ -216,11 +222,13 @@ MEDIA_INSIGHTS = Table(
 STORY_INSIGHTS = Table(
     name="story_insights",
     default_id="instagram_story_insights",
-    description="Insights of stories, one per story, metric, breakdown value and hour; the webhook's beside them.",
-    key=("media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),
+    description="Insights of stories, one per account, story, metric, breakdown value and hour; also the webhook's.",
+    key=("account_id", "media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),
+    former_keys=(("media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),),
     partition_by="snapshot_date",
     cluster_by=("account_id", "metric"),
     columns=(
+        _ACCOUNT_ID,
         _MEDIA_ID,
         _METRIC,
         _BREAKDOWN,
@@ -232,7 +240,6 @@ STORY_INSIGHTS = Table(
             required=True,
         ),
         Column("source", "STRING", "poll or webhook.", required=True),
-        _ACCOUNT_ID,
         _PUBLISHED_AT,
         Column("expires_at", "TIMESTAMP", "When the story leaves the profile: 24 hours after publication."),
         _SNAPSHOT_DATE,

@@ -20,7 +20,7 @@ ViewName = Literal["account_daily", "media_insights_latest", "media_daily_growth
 INSIGHTS = "_insights"
 # Values of the breakdown that metrics without a total are shown by.
 PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
-_SERIES = ("media_id", "metric", "breakdown", "breakdown_value")
+_SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ GROUP BY metric_date ORDER BY metric_date""",
         name="media_insights_latest",
         table=MEDIA_INSIGHTS,
         suffix="_latest",
-        description="The newest number of each media, metric and breakdown value.",
+        description="The newest number of each account, media, metric and breakdown value.",
         example="""\
 SELECT media_id, media_product_type, published_at, value AS reach
 FROM {view}

@@ -17,8 +17,9 @@ from airflow_provider_iginsights.extract.story_life import Finality, Poll
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The snapshot of ``media_id`` in this hour (UTC) ought to have this ``is_final``."""
+    """The account's snapshot of ``media_id`` in this hour (UTC) ought to have this ``is_final``."""
 
+    account_id: str
     media_id: str
     hour: datetime
     is_final: bool
@@ -45,7 +46,7 @@ def _settle(story: KnownStory, finality: Finality) -> Iterator[Correction]:
     if story.hour is None or story.read_at is None:
         return
     if story.last_final != story.hour and story.expires_at - story.read_at <= finality.at_most:
-        yield Correction(story.media_id, story.hour, True)
+        yield Correction(story.account_id, story.media_id, story.hour, True)
         yield from _unmark(story, but=story.hour)
     elif story.last_final is not None:
         yield from _unmark(story, but=story.last_final)
@@ -54,4 +55,4 @@ def _settle(story: KnownStory, finality: Finality) -> Iterator[Correction]:
 def _unmark(story: KnownStory, *, but: datetime) -> Iterator[Correction]:
     for hour in {story.first_final, story.last_final}:
         if hour is not None and hour != but:
-            yield Correction(story.media_id, hour, False)
+            yield Correction(story.account_id, story.media_id, hour, False)

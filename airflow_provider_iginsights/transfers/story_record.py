@@ -34,7 +34,6 @@ _DAY = timedelta(days=1)
 _POLLED = ("source", "poll")
 _FINAL = (_POLLED, ("is_final", True))
 _STORY_PICKS = {
-    "account_id": Pick("MAX", "account_id"),
     "expires_at": Pick("MAX", "expires_at"),
     "read_at": Pick("MAX", "fetched_at", (_POLLED,)),
     "hour": Pick("MAX", "snapshot_at", (_POLLED,)),
@@ -90,7 +89,7 @@ class StoryRecord:
         own = (("run_id", self.run_id),)
         found = self.lookup.find_groups(
             destination,
-            by="account_id",
+            by=("account_id",),
             picks={
                 "polled_at": Pick("MAX", "fetched_at"),
                 "own_since": Pick("MIN", "previous_poll_at", own),
@@ -116,7 +115,7 @@ class StoryRecord:
         since = min(last.values()) - LIFETIME
         found = self.lookup.find_groups(
             destination,
-            by="media_id",
+            by=("account_id", "media_id"),
             picks=_STORY_PICKS,
             where=Where(
                 start=pacific_date(since - _DAY),
@@ -132,22 +131,30 @@ class StoryRecord:
         return known
 
     def _correct(self, corrections: Sequence[Correction], spool: Spool) -> None:
-        """Write the rows of these snapshots again with the other mark; nothing else about them changes."""
+        """Write the rows of these snapshots again with the other mark; nothing else about them changes.
+
+        All rows of a snapshot are written, also those whose mark is right: ``replace`` takes what is written of a
+        snapshot for all that there is.
+        """
         if not corrections:
             return
-        wanted = {(each.media_id, each.hour): each.is_final for each in corrections}
+        wanted = {(each.account_id, each.media_id, each.hour): each.is_final for each in corrections}
         hours = [each.hour for each in corrections]
         rows = self.lookup.find_rows(
             spool.destination,
             where=Where(
                 start=pacific_date(min(hours)),
                 end=pacific_date(max(hours)),
-                among={"source": ["poll"], "media_id": sorted({each.media_id for each in corrections})},
+                among={
+                    "account_id": sorted({each.account_id for each in corrections}),
+                    "media_id": sorted({each.media_id for each in corrections}),
+                    "source": ["poll"],
+                },
             ),
         )
         for row in rows:
-            is_final = wanted.get((row["media_id"], row["snapshot_at"]))
-            if is_final is not None and row["is_final"] != is_final:
+            is_final = wanted.get((row["account_id"], row["media_id"], row["snapshot_at"]))
+            if is_final is not None:
                 spool.write(row | {"is_final": is_final})
 
     def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:

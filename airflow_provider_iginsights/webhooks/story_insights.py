@@ -46,7 +46,7 @@ _IN_MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryNumbers:
-    """Rows of the table ``story_insights``, one per story and metric, and how much was left out for what reason."""
+    """Rows of the table ``story_insights``, one per account, story and metric, and how much was left out, and why."""
 
     rows: tuple[Row, ...]
     left_out: Mapping[str, int]
@@ -54,7 +54,7 @@ class StoryNumbers:
     @property
     def stories(self) -> int:
         """How many stories the rows are about."""
-        return len({row["media_id"] for row in self.rows})
+        return len({(row["account_id"], row["media_id"]) for row in self.rows})
 
     @property
     def accounts(self) -> int:
@@ -72,10 +72,10 @@ def read_story_insights(
     was sent last counts. The instant is used only where a message does not say when it was sent.
     """
     left_out: Counter[str] = Counter()
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str, str], Row] = {}
     for notification, received_at in notifications:
         for row in _read_notification(notification, received_at, left_out):
-            key = row["media_id"], row["metric"]
+            key = row["account_id"], row["media_id"], row["metric"]
             left_out["repeated"] += key in rows
             if key not in rows or row["fetched_at"] >= rows[key]["fetched_at"]:
                 rows[key] = {**row, "run_id": run_id}

@@ -10,10 +10,12 @@ import rows
 from google.cloud.bigquery import SchemaField
 
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable, LoadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from beds import Bed
 
     from airflow_provider_iginsights.bigquery.destination import Destination
@@ -96,6 +98,61 @@ def test_an_old_table_gets_the_new_columns(bed: Bed) -> None:
         found = client.get_table(accounts(bed).path).schema
     assert [field.name for field in found][-3:] == ["note", "website", "media_count"]
     assert next(field.description for field in found if field.name == "website")
+
+
+FORMER = [(table, key) for table in TABLES for key in table.former_keys]
+
+
+def claims(bed: Bed, table: Table, key: Sequence[str] | None) -> Destination:
+    """Create a table of ours whose primary key is another, or none."""
+    destination = rows.target(table, project=bed.project, dataset=bed.dataset)
+    ensure(bed, destination)
+    with bed.connect() as client:
+        client.query(f"ALTER TABLE `{destination.path}` DROP PRIMARY KEY").result()
+        if key:
+            client.query(f"ALTER TABLE `{destination.path}` ADD PRIMARY KEY ({', '.join(key)}) NOT ENFORCED").result()
+    return destination
+
+
+def claimed(bed: Bed, destination: Destination) -> tuple[str, ...] | None:
+    """Return the primary key that a table claims."""
+    with bed.connect() as client:
+        found = client.get_table(destination.path).table_constraints
+    return tuple(found.primary_key.columns) if found and found.primary_key else None
+
+
+@pytest.mark.parametrize(("table", "former"), FORMER, ids=lambda value: getattr(value, "name", ""))
+def test_a_former_key_is_replaced_once(
+    sandbox: BigQuerySandbox, faulty: Bed, table: Table, former: tuple[str, ...]
+) -> None:
+    """A table of an earlier release claims today's key after one ALTER, and is not altered again."""
+    destination = claims(faulty, table, former)
+    before = len(_alterations(sandbox))
+    ensure(faulty, destination)
+    ensure(faulty, destination)
+    assert claimed(faulty, destination) == table.key
+    assert len(_alterations(sandbox)) - before == 1
+
+
+def _alterations(sandbox: BigQuerySandbox) -> list[str]:
+    with sandbox.client() as client:
+        return [job.query for job in client.list_jobs() if job.job_type == "query" and job.query.startswith("ALTER")]
+
+
+@pytest.mark.parametrize("key", [None, ("run_id",), ("account_id", "media_id", "run_id")], ids=str)
+def test_another_key_is_the_users(bed: Bed, key: tuple[str, ...] | None) -> None:
+    """A key that no release of ours claimed, or none, stays."""
+    destination = claims(bed, MEDIA, key)
+    ensure(bed, destination)
+    assert claimed(bed, destination) == key
+
+
+def test_many_tasks_replace_a_key_at_once(bed: Bed) -> None:
+    """Tasks that see the former key at the same moment all succeed, and the table claims today's."""
+    destination = claims(bed, MEDIA, ("media_id",))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ensure(bed, destination), range(4)))
+    assert claimed(bed, destination) == MEDIA.key
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
 from airflow_provider_iginsights.bigquery.destination import LoadMode, Scope
-from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
+from airflow_provider_iginsights.bigquery.ensure import add_columns_statement, replace_key_statement
 from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
 from airflow_provider_iginsights.bigquery.merge import group_columns, merge_statement
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS, Span, slices
@@ -75,7 +75,7 @@ def around(table: Table) -> list[str]:
         )
     ]
     nullable = [column for column in table.columns if not column.required]
-    return [*looks, add_columns_statement(destination, columns=nullable)]
+    return [*looks, add_columns_statement(destination, columns=nullable), replace_key_statement(destination)]
 
 
 @pytest.mark.parametrize("mode", MODES)

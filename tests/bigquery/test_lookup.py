@@ -59,7 +59,7 @@ def test_groups_and_rows_are_those_of_the_conditions(bed: Bed) -> None:
     with bed.connect() as client:
         lookup = Lookup(client, identity=rows.identity())
         found = lookup.find_rows(destination, where=WHERE)
-        groups = lookup.find_groups(destination, by="media_id", picks=PICKS, where=WHERE)
+        groups = lookup.find_groups(destination, by=("account_id", "media_id"), picks=PICKS, where=WHERE)
     truth = expected()
     assert len(truth) == 5
     assert sorted(row["media_id"] for row in found) == sorted(str(row["media_id"]) for row in truth)
@@ -90,7 +90,7 @@ def test_google_analyzer_accepts_every_lookup(table: Table) -> None:
     picks = {f"p{at}": Pick("MAX", name, (("run_id", "it's"),)) for at, name in enumerate(moments)}
     destination = rows.target(table)
     for sql in (
-        groups_query(destination, by="account_id", picks=picks, where=where),
+        groups_query(destination, by=("account_id",), picks=picks, where=where),
         rows_query(destination, where=where),
     ):
         analyzer(table).analyze_statement(sql)

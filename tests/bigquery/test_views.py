@@ -105,14 +105,14 @@ def shown_daily(given: list[Row]) -> list[Row]:
 
 def shown_media(given: list[Row]) -> list[Row]:
     """Return the truth of the latest numbers of media."""
-    series = ("media_id", "metric", "breakdown", "breakdown_value")
+    series = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
     return newest(given, by=series, order=["snapshot_date", "fetched_at"])
 
 
 def shown_stories(given: list[Row]) -> list[Row]:
     """Return the truth of the last word on stories."""
     ranked = [row | {"told": row["source"] == "webhook", "ended": bool(row["is_final"])} for row in given]
-    series = ("media_id", "metric", "breakdown", "breakdown_value")
+    series = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
     return newest(ranked, by=series, order=["told", "ended", "snapshot_at", "fetched_at"])
 
 
@@ -122,7 +122,7 @@ def shown_growth(given: list[Row]) -> list[Row]:
     before: dict[tuple[Any, ...], Row] = {}
     grown = []
     for each in sorted(snapshots, key=lambda row: row["snapshot_date"]):
-        series = (each["media_id"], each["metric"], each["breakdown"], each["breakdown_value"])
+        series = (each["account_id"], each["media_id"], each["metric"], each["breakdown"], each["breakdown_value"])
         previous = before.get(series)
         days = growth = None
         if previous:

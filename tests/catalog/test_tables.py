@@ -28,3 +28,10 @@ def test_keys(table: Table) -> None:
 def test_text_keys(table: Table) -> None:
     """The texts of a key are those that say which number of an object a row holds, without the object's ids."""
     assert sorted(table.text_keys) == sorted(TEXT_KEYS[table.name])
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_keys_begin_with_the_account(table: Table) -> None:
+    """What two accounts list is each account's, and the account is what BigQuery sorts its blocks by."""
+    assert (table.key[0], table.cluster_by[0]) == ("account_id", "account_id")
+    assert table.key not in table.former_keys

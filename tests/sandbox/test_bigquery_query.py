@@ -130,6 +130,10 @@ REFUSED: list[tuple[str, str]] = [
     ("CREATE TABLE d.u (a STRING) OPTIONS(kms_key_name='x')", "not supported by this sandbox"),
     ("ALTER TABLE d.t ADD COLUMN z STRING NOT NULL", "Cannot add required"),
     ("ALTER TABLE d.t ADD COLUMN n INT64", "already exists"),
+    ("ALTER TABLE d.t ADD PRIMARY KEY (k)", "NOT ENFORCED"),
+    ("ALTER TABLE d.t DROP PRIMARY KEY, ADD PRIMARY KEY (nothing) NOT ENFORCED", "cannot be found in the schema"),
+    ("ALTER TABLE d.t DROP PRIMARY KEY, DROP PRIMARY KEY", "has no primary key"),
+    ("ALTER TABLE d.t ADD PRIMARY KEY (account) NOT ENFORCED", "already has a primary key"),
     ("DROP VIEW d.t", "not a view"),
 ]
 
@@ -139,6 +143,17 @@ def test_what_cannot_be_done_is_refused_in_words(client: bigquery.Client, sql: s
     """What BigQuery refuses, and what the sandbox does not do, fails with the reason, never with a wrong result."""
     with pytest.raises(GoogleAPICallError, match=reason):
         answer(client, sql)
+
+
+def test_a_primary_key_is_dropped_and_added(client: bigquery.Client) -> None:
+    """One ALTER takes both actions, in their order; IF EXISTS takes a table without a key."""
+    client.query_and_wait("CREATE TABLE d.keyed (a STRING, b STRING)")
+    replace = "ALTER TABLE d.keyed DROP PRIMARY KEY IF EXISTS, ADD PRIMARY KEY ({}) NOT ENFORCED"
+    for columns in (["a"], ["b", "a"]):
+        client.query_and_wait(replace.format(", ".join(columns)))
+        assert list(client.get_table("d.keyed").table_constraints.primary_key.columns) == columns
+    client.query_and_wait("ALTER TABLE d.keyed DROP PRIMARY KEY")
+    assert client.get_table("d.keyed").table_constraints is None
 
 
 def test_create_table_makes_what_it_says(client: bigquery.Client) -> None:

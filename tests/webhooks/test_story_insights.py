@@ -107,16 +107,23 @@ def test_the_number_that_was_sent_last_counts() -> None:
 def test_a_thousand_changes_of_many_accounts() -> None:
     """A thousand changes in one message, shuffled and with each repeated, are a thousand stories."""
     stories = {str(18_000_000_000_000_000 + number): number for number in range(1000)}
-    changes = [change(media_id, reach=number) for media_id, number in stories.items()] * 2
-    random.Random(5).shuffle(changes)
-    payload = message()
-    payload["entry"] = [
-        {"id": f"1784{part}", "time": 1547687043, "changes": changes[part * 200 : (part + 1) * 200]}
-        for part in range(10)
-    ]
-    found = read(payload)
+    entries = []
+    for part in range(10):
+        mine = [change(media_id, reach=number) for media_id, number in stories.items() if number % 10 == part] * 2
+        random.Random(part).shuffle(mine)
+        entries.append({"id": f"1784{part}", "time": 1547687043, "changes": mine})
+    found = read(message() | {"entry": entries})
     assert numbers(found) == {(media_id, "reach"): number for media_id, number in stories.items()}
     assert (found.stories, found.left_out) == (1000, {"repeated": 1000})
+
+
+def test_one_story_of_two_accounts() -> None:
+    """A collaboration that two accounts are told of is each account's, with the number that each was told."""
+    told = {"1": 5, "2": 9}
+    entries = [{"id": name, "time": 1547687043, "changes": [change(reach=reach)]} for name, reach in told.items()]
+    found = read(message() | {"entry": entries})
+    assert {row["account_id"]: row["value"] for row in found.rows if row["media_id"] == STORY} == told
+    assert (found.stories, found.accounts, found.left_out) == (2, 2, {})
 
 
 @pytest.mark.parametrize(

@@ -63,27 +63,47 @@ def drop(session: Session, tree: exp.Drop) -> tuple[str, TableRef]:
 
 
 def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
-    """Run ALTER TABLE with ADD COLUMN [IF NOT EXISTS] actions or SET OPTIONS, all or nothing."""
+    """Run ALTER TABLE with ADD COLUMN, ADD or DROP PRIMARY KEY and SET OPTIONS actions, all or nothing."""
     table = session.target(tree.this)
     changes: Resource = {}
     with table.lock:
-        have = {column.name.lower() for column in table.fields}
         columns = list(table.resource["schema"]["fields"])
         for action in tree.args["actions"]:
             if isinstance(action, exp.AlterSet):
                 changes |= options_of(action.find_all(exp.Property))
-            elif not isinstance(action, exp.ColumnDef):
+            elif isinstance(action, exp.DropPrimaryKey | exp.AddConstraint):
+                changes["tableConstraints"] = _constraints(table, action, table.resource | changes)
+            elif isinstance(action, exp.ColumnDef):
+                _add_column(table, action, columns)
+            else:
                 raise not_supported(f"ALTER TABLE with {action.sql(dialect='bigquery')}")
-            elif action.name.lower() not in have:
-                columns.append(_column(action))
-                have.add(action.name.lower())
-            elif not action.args.get("exists"):
-                raise BigQueryError("invalidQuery", f"Column already exists: {action.name} at table {table.ref.dotted}")
         if len(columns) > len(table.fields):
             changes["schema"] = {"fields": columns}
         if changes:
             session.storage.update_table(table, changes)
     return "ALTER_TABLE", table.ref
+
+
+def _add_column(table: Table, action: exp.ColumnDef, columns: list[Resource]) -> None:
+    if action.name.lower() not in {column["name"].lower() for column in columns}:
+        columns.append(_column(action))
+    elif not action.args.get("exists"):
+        raise BigQueryError("invalidQuery", f"Column already exists: {action.name} at table {table.ref.dotted}")
+
+
+def _constraints(table: Table, action: exp.Expression, resource: Resource) -> Resource | None:
+    """Return the table's constraints after ADD PRIMARY KEY or DROP PRIMARY KEY."""
+    claimed = (resource.get("tableConstraints") or {}).get("primaryKey")
+    if isinstance(action, exp.DropPrimaryKey):
+        if claimed is None and not action.meta.get("exists"):
+            raise BigQueryError("invalidQuery", f"Table {table.ref.dotted} has no primary key.")
+        return None
+    (key,) = action.expressions
+    if not isinstance(key, exp.PrimaryKey) or key.args.get("options") != ["NOT ENFORCED"]:
+        raise not_supported(f"ALTER TABLE with {action.sql(dialect='bigquery')}: only PRIMARY KEY (...) NOT ENFORCED")
+    if claimed is not None:
+        raise BigQueryError("invalidQuery", f"Table {table.ref.dotted} already has a primary key.")
+    return {"primaryKey": {"columns": [column.name for column in key.expressions]}}
 
 
 def options_of(properties: Iterable[exp.Property]) -> Resource:

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.tokens import TokenType
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.tables import Table
 
-__all__ = ["MACROS", "check_comparisons", "rewrite"]
+__all__ = ["MACROS", "GoogleSql", "check_comparisons", "rewrite"]
 
 # list_median has the type a division has in BigQuery: NUMERIC where one side is, else FLOAT64.
 _KIND = "list_median([CASE WHEN false THEN a END, CASE WHEN false THEN b END])"
@@ -56,6 +58,22 @@ _FAMILIES = {
     exp.DataType.Type.JSON: "JSON",
 }
 _NUMBERS = {"INT64", "FLOAT64", "NUMERIC"}
+
+
+class GoogleSql(BigQuery):  # type: ignore[misc]
+    """GoogleSQL as sqlglot reads it, and ``ALTER TABLE ... DROP PRIMARY KEY [IF EXISTS], ADD ...`` besides."""
+
+    class Parser(BigQuery.Parser):  # type: ignore[misc]
+        """Takes actions of different kinds in one ALTER, as GoogleSQL's grammar does."""
+
+        ALTER_TABLE_MIXED_ACTIONS = True
+
+        def _parse_alter_drop_action(self) -> exp.Expression | None:
+            if not self._match_pair(TokenType.DROP, TokenType.PRIMARY_KEY):
+                return super()._parse_alter_drop_action()
+            dropped = exp.DropPrimaryKey()
+            dropped.meta["exists"] = self._match_text_seq("IF", "EXISTS")
+            return dropped
 
 
 def rewrite(tree: exp.Expression) -> None:

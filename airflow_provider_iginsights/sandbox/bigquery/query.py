@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airflow_provider_iginsights.sandbox.bigquery import information_schema
-from airflow_provider_iginsights.sandbox.bigquery.dialect import rewrite
+from airflow_provider_iginsights.sandbox.bigquery.dialect import GoogleSql, rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Table, TableRef
@@ -31,7 +31,7 @@ E = TypeVar("E", bound=exp.Expression)
 def parse(sql: str) -> exp.Expression:
     """Return the one statement of ``sql``. Raises BigQueryError (invalidQuery) for syntax errors and scripts."""
     try:
-        statements = [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
+        statements = [tree for tree in sqlglot.parse(sql, read=GoogleSql) if tree is not None]
     except SqlglotError as error:
         raise BigQueryError("invalidQuery", f"Syntax error: {str(error).splitlines()[0]}", location="query") from error
     if len(statements) != 1:
