@@ -26,7 +26,6 @@ from airflow_provider_iginsights.errors import (
 )
 from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_culprits, is_about_object
 from airflow_provider_iginsights.extract.spelling import spell_listed_insights, spell_media_fields
-from airflow_provider_iginsights.graph.paging import find_next_cursor
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 
 if TYPE_CHECKING:
@@ -91,15 +90,15 @@ class Pages:
 
         :raises InsightsError: a refusal of the media themselves, with no metric asked.
         """
-        cursor, used = "", {""}
-        while True:
+        cursor: str | None = ""
+        walk = self.client.walk(self._request("", ""))
+        while cursor is not None:
             page = self._open(cursor)
+            if walk.is_repetition(page.answer.body):
+                return
             yield page
             self._learn_from(page)
-            cursor = find_next_cursor(page.answer.body) or ""
-            if cursor in used:
-                return
-            used.add(cursor)
+            cursor = walk.find_next(page.answer.body)
 
     def _open(self, cursor: str) -> Page:
         core = self._reduce_core()

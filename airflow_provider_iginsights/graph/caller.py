@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
@@ -68,6 +69,9 @@ class Caller:
                 retry_after=_find_wait(reply),
                 conceal=self._wire.conceal,
             )
+        elif call.request.is_listing and not isinstance(reply.payload.get("data"), list):
+            broken = replace(reply, flaw="not_a_list", detail=f"HTTP {reply.status} with JSON without a list of data")
+            wrong = diagnose_flaw(broken, call, retry_after=_find_wait(reply))
         if wrong and isinstance(wrong.error, Throttled):
             self._pacer.block(account_id, wrong.error.retry_after or 0)
         return wrong

@@ -14,7 +14,7 @@ from airflow_provider_iginsights.graph.caller import Caller
 from airflow_provider_iginsights.graph.exchange import Call
 from airflow_provider_iginsights.graph.faults import Diagnosis
 from airflow_provider_iginsights.graph.ledger import Tally
-from airflow_provider_iginsights.graph.paging import read_pages
+from airflow_provider_iginsights.graph.paging import Walk, read_pages
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
@@ -65,7 +65,12 @@ class GraphClient:
 
     def pages(self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100) -> Iterator[Answer]:
         """Read a listing page by page, lazily, ``limit`` items at a time or fewer where Meta finds that too much."""
-        return read_pages(partial(self.get, account_id=account_id), request, limit=limit)
+        get = partial(self.get, account_id=account_id)
+        return read_pages(get, request, limit=limit, note=self._caller.ledger.note)
+
+    def walk(self, request: GraphRequest) -> Walk:
+        """Return what says where the listing goes on and ends, for those who open its pages themselves."""
+        return Walk(whom=request.path, note=self._caller.ledger.note)
 
     def batch(
         self, requests: Iterable[GraphRequest], *, account_id: str | None = None

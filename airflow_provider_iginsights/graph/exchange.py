@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from airflow_provider_iginsights.graph.headers import read_date, read_media_type, read_served_version
 from airflow_provider_iginsights.graph.request import GraphRequest
 
-Flaw = Literal["no_answer", "cut", "not_json", "redirect"]
-"""What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, it points elsewhere."""
+Flaw = Literal["no_answer", "cut", "not_json", "not_a_list", "redirect"]
+"""What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, a listing
+brings no list, it points elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ class Fault:
     :param advice: what happened and what to do; ``{whom}`` is the subject, ``{minutes}`` how long a limit lasts.
     :param says: regular expression on Meta's text, for codes with two meanings.
     :param about: kinds of subject that the request must be about.
-    :param asks: a parameter that the request must carry.
     :param retryable: worth a quick retry before it counts.
     :param most_tries: how often it is tried at most, where that is less than the client's patience; 0 = as patient.
     """
@@ -54,7 +53,6 @@ class Fault:
     subcodes: Collection[int] = ()
     says: str = ""
     about: Collection[SubjectKind] = ()
-    asks: str = ""
     retryable: bool = False
     most_tries: int = 0
 
@@ -64,7 +62,6 @@ class Fault:
             (not self.codes or facts.code in self.codes)
             and (not self.subcodes or facts.subcode in self.subcodes)
             and (not self.about or (request.subject is not None and request.subject.kind in self.about))
-            and (not self.asks or self.asks in request.params)
             and (not self.says or re.search(self.says, text, re.IGNORECASE) is not None)
         )
 
@@ -79,6 +76,10 @@ _LIMIT = (
 )
 _UNSEEN = "Fewer than five people saw {whom}: Meta shows no numbers for it. It is left out."
 _GONE = "Meta does not know {whom}, or does not show it to this token: it is deleted or expired. It is left out."
+_RESTRICTED = "Meta has restricted the account behind {whom} and shows no numbers for it. It is left out."
+_RESTRICTED_ACCOUNT = (
+    "Meta has restricted {whom} and shows nothing of it. Log in to Instagram as this account: the app says what to do."
+)
 _NO_ACCOUNT = "Meta does not know {whom}, or does not show it to this token. Check the id and the user's roles."
 _DOWN = "Meta's servers failed to answer for {whom}, several times in a row. Try again later."
 
@@ -96,25 +97,23 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(TooFewFollowers, "Meta keeps this metric back, as too few people stand behind {whom}.", subcodes={2874010}),
     Fault(MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}),
+    # These say it of a media, also where the question was the account's: a listing fails for one of its media.
+    Fault(ObjectGone, _GONE, {24}, {2207006}),
+    Fault(ObjectGone, _RESTRICTED, {25}, {2207050}, about=_OBJECTS),
+    Fault(AccountUnavailable, _RESTRICTED_ACCOUNT, {25}, {2207050}),
     Fault(MetricRefused, "Meta does not offer one of the fields for {whom}.", {9005, 36104}),
     # Limits of the app, the user, the Page and the business.
     Fault(Throttled, _LIMIT, {4, 17, 32, 341, 613, 80001, 80002}),
-    # Code 1 also answers pages that are too large, and breakdowns that a metric does not have.
+    # Code 1 also answers pages that are too large.
     Fault(
         TooMuchData,
         "Meta found the answer for {whom} too large. Ask for fewer fields or smaller pages.",
         {1},
         says="reduce the amount of data",
     ),
-    Fault(
-        MetricRefused,
-        "Meta answered {whom} with an unknown error, as it does where a metric does not have the breakdown asked for.",
-        {1},
-        asks="breakdown",
-        retryable=True,
-        most_tries=2,
-    ),
-    Fault(ServerTrouble, _DOWN, {1, 2}, retryable=True),
+    # None of these says what was wrong with the question, so nothing is to be learned from them about it. Meta lists
+    # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes), and -1 is its "no other code fits".
+    Fault(ServerTrouble, _DOWN, {-1, 1, 2, 1200}, retryable=True),
     # Tokens. Code 2500 also answers what cannot be read as a request.
     Fault(
         ConfigurationError,
@@ -137,7 +136,15 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(TokenExpired, f"The token ended with a change of its user's password. {_RENEW}", _TOKEN, {460}),
     Fault(TokenExpired, f"The token has expired; a system user's does not. {_RENEW}", _TOKEN, {463}),
-    Fault(TokenExpired, f"The token's user has lost the role on the Page behind {{whom}}. {_RENEW}", _TOKEN, {492}),
+    # A user's token sees many Pages: the role on one of them says nothing about the others.
+    Fault(
+        AccountUnavailable,
+        "The token's user has no role on the Page behind {whom} any more. Give it back at Meta, or renew the token.",
+        {190},
+        {492},
+        about=("account", *_OBJECTS),
+    ),
+    Fault(TokenExpired, f"The token's user has lost the role on its Page. {_RENEW}", _TOKEN, {492}),
     Fault(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
     # Code 10 has two meanings for a story. In a language that no row knows it counts as the viewers' one: a permission
     # that is missing shows itself on the account's other calls, while a story left out harms nobody.
@@ -170,7 +177,17 @@ FAULTS: Final[tuple[Fault, ...]] = (
         says=r"\bids\b.*\bdeprecated",
     ),
     Fault(ObjectGone, _GONE, {100}, {33}, about=_OBJECTS),
-    Fault(ObjectGone, _GONE, {803}, about=_OBJECTS),
+    Fault(ObjectGone, _GONE, {24, 33, 803}, about=_OBJECTS),
+    # Which fields a node has depends on what it is: of a Page every field of an account is missing.
+    Fault(
+        AccountUnavailable,
+        "The id of {whom} is that of a Facebook Page. Give the id of the Instagram account that is linked to it: the "
+        "Page's instagram_business_account.",
+        {100},
+        says=r"\bnode type \(Page\)",
+        about={"account"},
+    ),
+    Fault(MetricRefused, "Meta has ended one of the metrics or fields asked of {whom}.", {12}),
     Fault(AccountUnavailable, _NO_ACCOUNT, {100}, {33}),
     Fault(AccountUnavailable, _NO_ACCOUNT, {803}),
     # since and until are Pacific midnights, in order and at most 30 days apart: all that is left is that since is too
@@ -207,6 +224,12 @@ FLAWS: Final[Mapping[Flaw, Fault]] = {
     "not_json": Fault(
         BrokenResponse,
         "The answer for {whom} was not the Graph API's each time. Check the proxy and Meta's status; try again.",
+        retryable=True,
+    ),
+    # An empty account has an empty list: an answer without any says nothing about it.
+    "not_a_list": Fault(
+        BrokenResponse,
+        "The answer for {whom} was no list, as this question has to be answered. Try again later.",
         retryable=True,
     ),
     "redirect": Fault(

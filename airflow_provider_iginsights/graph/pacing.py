@@ -41,7 +41,10 @@ def read_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
 
 
 def read_app_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
-    """Return the reading of the app's own limit, which counts for calls that concern no account."""
+    """Return the reading of the app's own limit.
+
+    It counts for calls that concern no account, and for those of Instagram Login, whose answers carry no other header.
+    """
     counters = dict(_parse(headers.get(APP_HEADER)))
     return (Usage("", _highest(counters), 0),) if counters else ()
 
@@ -80,7 +83,8 @@ class Pacer:
         readings = read_usage(headers)
         for reading in readings:
             self._note(reading.object_id, (reading,))
-        self._note(account_id or "", readings if account_id else read_app_usage(headers))
+        # graph.instagram.com reports no business's use, only the app's, also where the call is about an account.
+        self._note(account_id or "", (account_id and readings) or read_app_usage(headers))
 
     def block(self, account_id: str | None, seconds: float) -> None:
         """Refuse calls for an account for that long, or for longer where that was known already."""

@@ -34,6 +34,11 @@ class GraphRequest:
     subject: Subject | None = None
 
     @property
+    def is_listing(self) -> bool:
+        """Return whether an edge is read, such as ``1784/insights``: it answers with a list of ``data``, a node not."""
+        return "/" in self.path.strip("/")
+
+    @property
     def whom(self) -> str:
         """Return what a message calls the object that was asked for."""
         return str(self.subject) if self.subject else self.path or "the batch"

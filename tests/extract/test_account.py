@@ -42,9 +42,8 @@ def refuse(asking: Asking, message: str, *, code: int = 100, **where: object) ->
     [
         errors.Kind(100, OF_BREAKDOWN),
         errors.Kind(100, "(#100) この内訳は使用できません"),
-        errors.Kind(1, "An unknown error has occurred.", http=500),
     ],
-    ids=["named", "unnamed", "unknown error"],
+    ids=["named", "unnamed"],
 )
 @pytest.mark.parametrize(
     ("metric", "breakdown"),

@@ -77,9 +77,9 @@ def test_one_result_per_request_in_order(
 def test_what_goes_over_the_wire(perform: Perform, seen: list[dict[str, Any]], connect: Connect, world: World) -> None:
     """The POST carries items, token and proof in its body; URLs, the items' own too, carry none of the two."""
     request = GraphRequest("1/insights", {"metric": "a,b", "x": "y&z"})
-    (answer,) = connect(perform(_items({"id": "1"})), app_secret=APP_SECRET).batch([request])
+    (answer,) = connect(perform(_items({"data": []})), app_secret=APP_SECRET).batch([request])
     assert isinstance(answer, Answer)
-    assert (answer.body, answer.request, answer.api_version) == ({"id": "1"}, request, "v25.0")
+    assert (answer.body, answer.request, answer.api_version) == ({"data": []}, request, "v25.0")
     call = seen[0]
     assert call["method"] == "POST"
     assert urlsplit(call["url"])[2:] == ("/v25.0/", "", "")
@@ -152,15 +152,13 @@ def test_items_that_stay_open_become_server_trouble(
     assert len(sandbox.log) == 3
 
 
-def test_code_1_on_a_breakdown_is_refused_after_rounds(
-    sandbox: GraphSandbox, connect: Connect, media_ids: list[str]
-) -> None:
-    """An item with a breakdown that keeps failing with code 1 is a refused metric."""
+def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
+    """An item with a breakdown that keeps failing with code 1 is trouble of the server: it names no cause."""
     sandbox.faults.add(Fault(effect=ErrorEffect(1, http=500), path=media_ids[0], times=None))
     params = {"metric": "profile_activity", "breakdown": "action_type"}
     request = GraphRequest(f"{media_ids[0]}/insights", params, Subject("media", media_ids[0]))
     (result,) = connect(sandbox.url).batch([request])
-    assert type(result) is MetricRefused
+    assert type(result) is ServerTrouble
 
 
 @pytest.mark.parametrize("body", ['{"id":', "", "[]", '"x"', "<html>"])

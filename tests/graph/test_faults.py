@@ -41,6 +41,54 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
     (1, None, "Please reduce the amount of data you're asking for, then retry", "account", TooMuchData, False),
     (2, None, "Service temporarily unavailable", "media", ServerTrouble, True),
     (-1, 2207086, "Fatal", "media", MetricRefused, False),
+    (-1, 2207001, "Instagram server error. Try again", "media", ServerTrouble, True),
+    (-1, 2207001, "サーバーエラー", "account", ServerTrouble, True),
+    (-1, 1, "who knows", "media", ServerTrouble, True),
+    (1200, None, "Temporary failure", "account", ServerTrouble, True),
+    (24, 2207006, "The requested resource does not exist", "media", ObjectGone, False),
+    (24, 2207006, "The requested resource does not exist", "account", ObjectGone, False),
+    (24, None, "The requested resource does not exist", "story", ObjectGone, False),
+    (33, None, "This object does not exist", "media", ObjectGone, False),
+    (33, None, "This object does not exist", "account", FatalGraphError, False),
+    (25, 2207050, "The Instagram account is restricted.", "media", ObjectGone, False),
+    (25, 2207050, "El usuario está restringido", "account", AccountUnavailable, False),
+    (12, None, "(#12) This metric is deprecated", "media", MetricRefused, False),
+    (12, None, "(#12) username field is deprecated for versions v2.0 and higher", "account", MetricRefused, False),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (biography) on node type (Page)",
+        "account",
+        AccountUnavailable,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Intento de acceso a campo inexistente (insights) on node type (Page)",
+        "account",
+        AccountUnavailable,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (website) on node type (IGUser)",
+        "account",
+        MetricRefused,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (accounts) on node type (Page)",
+        "user",
+        ConfigurationError,
+        False,
+    ),
+    (190, 492, "Sessions for the user are not allowed", "account", AccountUnavailable, False),
+    (190, 492, "Sessions for the user are not allowed", "media", AccountUnavailable, False),
+    (190, 492, "Sessions for the user are not allowed", "user", TokenExpired, False),
     *[(code, None, "too many calls", "account", Throttled, False) for code in (4, 17, 32, 341, 613, 80001, 80002)],
     (4, 1349210, "(#4) Application request limit reached", "account", Throttled, False),
     (613, 1996, "(#613) Calls to this api have exceeded the rate limit.", "account", Throttled, False),
@@ -86,7 +134,7 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
     (100, None, "API calls from the server require an appsecret_proof argument", "account", ConfigurationError, False),
     (100, None, "Invalid appsecret_proof provided in the API argument", "media", ConfigurationError, False),
     *[(code, None, "session", "account", TokenExpired, False) for code in (102, 190)],
-    *[(190, sub, "token", "media", TokenExpired, False) for sub in (458, 459, 460, 463, 464, 467, 492)],
+    *[(190, sub, "token", "media", TokenExpired, False) for sub in (458, 459, 460, 463, 464, 467)],
     (2500, None, "An active access token must be used to query information", "user", TokenExpired, False),
     (2500, None, "Unknown path components: /me", "user", ConfigurationError, False),
     (2500, None, 'Syntax error "Expected name" at character 3: id,,', "account", ConfigurationError, False),
@@ -95,7 +143,6 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
     (9005, 1452042, "This field is not available", "media", MetricRefused, False),
     (36104, None, "This field is only available through Business Discovery", "media", MetricRefused, False),
     (300, None, "who knows", "account", FatalGraphError, False),
-    (-1, 1, "who knows", "media", FatalGraphError, False),
 ]
 
 
@@ -136,7 +183,6 @@ def test_every_row_is_reached() -> None:
     """No row of the table stands behind another that takes all its cases."""
     reached = set()
     cases = [(_error(code, sub, text), _request(kind)) for code, sub, text, kind, _, _ in CASES]
-    cases.append((_error(1, None, "An unknown error has occurred."), _request("account", breakdown="age")))
     for error, request in cases:
         facts = classify(error, request=request, http_status=400).facts
         row = next((place for place, row in enumerate(FAULTS) if row.fits(facts, error["message"], request)), None)
@@ -144,12 +190,23 @@ def test_every_row_is_reached() -> None:
     assert reached - {None} == set(range(len(FAULTS)))
 
 
-def test_code_1_on_a_breakdown_is_a_refusal_after_retries() -> None:
-    """Meta documents "An unknown error has occurred" for a breakdown that a metric does not have."""
+def test_a_stumble_is_no_refusal() -> None:
+    """Code 1 names no cause, so it never says that a metric does not have the breakdown asked for, however often."""
     request = _request("account", metric="reach", breakdown="age")
     found = diagnose(_error(1, None, "An unknown error has occurred."), request=request, http_status=500)
-    assert type(found.error) is MetricRefused
-    assert found.retryable
+    assert type(found.error) is ServerTrouble
+    assert found.is_worth_more(100)
+
+
+@pytest.mark.parametrize(("code", "subcode", "text", "kind", "expected", "retryable"), CASES)
+def test_is_transient_decides_nothing_that_the_table_knows(
+    code: int, subcode: int | None, text: str, kind: SubjectKind | None, expected: type[InsightsError], retryable: bool
+) -> None:
+    """A row decides before is_transient: a refusal and a limit stay so; only what no row knows is tried again."""
+    error = {**_error(code, subcode, text), "is_transient": True}
+    found = diagnose(error, request=_request(kind), http_status=400)
+    known = expected is not FatalGraphError
+    assert (type(found.error), found.retryable) == ((expected, retryable) if known else (ServerTrouble, True))
 
 
 def test_an_unknown_code_is_transient_where_meta_says_so() -> None:

@@ -129,3 +129,25 @@ def test_calls_without_account_keep_to_the_app_limit(pacer: Pacer, observe: Call
     observe(pacer)
     assert pacer.measure_pause(None) == pytest.approx(30)
     assert pacer.measure_pause("1") == 0
+
+
+def test_an_account_without_business_header_keeps_to_the_app_limit(pacer: Pacer) -> None:
+    """An answer about an account that carries only the app's header, as with Instagram Login, paces the account."""
+    pacer.observe({"x-app-usage": '{"call_count":90}'}, "1")
+    assert pacer.measure_pause("1") == pytest.approx(30)
+    assert pacer.measure_pause("2") == 0
+
+
+@pytest.mark.parametrize("percent", [100, 130])
+def test_an_app_limit_that_is_used_up_blocks_the_account(pacer: Pacer, percent: int) -> None:
+    """At 100 percent of the app's limit the account is not asked until the limit's window is over."""
+    pacer.observe({"x-app-usage": f'{{"call_count":1,"total_time":{percent}}}'}, "1")
+    with pytest.raises(Throttled, match="account 1") as caught:
+        pacer.measure_pause("1")
+    assert caught.value.retry_after == DEFAULT_BLOCK
+
+
+def test_the_business_header_says_more_than_the_apps(pacer: Pacer) -> None:
+    """Where both are there, the account keeps to its own."""
+    pacer.observe({"x-app-usage": '{"call_count":99}'} | usage_of("1", 85), "1")
+    assert pacer.measure_pause("1") == pytest.approx(15)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.errors import ServerTrouble, TooMuchData
+from airflow_provider_iginsights.errors import BrokenResponse, ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.request import GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, ReduceData, World
@@ -111,20 +111,64 @@ def test_transient_trouble_in_the_middle_loses_nothing(
     [
         ([_page("1", after="a", more=False), _page("never")], ["1"]),
         ([_page("1", after="a"), _page("2", more=True), _page("never")], ["1", "2"]),
-        ([_page("1", after="a"), _page(after="b"), _page("never")], ["1"]),
-        ([_page("1", after="a"), _page("2", after="a"), _page("never")], ["1", "2"]),
-        ([_page("1", after="a"), _page("2", after="b"), _page("3", after="a"), _page("never")], ["1", "2", "3"]),
+        ([_page("1", after="a"), _page("1", after="b"), _page("never")], ["1"]),
+        ([_page("1", after="a"), _page("2", "1", after="b"), _page("2", "1"), _page("never")], ["1", "2", "1"]),
+        ([_page("1", after="a"), _page("2", after="a"), _page("2", after="a"), _page("never")], ["1", "2"]),
+        ([_page("1", after="a"), *[_page(after="b")] * 9, _page("2", more=False), _page("never")], ["1", "2"]),
+        ([_page(after="a"), _page("1", after="b"), *[_page(after="c")] * 10, _page("never")], ["1"]),
         ([(200, {}, '{"data":[]}'), _page("never")], []),
         ([(200, {}, '{"data":[{"id":"1"}],"paging":null}'), _page("never")], ["1"]),
         ([(200, {}, '{"data":[{"id":"1"}],"paging":{"next":"x","cursors":null}}'), _page("never")], ["1"]),
     ],
-    ids=["no next", "no cursor", "empty", "same cursor", "loop of two", "no paging", "null paging", "null cursors"],
+    ids=[
+        "no next",
+        "no cursor",
+        "nothing new",
+        "nothing new after something new",
+        "same cursor",
+        "empty pages, then more",
+        "empty pages for ever",
+        "no next and empty",
+        "no paging",
+        "null cursors",
+    ],
 )
 def test_where_a_listing_ends(
     perform: Perform, connect: Connect, pages: list[tuple[int, dict[str, str], str]], ids: list[str]
 ) -> None:
-    """A listing ends with a missing next, no data, no cursor, or a cursor that was used: it can never run for ever."""
+    """A listing ends with a missing next or cursor, ten empty pages in a row, or a page of nothing new."""
     assert _read_ids(connect(perform(*pages)), "1") == ids
+
+
+@pytest.mark.parametrize(
+    ("pages", "says"),
+    [
+        ([_page("1", after="a"), _page("1", after="b")], "had all come before"),
+        ([_page("1")], "without a cursor"),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":{"next":"x","cursors":{"after":["y"]}}}')], "without a cursor"),
+        ([_page(after="a")] * 10, "10 empty pages in a row"),
+        ([_page("1", after="a"), _page(after="b"), _page("2", more=False)], None),
+        ([_page("1", after="a", more=False)], None),
+        ([(200, {}, '{"data":[]}')], None),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":"none"}')], None),
+    ],
+)
+def test_an_end_that_is_not_ordinary_is_noted(
+    perform: Perform, connect: Connect, pages: list[tuple[int, dict[str, str], str]], says: str | None
+) -> None:
+    """The run's notes say that a listing may be incomplete, and whose it is; an ordinary end says nothing."""
+    client = connect(perform(*pages))
+    _read_ids(client, "17841")
+    assert [("17841/media" in note, says in note) for note in client.notes] == ([(True, True)] if says else [])
+
+
+@pytest.mark.parametrize("body", ["{}", '{"data":null}', '{"data":{}}', '{"data":"x"}', '{"id":"1"}', '{"paging":{}}'])
+def test_an_answer_without_a_list_is_broken(perform: Perform, connect: Connect, body: str) -> None:
+    """An answer that is no listing is asked for again, and is an error at last: never an account without media."""
+    again = connect(perform((200, {}, body), _page("1", more=False)))
+    assert _read_ids(again, "1") == ["1"]
+    with pytest.raises(BrokenResponse, match="no list"):
+        _read_ids(connect(perform((200, {}, body)), max_tries=2), "1")
 
 
 def test_next_is_never_followed(perform: Perform, seen: list[dict[str, Any]], connect: Connect) -> None:
