@@ -1,7 +1,8 @@
 """The duplicate check that anyone can run: finds keys that stand in a target twice, and heals them on request.
 
 See :mod:`.heal` for how such keys can arise. Healing keeps the newest row by ``fetched_at``, with all its columns,
-in one statement a table. A table that claims no primary key is spared: ``load_mode="append"`` keeps a history in it.
+in one statement a table. A table that claims no primary key, or whose label says so, is spared:
+``load_mode="append"`` keeps a history in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
-from airflow_provider_iginsights.bigquery.ensure import find_table
+from airflow_provider_iginsights.bigquery.ensure import MODE_LABEL, claims_key, find_table, holds_history
 from airflow_provider_iginsights.bigquery.heal import doubled_query
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS
 from airflow_provider_iginsights.bigquery.wire import connected
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 class Finding:
     """What a check found in one table. ``doubled`` keys; None = the table does not exist.
 
-    ``spared``: it was not healed though it was asked for, because it claims no primary key.
+    ``spared``: it was not healed though it was asked for, because it claims no primary key, or because its label
+    says that it holds a history.
     """
 
     destination: Destination
@@ -54,8 +56,9 @@ class Finding:
     def _advice(self) -> str:
         key = f"PRIMARY KEY ({', '.join(self.destination.table.key)}) NOT ENFORCED"
         return (
-            "They were kept: the table claims no primary key, so it may be a history of all fetches "
-            f'(load_mode="append"). If it is none, run ALTER TABLE `{self.destination.path}` ADD {key}, then heal.'
+            "They were kept: the table claims no primary key or has the label "
+            f'{MODE_LABEL}:append, so it may be a history of all fetches (load_mode="append"). If it is none, run '
+            f"ALTER TABLE `{self.destination.path}` ADD {key}, remove the label, then heal."
         )
 
 
@@ -96,8 +99,7 @@ def _finding(destination: Destination, *, heal: bool, wire: Wire) -> Finding:
     table = find_table(destination, wire=wire)
     if table is None:
         return Finding(destination=destination, doubled=None)
-    claimed = table.table_constraints is not None and table.table_constraints.primary_key is not None
-    if heal and claimed:
+    if heal and claims_key(table) and not holds_history(table):
         healed = make_single(destination, span=ALL_DAYS, among=None, wire=wire)
         return Finding(destination=destination, doubled=healed, healed=healed > 0)
     sql = doubled_query(destination, span=ALL_DAYS, among=None)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MODE_LABEL = "iginsights_mode"
+"""The label that tells a table of raw history (``append``) from one that holds each key once (none)."""
+
 
 def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Destination:
     """Return the destination with its dataset's location; create the dataset if asked to.
@@ -49,8 +52,11 @@ def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Des
     return dataclasses.replace(destination, location=found.location or location)
 
 
-def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = "merge") -> None:
-    """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit."""
+def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None = "merge") -> None:
+    """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit.
+
+    :param load_mode: None = whatever the table is: rows whose keys nobody else writes.
+    """
     found = find_table(destination, wire=wire)
     if found is None and _create_table(destination, wire=wire, load_mode=load_mode):
         return
@@ -58,6 +64,7 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = 
     if found is None:
         raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
     _check_kind(destination, found=found)
+    _check_mode(destination, found=found, load_mode=load_mode)
     missing = missing_columns(destination, existing=found.schema)
     if missing:
         log.info("Adding the columns %s to %s.", ", ".join(column.name for column in missing), destination.path)
@@ -70,6 +77,16 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode = 
         sql = replace_key_statement(destination)
         payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
         wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"replace the key of {destination.path}")
+
+
+def holds_history(found: Any) -> bool:
+    """Return whether a table keeps every row that ``append`` wrote, as its label says."""
+    return (found.labels or {}).get(MODE_LABEL) == "append"
+
+
+def claims_key(found: Any) -> bool:
+    """Return whether a table claims a primary key."""
+    return found.table_constraints is not None and found.table_constraints.primary_key is not None
 
 
 def find_table(destination: Destination, *, wire: Wire) -> Any | None:
@@ -126,7 +143,7 @@ def table_resource(
     }
 
 
-def target_resource(destination: Destination, *, labels: dict[str, str], load_mode: LoadMode) -> dict[str, Any]:
+def target_resource(destination: Destination, *, labels: dict[str, str], load_mode: LoadMode | None) -> dict[str, Any]:
     """Return the REST resource of a new target.
 
     BigQuery's optimizer trusts an unenforced primary key, so a table of raw history (append) does not claim one.
@@ -135,7 +152,9 @@ def target_resource(destination: Destination, *, labels: dict[str, str], load_mo
     resource = table_resource(destination, table_id=destination.table_id, labels=labels, description=table.description)
     resource["timePartitioning"] = {"type": "DAY", "field": table.partition_by}
     resource["clustering"] = {"fields": list(table.cluster_by)}
-    if load_mode != "append":
+    if load_mode == "append":
+        resource["labels"] = labels | {MODE_LABEL: "append"}
+    else:
         resource["tableConstraints"] = {"primaryKey": {"columns": list(table.key)}}
     return resource
 
@@ -167,7 +186,7 @@ def _created_dataset(destination: Destination, *, wire: Wire) -> Any | None:
     return _dataset(destination, wire=wire)
 
 
-def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode) -> bool:
+def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None) -> bool:
     """Create the target; return False if it is there already, made by another task or by a lost request."""
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
@@ -202,3 +221,19 @@ def _check_kind(destination: Destination, *, found: Any) -> None:
             "the only one our statements have. Nothing was fetched or written. Set require_partition_filter to false."
         )
     log.info("%s is not partitioned by %s: each load reads the whole table.", destination.path, table.partition_by)
+
+
+def _check_mode(destination: Destination, *, found: Any, load_mode: LoadMode | None) -> None:
+    """Refuse to mix a table that holds each key once with a history of all fetches: either would destroy the other."""
+    if load_mode == "append" and claims_key(found):
+        raise IncompatibleTable(
+            f"The table {destination.path} claims a primary key, so each key stands there once, and "
+            'load_mode="append" would add a second row of it. Nothing was fetched or written. '
+            'Use load_mode="merge", or name another table id for the history.'
+        )
+    if load_mode in ("merge", "replace") and holds_history(found):
+        raise IncompatibleTable(
+            f'The table {destination.path} holds the history that load_mode="append" wrote, and '
+            f'load_mode="{load_mode}" would overwrite it. Nothing was fetched or written. Use load_mode="append", or '
+            "name another table id."
+        )

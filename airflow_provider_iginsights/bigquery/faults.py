@@ -32,15 +32,84 @@ JOB_ROLE = "BigQuery Job User (roles/bigquery.jobUser) on the project"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row: the reasons it is known by, the error it becomes, and what to do (``{role}`` = the missing role)."""
+    """One row: how it is known, the error it becomes, and what to do (``{role}`` = the missing role).
+
+    ``reasons``: any of them; none = whatever the reason. ``texts``: any of them, in lower case, in BigQuery's message;
+    none = whatever it says. The first row that fits counts.
+    """
 
     reasons: frozenset[str]
     error: type[LoadError]
     advice: str
+    texts: tuple[str, ...] = ()
+
+    def fits(self, known: frozenset[str], said: str) -> bool:
+        """Tell whether an error with these reasons, which says this (in lower case), is the one of this row."""
+        return (not self.reasons or bool(self.reasons & known)) and (
+            not self.texts or any(text in said for text in self.texts)
+        )
 
 
+_ANY: frozenset[str] = frozenset()
+_DENIED = frozenset({"accessDenied", "403"})
 FAULTS: tuple[Fault, ...] = (
-    Fault(frozenset({"accessDenied", "403"}), DatasetUnavailable, "Grant the credentials the role {role}."),
+    # accessDenied stands for many doors; who has the key to which, only BigQuery's text tells ("Troubleshoot IAM
+    # permissions in BigQuery", "Troubleshoot queries", "VPC Service Controls: troubleshoot" in Google's documentation).
+    Fault(
+        _ANY,
+        DatasetUnavailable,
+        "Ask the keeper of the VPC Service Controls perimeter to let these credentials, from where the task runs, "
+        "reach the project: an ingress or egress rule, found by the unique identifier in the message.",
+        texts=("vpc service controls", "vpcservicecontrolsuniqueidentifier"),
+    ),
+    Fault(
+        _ANY,
+        DatasetUnavailable,
+        "Ask the administrator of the encryption key (CMEK): the key must be enabled, and BigQuery's service account "
+        "needs the role Cloud KMS CryptoKey Encrypter/Decrypter (roles/cloudkms.cryptoKeyEncrypterDecrypter) on it.",
+        texts=("cloud kms", "cloudkms.", "kms key"),
+    ),
+    Fault(
+        _ANY,
+        DatasetUnavailable,
+        "Ask the administrator for an encryption key (CMEK), and make it the default key of dataset and project.",
+        texts=("encryption key",),
+    ),
+    Fault(
+        _ANY,
+        DatasetUnavailable,
+        "Grant the credentials the role Fine-Grained Reader (roles/datacatalog.categoryFineGrainedReader) on the "
+        "policy tag of the column, or take the tag off the columns that this provider writes.",
+        texts=("policy tag", "finegrainedget", "fine-grained reader", "raw access permissions on the read columns"),
+    ),
+    Fault(
+        _ANY,
+        LoadError,
+        "Enable billing for the project: without it BigQuery refuses the statements that write (DML), and tables "
+        "expire after 60 days.",
+        texts=("billing has not been enabled", "sandbox mode", "not allowed in the free tier"),
+    ),
+    Fault(_DENIED, DatasetUnavailable, f"Grant the credentials the role {JOB_ROLE}.", texts=("bigquery.jobs.create",)),
+    Fault(_DENIED, DatasetUnavailable, f"Grant the credentials the role {LIST_ROLE}.", texts=("bigquery.jobs.list",)),
+    Fault(
+        _DENIED,
+        DatasetUnavailable,
+        f"Grant the credentials the role {DATASET_ROLE}.",
+        texts=("bigquery.datasets.create",),
+    ),
+    Fault(
+        _DENIED,
+        DatasetUnavailable,
+        f"Grant the credentials the role {DATA_ROLE}.",
+        texts=(
+            "bigquery.tables.",
+            "bigquery.datasets.",
+            "access denied: table",
+            "access denied: dataset",
+            "query table",
+        ),
+    ),
+    Fault(_DENIED, DatasetUnavailable, "Grant the credentials the role {role}."),
     Fault(frozenset({"notFound", "404"}), DatasetUnavailable, "Check project, dataset and location."),
     Fault(frozenset({"accessNotConfigured"}), DatasetUnavailable, "Enable the BigQuery API in this project."),
     Fault(frozenset({"billingNotEnabled", "billingTierLimitExceeded"}), LoadError, "Enable billing for this project."),
@@ -113,8 +182,10 @@ def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
         return LoadError(f"The attempt to {doing} was given up: {said}. {_UNANSWERED}")
     known = reasons(error)
     # A status such as 403 stands for many reasons; the reason itself says more.
-    ranked = sorted(FAULTS, key=lambda fault: not any(reason.isalpha() for reason in fault.reasons & known))
-    fault = next((fault for fault in ranked if fault.reasons & known), _OTHERWISE)
+    ranked = sorted(
+        FAULTS, key=lambda fault: not fault.texts and not any(reason.isalpha() for reason in fault.reasons & known)
+    )
+    fault = next((fault for fault in ranked if fault.fits(known, said.lower())), _OTHERWISE)
     code = getattr(error, "code", None)
     facts = GraphFacts(http_status=int(code) if code else None)
     return fault.error(f"BigQuery refused to {doing}: {said}. {fault.advice.format(role=role)}", facts=facts)

@@ -69,8 +69,8 @@ class Warehouse:
         self._staging: list[str] = []
         self._spools: list[Spool] = []
 
-    def ensure(self, destinations: Sequence[Destination], *, load_mode: LoadMode = "merge") -> None:
-        """Make sure that dataset and tables exist and fit.
+    def ensure(self, destinations: Sequence[Destination], *, load_mode: LoadMode | None = "merge") -> None:
+        """Make sure that dataset and tables exist and fit; ``load_mode`` None = nobody else writes keys of these rows.
 
         Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
         """

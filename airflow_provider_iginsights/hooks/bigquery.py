@@ -36,7 +36,7 @@ def get_bigquery_client(
 
     :param gcp_conn_id: Google Cloud connection; None = application default credentials.
     :param impersonation_chain: service account to act as, or several: the last is the one to act as, each of the others
-        may create tokens for the next.
+        may create tokens for the next. A list, a comma string, or the text of a list (Python's or JSON).
     :param project_id: project that holds the dataset and pays; None = the connection's or the credentials' own.
     :param location: such as ``EU``; None = BigQuery finds it by the dataset.
     :raises ConfigurationError: no such connection, no credentials, or no project.
@@ -60,7 +60,8 @@ def _client_from_connection(
             "or set gcp_conn_id=None to use the application default credentials of the machine."
         ) from error
     try:
-        hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, location=location)
+        chain = _split_chain(impersonation_chain) or None
+        hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=chain, location=location)
     except AirflowNotFoundException as error:
         raise ConfigurationError(
             f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud, "
@@ -111,8 +112,10 @@ def _find_credentials() -> tuple[Credentials, str | None]:
 
 
 def _split_chain(impersonation_chain: str | Sequence[str] | None) -> list[str]:
-    chain = impersonation_chain.split(",") if isinstance(impersonation_chain, str) else impersonation_chain or ()
-    return [account.strip() for account in chain if account.strip()]
+    """Return the accounts of a list, a comma string, or the text of a list, which a template renders."""
+    from airflow_provider_iginsights.transfers.arguments import parse_names
+
+    return list(parse_names(impersonation_chain, argument="impersonation_chain") or ())
 
 
 def _impersonate(source: Credentials, chain: list[str]) -> Credentials:

@@ -102,7 +102,8 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     def _load(self, context: Context, numbers: StoryNumbers) -> tuple[LoadResult, ...]:
         with self.open_warehouse(context) as (client, warehouse):
             destination = self.make_destination(STORY_INSIGHTS, project=client.project, table_id=self.table_id)
-            warehouse.ensure([destination])
+            # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
+            warehouse.ensure([destination], load_mode=None)
             with _make_spool(destination) as spool:
                 for row in numbers.rows:
                     spool.write(row)

@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.bigquery import identifiers
-from airflow_provider_iginsights.bigquery.faults import JOB_ROLE, JobFailed, is_busy, is_lost, load_error
+from airflow_provider_iginsights.bigquery.faults import (
+    DATA_ROLE,
+    DATASET_ROLE,
+    JOB_ROLE,
+    JobFailed,
+    is_busy,
+    is_lost,
+    load_error,
+)
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 
@@ -133,3 +141,47 @@ def test_refusals_become_sentences(error: Exception, kind: type[LoadError], said
     assert "write 3 rows into p.d.t" in made.message
     assert said in made.message
     assert made.message.endswith((".", ")"))
+
+
+TAG = 'Access Denied: BigQuery BigQuery: User does not have permission to access policy tag "A : B" on column p.d.t.c.'
+KMS = (
+    "Access Denied: BigQuery BigQuery: Cloud KMS Error: Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on "
+    "resource 'projects/k/locations/us/keyRings/r/cryptoKeys/k' (or it may not exist)."
+)
+PERIMETER = (
+    "VPC Service Controls: Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: X."
+)
+FREE = (
+    "Billing has not been enabled for this project. Enable billing at https://console.cloud.google.com/billing. "
+    "DML queries are not allowed in the free tier. Set up a billing account to remove this restriction."
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "advice"),
+    [
+        ("accessDenied", TAG, "Fine-Grained Reader"),
+        ("accessDenied", "Requires fineGrainedGet permission on the read columns to execute the DML.", "Fine-Grained"),
+        ("accessDenied", "Access Denied: Table p:d.t: User does not have permission to query table p:d.t.", DATA_ROLE),
+        (
+            "accessDenied",
+            "Permission bigquery.tables.updateData denied on table p:d.t (or it may not exist).",
+            DATA_ROLE,
+        ),
+        ("accessDenied", "Access Denied: Dataset p:d: Permission bigquery.datasets.get denied.", DATA_ROLE),
+        ("policyViolation", PERIMETER, "keeper of the VPC Service Controls perimeter"),
+        ("accessDenied", PERIMETER, "keeper of the VPC Service Controls perimeter"),
+        ("accessDenied", KMS, "administrator of the encryption key"),
+        ("invalid", "Your administrator requires that you specify an encryption key for queries.", "default key"),
+        ("billingNotEnabled", FREE, "Enable billing for the project: without it"),
+        ("accessDenied", "Access Denied: Project p: User does not have bigquery.jobs.create permission.", JOB_ROLE),
+        ("accessDenied", "Access Denied: Project p: User does not have bigquery.datasets.create.", DATASET_ROLE),
+    ],
+)
+@pytest.mark.parametrize("arrives", ["http", "job"])
+def test_the_right_person_is_named(reason: str, text: str, advice: str, arrives: str) -> None:
+    """Access is denied at many doors: the advice names who has the key to this one, and no other role."""
+    error: Exception = forbidden(reason, text) if arrives == "http" else JobFailed(Job(reason, text))
+    message = load_error(error, doing="write 3 rows into p.d.t", role=JOB_ROLE).message
+    assert advice in message
+    assert ("Job User" in message) == (advice == JOB_ROLE)

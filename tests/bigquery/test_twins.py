@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rows
 from beds import IMPATIENT
+from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
 from airflow_provider_iginsights.bigquery.__main__ import main
 from airflow_provider_iginsights.bigquery.check import check
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
+from airflow_provider_iginsights.errors import IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
 
 if TYPE_CHECKING:
@@ -28,10 +30,17 @@ def target(bed: Bed) -> Destination:
     return rows.target(project=bed.project, dataset=bed.dataset)
 
 
-def load(bed: Bed, given: list[dict[str, object]], *, task_id: str = "load", mode: LoadMode = "merge") -> LoadResult:
-    """Run one task."""
+def load(
+    bed: Bed,
+    given: list[dict[str, object]],
+    *,
+    task_id: str = "load",
+    mode: LoadMode = "merge",
+    made_for: LoadMode | None = "merge",
+) -> LoadResult:
+    """Run one task; ``made_for`` None = without asking whether the table is meant for the mode."""
     with bed.warehouse(rows.identity(task_id=task_id)) as warehouse:
-        warehouse.ensure([target(bed)], load_mode=mode)
+        warehouse.ensure([target(bed)], load_mode=made_for and mode)
         spool = warehouse.spool(target(bed))
         for row in given:
             spool.write(row)
@@ -129,7 +138,7 @@ def test_the_check_finds_and_heals(bed: Bed) -> None:
     given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
     newer = rows.rows(ACCOUNT_INSIGHTS, range(4), version=2)
     load(bed, given)
-    load(bed, newer, mode="append")
+    load(bed, newer, mode="append", made_for=None)
     targets = [target(bed), rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset)]
     with bed.connect() as client:
         found = [
@@ -142,7 +151,10 @@ def test_the_check_finds_and_heals(bed: Bed) -> None:
 def test_a_history_is_not_healed(
     sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table that load_mode="append" created keeps every row, and the command says why and what to do."""
+    """A table that load_mode="append" created keeps every row, and the command says why and what to do.
+
+    Its label says so, even where somebody declares a key later.
+    """
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
     for version in (1, 2):
         load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3), version=version), mode="append")
@@ -154,6 +166,28 @@ def test_a_history_is_not_healed(
     said = capsys.readouterr().out
     assert "3 keys stood there more than once. They were kept: the table claims no primary key" in said
     assert "ADD PRIMARY KEY (account_id, metric, period" in said
+    with faulty.connect() as client:
+        found = client.get_table(target(faulty).path)
+        assert found.labels["iginsights_mode"] == "append"
+        found.table_constraints = TableConstraints(
+            primary_key=PrimaryKey(columns=list(ACCOUNT_INSIGHTS.key)), foreign_keys=None
+        )
+        client.update_table(found, ["table_constraints"])
+    assert main(["--check", "--heal", *where]) == 1
+    assert stored(faulty) == before
+
+
+@pytest.mark.parametrize(
+    ("made", "then"), [("merge", "append"), ("replace", "append"), ("append", "merge"), ("append", "replace")]
+)
+def test_modes_do_not_mix(faulty: Bed, made: LoadMode, then: LoadMode) -> None:
+    """One key once, or every fetch: a table is one of the two, and the other is refused by name before any row."""
+    given = rows.rows(ACCOUNT_INSIGHTS, range(3), version=1)
+    load(faulty, given, mode=made)
+    before = stored(faulty)
+    with pytest.raises(IncompatibleTable, match=rf'{target(faulty).path} .*load_mode="{then}"'):
+        load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3), version=2), mode=then)
+    assert stored(faulty) == before
 
 
 def test_the_command_speaks_and_ends_with_a_code(

@@ -93,6 +93,9 @@ def test_default_credentials(credentials_file):
         ("a@p.iam", "a@p.iam", []),
         (["a@p.iam", "b@p.iam", "c@p.iam"], "c@p.iam", ["a@p.iam", "b@p.iam"]),
         (" a@p.iam , b@p.iam", "b@p.iam", ["a@p.iam"]),
+        ("['a@p.iam', 'b@p.iam']", "b@p.iam", ["a@p.iam"]),
+        ('["a@p.iam"]', "a@p.iam", []),
+        (("a@p.iam", "b@p.iam"), "b@p.iam", ["a@p.iam"]),
     ],
 )
 def test_impersonation_chain(credentials_file, chain, target, delegates):
@@ -102,7 +105,7 @@ def test_impersonation_chain(credentials_file, chain, target, delegates):
     assert (credentials.service_account_email, credentials._delegates) == (target, delegates)
 
 
-@pytest.mark.parametrize("chain", [None, "", []])
+@pytest.mark.parametrize("chain", [None, "", [], "None", "[]"])
 def test_no_impersonation(credentials_file, chain):
     """Without a chain the credentials stay as they are."""
     client = get_bigquery_client(gcp_conn_id=None, project_id="p", impersonation_chain=chain)
@@ -181,8 +184,9 @@ def test_unknown_google_connection():
 
 @with_provider
 @pytest.mark.filterwarnings("default")
-def test_impersonation_by_the_provider(google_connection, credentials_file):
+@pytest.mark.parametrize("chain", [["a@p.iam", "b@p.iam"], "['a@p.iam', 'b@p.iam']", "b@p.iam"])
+def test_impersonation_by_the_provider(google_connection, credentials_file, chain):
     """The chain reaches the provider's hook, which acts as its last account."""
     google_connection(project="sandbox-project")
-    client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=["a@p.iam", "b@p.iam"])
+    client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=chain)
     assert client._credentials.service_account_email == "b@p.iam"
