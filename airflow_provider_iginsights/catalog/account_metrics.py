@@ -50,6 +50,7 @@ _Audience = partial(
     removed_on=_AUDIENCE_END,
     min_followers=100,
 )
+_Undocumented = partial(_Total, documented=False, selection="named")
 _Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
 
 ACCOUNT_METRICS: tuple[Metric, ...] = (
@@ -124,12 +125,13 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         successor="follower_demographics with breakdown age,gender",
     ),
     _Audience(name="audience_locale", map_dimension="locale"),
+    # accepted by name, without a word in Meta's reference about what they count
+    _Undocumented(name="content_views"),
+    _Undocumented(name="quotes"),
     # Threads' metrics, which the API lists among the names it accepts here
     *(
         _Threads(name=name)
         for name in (
-            "content_views",
-            "quotes",
             "threads_clicks",
             "threads_follower_demographics",
             "threads_followers",

@@ -65,11 +65,12 @@ def read_accepted(said: str) -> tuple[str, ...]:
 def compare(level: Level, accepted: Collection[str], *, version: str, login: Login) -> Differences:
     """Return where the catalog differs from what Meta accepts at a level for a pinned version and a login."""
     known = {metric.name for metric in _METRICS[level]}
-    threads = {metric.name for metric in _METRICS[level] if metric.selection == "never"}
+    # Nobody waits for numbers of another product, or of a name that Meta's reference does not have.
+    unclaimed = {metric.name for metric in _METRICS[level] if metric.selection == "never" or not metric.documented}
     offered = [
         metric.name
         for metric in _METRICS[level]
-        if metric.name not in threads and metric.lives_in(version) and login in metric.logins
+        if metric.name not in unclaimed and metric.lives_in(version) and login in metric.logins
     ]
     return Differences(
         level=level,
@@ -78,5 +79,5 @@ def compare(level: Level, accepted: Collection[str], *, version: str, login: Log
         accepted=tuple(accepted),
         uncatalogued=tuple(name for name in accepted if name not in known),
         unaccepted=tuple(dict.fromkeys(name for name in offered if name not in accepted)),
-        lingering=tuple(name for name in accepted if name in known - threads and name not in offered),
+        lingering=tuple(name for name in accepted if name in known - unclaimed and name not in offered),
     )

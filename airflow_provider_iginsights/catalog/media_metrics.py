@@ -67,6 +67,8 @@ MEDIA_METRICS: tuple[Metric, ...] = (
     _Media(
         name="total_views", product_types=_EVERYWHERE, introduced=_APRIL_2026, logins=FACEBOOK_ONLY, selection="all"
     ),
+    # accepted by name, without a word in Meta's reference about what it counts
+    _Media(name="content_views", product_types=_EVERYWHERE, documented=False, selection="named"),
     # v21.0 still answers impressions for media created up to 2024-07-01, hence retired by version and not by day
     _Media(
         name="impressions",

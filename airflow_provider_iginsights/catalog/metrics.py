@@ -34,6 +34,7 @@ class Metric:
       request of its own.
     * ``map_dimension``: what the keys are where Meta answers an object (``hour`` of ``online_followers``).
     * ``history_days``: how many days back Meta answers. ``min_followers``: Meta is silent below.
+    * ``documented``: False where Meta accepts the name but no page of its reference says what it means.
     * ``selection``: asked by default, only with ``metrics="all"``, only by name, or never (another product's).
     """
 
@@ -57,6 +58,7 @@ class Metric:
     history_days: int | None = None
     min_followers: int | None = None
     successor: str | None = None
+    documented: bool = True
     selection: Selection = "default"
 
     def lives_in(self, version: str) -> bool:

@@ -104,6 +104,7 @@ def _remarks(metric: Metric) -> str:
         f"from {metric.min_followers} followers on" if metric.min_followers else "",
         "Facebook Login only" if metric.logins == ("facebook",) else "",
         "always with its breakdown" if metric.needs_breakdown else "",
+        "" if metric.documented else "undocumented: Meta accepts the name and does not say what it counts",
     )
     return "; ".join(remark for remark in remarks if remark)
 

@@ -1,4 +1,4 @@
-"""Versions of the Graph API: when each came and went (Meta's Graph API changelog, state of 2026-10-01)."""
+"""Versions of the Graph API: when each came and went (Meta's Graph API changelog, state of 2026-11-27)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ VERSIONS: dict[str, tuple[date, date | None]] = {
     "v24.0": (date(2025, 10, 8), date(2028, 2, 18)),
     "v25.0": (date(2026, 2, 18), date(2028, 7, 29)),
     "v26.0": (date(2026, 7, 29), None),
+    "v27.0": (date(2026, 11, 4), None),
 }
 
 

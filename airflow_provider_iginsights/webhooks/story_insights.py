@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
+from airflow_provider_iginsights.json_values import read_number, read_whole_number
 from airflow_provider_iginsights.pacific import as_utc, pacific_date
 from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items
 
 Row = dict[str, Any]
-Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "repeated"]
+Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "fewer_than_five", "repeated"]
 
 END_OF_TIME = "9999-12-31T00:00:00Z"
 REDELIVERY = timedelta(days=8)
@@ -32,6 +34,7 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         "test": "changes of the App Dashboard's test message, which is about no real story",
         "malformed": "entries or changes without a usable account id, media id or value",
         "not_a_number": "values that are no number",
+        "fewer_than_five": "counts of -1, by which Meta says that fewer than five people are behind them",
         "repeated": "numbers that had come before",
     }
 )
@@ -39,7 +42,7 @@ TEST_ACCOUNT = "0"
 
 _ID = re.compile(r"[0-9]{1,25}")
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_LARGEST = 10**28
+_FEWER_THAN_FIVE = -1
 _FIRST_YEAR = datetime(2010, 1, 1, tzinfo=UTC)
 _IN_MILLISECONDS = 10**11
 
@@ -67,9 +70,10 @@ def read_story_insights(
 ) -> StoryNumbers:
     """Return the rows of all notifications, each with the instant at which it came in.
 
-    Every numeric value is a row under the very key that Meta sent, old names (``exits``, ``impressions``) and new ones
-    (``views``, ``navigation``) alike, negative ones included. Of several values for one story and metric the one that
-    was sent last counts. The instant is used only where a message does not say when it was sent.
+    Every number, also one that came as text, is a row under the very key that Meta sent, old names (``exits``,
+    ``impressions``) and new ones (``views``, ``navigation``) alike. A -1 is none: it stands for "fewer than five" (seen
+    by several receivers of the webhook; Meta's reference is silent). Of several values for one story and metric the one
+    that was sent last counts. The instant is used only where a message does not say when it was sent.
     """
     left_out: Counter[str] = Counter()
     rows: dict[tuple[str, str, str], Row] = {}
@@ -108,13 +112,18 @@ def _read_change(change: Any, account_id: str, sent_at: datetime, left_out: Coun
         left_out["malformed"] += 1
     else:
         for metric, number in value.items():
-            if _is_number(number) and metric != "media_id" and _METRIC.fullmatch(str(metric)):
-                yield _row(account_id, media_id, metric, number, sent_at)
+            if metric == "media_id":
+                continue
+            read = read_number(number) if _METRIC.fullmatch(metric) else None
+            if read is None:
+                left_out["not_a_number"] += 1
+            elif read == _FEWER_THAN_FIVE:
+                left_out["fewer_than_five"] += 1
             else:
-                left_out["not_a_number"] += metric != "media_id"
+                yield _row(account_id, media_id, metric, read, sent_at)
 
 
-def _row(account_id: str, media_id: str, metric: str, number: float, sent_at: datetime) -> Row:
+def _row(account_id: str, media_id: str, metric: str, number: float | Decimal, sent_at: datetime) -> Row:
     return {
         "media_id": media_id,
         "metric": metric,
@@ -135,15 +144,11 @@ def _read_id(value: Any) -> str | None:
     return text if _ID.fullmatch(text) else None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
-
-
 def _read_sent_at(value: Any, received_at: datetime) -> datetime:
     """Return the whole second (UTC) of sending: Unix seconds, or milliseconds as some products of Meta send them."""
     received_at = as_utc(received_at).replace(microsecond=0)
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        seconds = value // 1000 if value >= _IN_MILLISECONDS else value
+    if (moment := read_whole_number(value)) and moment > 0:
+        seconds = moment // 1000 if moment >= _IN_MILLISECONDS else moment
         if _FIRST_YEAR.timestamp() <= seconds <= (received_at + timedelta(days=1)).timestamp():
             return datetime.fromtimestamp(seconds, UTC)
     return received_at

@@ -26,6 +26,15 @@ EXPLAINED: dict[tuple[str, str], tuple[object, object, str]] = {
         ("FEED", "STORY"),
         "Meta still lists the name, and v21.0 answers it for old media; v25.0 answers it for none.",
     ),
+    **{
+        (name, fact): (
+            *values,
+            "Meta accepts the name and no page says what it counts: the catalog asks as for its neighbours, and the "
+            "sandbox has no number to answer with.",
+        )
+        for name in ("content_views", "quotes")
+        for fact, values in {"total": (("day",), ()), "is_unique": (True, False)}.items()
+    },
 }
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -128,14 +129,34 @@ def test_one_story_of_two_accounts() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "value"),
-    [("views", 31), ("navigation", 13), ("total_interactions", 2), ("reach", -1), ("replies", 0), ("a_new_rate", 12.5)],
+    [("views", 31), ("navigation", 13), ("total_interactions", 2), ("reach", -3), ("replies", 0), ("a_new_rate", 12.5)],
 )
 def test_any_numeric_key_is_a_row_under_its_own_name(metric: str, value: float) -> None:
-    """New names, names of tomorrow, zero, fractions, and the -1 that some see for counts below five: stored as sent."""
+    """New names, names of tomorrow, zero and fractions are stored as sent."""
     assert numbers(read(message(change(**{metric: value})))) == {(STORY, metric): value}
 
 
-@pytest.mark.parametrize("value", [True, False, None, "17", "", [17], {"value": 17}, 10**40, 1e300, float("nan")])
+@pytest.mark.parametrize("value", [-1, -1.0, "-1"])
+def test_minus_one_is_no_count(value: Any) -> None:
+    """A -1 means that fewer than five people are behind a number: it is named, not stored, and costs no other."""
+    found = read(message(change(reach=value, replies=0)))
+    assert numbers(found) == {(STORY, "replies"): 0}
+    assert found.left_out == {"fewer_than_five": 1}
+    assert "fewer_than_five" in REASONS
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [("17", 17), ("0", 0), ("12.5", Decimal("12.5")), (17.0, 17), ("123456789012345678901", 123456789012345678901)],
+)
+def test_numbers_as_text_are_read(value: Any, stored: Any) -> None:
+    """What is plainly a number is stored as that number, however it was written."""
+    assert numbers(read(message(change(reach=value)))) == {(STORY, "reach"): stored}
+
+
+@pytest.mark.parametrize(
+    "value", [True, None, "1 7", "17%", "", "NaN", "1e3", [17], {"value": 17}, 10**40, 1e300, float("nan"), "9" * 30]
+)
 def test_what_is_no_number_is_left_out(value: Any) -> None:
     """Booleans, texts, objects and numbers beyond a NUMERIC are counted, not stored; the rest of the change is."""
     found = read(message(change(reach=17, odd=value)))
@@ -190,7 +211,8 @@ def test_ids_may_be_numbers() -> None:
     [
         (1547687043, datetime(2019, 1, 17, 1, 4, 3, tzinfo=UTC)),
         (1547687043123, datetime(2019, 1, 17, 1, 4, 3, tzinfo=UTC)),
-        *((broken, RECEIVED) for broken in (None, "1547687043", True, 0, -5, 12.5, 4_000_000_000, 10**30)),
+        ("1547687043", datetime(2019, 1, 17, 1, 4, 3, tzinfo=UTC)),
+        *((broken, RECEIVED) for broken in (None, "today", True, 0, -5, 12.5, 4_000_000_000, 10**30)),
     ],
 )
 def test_the_moment_of_sending(time: Any, sent_at: datetime) -> None:

@@ -137,4 +137,5 @@ MEDIA_METRICS: Mapping[str, MediaMetric] = {
     "total_likes": MediaMetric(_POSTS, facebook_login_only=True),
     "total_comments": MediaMetric(_POSTS, facebook_login_only=True),
     "link_clicks": MediaMetric(_STORY, facebook_login_only=True),
+    "content_views": MediaMetric(_EVERY),
 }

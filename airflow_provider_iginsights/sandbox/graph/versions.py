@@ -35,6 +35,7 @@ VERSIONS: Mapping[str, Version] = {
     "v24.0": Version(date(2025, 10, 8), date(2028, 2, 18)),
     "v25.0": Version(date(2026, 2, 18), date(2028, 7, 29)),
     "v26.0": Version(date(2026, 7, 29), None),
+    "v27.0": Version(date(2026, 11, 4), None),
 }
 # A version this far past the newest is taken for a coming one; anything beyond is no version at all.
 _COMING = 1
