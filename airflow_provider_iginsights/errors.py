@@ -171,4 +171,4 @@ class DatasetUnavailable(LoadError, ConfigurationError):
 
 
 class RowRefused(LoadError):
-    """A row holds a value that its column cannot store. Nothing of the load was written."""
+    """A row holds a value that its column cannot store. That row is not written; a transfer names it and goes on."""

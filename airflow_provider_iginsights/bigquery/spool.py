@@ -146,7 +146,7 @@ class Spool:
     def _refusal(self, row: Mapping[str, object], *, fault: str) -> RowRefused:
         key = ", ".join(f"{name}={ascii(row.get(name))[:80]}" for name in self.destination.table.key)
         return RowRefused(
-            f"A row for {self.destination.path} ({key}) {fault}. Nothing of the load was written. "
+            f"A row for {self.destination.path} ({key}) {fault}. This row is not written. "
             "This is a fault of the provider or of Meta's answer: report it with this message."
         )
 

@@ -79,7 +79,7 @@ _BREAKDOWN = Column(
 _BREAKDOWN_VALUE = Column(
     "breakdown_value",
     "STRING",
-    "Values of the dimensions joined with |, as Meta sent them; '' for the total.",
+    "Values of the dimensions as Meta sent them; several are joined with |, and a backslash escapes | and itself.",
     required=True,
 )
 _VALUE = Column(

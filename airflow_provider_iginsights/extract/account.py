@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.metrics import Metric
@@ -15,14 +15,28 @@ from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
 from airflow_provider_iginsights.extract.profile import ProfileCourier
 from airflow_provider_iginsights.extract.refusals import Refusals
-from airflow_provider_iginsights.extract.rows import Number, Row, TableRow, format_instant, read_end_time, read_numbers
+from airflow_provider_iginsights.extract.rows import (
+    Number,
+    Row,
+    TableRow,
+    Tell,
+    describe,
+    format_instant,
+    keep_distinct,
+    read_end_time,
+    read_entries,
+    read_numbers,
+)
+from airflow_provider_iginsights.extract.silence import Hearing, Silences
 from airflow_provider_iginsights.extract.spelling import spell_insights
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_object
 from airflow_provider_iginsights.pacific import (
     chunks,
     pacific_date,
     pacific_day_bounds,
+    pacific_midnight,
     request_window,
     split_by_horizon,
 )
@@ -59,6 +73,7 @@ class AccountReader:
     stamp: Stamp
     findings: Findings
     refusals: Refusals
+    silences: Silences = field(default_factory=Silences)
     current: bool = True
     profiles: bool = True
 
@@ -67,7 +82,9 @@ class AccountReader:
 
         :raises InsightsError: see :meth:`Inquiry.ask`; ``AccountUnavailable`` where the token cannot see the account.
         """
-        profile = ProfileCourier(client=self.client, account_id=account_id, stamp=self.stamp)
+        hearing = Hearing(account_id=account_id, findings=self.findings, silences=self.silences)
+        followers: int | None = None
+        profile = ProfileCourier(client=self.client, account_id=account_id, stamp=self.stamp, findings=self.findings)
         wanted = self.profiles and self.current
         inquiry = Inquiry(
             client=profile if wanted else self.client,
@@ -79,8 +96,10 @@ class AccountReader:
         )
         try:
             for ask, answer in inquiry.ask(self._asks(account_id)):
-                yield from profile.take()
-                for row in self._rows(account_id, ask, answer):
+                for table, row in profile.take():
+                    followers = row.get("followers_count")
+                    yield table, row
+                for row in self._rows(hearing, ask, answer):
                     yield "account_insights", row
         except InsightsError:
             yield from profile.take()  # it was answered, whatever the insights were refused for
@@ -88,35 +107,46 @@ class AccountReader:
         if wanted:
             yield from profile.fetch()
         inquiry.finish()
+        hearing.tell(now=self.stamp.clock(), followers=followers)
 
     def _asks(self, account_id: str) -> Iterator[Ask]:
         today = pacific_date(self.stamp.clock())
+        self._note_history(account_id, today)
         for query in self.plan.series:
-            for part, days in self._by_horizon(account_id, query, today):
+            for part, days in self._by_horizon(query, today):
                 for chunk in chunks(days):
                     yield _ask(account_id, part, chunk, today)
         for query in self.plan.totals:
-            for part, days in self._by_horizon(account_id, query, today):
+            for part, days in self._by_horizon(query, today):
                 for day in days:
                     yield _ask(account_id, part, (day,), today)
         if self.current:
             for query in self.plan.snapshots:
                 yield Ask(query=query, group=GROUP, whom=f"account {account_id}", about=Span())
 
-    def _by_horizon(
-        self, account_id: str, query: InsightsQuery, today: date
-    ) -> Iterator[tuple[InsightsQuery, tuple[date, ...]]]:
+    def _note_history(self, account_id: str, today: date) -> None:
+        """Note the days that Meta no longer keeps: once for all metrics that share them."""
+        too_old: dict[tuple[date, ...], dict[str, int]] = {}
+        asked = {metric for query in (*self.plan.series, *self.plan.totals) for metric in query.metrics}
+        for metric in sorted(asked, key=lambda each: each.name):
+            history = metric.history_days or 0
+            if days := split_by_horizon(self.days, history, today)[1]:
+                too_old.setdefault(days, {})[metric.name] = history
+        for days, metrics in too_old.items():
+            names = "all metrics" if len(metrics) == len({metric.name for metric in asked}) else ", ".join(metrics)
+            kept = " or ".join(map(str, sorted(set(metrics.values()))))
+            self.findings.note(
+                f"account {account_id}",
+                f"{names} from {days[0]} to {days[-1]}",
+                "BeyondHistory",
+                f"Meta keeps account insights for {kept} days; these {len(days)} days were not asked for.",
+            )
+
+    def _by_horizon(self, query: InsightsQuery, today: date) -> Iterator[tuple[InsightsQuery, tuple[date, ...]]]:
         """Yield the query cut by how far back its metrics reach; metrics with the same askable days share a request."""
         by_days: dict[tuple[date, ...], list[Metric]] = {}
         for metric in query.metrics:
-            askable, too_old = split_by_horizon(self.days, metric.history_days or 0, today)
-            if too_old:
-                self.findings.note(
-                    f"account {account_id}",
-                    f"{metric.name} before {askable[0] if askable else today}",
-                    "BeyondHistory",
-                    f"Meta keeps it for {metric.history_days} days; {len(too_old)} older days were not asked for.",
-                )
+            askable, _ = split_by_horizon(self.days, metric.history_days or 0, today)
             by_days.setdefault(askable, []).append(metric)
         for days, metrics in by_days.items():
             names = {metric.name for metric in metrics}
@@ -134,38 +164,81 @@ class AccountReader:
             params |= {"since": str(since), "until": str(until)}
         return GraphRequest(f"{account_id}/insights", params, Subject("account", account_id))
 
-    def _rows(self, account_id: str, ask: Ask, answer: Answer) -> Iterator[Row]:
+    def _rows(self, hearing: Hearing, ask: Ask, answer: Answer) -> list[Row]:
+        """Return the rows of one answer; what is left out of it is noted."""
         reading = self.stamp.read_now()
-        metrics = {metric.name: metric for metric in ask.query.metrics}
-        wanted = set(ask.about.days)
         common = {
-            "account_id": account_id,
+            "account_id": hearing.account_id,
             "api_version": answer.api_version,
             "fetched_at": reading.fetched_at,
             "run_id": self.stamp.run_id,
         }
-        for entry in answer.body.get("data") or ():
-            name = entry.get("name", "")
-            metric = metrics.get(name)
-            dimension = metric.map_dimension if metric else ""
-            for number in read_numbers(entry, map_dimension=dimension):
-                if not number.breakdown and name not in ask.query.totals:
-                    continue
-                dated = _date(number, ask.about.days, reading.snapshot_date)
-                if wanted and dated["metric_date"] not in wanted:
-                    continue
-                yield (
-                    common
-                    | dated
-                    | {
-                        "metric": name,
-                        "period": entry.get("period") or ask.query.period,
-                        "timeframe": number.timeframe,
-                        "breakdown": number.breakdown,
-                        "breakdown_value": number.breakdown_value,
-                        "value": number.value,
-                    }
-                )
+        hearing.ask(ask.query, ask.about.days)
+        tell = partial(self.findings.note, f"account {hearing.account_id}")
+        return keep_distinct(self._read_answer(hearing, ask, answer, common, reading.snapshot_date, tell), tell)
+
+    def _read_answer(
+        self, hearing: Hearing, ask: Ask, answer: Answer, common: Row, today: date, tell: Tell
+    ) -> Iterator[tuple[object, Row]]:
+        """Yield the rows with their keys."""
+        query, days = ask.query, ask.about.days
+        metrics = {metric.name: metric for metric in query.metrics}
+        data = (read_object(answer.body) or {}).get("data")
+        for name, entry in read_entries(data, names=metrics, tell=tell):
+            metric, faults = metrics[name], list[str]()
+            period = entry.get("period")
+            if period is not None and period != query.period:
+                tell(name, "Unreadable", f"its period is not {query.period}, for which it was asked.")
+                hearing.hear(query, metric, days)
+                continue
+            numbers = read_numbers(entry, map_dimension=metric.map_dimension, asked=query.breakdown, tell=faults.append)
+            for why in faults:
+                tell(name, "Unreadable", why)
+                hearing.hear(query, metric, days)
+            for number in numbers:
+                dated = self._date(number, name, days, today, hearing, tell)
+                hearing.hear(query, metric, (dated["metric_date"],) if dated and days else days)
+                if dated and (number.breakdown or name in query.totals):
+                    key = (name, number.breakdown, number.breakdown_value, number.timeframe, dated["metric_date"])
+                    yield (
+                        key,
+                        common
+                        | dated
+                        | {
+                            "metric": name,
+                            "period": query.period,
+                            "timeframe": number.timeframe,
+                            "breakdown": number.breakdown,
+                            "breakdown_value": number.breakdown_value,
+                            "value": number.value,
+                        },
+                    )
+
+    def _date(
+        self, number: Number, name: str, days: tuple[date, ...], today: date, hearing: Hearing, tell: Tell
+    ) -> Row | None:
+        """Return the columns that say which day a number describes, or None where nothing says it.
+
+        Its own end_time does; without one the question does, if it was about one day; a snapshot is of ``today``.
+        """
+        if number.end_time is None:
+            if len(days) > 1:
+                tell(name, "Undated", f"a number has no end_time, and {len(days)} days were asked for.")
+                return None
+            return _bound(days[0]) if days else {**_UNBOUND, "metric_date": today}
+        dated = read_end_time(number.end_time)
+        if dated is None:
+            tell(name, "Undated", f"its end_time is {describe(number.end_time)} and no date with its offset from UTC.")
+            return None
+        end_time, day = dated
+        is_asked = not days or day in days
+        if end_time != _midnight(day):
+            if not is_asked:
+                tell(name, "Undated", "its end_time is no Pacific midnight, and its Pacific date was not asked for.")
+                return None
+            why = "Meta's end_time is no Pacific midnight; the numbers are stored under its Pacific date."
+            self.findings.remark(f"account {hearing.account_id}", name, why)
+        return {**_bound(day), "end_time": end_time} if is_asked else None  # another day is another run's
 
 
 def _is_oldest(days: tuple[date, ...], metrics: Iterable[Metric], today: date) -> bool:
@@ -181,12 +254,9 @@ def _ask(account_id: str, query: InsightsQuery, days: tuple[date, ...], today: d
     return Ask(query=query, group=GROUP, whom=whom, about=Span(days))
 
 
-def _date(number: Number, days: tuple[date, ...], snapshot_date: date) -> Row:
-    """Return the columns that say which day a number describes: its own, the one asked for, or that of the fetch."""
-    if number.end_time:
-        end_time, day = read_end_time(number.end_time)
-        return {**_bound(day), "end_time": end_time}
-    return _bound(days[0]) if days else {**_UNBOUND, "metric_date": snapshot_date}
+@lru_cache(maxsize=1024)
+def _midnight(day: date) -> str:
+    return format_instant(pacific_midnight(day))
 
 
 @lru_cache(maxsize=1024)

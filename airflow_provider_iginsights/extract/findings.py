@@ -33,11 +33,12 @@ class Findings:
 
     def __init__(self) -> None:
         self._findings: dict[tuple[str, str], Finding] = {}
+        self._remarks: dict[str, Finding] = {}
         self._seen: set[int] = set()  # hashes: a run over many posts would remember as many names
         self._lock = threading.Lock()
 
-    def note(self, whom: str, what: str, kind: str, why: str) -> None:
-        """Keep what was left out for ``whom``; log the first of its kind."""
+    def note(self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING) -> None:
+        """Keep what was left out for ``whom``; log the first of its kind on this level."""
         seen = hash((whom, what, kind))
         with self._lock:
             if seen in self._seen:
@@ -48,11 +49,42 @@ class Findings:
             if len(finding.whom) < EXAMPLES:
                 finding.whom[whom] = None
             is_first = finding.count == 1
-        log.log(logging.WARNING if is_first else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
+        log.log(level if is_first else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Keep a refusal of Meta under the name of its error."""
         self.note(whom, what, type(error).__name__, str(error))
+
+    def note_silence(self, whom: str, what: str, why: str) -> None:
+        """Keep that Meta was asked for a metric and sent no number: often there is none, hence no warning."""
+        self.note(whom, what, "NoData", why, level=logging.INFO)
+
+    def remark(self, whom: str, what: str, why: str) -> None:
+        """Keep what somebody should know about numbers that were stored; log the first of its kind."""
+        with self._lock:
+            remark = self._remarks.setdefault(what, Finding(what, "remark", why))
+            if whom in remark.whom:
+                return
+            remark.count += 1
+            if len(remark.whom) < EXAMPLES:
+                remark.whom[whom] = None
+            is_first = remark.count == 1
+        log.log(logging.WARNING if is_first else logging.DEBUG, "%s of %s: %s", what, whom, why)
+
+    def list_remarks(self) -> list[str]:
+        """Return the remarks as sentences that say whom they concern."""
+        with self._lock:
+            return [
+                f"{each.what} of {', '.join(each.whom)}"
+                f"{f' and {each.count - len(each.whom)} more' if each.count > len(each.whom) else ''}: {each.why}"
+                for each in self._remarks.values()
+            ]
+
+    @property
+    def count(self) -> int:
+        """Return how many things were left out."""
+        with self._lock:
+            return sum(finding.count for finding in self._findings.values())
 
     def summarize(self) -> list[dict[str, str | int | list[str]]]:
         """Return the findings as JSON-able dicts, in the order in which they came up."""

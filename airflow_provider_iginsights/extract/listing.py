@@ -6,47 +6,94 @@ carry, follows in batches of 50, types mixed.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, MediaPlan
+from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
 from airflow_provider_iginsights.extract.pages import Edge, Page, Pages
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.spelling import spell_insights
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.json_values import (
+    read_id,
+    read_instant,
+    read_list,
+    read_object,
+    read_objects,
+    read_text,
+    read_whole_number,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
+log = logging.getLogger(__name__)
+
 MEDIA_FOR_ALL = 3
 """So many media of a product type must refuse a metric, and none answer it, before the others are no longer asked."""
+
+MOST_LISTED = 10_000
+"""Meta lists no more media than these, so that an account with more is never listed whole."""
+
+LISTED_AT_LEAST = 0.95
 
 Media = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What one answer said of one media.
+class Wanted:
+    """The metrics that an answer is to bring.
 
-    ``answer``: the page or the item it stood in; ``listed``: this is the listing itself; ``totals``: whose number
-    without breakdown counts.
+    ``totals``: whose number without breakdown counts; ``expected``: of which no number at all is worth a note: all but
+    those whose breakdown alone was asked here, and which have a total elsewhere.
+    """
+
+    names: frozenset[str] = frozenset()
+    totals: frozenset[str] = frozenset()
+    expected: frozenset[str] = frozenset()
+    breakdown: str = ""
+
+    @classmethod
+    def by(cls, query: InsightsQuery | None) -> Wanted:
+        """Return what a query asks for."""
+        if query is None:
+            return cls()
+        alone = {metric.name for metric in query.metrics if metric.needs_breakdown}
+        names = frozenset(query.names)
+        return cls(names, query.totals & names, (query.totals | alone) & names, query.breakdown)
+
+
+NOTHING = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one answer said of one media, whose ``id`` is a text and whose other fields are as Meta sent them.
+
+    ``entries``: the insights, unchecked; ``answer``: the page or the item they stood in; ``listed``: this is the
+    listing itself.
     """
 
     media: Media
-    entries: Sequence[Mapping[str, Any]]
+    entries: Any
     answer: Answer
     listed: bool
-    totals: frozenset[str]
+    wanted: Wanted
 
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """Reads one edge of one account: ``media`` (published in [from, to)) or ``stories`` (all that are live)."""
+    """Reads one edge of one account: ``media`` (published in [from, to)) or ``stories`` (all that are live).
+
+    ``is_whole``: every post that Meta has is wanted, so fewer than the profile counts are a remark.
+    """
 
     client: GraphClient
     account_id: str
@@ -55,7 +102,11 @@ class Listing:
     findings: Findings
     refusals: Refusals
     published: tuple[datetime | None, datetime | None] = (None, None)
+    is_whole: bool = False
     _inquiry: Inquiry = field(init=False)
+    _met: set[str] = field(default_factory=set, init=False)
+    _unnamed: int = field(default=0, init=False)
+    _stayed_silent: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Open the account's inquiry."""
@@ -83,39 +134,105 @@ class Listing:
             published=self.published,
         )
         for page in pages.read():
-            media = [item for item in page.answer.body.get("data") or () if self._is_wanted(item)]
+            items = self._read_items(page.answer)
+            media = [item for item in items if self._is_wanted(item)]
             yield from self._read_page(page, media)
             yield from self._read_rest(page, media)
-            if not media and self._is_past(page.answer):
+            if not media and self._is_past(items):
                 break
         self._inquiry.finish()
+        if self.is_whole:
+            self._compare_with_media_count()
+
+    def name(self, media: Media) -> str:
+        """Return what a message calls one of the media."""
+        return f"{self._noun} {media['id']}"
+
+    def _read_items(self, page: Answer) -> list[Media]:
+        """Return the page's media that were not met before; what has no id is nobody's and is left out by name."""
+        found: list[Media] = []
+        body = read_object(page.body) or {}
+        for item in read_list(body.get("data")) or ():
+            media_id = read_id(item.get("id")) if isinstance(item, dict) else None
+            if media_id is None:
+                self._unnamed += 1
+                whom = f"account {self.account_id}, {self._noun} without id no. {self._unnamed}"
+                self.findings.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
+            elif media_id not in self._met:
+                self._met.add(media_id)
+                found.append(item if item["id"] is media_id else {**item, "id": media_id})
+        return found
 
     def _is_wanted(self, media: Media) -> bool:
+        """Return whether it was published when it should. What has no date was listed for these days by Meta."""
         since, until = self.published
         if not since and not until:
             return True
-        published = datetime.fromisoformat(media["timestamp"])
+        published = read_instant(media.get("timestamp"))
+        if published is None:
+            return True
         return (since is None or published >= since) and (until is None or published < until)
 
-    def _is_past(self, page: Answer) -> bool:
+    def _is_past(self, items: list[Media]) -> bool:
         """Return whether a listing that Meta does not filter (v10.0) is older than what is wanted."""
         since = self.published[0]
-        items = page.body.get("data") or ()
-        if since is None or not items:
-            return False
-        return all(datetime.fromisoformat(item["timestamp"]) < since for item in items)
+        dates = [read_instant(item.get("timestamp")) for item in items]
+        return since is not None and bool(dates) and all(date is not None and date < since for date in dates)
 
     def _read_page(self, page: Page, media: list[Media]) -> Iterator[Sighting]:
-        totals: frozenset[str] = page.core.totals if page.core else frozenset()
+        wanted = Wanted.by(page.core)
+        silent: list[Media] = []
         for item in media:
-            yield Sighting(item, _entries(item), page.answer, True, totals)
+            entries = _entries(item)
+            if page.core and not entries:
+                silent.append(item)
+                yield Sighting(item, (), page.answer, True, NOTHING)
+            else:
+                yield Sighting(item, entries, page.answer, True, wanted)
         if page.core:
-            self._learn_answer(page.core, media)
+            if len(silent) < len(media):
+                self._learn_answer(page.core, [item for item in media if _entries(item)] if silent else media)
+            yield from self._ask_again(page.core, silent)
         for query, part in page.parts:
-            entries = {item["id"]: _entries(item) for item in part.body.get("data") or ()}
+            listed = read_objects((read_object(part.body) or {}).get("data")) or ()
+            found = {read_id(item.get("id")): _entries(item) for item in listed}
             for item in media:
-                yield Sighting(item, entries[item["id"]], part, False, query.totals)
+                yield Sighting(item, found.get(item["id"]) or (), part, False, Wanted.by(query))
             self._learn_answer(query, media)
+
+    def _ask_again(self, core: InsightsQuery, silent: list[Media]) -> Iterator[Sighting]:
+        """Ask for the insights that a page should have held. After three that stay silent, the rest is only named."""
+        for group in (silent[:MEDIA_FOR_ALL], silent[MEDIA_FOR_ALL:]):
+            if self._stayed_silent >= MEDIA_FOR_ALL:
+                for item in group:
+                    for name in core.names:
+                        self.findings.note_silence(self.name(item), name, "Its page held no insights for it.")
+                continue
+            asks = (Ask(query=core, group=self._product_type(item), whom=self.name(item), about=item) for item in group)
+            for sighting in self._read_asks(asks):
+                self._stayed_silent = 0 if sighting.entries else self._stayed_silent + 1
+                yield sighting
+
+    def _compare_with_media_count(self) -> None:
+        """Remark on a listing that is much shorter than the profile says. One request, whose failure is no trouble."""
+        listed = len(self._met)
+        if listed >= MOST_LISTED:
+            return
+        subject = Subject("account", self.account_id)
+        try:
+            answer = self.client.get(
+                GraphRequest(self.account_id, {"fields": "media_count"}, subject), account_id=self.account_id
+            )
+        except InsightsError as error:
+            log.debug("The media count of %s was not told: %s", subject, error)
+            return
+        count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
+        if count and listed < LISTED_AT_LEAST * count:
+            self.findings.remark(
+                f"account {self.account_id}",
+                "The posts",
+                f"Meta listed {listed}, more than 5 % fewer than the {count} that the profile counts.",
+            )
 
     def _learn_answer(self, query: InsightsQuery, media: list[Media]) -> None:
         self._inquiry.answered += bool(media)
@@ -123,8 +240,12 @@ class Listing:
             self._inquiry.refusals.learn_answer(product_type, query)
 
     def _read_rest(self, page: Page, media: list[Media]) -> Iterator[Sighting]:
-        for ask, answer in self._inquiry.ask(self._ask_rest(page, media)):
-            yield Sighting(ask.about, answer.body.get("data") or (), answer, False, ask.query.totals)
+        yield from self._read_asks(self._ask_rest(page, media))
+
+    def _read_asks(self, asks: Iterable[Ask]) -> Iterator[Sighting]:
+        for ask, answer in self._inquiry.ask(asks):
+            entries = (read_object(answer.body) or {}).get("data")
+            yield Sighting(ask.about, entries, answer, False, Wanted.by(ask.query))
 
     def _ask_rest(self, page: Page, media: list[Media]) -> Iterator[Ask]:
         """Yield what the page did not carry, media by media."""
@@ -139,7 +260,7 @@ class Listing:
             tells = page.suspects and met[kind] <= MEDIA_FOR_ALL
             for query in rest[kind]:
                 for part in query.split() if tells else (query,):
-                    yield Ask(query=part, group=kind, whom=f"{self._noun} {item['id']}", about=item)
+                    yield Ask(query=part, group=kind, whom=self.name(item), about=item)
 
     def _build(self, ask: Ask) -> GraphRequest:
         media_id = ask.about["id"]
@@ -150,11 +271,13 @@ class Listing:
         return "story" if self.edge == "stories" else "media"
 
     def _product_type(self, media: Media) -> str:
-        return media.get("media_product_type") or ("STORY" if self.edge == "stories" else "FEED")
+        return read_text(media.get("media_product_type")) or ("STORY" if self.edge == "stories" else "FEED")
 
 
-def _entries(media: Media) -> Sequence[Mapping[str, Any]]:
-    return (media.get("insights") or {}).get("data") or ()
+def _entries(media: Media) -> Any:
+    """Return the insights inside a listed media; None where there are none, in whatever way."""
+    insights = read_object(media.get("insights"))
+    return (insights and read_list(insights.get("data"))) or None
 
 
 def _find_rest(plan: MediaPlan, product_type: str, page: Page) -> tuple[InsightsQuery, ...]:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS
-from airflow_provider_iginsights.extract.listing import Listing, Media, Sighting
-from airflow_provider_iginsights.extract.rows import Row, TableRow, read_end_time, read_numbers
+from airflow_provider_iginsights.catalog.tables import MEDIA
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.listing import Listing, Sighting
+from airflow_provider_iginsights.extract.nodes import read_columns
+from airflow_provider_iginsights.extract.rows import (
+    PLAIN,
+    Row,
+    TableRow,
+    Tell,
+    describe,
+    keep_distinct,
+    read_end_time,
+    read_entries,
+    read_numbers,
+)
 from airflow_provider_iginsights.extract.stamp import Reading, Stamp
+from airflow_provider_iginsights.json_values import read_text
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.request import Answer
+
+_DATED = ("id", "timestamp")  # read apart: the id by the listing, the timestamp into two columns
+_FIELDS = tuple((field, column) for field, column in MEDIA_FIELDS.items() if field not in _DATED)
 
 
 def read_media(listing: Listing, stamp: Stamp) -> Iterator[TableRow]:
@@ -21,8 +39,8 @@ def read_media(listing: Listing, stamp: Stamp) -> Iterator[TableRow]:
     """
     for sighting, reading in read_stamped(listing, stamp):
         if sighting.listed:
-            yield "media", media_row(listing.account_id, sighting.media, stamp, reading)
-        for row in _insight_rows(listing.account_id, sighting, stamp, reading):
+            yield from media_rows(listing, sighting, stamp, reading)
+        for row in _insight_rows(listing, sighting, stamp, reading):
             yield "media_insights", row
 
 
@@ -36,46 +54,99 @@ def read_stamped(listing: Listing, stamp: Stamp) -> Iterator[tuple[Sighting, Rea
         yield sighting, reading
 
 
-def media_row(account_id: str, media: Media, stamp: Stamp, reading: Reading) -> Row:
-    """Return the row of the ``media`` table; ``published_date`` is the Pacific date of publication."""
-    row: Row = {column: media.get(field) for field, column in MEDIA_FIELDS.items()}
-    published_at, published_date = read_end_time(media["timestamp"])
-    return row | {
-        "account_id": account_id,
-        "published_at": published_at,
-        "published_date": published_date,
-        "fetched_at": reading.fetched_at,
-        "run_id": stamp.run_id,
-    }
+def media_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Reading) -> Iterator[TableRow]:
+    """Yield the row of the ``media`` table; ``published_date`` is the Pacific date of publication.
+
+    Without a usable timestamp there is no such date, hence no row; that is noted.
+    """
+    media = sighting.media
+    tell = partial(listing.findings.note, listing.name(media))
+    row = read_columns(media, _FIELDS, MEDIA, tell)
+    published = read_end_time(media.get("timestamp"))
+    if published is None:
+        tell(
+            "timestamp",
+            "Undated",
+            f"it is {describe(media.get('timestamp'))} and no date, so the table {MEDIA.name} has no row for it: "
+            "published_date is required. Its numbers are stored, with published_at NULL.",
+        )
+        return
+    row["media_id"] = media["id"]
+    row["account_id"] = listing.account_id
+    row["published_at"], row["published_date"] = published
+    row["fetched_at"], row["run_id"] = reading.fetched_at, stamp.run_id
+    yield "media", row
 
 
-def _insight_rows(account_id: str, sighting: Sighting, stamp: Stamp, reading: Reading) -> list[Row]:
-    if not sighting.entries:
+def _insight_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Reading) -> list[Row]:
+    if not sighting.wanted.names:
         return []
     media = sighting.media
+    published = read_end_time(media.get("timestamp"))
     common: dict[str, Any] = {
         "media_id": media["id"],
-        "account_id": account_id,
-        "media_product_type": media.get("media_product_type"),
-        "published_at": read_end_time(media["timestamp"])[0],
+        "account_id": listing.account_id,
+        "media_product_type": read_text(media.get("media_product_type")),
+        "published_at": published and published[0],
         "snapshot_date": reading.snapshot_date,
         "api_version": sighting.answer.api_version,
         "fetched_at": reading.fetched_at,
         "run_id": stamp.run_id,
     }
-    return number_rows(sighting, common)
+    return number_rows(sighting, common, listing.findings, whom=listing.name(media))
 
 
-def number_rows(sighting: Sighting, common: Row) -> list[Row]:
-    """Return one row per number: ``common`` plus ``metric``, ``breakdown``, ``breakdown_value`` and ``value``."""
+def number_rows(sighting: Sighting, common: Row, findings: Findings, *, whom: str) -> list[Row]:
+    """Return one row per number: ``common`` plus ``metric``, ``breakdown``, ``breakdown_value`` and ``value``.
+
+    What cannot be read is noted, and what did not come.
+    """
+    rows = _read_plainly(sighting, common)
+    return _read_checked(sighting, common, findings, whom) if rows is None else rows
+
+
+def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
+    """Return the rows where every metric asked came once, with one whole number; None where anything is otherwise."""
+    missing = set(sighting.wanted.expected)
     rows: list[Row] = []
-    for entry in sighting.entries:
-        name = entry["name"]
-        is_total = name in sighting.totals
-        for value, breakdown, breakdown_value, _, _ in read_numbers(entry):
-            if breakdown or is_total:
+    try:
+        for entry in sighting.entries:
+            name = entry["name"]
+            [point] = entry["values"]
+            value = point["value"]
+            missing.remove(name)
+            if type(value) is not int or not -PLAIN <= value <= PLAIN or "total_value" in entry:
+                return None
+            row = common.copy()
+            row["metric"], row["value"] = name, value
+            row["breakdown"] = row["breakdown_value"] = ""
+            rows.append(row)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None if missing else rows
+
+
+def _read_checked(sighting: Sighting, common: Row, findings: Findings, whom: str) -> list[Row]:
+    heard: set[str] = set()
+    rows = keep_distinct(_read_numbers(sighting, common, heard, tell := partial(findings.note, whom)), tell)
+    for name in sorted(sighting.wanted.expected - heard):
+        findings.note_silence(whom, name, "Meta was asked for it and sent no number.")
+    return rows
+
+
+def _read_numbers(sighting: Sighting, common: Row, heard: set[str], tell: Tell) -> Iterator[tuple[object, Row]]:
+    """Yield every number with its key. ``heard`` takes the metrics of which anything came, readable or not."""
+    wanted = sighting.wanted
+    for name, entry in read_entries(sighting.entries, names=wanted.names, tell=tell):
+        faults: list[str] = []
+        numbers = read_numbers(entry, asked=wanted.breakdown, tell=faults.append)
+        for why in faults:
+            tell(name, "Unreadable", why)
+        if faults or numbers:
+            heard.add(name)
+        for value, breakdown, breakdown_value, _, _ in numbers:
+            if breakdown or name in wanted.totals:
                 row = common.copy()
                 row["metric"], row["value"] = name, value
                 row["breakdown"], row["breakdown_value"] = breakdown, breakdown_value
-                rows.append(row)
-    return rows
+                yield (name, breakdown, breakdown_value), row

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.fields import PROFILE_FIELDS, fields_for
+from airflow_provider_iginsights.catalog.tables import ACCOUNTS
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.nodes import read_columns
 from airflow_provider_iginsights.extract.rows import Row, TableRow
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_object
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
@@ -28,6 +33,7 @@ class ProfileCourier:
     client: GraphClient
     account_id: str
     stamp: Stamp
+    findings: Findings
     _row: Row | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
 
@@ -71,7 +77,8 @@ class ProfileCourier:
 
     def _read(self, answer: Answer) -> Row:
         reading = self.stamp.read_now()
-        profile = {column: answer.body.get(name) for name, column in PROFILE_FIELDS.items()}
+        tell = partial(self.findings.note, f"account {self.account_id}")
+        profile = read_columns(read_object(answer.body) or {}, tuple(PROFILE_FIELDS.items()), ACCOUNTS, tell)
         return profile | {
             "account_id": self.account_id,
             "snapshot_date": reading.snapshot_date,

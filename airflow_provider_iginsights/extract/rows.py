@@ -3,77 +3,193 @@
 The shapes (Meta's insights references of v10.0 and today): a dated series; a ``total_value``; a ``total_value`` with
 breakdowns, with or without the total; demographics whose dimensions include the timeframe; objects of hour or of
 audience group -> number; a lifetime ``values[0]`` of a media, with or without a breakdown beside it.
+
+What has no plain reading costs that number alone, and is told with its reason. No answer is no number: never a 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from airflow_provider_iginsights.json_values import (
+    read_instant,
+    read_list,
+    read_number,
+    read_object,
+    read_text,
+)
 from airflow_provider_iginsights.pacific import as_utc, pacific_date
 
 Row = dict[str, Any]
 TableRow = tuple[str, Row]
+Fault = Literal["Unreadable", "Undated", "Contradictory"]
+"""Why something is left out: it has no plain reading, no date of its own, or another number under the same key."""
+
+Tell = Callable[[str, Fault, str], None]
+"""Takes what is left out (a metric, a field), the fault, and the reason as a sentence. It never gets Meta's text."""
+
+PLAIN = 2**53
+"""Whole numbers up to here are read without a further look: they fit every column and every JSON reader."""
+
+_NAMES = {str: "a text", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
 
 
 class Number(NamedTuple):
-    """One number of an answer. ``end_time`` is Meta's text or None; the rest is ``''`` where there is none."""
+    """One number of an answer. ``end_time`` is what Meta sent, or None; the rest is ``''`` where there is none."""
 
     value: Any
     breakdown: str
     breakdown_value: str
     timeframe: str
-    end_time: str | None
+    end_time: Any
 
 
-def read_numbers(entry: Mapping[str, Any], *, map_dimension: str = "") -> list[Number]:
-    """Return every number of one element of an answer's ``data``. No answer is no number: never a 0.
+def describe(value: Any) -> str:
+    """Return what kind of JSON value this is, in words; never the value, which may be anything."""
+    return _NAMES.get(type(value), "a number")
+
+
+def read_entries(data: Any, *, names: Container[str], tell: Tell) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the elements of an answer's ``data`` with their metrics' names, those of ``names`` only.
+
+    Meta may answer more than was asked; what stands under another name is another's number.
+    """
+    for entry in _read_elements(data, "data", lambda why: tell("insights", "Unreadable", why)):
+        name = entry.get("name")
+        if not isinstance(name, str):
+            tell("insights", "Unreadable", f"the name of a metric is {describe(name)}.")
+        elif name in names:
+            yield name, entry
+
+
+def read_numbers(
+    entry: Mapping[str, Any],
+    *,
+    map_dimension: str = "",
+    asked: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Number]:
+    """Return every number of one element of an answer's ``data``.
 
     :param map_dimension: what the keys are where a value is an object, such as ``hour``.
+    :param asked: the dimensions of the breakdown that was asked for, joined by commas: others are left out; None = any.
+    :param tell: takes a sentence about each thing that has no plain reading.
     """
-    total = entry.get("total_value")
-    points: Sequence[Mapping[str, Any]] = entry.get("values") or ()
-    if total is None and len(points) == 1 and isinstance(value := points[0].get("value"), int):
+    total, points = entry.get("total_value"), _read_elements(entry.get("values"), "values", tell)
+    if total is None and len(points) == 1 and _is_plain(value := points[0].get("value")):
         return [Number(value, "", "", "", points[0].get("end_time"))]  # nearly every answer about a media
     numbers: list[Number] = []
+    total = _read_container(total, "total_value", tell)
     if total is None or "value" not in total:
         for point in points:
-            numbers += _read_point(point, map_dimension)
+            numbers += _read_point(point, map_dimension, tell)
     if total is not None:
-        if total.get("value") is not None:
-            numbers.append(Number(total["value"], "", "", "", None))
-        for breakdown in total.get("breakdowns") or ():
-            numbers += _read_breakdown(breakdown)
+        numbers += _read_value(total.get("value"), Number(None, "", "", "", None), tell)
+        for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", tell):
+            numbers += _read_breakdown(breakdown, asked, tell)
     return numbers
 
 
-def _read_point(point: Mapping[str, Any], map_dimension: str) -> Iterable[Number]:
+def keep_distinct(rows: Iterable[tuple[object, Row]], tell: Tell) -> list[Row]:
+    """Return one row per key. Where a key comes again with another number, nobody can say which: none is returned."""
+    kept: dict[object, Row | None] = {}
+    for key, row in rows:
+        first = kept.setdefault(key, row)
+        if first is not None and first["value"] != row["value"]:
+            tell(row["metric"], "Contradictory", "Meta sent two different numbers for the same thing; neither is kept.")
+            kept[key] = None
+    return [row for row in kept.values() if row is not None]
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) is int and -PLAIN <= value <= PLAIN
+
+
+def _read_container(value: Any, name: str, tell: Callable[[str], None]) -> Mapping[str, Any] | None:
+    if value is not None and read_object(value) is None:
+        tell(f"{name} is {describe(value)} where an object belongs.")
+    return read_object(value)
+
+
+def _read_elements(value: Any, name: str, tell: Callable[[str], None]) -> Sequence[Mapping[str, Any]]:
+    """Return the objects of a list; tell what else it holds, or that it is none."""
+    if value is None:
+        return ()
+    elements = read_list(value)
+    if elements is None:
+        tell(f"{name} is {describe(value)} where a list belongs.")
+        return ()
+    return [each for each in elements if _read_container(each, f"an element of {name}", tell) is not None]
+
+
+def _read_value(value: Any, number: Number, tell: Callable[[str], None]) -> Iterator[Number]:
+    """Yield the number with this value, if it has one."""
+    if value is None:
+        return
+    read = read_number(value)
+    if read is None:
+        tell(f"a value is {describe(value)} that its column cannot store.")
+    else:
+        yield number._replace(value=read)
+
+
+def _read_point(point: Mapping[str, Any], map_dimension: str, tell: Callable[[str], None]) -> Iterator[Number]:
     value, end_time = point.get("value"), point.get("end_time")
-    if isinstance(value, dict):
-        return [
-            Number(number, map_dimension, str(key), "", end_time) for key, number in value.items() if number is not None
-        ]
-    return () if value is None else (Number(value, "", "", "", end_time),)
+    if isinstance(value, dict) and (map_dimension or not value):
+        for key, inner in value.items():
+            yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), tell)
+    else:
+        yield from _read_value(value, Number(None, "", "", "", end_time), tell)
 
 
-def _read_breakdown(breakdown: Mapping[str, Any]) -> Iterator[Number]:
-    keys = list(breakdown.get("dimension_keys") or ())
-    at = keys.index("timeframe") if "timeframe" in keys else None
-    names = "|".join(key for key in keys if key != "timeframe")
-    for result in breakdown.get("results") or ():
-        values = [str(value) for value in result.get("dimension_values") or ()]
-        timeframe = values.pop(at) if at is not None and at < len(values) else ""
-        if result.get("value") is not None:
-            yield Number(result["value"], names, "|".join(values), timeframe, None)
+def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, tell: Callable[[str], None]) -> Iterator[Number]:
+    results = _read_elements(breakdown.get("results"), "results", tell)
+    if not results or asked == "":
+        return
+    keys = _read_names(breakdown.get("dimension_keys"))
+    names = [key for key in keys if key != "timeframe"]
+    if not names or len(set(keys)) < len(keys) or (asked is not None and set(names) != set(asked.split(","))):
+        tell("dimension_keys are not the dimensions that were asked for.")
+        return
+    for result in results:
+        values = _read_names(result.get("dimension_values"))
+        if len(values) != len(keys):
+            tell("dimension_values are not one text for each of the dimension_keys.")
+            continue
+        found = dict(zip(keys, values, strict=True))
+        timeframe = found.pop("timeframe", "")
+        number = Number(None, "|".join(names), join_values([found[name] for name in names]), timeframe, None)
+        yield from _read_value(result.get("value"), number, tell)
+
+
+def _read_names(value: Any) -> list[str]:
+    """Return the texts of a list; none where one of its elements is no text."""
+    names = [read_text(each) for each in read_list(value) or ()]
+    return [] if None in names else [name for name in names if name is not None]
+
+
+def join_values(values: Sequence[str]) -> str:
+    r"""Return the values of several dimensions as one text: ``|`` between them, ``\|`` and ``\\`` inside them.
+
+    A single value stays as Meta sent it: there is nothing to mistake it for.
+    """
+    if len(values) == 1:
+        return values[0]
+    return "|".join(value.replace("\\", "\\\\").replace("|", "\\|") for value in values)
+
+
+def read_end_time(value: Any) -> tuple[str, date] | None:
+    """Return Meta's ``2026-11-20T08:00:00+0000`` as ``2026-11-20T08:00:00Z`` and its Pacific date, or None."""
+    return _read_end_time(value) if isinstance(value, str) else None
 
 
 @lru_cache(maxsize=4096)
-def read_end_time(end_time: str) -> tuple[str, date]:
-    """Return Meta's ``2026-11-20T08:00:00+0000`` as ``2026-11-20T08:00:00Z`` and its Pacific date."""
-    instant = as_utc(datetime.fromisoformat(end_time))
-    return format_instant(instant), pacific_date(instant)
+def _read_end_time(text: str) -> tuple[str, date] | None:
+    instant = read_instant(text)
+    return None if instant is None else (format_instant(instant), pacific_date(instant))
 
 
 def format_instant(instant: datetime) -> str:

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.pages import Edge
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.rows import TableRow
+from airflow_provider_iginsights.extract.silence import Silences
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.extract.story import read_stories
 
@@ -45,6 +46,7 @@ class Source:
     breakdowns: Mapping[str, Sequence[str]] | None = None
     findings: Findings = field(default_factory=Findings)
     refusals: Refusals = field(default_factory=Refusals)
+    silences: Silences = field(default_factory=Silences)
     remarks: dict[str, Any] = field(default_factory=dict)
 
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
@@ -57,6 +59,7 @@ class Source:
             stamp=self.stamp,
             findings=self.findings,
             refusals=self.refusals,
+            silences=self.silences,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
         ).read
@@ -66,7 +69,9 @@ class Source:
         settings = self.client.settings
         plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
         published = self.window.published_between(refresh_days)
-        return lambda account_id: read_media(self._list(account_id, "media", plan, published), self.stamp)
+        return lambda account_id: read_media(
+            self._list(account_id, "media", plan, published, is_whole=refresh_days is None), self.stamp
+        )
 
     def read_stories(self, *, book: PollBook | None = None, finality: Finality | None = None) -> Read:
         """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw."""
@@ -82,6 +87,8 @@ class Source:
         edge: Edge,
         plan: MediaPlan,
         published: tuple[datetime | None, datetime | None] = (None, None),
+        *,
+        is_whole: bool = False,
     ) -> Listing:
         return Listing(
             client=self.client,
@@ -91,4 +98,5 @@ class Source:
             findings=self.findings,
             refusals=self.refusals,
             published=published,
+            is_whole=is_whole,
         )

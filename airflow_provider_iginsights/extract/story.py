@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from airflow_provider_iginsights.extract.listing import Listing, Sighting
-from airflow_provider_iginsights.extract.media import media_row, number_rows, read_stamped
+from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_stamped
 from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
 from airflow_provider_iginsights.extract.stamp import Reading, Stamp
 from airflow_provider_iginsights.extract.story_life import Finality, LiveStory, Poll, PollBook
@@ -29,29 +28,28 @@ def read_stories(
         story = poll.stories.get(media["id"]) or LiveStory.of(media)
         poll.stories[story.media_id] = story
         if sighting.listed:
-            yield "media", media_row(listing.account_id, media, stamp, reading)
-        for row in _insight_rows(story, poll, sighting, stamp, reading, is_final=finality.ends(story, poll)):
+            yield from media_rows(listing, sighting, stamp, reading)
+        common = _describe(story, poll, sighting, stamp, reading, is_final=finality.ends(story, poll))
+        for row in number_rows(sighting, common, listing.findings, whom=listing.name(media)):
+            if row["is_final"]:
+                poll.finals[story.media_id] = poll.began.snapshot_at
             yield "story_insights", row
 
 
-def _insight_rows(
+def _describe(
     story: LiveStory, poll: Poll, sighting: Sighting, stamp: Stamp, reading: Reading, *, is_final: bool
-) -> list[Row]:
-    if not sighting.entries:
-        return []
-    common: dict[str, Any] = {
+) -> Row:
+    """Return what all numbers of one answer about a story share."""
+    return {
         "media_id": story.media_id,
         "account_id": poll.account_id,
         "snapshot_at": poll.began.snapshot_at,
         "source": "poll",
-        "published_at": format_instant(story.published_at),
-        "expires_at": format_instant(story.expires_at),
+        "published_at": story.published_at and format_instant(story.published_at),
+        "expires_at": story.expires_at and format_instant(story.expires_at),
         "snapshot_date": poll.began.snapshot_date,
         "is_final": is_final,
         "api_version": sighting.answer.api_version,
         "fetched_at": reading.fetched_at,
         "run_id": stamp.run_id,
     }
-    if is_final:
-        poll.finals[story.media_id] = poll.began.snapshot_at
-    return number_rows(sighting, common)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from airflow_provider_iginsights.extract.rows import format_instant
@@ -68,9 +69,9 @@ def find_gap(poll: Poll, *, previous: datetime | None, known: Sequence[KnownStor
     if previous is None:
         return Gap(until=poll.at)
     late = (
-        story
+        (story.published_at, story)
         for story in poll.stories.values()
-        if story.published_at > previous and poll.at - story.published_at > LIFETIME / 2
+        if story.published_at and story.published_at > previous and poll.at - story.published_at > LIFETIME / 2
     )
     missed = (
         story
@@ -84,7 +85,7 @@ def find_gap(poll: Poll, *, previous: datetime | None, known: Sequence[KnownStor
     return Gap(
         until=poll.at,
         since=previous if poll.at - previous > LIFETIME else None,
-        seen_late=tuple(sorted(late, key=lambda story: story.published_at)),
+        seen_late=tuple(story for _, story in sorted(late, key=itemgetter(0))),
         finals_missed=tuple(sorted(missed, key=lambda story: story.expires_at)),
     )
 
@@ -116,7 +117,8 @@ def explain(account_id: str, gap: Mapping[str, Any]) -> str:
 
 def _name_late(stories: Sequence[LiveStory]) -> Iterator[dict[str, str]]:
     for story in stories:
-        yield {"media_id": story.media_id, "what": "seen_late", "published_at": format_instant(story.published_at)}
+        published_at = format_instant(story.published_at) if story.published_at else ""
+        yield {"media_id": story.media_id, "what": "seen_late", "published_at": published_at}
 
 
 def _name_missed(stories: Sequence[KnownStory]) -> Iterator[dict[str, str]]:

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.extract.stamp import Reading
-from airflow_provider_iginsights.pacific import as_utc
+from airflow_provider_iginsights.json_values import read_instant
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.stamp import Reading
 
 LIFETIME = timedelta(hours=24)
 HOURLY = timedelta(hours=1)
@@ -18,17 +20,17 @@ LATENESS = timedelta(minutes=10)  # how late a scheduled poll may come without b
 
 @dataclass(frozen=True, slots=True)
 class LiveStory:
-    """A story that a listing showed. ``expires_at`` (UTC) is 24 hours after publication."""
+    """A story that a listing showed. ``expires_at`` (UTC) is 24 hours after publication; None = not known."""
 
     media_id: str
-    published_at: datetime
-    expires_at: datetime
+    published_at: datetime | None
+    expires_at: datetime | None
 
     @classmethod
     def of(cls, media: Mapping[str, Any]) -> LiveStory:
         """Return the story behind an IG Media of the ``stories`` edge."""
-        published = as_utc(datetime.fromisoformat(media["timestamp"]))
-        return cls(media["id"], published, published + LIFETIME)
+        published = read_instant(media.get("timestamp"))
+        return cls(media["id"], published, published and published + LIFETIME)
 
 
 @dataclass(slots=True)
@@ -61,8 +63,11 @@ class Finality:
     at_most: timedelta = HOURLY + LATENESS
 
     def ends(self, story: LiveStory, poll: Poll) -> bool:
-        """Return whether the poll's numbers are the story's last, as far as can be said while it lives."""
-        return poll.at >= story.expires_at - self.at_once
+        """Return whether the poll's numbers are the story's last, as far as can be said while it lives.
+
+        Of a story whose expiry nobody knows, no numbers are.
+        """
+        return story.expires_at is not None and poll.at >= story.expires_at - self.at_once
 
 
 class PollBook:

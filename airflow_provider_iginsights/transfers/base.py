@@ -20,6 +20,7 @@ from airflow_provider_iginsights.transfers.arguments import (
 from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
 from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.moments import MomentTemplates
+from airflow_provider_iginsights.transfers.row_refusals import write_row
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.extract.findings import Findings
     from airflow_provider_iginsights.extract.source import Read, Source
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.hooks.instagram import InstagramHook
@@ -158,7 +160,9 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             checkpoint = self._open_checkpoint(context, window, accounts, carried)
             before = checkpoint.read()
             missing = [account_id for account_id in accounts if account_id not in before.done]
-            outcome, results = self._transfer(context, read, missing, window, workers=hook.max_workers)
+            outcome, results = self._transfer(
+                context, read, missing, window, workers=hook.max_workers, findings=source.findings
+            )
         done = before.done.union(outcome.done)
         outcome = Outcome(done=[account_id for account_id in accounts if account_id in done], failed=outcome.failed)
         summary = continue_summary(
@@ -195,7 +199,14 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
     def _transfer(
-        self, context: Context, read: Read, account_ids: Sequence[str], window: Window, *, workers: int
+        self,
+        context: Context,
+        read: Read,
+        account_ids: Sequence[str],
+        window: Window,
+        *,
+        workers: int,
+        findings: Findings,
     ) -> tuple[Outcome, tuple[LoadResult, ...]]:
         """Read the accounts and write what they say; the tables are made sure of before anything is read."""
         from airflow_provider_iginsights.extract.crowd import Crowd
@@ -210,7 +221,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             spools = {name: warehouse.spool(destination) for name, destination in destinations.items()}
             for name, row in crowd.read(account_ids):
                 if name in spools:
-                    spools[name].write(row)
+                    write_row(spools[name], row, findings)
             self.finish_reading(context, bigquery, crowd.outcome, spools)
             scopes = self.make_scopes(window, tuple(crowd.outcome.done))
             results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)

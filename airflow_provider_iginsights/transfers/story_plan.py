@@ -53,7 +53,8 @@ class CapturePlan:
     def take(self, poll: Poll) -> None:
         """Plan an account's next look by what this one saw."""
         covered = poll.at + 2 * self.lead
-        expiries = [story.expires_at for story in poll.stories.values() if covered < story.expires_at <= self.ends]
+        known = [story.expires_at for story in poll.stories.values() if story.expires_at]
+        expiries = [expires_at for expires_at in known if covered < expires_at <= self.ends]
         looks = [min(expiries) - self.lead] if expiries else []
         if poll.at + LIFETIME < self.ends:
             # A story published from now on could still expire before the end; one look in half a life finds it.

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS
+from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.rows import format_instant
 from airflow_provider_iginsights.extract.story_finals import Correction, find_corrections
 from airflow_provider_iginsights.extract.story_gaps import Gap, KnownStory, explain, find_gap
 from airflow_provider_iginsights.extract.story_life import LIFETIME, Finality, Poll
 from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.transfers.row_refusals import write_row
 from airflow_provider_iginsights.transfers.story_summary import ACCOUNTS, merge_gaps
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class StoryRecord:
 
     lookup: Lookup
     run_id: str
+    findings: Findings
     finality: Finality
     moves_marks: bool
     gaps: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class StoryRecord:
         for poll in polls:
             account_id, previous = poll.account_id, last.get(poll.account_id)
             gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
-            spools[STORY_POLLS.name].write(self._poll_row(poll, previous, gap))
+            write_row(spools[STORY_POLLS.name], self._poll_row(poll, previous, gap), self.findings)
             self._take(account_id, gap, earlier.get(account_id, {}))
             if previous is None:
                 self.first_polls.append(account_id)
@@ -155,7 +158,7 @@ class StoryRecord:
         for row in rows:
             is_final = wanted.get((row["account_id"], row["media_id"], row["snapshot_at"]))
             if is_final is not None:
-                spool.write(row | {"is_final": is_final})
+                write_row(spool, row | {"is_final": is_final}, self.findings)
 
     def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:
         return {

@@ -68,6 +68,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         record = StoryRecord(
             lookup=Lookup(bigquery, identity=identity),
             run_id=identity.run_id,
+            findings=self._source.findings,
             finality=self._finality,
             moves_marks=self._load_mode != "append",
         )
@@ -118,7 +119,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
             if not plan.captures:
                 plan.begin(self._find_accounts(context, hook, None), now=datetime.now(UTC))
             due = plan.find_due(datetime.now(UTC))
-            outcome, results = self._transfer(context, read, due, window, workers=hook.max_workers)
+            outcome, results = self._transfer(
+                context, read, due, window, workers=hook.max_workers, findings=source.findings
+            )
         self._plan_on(plan, outcome)
         summary = summarize(source, outcome, results, on_account_error=on_account_error)
         summary = shorten(continue_summary(before, summary))

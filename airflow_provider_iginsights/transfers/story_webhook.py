@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.transfers.arguments import is_not_given
+from airflow_provider_iginsights.transfers.row_refusals import write_row
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 from airflow_provider_iginsights.transfers.verdict import fail_now
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
@@ -74,10 +76,10 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         """
         try:
             numbers = read_story_insights(self._read_payload(context), run_id=context["ti"].run_id)
-            results = self._load(context, numbers)
+            results = self._load(context, numbers, findings := Findings())
         except ConfigurationError as error:
             fail_now(error)
-        summary = _summarize(numbers, results)
+        summary = _summarize(numbers, results, refused=findings.count)
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
         self.log.info("Summary: %s", summary)
@@ -99,14 +101,14 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         now = datetime.now(UTC)
         return [(notification, now) for notification in find_notifications(value)]
 
-    def _load(self, context: Context, numbers: StoryNumbers) -> tuple[LoadResult, ...]:
+    def _load(self, context: Context, numbers: StoryNumbers, findings: Findings) -> tuple[LoadResult, ...]:
         with self.open_warehouse(context) as (client, warehouse):
             destination = self.make_destination(STORY_INSIGHTS, project=client.project, table_id=self.table_id)
             # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
             warehouse.ensure([destination], load_mode=None)
             with _make_spool(destination) as spool:
                 for row in numbers.rows:
-                    spool.write(row)
+                    write_row(spool, row, findings)
                 results = warehouse.commit([spool])
         return results
 
@@ -141,13 +143,13 @@ def _make_spool(destination: Destination) -> Spool:
     return SpoolOfRepetitions(destination)
 
 
-def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult]) -> dict[str, Any]:
+def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:
     return {
         "tables": {result.destination.path: result.rows for result in results},
-        "rows": len(numbers.rows),
+        "rows": len(numbers.rows) - refused,
         "rows_changed": sum(result.affected for result in results),
         "stories": numbers.stories,
         "accounts": numbers.accounts,
-        "left_out": dict(numbers.left_out),
+        "left_out": {**numbers.left_out, **({"row_refused": refused} if refused else {})},
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
     }

@@ -42,7 +42,7 @@ def summarize(
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
         "left_out": source.findings.summarize(),
-        "notes": list(source.client.notes),
+        "notes": [*source.client.notes, *source.findings.list_remarks()],
         "graph_calls": source.client.tally.calls,
         "http_requests": source.client.tally.http,
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],

@@ -78,6 +78,11 @@ class Asking:
         assert len(found) == len(set(found)), "a finding is named twice"
         return {(str(each["what"]), str(each["kind"])): each for each in self.findings.summarize()}
 
+    @property
+    def refused(self) -> list[tuple[str, str]]:
+        """What was left out although Meta answered: all but its silence."""
+        return [(what, kind) for what, kind in self.left_out if kind != "NoData"]
+
     def read_media(self, metrics: Metrics = None, breakdowns: Breakdowns = None, *, account: int = 0) -> Numbers:
         """Read the posts of an account."""
         return numbers_of(read_media(self.list_media(metrics, breakdowns, account=account), self.stamp), MEDIA_KEY)

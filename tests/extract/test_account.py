@@ -64,7 +64,7 @@ def test_a_breakdown_is_refused(
     monkeypatch.setitem(errors.ERRORS, "not_that_breakdown", refusal)  # type: ignore[arg-type]
     with open_asking(tries=1) as asking:
         assert asking.read_account(DAYS) == less(truth_of(asking), metric, breakdown)
-        assert list(asking.left_out) == [(f"{metric} by {breakdown}", "MetricRefused")]
+        assert asking.refused == [(f"{metric} by {breakdown}", "MetricRefused")]
         assert asking.http <= 2 + 3
 
 
@@ -82,8 +82,8 @@ def test_a_metric_is_refused(message: str) -> None:
     with open_asking() as asking:
         refuse(asking, message, metric="likes")
         assert asking.read_account(DAYS) == less(truth_of(asking), "likes")
-        assert "likes by media_product_type" in {what for what, _ in asking.left_out}
-        assert {what.split()[0] for what, _ in asking.left_out} == {"likes"}
+        assert "likes by media_product_type" in {what for what, _ in asking.refused}
+        assert {what.split()[0] for what, _ in asking.refused} == {"likes"}
         assert asking.http <= 2 + 3
 
 
@@ -132,8 +132,8 @@ def test_a_small_account() -> None:
         silent |= {"follows_and_unfollows"}
         assert read == {key: value for key, value in whole.items() if key[1] not in silent}
         assert set(asking.left_out) == {
-            ("follower_demographics", "TooFewFollowers"),
-            ("engaged_audience_demographics", "TooFewFollowers"),
+            *((metric, "TooFewFollowers") for metric in silent),
+            ("replies", "NoData"),
         }
         assert asking.http <= 3
 
@@ -156,8 +156,8 @@ def test_days_beyond_history() -> None:
         )
         assert read == wanted
         assert set(asking.left_out) == {
-            ("likes before 2024-11-22", "BeyondHistory"),
-            ("follower_count before 2026-11-21", "BeyondHistory"),
+            ("likes from 2024-11-20 to 2024-11-21", "BeyondHistory"),
+            ("follower_count from 2024-11-20 to 2024-11-23", "BeyondHistory"),
         }
         assert asking.calls == 2
 

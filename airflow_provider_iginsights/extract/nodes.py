@@ -1,0 +1,51 @@
+"""The fields of a node (a profile, a media) as the columns that they fill, each checked on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from airflow_provider_iginsights.catalog.fields import OWNER_TEXTS
+from airflow_provider_iginsights.catalog.tables import Table
+from airflow_provider_iginsights.extract.rows import Row, Tell, describe
+from airflow_provider_iginsights.json_values import read_text, read_whole_number
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {"STRING": read_text, "INT64": read_whole_number}
+_ABSENT: Any = object()
+
+
+def read_columns(node: Mapping[str, Any], fields: tuple[tuple[str, str], ...], table: Table, tell: Tell) -> Row:
+    """Return what a node says about these columns of a table; what it does not say is no member of the row.
+
+    A field that is absent tells nothing, so what is stored stays. Null tells nothing about a count or a name either,
+    but it empties a text that its owner writes: that is ``""`` in the row.
+
+    :param fields: pairs of a Graph API field and a column.
+    :param tell: takes each field whose value has no plain reading; its column is left out as well.
+    """
+    row: Row = {}
+    for field, column, read, emptied in _find_readers(fields, table):
+        value = node.get(field, _ABSENT)
+        if value is _ABSENT:
+            continue
+        if value is None:
+            if emptied:
+                row[column] = ""
+            continue
+        found = read(value)
+        if found is None:
+            tell(
+                field, "Unreadable", f"it is {describe(value)} that column {column} of table {table.name} cannot store."
+            )
+        else:
+            row[column] = found
+    return row
+
+
+@lru_cache(maxsize=16)
+def _find_readers(
+    fields: tuple[tuple[str, str], ...], table: Table
+) -> tuple[tuple[str, str, Callable[[Any], Any], bool], ...]:
+    types = {column.name: column.type for column in table.columns}
+    return tuple((field, column, _READERS[types[column]], column in OWNER_TEXTS) for field, column in fields)
