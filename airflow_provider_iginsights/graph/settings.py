@@ -6,20 +6,14 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.graph.hosts import DEFAULT_HOST, Login, find_login, is_loopback, resolve_base_url
 
-DEFAULT_BASE_URL = "https://graph.facebook.com"
+DEFAULT_BASE_URL = f"https://{DEFAULT_HOST}"
 DEFAULT_API_VERSION = "v25.0"
-META_DOMAINS = ("facebook.com", "instagram.com")
-
-Login = Literal["facebook", "instagram"]
 
 _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
-_LOOPBACK_PATH = re.compile(r"(/[A-Za-z0-9._-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +21,7 @@ class GraphSettings:
     """What a client needs to know. ``repr`` shows neither the token nor the app secret.
 
     :param token: access token of a user, a Page or a system user; it travels in the Authorization header only.
-    :param base_url: a Graph host, as ``resolve_base_url`` accepts and completes it.
+    :param base_url: a Graph host, as ``hosts.resolve_base_url`` accepts and completes it.
     :param api_version: the pinned Graph API version, such as ``v25.0``.
     :param app_secret: when set, ``appsecret_proof`` goes with every call.
     :param connect_timeout: seconds until a connection must stand.
@@ -67,7 +61,12 @@ class GraphSettings:
     @property
     def login(self) -> Login:
         """Return which of Meta's two products the host belongs to: Facebook Login or Instagram Login."""
-        return "instagram" if "graph.instagram.com" in self.base_url else "facebook"
+        return find_login(self.base_url)
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether the host is this machine: no proxy may stand between, since the token travels in clear."""
+        return is_loopback(self.base_url)
 
     @property
     def batches(self) -> bool:
@@ -79,57 +78,3 @@ class GraphSettings:
         if self.app_secret is None:
             return None
         return hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
-
-
-def resolve_base_url(host: str | None) -> str:
-    """Return the base URL for a connection's host, without a trailing slash.
-
-    None and ``""`` mean ``https://graph.facebook.com``. Accepted are ``https`` hosts under facebook.com and
-    instagram.com, and loopback addresses with a port over ``http`` (the sandbox; a path may follow). A missing scheme
-    is completed.
-
-    :raises ConfigurationError: for any other host, so that no token ever leaves for it.
-    """
-    text = (host or "").strip().rstrip("/")
-    if not text:
-        return DEFAULT_BASE_URL
-    url = _split(text)
-    if url is None or url.query or url.fragment or "@" in url.netloc or not (_is_meta(url) or _is_loopback(url)):
-        raise ConfigurationError(
-            "The connection's host is not a Graph API host. Leave it empty for graph.facebook.com, write"
-            " graph.instagram.com for Instagram Login, or http://127.0.0.1:PORT for the sandbox."
-            " The token goes nowhere else."
-        )
-    return f"{url.scheme}://{url.netloc.lower()}{url.path}"
-
-
-def _split(text: str) -> SplitResult | None:
-    try:
-        url = urlsplit(text if "://" in text else f"//{text}")
-        _ = url.port
-    except ValueError:
-        return None
-    if url.scheme:
-        return url
-    return url._replace(scheme="http" if _names_loopback(url) else "https")
-
-
-def _is_meta(url: SplitResult) -> bool:
-    name = url.hostname or ""
-    under = any(name == domain or name.endswith(f".{domain}") for domain in META_DOMAINS)
-    return under and url.scheme == "https" and url.port in (None, 443) and not url.path and name.isascii()
-
-
-def _is_loopback(url: SplitResult) -> bool:
-    plain = url.scheme == "http" and bool(url.port)
-    return plain and _names_loopback(url) and _LOOPBACK_PATH.fullmatch(url.path) is not None
-
-
-def _names_loopback(url: SplitResult) -> bool:
-    name = url.hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False

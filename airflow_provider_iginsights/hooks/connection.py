@@ -33,6 +33,7 @@ class Connection(Protocol):
 
     host: str | None
     port: int | None
+    schema: str | None
     password: str | None
     extra: str | None
 
@@ -136,6 +137,7 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
 def _read_settings(
     connection: Connection, extra: Mapping[str, Any], *, api_version: str | None, where: str
 ) -> GraphSettings:
+    from airflow_provider_iginsights.graph.hosts import resolve_base_url
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
     if not (token := (connection.password or "").strip()):
@@ -143,15 +145,14 @@ def _read_settings(
             f"{where} has no access token. Put it into the field Access token (password) of the connection; "
             "a token of a system user is the one that does not expire."
         )
-    host = (connection.host or "").strip()
     options: dict[str, Any] = {
-        "base_url": f"{host}:{connection.port}" if host and connection.port else host,
         "api_version": api_version or _text(extra, "api_version", where=where) or DEFAULT_API_VERSION,
         "app_secret": _text(extra, "app_secret", where=where),
         "read_timeout": _whole_number(extra, "timeout", where=where) or DEFAULT_TIMEOUT,
     }
     try:
-        return GraphSettings(token=token, **options)
+        base_url = resolve_base_url(connection.host, port=connection.port, schema=connection.schema)
+        return GraphSettings(token=token, base_url=base_url, **options)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error.message}") from error
 

@@ -19,7 +19,8 @@ from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subj
 from airflow_provider_iginsights.hooks.token_report import Accounts, TokenFacts, describe
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.settings import GraphSettings, Login
+    from airflow_provider_iginsights.graph.hosts import Login
+    from airflow_provider_iginsights.graph.settings import GraphSettings
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
 
 ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.graph.settings import GraphSettings, resolve_base_url
+from airflow_provider_iginsights.graph.hosts import resolve_base_url
+from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import appsecret_proof
 
 
@@ -17,8 +18,7 @@ from airflow_provider_iginsights.sandbox.graph import appsecret_proof
         ("graph.instagram.com", "https://graph.instagram.com"),
         ("https://graph.facebook.com/", "https://graph.facebook.com"),
         ("https://Graph.Facebook.com", "https://graph.facebook.com"),
-        ("https://graph.facebook.com:443", "https://graph.facebook.com:443"),
-        ("https://graph-video.facebook.com", "https://graph-video.facebook.com"),
+        ("https://graph.facebook.com:443", "https://graph.facebook.com"),
         ("127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("localhost:8080/", "http://localhost:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
@@ -43,6 +43,7 @@ def test_a_host_becomes_a_base_url(host: str | None, base_url: str) -> None:
         "https://evil.com/graph.facebook.com",
         "https://evil.com#.facebook.com",
         "https://graph.facebook.com/v25.0",
+        "https://graph-video.facebook.com",
         "https://graph.facebook.com?x=1",
         "https://graph.facebook.com:8443",
         "ftp://graph.facebook.com",
