@@ -1,4 +1,4 @@
-"""What travels through this ring: where rows go, who writes them, what a replace may delete, what was done."""
+"""What travels through this ring: where rows go, who writes them, what was done."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_iginsights.bigquery.identifiers import checked
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from airflow_provider_iginsights.catalog.tables import Table
 
 LoadMode = Literal["merge", "replace", "append"]
@@ -55,18 +53,6 @@ class TaskIdentity:
     run_id: str
     map_index: int
     try_number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What a ``replace`` restates: partitions ``start`` to ``end`` (both included) of the accounts that answered.
-
-    An account that did not answer, or answered only in part, must not be in ``account_ids``: its rows then stay.
-    """
-
-    start: date
-    end: date
-    account_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

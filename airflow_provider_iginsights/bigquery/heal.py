@@ -19,7 +19,11 @@ that dies between its MERGE and its look leaves its twins to its own retry, to t
 touched partitions.
 
 Twins can be equal in every column, so DELETE cannot tell them apart: the healing MERGE deletes all rows of the key and
-inserts one copy of the newest, with all its columns, the user's own included, in one statement.
+inserts one copy of the newest, with all its columns, the user's own included, in one statement. A column that a fetch
+never empties (``Column.role`` "kept") takes the newest value that any of the twins has.
+
+A key whose partition can change (``Table.moves``) may have a twin in any day: after a MERGE that inserted keys of such
+a table, the look is over all days of the task's accounts.
 """
 
 # ruff: noqa: S608 (all that goes into the text is checked, quoted or a constant of the catalog)
@@ -29,7 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.identifiers import quoted
-from airflow_provider_iginsights.bigquery.merge import GONE, numbered, same
+from airflow_provider_iginsights.bigquery.merge import GONE, newest_value, numbered, same
 from airflow_provider_iginsights.bigquery.span import Span, condition
 
 if TYPE_CHECKING:
@@ -59,8 +63,12 @@ def heal_statement(destination: Destination, *, columns: Sequence[str], span: Sp
     keys = ", ".join(quoted(name) for name in table.key)
     listed = ", ".join(quoted(name) for name in columns)
     values = ", ".join(f"S.{quoted(name)}" for name in columns)
+    kept = {column.name for column in table.columns if column.role == "kept"}
+    chosen = ", ".join(
+        newest_value(name, of="T", keys=table.key) if name.lower() in kept else f"T.{quoted(name)}" for name in columns
+    )
     newest = (
-        f"SELECT {listed} FROM {quoted(destination.path)} T\n"
+        f"SELECT {chosen} FROM {quoted(destination.path)} T\n"
         f"    WHERE {_looked_at(destination, span=span, among=among)}\n"
         f"    QUALIFY COUNT(*) OVER (PARTITION BY {keys}) > 1 AND {numbered(table.key)} = 1"
     )

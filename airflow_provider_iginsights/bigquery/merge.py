@@ -7,14 +7,20 @@ A, B and A again, the one that saw B can overwrite the last A if it is written a
 Only rewriting every confirmed row would rule it out; doing so now and then would not, since what is written late was
 fetched only minutes or hours before.
 
-``replace``: the same, and stored rows go that the new fetch no longer has. A row goes only if its *group* was answered:
-the same cluster columns (account, metric) and every moment that is part of the key (the day, the snapshot). Numbers
-that were not asked for again, such as older demographics, older story snapshots or another metric, are never deleted,
-because Meta cannot give them back; nor is anything that was fetched later than the new rows.
+What a row does not have depends on the column's role (``Column.role``): a count, or what a media is, keeps the stored
+value; a text of the owner's is kept where the row lacks it, and emptied (NULL) where the row holds ``''``. A value that
+is kept is no change.
 
-``append``: every staged row is added as it is. The job id keeps a repeated request from adding twice.
+``replace``: the same, and stored rows go that the new fetch no longer has. A row goes only if its *group*
+(``Table.group``) was answered with at least one row: of a metric and breakdown of one day or snapshot, the values that
+are no longer there. What was refused, empty or not asked is never deleted, because Meta may not give it back; nor is
+anything that was fetched later than the new rows.
 
-Staged rows hold each key once per statement (the newest), since BigQuery refuses two source rows for one target row.
+``append``: every staged row is added as it is, ``''`` and NULL too. The job id keeps a repeated request from adding
+twice.
+
+Staged rows hold each key once per statement (the newest; of what it lacks, the newest value that came), since BigQuery
+refuses two source rows for one target row.
 """
 
 # ruff: noqa: S608 (all that goes into the text is checked, quoted or a constant of the catalog)
@@ -23,16 +29,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
-from airflow_provider_iginsights.bigquery.span import Span, condition
+from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.bigquery.span import Span, condition, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, Scope
-    from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.catalog.tables import Column, Role, Table
 
 GONE = "iginsights_gone"
+_UPDATED: dict[Role, str] = {
+    "stated": "S.{0}",
+    "kept": "IFNULL(S.{0}, T.{0})",
+    "text": "IF(S.{0} IS NULL, T.{0}, NULLIF(S.{0}, ''))",
+}
+_INSERTED: dict[Role, str] = {"stated": "S.{0}", "kept": "S.{0}", "text": "NULLIF(S.{0}, '')"}
 
 
 def merge_statement(destination: Destination, *, staging: str, span: Span, source_span: Span | None = None) -> str:
@@ -47,15 +59,16 @@ def merge_statement(destination: Destination, *, staging: str, span: Span, sourc
     return "\n".join((*_head(destination, source=source, span=span), _update(table, also=""), _insert(table, also="")))
 
 
-def replace_statement(
-    destination: Destination, *, staging: str, span: Span, scope: Scope, source_span: Span | None = None
-) -> str:
-    """Return the MERGE that also deletes what the scope's accounts no longer have. Parameters as in merge_statement."""
+def replace_statement(destination: Destination, *, staging: str, span: Span, source_span: Span | None = None) -> str:
+    """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement."""
     table = destination.table
+    if table.group is None:
+        return merge_statement(destination, staging=staging, span=span, source_span=source_span)
     names = _listed(table.column_names)
+    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span)
     source = (
         f"SELECT {names}, FALSE AS {GONE} FROM ({_newest(table, staging=staging, span=source_span)})\n"
-        f"  UNION ALL\n  SELECT {names}, TRUE FROM ({_vanished(destination, staging=staging, scope=scope, span=span)})"
+        f"  UNION ALL\n  SELECT {names}, TRUE FROM ({vanished})"
     )
     return "\n".join(
         (
@@ -83,10 +96,31 @@ def numbered(columns: Iterable[str]) -> str:
     return f"ROW_NUMBER() OVER (PARTITION BY {_listed(columns)} ORDER BY `fetched_at` DESC)"
 
 
-def group_columns(table: Table) -> tuple[str, ...]:
-    """Return what identifies the group of rows that one answer of Meta states completely."""
-    moments = {column.name for column in table.columns if column.type in ("DATE", "TIMESTAMP")}
-    return tuple(dict.fromkeys((*table.cluster_by, *(name for name in table.key if name in moments))))
+def newest_value(column: str, *, of: str, keys: Iterable[str]) -> str:
+    """Return the window function for the newest value of a column that a row of the key has, as that column."""
+    window = f"PARTITION BY {_listed(keys)} ORDER BY {of}.`fetched_at` DESC"
+    rows = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+    return f"FIRST_VALUE({of}.{quoted(column)} IGNORE NULLS) OVER ({window} {rows}) AS {quoted(column)}"
+
+
+def new_keys_query(destination: Destination, *, staging: str, span: Span) -> str:
+    """Return the query for the accounts that have staged keys which the span does not hold."""
+    table = destination.table
+    return (
+        f"SELECT DISTINCT A.`account_id` FROM {quoted(staging)} A\nWHERE NOT EXISTS (\n"
+        f"  SELECT 1 FROM {quoted(destination.path)} T\n"
+        f"  WHERE {same(table.key, left='T', right='A')} AND {condition(span, table=table, alias='T')}\n)"
+    )
+
+
+def elsewhere_query(destination: Destination, *, staging: str, span: Span) -> str:
+    """Return the query for the days outside the span that hold staged keys of the span's accounts."""
+    table = destination.table
+    return (
+        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(destination.path)} T\n"
+        f"WHERE {outside(span, table=table, alias='T')}\n"
+        f"  AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {same(table.key, left='A', right='T')})"
+    )
 
 
 def _head(destination: Destination, *, source: str, span: Span) -> tuple[str, ...]:
@@ -100,17 +134,21 @@ def _head(destination: Destination, *, source: str, span: Span) -> tuple[str, ..
 
 def _newest(table: Table, *, staging: str, span: Span | None) -> str:
     kept = condition(span, table=table, alias="A") if span else "TRUE"
-    return f"SELECT * FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
+    columns = "*"
+    if any(column.role != "stated" for column in table.columns):
+        columns = ", ".join(
+            f"A.{quoted(c.name)}" if c.role == "stated" else newest_value(c.name, of="A", keys=table.key)
+            for c in table.columns
+        )
+    return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
-def _vanished(destination: Destination, *, staging: str, scope: Scope, span: Span) -> str:
+def _vanished(destination: Destination, *, group: Iterable[str], staging: str, span: Span) -> str:
     table = destination.table
-    days = Span(start=max(span.start, scope.start.isoformat()), end=min(span.end, scope.end.isoformat()))
-    accounts = ", ".join(literal(account_id) for account_id in scope.account_ids)
-    answered = f"{same(group_columns(table), left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
+    answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
         f"SELECT * FROM {quoted(destination.path)} O\n"
-        f"    WHERE {condition(days, table=table, alias='O')} AND O.`account_id` IN UNNEST([{accounts}])\n"
+        f"    WHERE {condition(span, table=table, alias='O')}\n"
         f"      AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {answered})\n"
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
         f"    QUALIFY {numbered(table.key)} = 1"
@@ -118,14 +156,21 @@ def _vanished(destination: Destination, *, staging: str, scope: Scope, span: Spa
 
 
 def _update(table: Table, *, also: str) -> str:
-    changed = " OR ".join(f"S.{quoted(name)} IS DISTINCT FROM T.{quoted(name)}" for name in table.measures)
-    assignments = ", ".join(f"{quoted(name)} = S.{quoted(name)}" for name in table.values)
+    values = [column for column in table.columns if column.name not in table.key]
+    changed = " OR ".join(
+        f"{_updated(c)} IS DISTINCT FROM T.{quoted(c.name)}" for c in values if c.name in table.measures
+    )
+    assignments = ", ".join(f"{quoted(column.name)} = {_updated(column)}" for column in values)
     return f"WHEN MATCHED{also} AND S.`fetched_at` >= T.`fetched_at` AND ({changed})\n  THEN UPDATE SET {assignments}"
 
 
 def _insert(table: Table, *, also: str) -> str:
-    values = ", ".join(f"S.{quoted(name)}" for name in table.column_names)
+    values = ", ".join(_INSERTED[column.role].format(quoted(column.name)) for column in table.columns)
     return f"WHEN NOT MATCHED BY TARGET{also} THEN INSERT ({_listed(table.column_names)}) VALUES ({values})"
+
+
+def _updated(column: Column) -> str:
+    return _UPDATED[column.role].format(quoted(column.name))
 
 
 def _listed(columns: Iterable[str]) -> str:

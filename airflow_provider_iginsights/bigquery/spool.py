@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from datetime import date
+from datetime import date, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,14 @@ class Spool:
     """The rows for one destination. ``rows``, ``size`` (bytes), ``payload`` (sha256) describe what was written.
 
     A context manager; closing twice is harmless. Not for use by several threads at once.
+
+    :param repeated_within: how many days apart one key can come again, where the day is not part of it.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, *, repeated_within: timedelta = timedelta(0)) -> None:
         self.destination = destination
+        self._repeated_within = repeated_within
+        self._account_ids: set[object] = set()
         self.rows = 0
         self.size = 0
         self._days: set[object] = set()
@@ -62,6 +66,7 @@ class Spool:
         if len(line) > MOST_BYTES:
             raise self._refusal(row, fault="is larger than the 100 MB that BigQuery takes for one row")
         self._days.add(row[self._partition])
+        self._account_ids.add(row["account_id"])
         self._lines.append(line)
         self.rows += 1
         self.size += len(line)
@@ -81,8 +86,13 @@ class Spool:
 
     @property
     def span(self) -> Span:
-        """Return the partition days that the rows lie in. There must be rows."""
-        return Span(start=self.days[0], end=self.days[-1])
+        """Return the days and accounts of which the target can hold the rows' keys. There must be rows."""
+        first, last = (date.fromisoformat(day) for day in (self.days[0], self.days[-1]))
+        return Span(
+            start=(first - self._repeated_within).isoformat(),
+            end=(last + self._repeated_within).isoformat(),
+            account_ids=tuple(sorted(map(str, self._account_ids))),
+        )
 
     def reading(self) -> IO[bytes]:
         """Return the file, at its beginning."""

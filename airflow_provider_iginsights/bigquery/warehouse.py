@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Scope, TaskIdentity
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
 log = logging.getLogger(__name__)
@@ -83,18 +83,10 @@ class Warehouse:
         self._spools.append(spool)
         return spool
 
-    def commit(
-        self,
-        spools: Iterable[Spool],
-        *,
-        load_mode: LoadMode = "merge",
-        scopes: Mapping[str, Scope] | None = None,
-    ) -> tuple[LoadResult, ...]:
+    def commit(self, spools: Iterable[Spool], *, load_mode: LoadMode = "merge") -> tuple[LoadResult, ...]:
         """Write all spools and close them; return what was done, in their order.
 
         An empty spool causes no job. Every staging table is loaded before the first target is written.
-
-        :param scopes: for ``replace``: by name of the catalog's table; a table without scope is merged.
         """
         spools = tuple(spools)
         full = tuple(spool for spool in spools if spool.rows)
@@ -103,9 +95,7 @@ class Warehouse:
                 spool.destination = self._at(spool.destination)
             tidy.end_predecessors([spool.destination for spool in full], wire=self._wire)
             staged = {spool: self._stage(spool) for spool in full}
-            return tuple(
-                self._write(spool, staged=staged.get(spool), load_mode=load_mode, scopes=scopes) for spool in spools
-            )
+            return tuple(self._write(spool, staged=staged.get(spool), load_mode=load_mode) for spool in spools)
         finally:
             self._drop_staging()
             for spool in spools:
@@ -144,15 +134,10 @@ class Warehouse:
         log.info("Loaded %d rows for %s into staging (job %s).", spool.rows, spool.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
 
-    def _write(
-        self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, scopes: Mapping[str, Scope] | None
-    ) -> LoadResult:
+    def _write(self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode) -> LoadResult:
         if staged is None:
             return LoadResult(destination=spool.destination, rows=0)
-        scope = (scopes or {}).get(spool.destination.table.name) if load_mode == "replace" else None
-        if scope is not None and not scope.account_ids:
-            scope = None
-        result = write_target(spool, staged=staged, load_mode=load_mode, scope=scope, wire=self._wire)
+        result = write_target(spool, staged=staged, load_mode=load_mode, wire=self._wire)
         log.info("%s: %d rows sent, %d changed.", spool.destination.path, result.rows, result.affected)
         return result
 

@@ -80,13 +80,16 @@ class Wire:
 
     def number(self, destination: Destination, *, sql: str, payload: str, doing: str) -> int:
         """Run a query that returns one row with one integer, and return it."""
+        return int(self.values(destination, sql=sql, payload=payload, doing=doing)[0])
+
+    def values(self, destination: Destination, *, sql: str, payload: str = "", doing: str) -> list[Any]:
+        """Run a query and return the first column of its rows."""
         job = self.query(destination, verb="verify", sql=sql, payload=payload, doing=doing)
-        rows = self.calls(
-            lambda: list(job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)),
+        return self.calls(
+            lambda: [row[0] for row in job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)],
             doing=doing,
             role=faults.JOB_ROLE,
         )
-        return int(rows[0][0])
 
     def job_id(self, destination: Destination, *, verb: Verb, payload: str) -> str:
         """Return the job id of this try for one payload."""

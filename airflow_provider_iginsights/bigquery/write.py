@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.destination import LoadResult
 from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
-from airflow_provider_iginsights.bigquery.merge import append_statement, merge_statement, replace_statement
-from airflow_provider_iginsights.bigquery.span import MOST_PARTITIONS, Span, slices
+from airflow_provider_iginsights.bigquery.merge import (
+    append_statement,
+    elsewhere_query,
+    merge_statement,
+    new_keys_query,
+    replace_statement,
+)
+from airflow_provider_iginsights.bigquery.span import ALL_DAYS, MOST_PARTITIONS, Span, slices
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Scope
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.bigquery.wire import Wire
 
@@ -35,9 +41,12 @@ class Staged:
     load_job_id: str
 
 
-def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, scope: Scope | None, wire: Wire) -> LoadResult:
+def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, wire: Wire) -> LoadResult:
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
     destination = spool.destination
+    reach = Reach(span=spool.span, looked_at=spool.span)
+    if load_mode != "append" and destination.table.moves:
+        reach = find_reach(spool, staging=staged.path, wire=wire)
     jobs = [
         # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.
         wire.query(
@@ -47,34 +56,56 @@ def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, scope: Sc
             payload="" if at else spool.payload,
             doing=f"write {spool.rows} rows into {destination.path}",
         )
-        for at, sql in enumerate(statements(spool, staging=staged.path, load_mode=load_mode, scope=scope))
+        for at, sql in enumerate(statements(spool, staging=staged.path, load_mode=load_mode, span=reach.span))
     ]
-    span = _reach(spool, scope=scope)
     return LoadResult(
         destination=destination,
         rows=spool.rows,
         load_job_id=staged.load_job_id,
         merge_job_id=jobs[-1].job_id,
         affected=sum(job.num_dml_affected_rows or 0 for job in jobs),
-        healed=0 if load_mode == "append" else make_single(destination, span=span, among=staged.path, wire=wire),
+        healed=0
+        if load_mode == "append"
+        else make_single(destination, span=reach.looked_at, among=staged.path, wire=wire),
     )
 
 
-def statements(spool: Spool, *, staging: str, load_mode: LoadMode, scope: Scope | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where the target can hold the staged keys now (``span``), and where twins can be once they are written."""
+
+    span: Span
+    looked_at: Span
+
+
+def find_reach(spool: Spool, *, staging: str, wire: Wire) -> Reach:
+    """Look for the keys of a table whose keys can move: most stand where they stood, and only new ones are sought.
+
+    The second question reads the key and the day alone, and only the blocks of the accounts that have new keys.
+    """
+    destination, span = spool.destination, spool.span
+    doing = f"look for earlier rows in {destination.path}"
+    sql = new_keys_query(destination, staging=staging, span=span)
+    accounts = wire.values(destination, sql=sql, doing=doing)
+    if not accounts:
+        return Reach(span=span, looked_at=span)
+    sql = elsewhere_query(destination, staging=staging, span=replace(span, account_ids=tuple(sorted(accounts))))
+    days = wire.values(destination, sql=sql, doing=doing)
+    return Reach(span=span.with_days(days), looked_at=replace(ALL_DAYS, account_ids=span.account_ids))
+
+
+def statements(spool: Spool, *, staging: str, load_mode: LoadMode, span: Span) -> Iterator[str]:
     """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
     destination = spool.destination
     if load_mode == "append":
         yield append_statement(destination, staging=staging)
         return
-    span = _reach(spool, scope=scope)
     pieces: list[Span | None] = [None]
     if len(spool.days) > MOST_PARTITIONS:
         pieces = list(slices(spool.days))
+    write = replace_statement if load_mode == "replace" else merge_statement
     for piece in pieces:
-        if scope is None:
-            yield merge_statement(destination, staging=staging, span=span, source_span=piece)
-        else:
-            yield replace_statement(destination, staging=staging, span=span, scope=scope, source_span=piece)
+        yield write(destination, staging=staging, span=span, source_span=piece)
 
 
 def make_single(destination: Destination, *, span: Span, among: str | None, wire: Wire) -> int:
@@ -101,9 +132,3 @@ def _heal(destination: Destination, *, span: Span, among: str | None, payload: s
     columns = [field.name for field in target.schema]
     sql = heal_statement(destination, columns=columns, span=span, among=among)
     wire.query(destination, verb="heal", sql=sql, payload=payload, doing=doing)
-
-
-def _reach(spool: Spool, *, scope: Scope | None) -> Span:
-    if scope is None:
-        return spool.span
-    return spool.span.covering(Span(start=scope.start.isoformat(), end=scope.end.isoformat()))

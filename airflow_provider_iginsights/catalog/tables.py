@@ -11,6 +11,13 @@ from typing import Literal
 
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
 TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
+Role = Literal["stated", "kept", "text"]
+"""What becomes of a stored value when the newer row has none.
+
+``stated``: it goes; each row says all of it (key, number, how the row came to be). ``kept``: it stays, since Meta
+leaves fields out now and then, and hides some later (counts, who and what it is). ``text``: the owner's own words,
+which the owner can delete: ``''`` in the newer row empties it (stored as NULL), an absent one leaves it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class Column:
     type: ColumnType
     description: str
     required: bool = False
+    role: Role = "stated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,8 @@ class Table:
     """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column.
 
     ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
+    ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
+    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch.
     """
 
     name: TableName
@@ -38,6 +48,8 @@ class Table:
     cluster_by: tuple[str, ...]
     columns: tuple[Column, ...]
     former_keys: tuple[tuple[str, ...], ...] = ()
+    group: tuple[str, ...] | None = None
+    moves: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -95,7 +107,7 @@ _FETCHED_AT = Column(
     "fetched_at", "TIMESTAMP", "When the number was read from Meta (UTC). The latest wins.", required=True
 )
 _RUN_ID = Column("run_id", "STRING", "Airflow run that wrote the row.")
-_PUBLISHED_AT = Column("published_at", "TIMESTAMP", "When the media was published (UTC).")
+_PUBLISHED_AT = Column("published_at", "TIMESTAMP", "When the media was published (UTC).", role="kept")
 _SNAPSHOT_DATE = Column(
     "snapshot_date",
     "DATE",
@@ -109,6 +121,7 @@ ACCOUNT_INSIGHTS = Table(
     default_id="instagram_account_insights",
     description="Instagram account insights, one row per account, metric, breakdown value and Pacific day.",
     key=("account_id", "metric", "period", "timeframe", "breakdown", "breakdown_value", "metric_date"),
+    group=("account_id", "metric", "period", "timeframe", "breakdown", "metric_date"),
     partition_by="metric_date",
     cluster_by=("account_id", "metric"),
     columns=(
@@ -154,16 +167,17 @@ ACCOUNTS = Table(
     columns=(
         _ACCOUNT_ID,
         Column("snapshot_date", "DATE", "Pacific date on which the profile was read.", required=True),
-        Column("username", "STRING", "Username without @."),
-        Column("name", "STRING", "Display name."),
-        Column("biography", "STRING", "Biography."),
-        Column("website", "STRING", "Website address of the profile."),
-        Column("followers_count", "INT64", "Followers at the time of the snapshot."),
-        Column("follows_count", "INT64", "Accounts followed at the time of the snapshot."),
+        Column("username", "STRING", "Username without @.", role="kept"),
+        Column("name", "STRING", "Display name.", role="kept"),
+        Column("biography", "STRING", "Biography.", role="text"),
+        Column("website", "STRING", "Website address of the profile.", role="text"),
+        Column("followers_count", "INT64", "Followers at the time of the snapshot.", role="kept"),
+        Column("follows_count", "INT64", "Accounts followed at the time of the snapshot.", role="kept"),
         Column(
             "media_count",
             "INT64",
             "Media count as the profile states it; it can differ from the media that are listed.",
+            role="kept",
         ),
         _FETCHED_AT,
         _RUN_ID,
@@ -176,22 +190,28 @@ MEDIA = Table(
     description="Instagram media (posts, reels, albums and stories), one row per account and media, as last read.",
     key=("account_id", "media_id"),
     former_keys=(("media_id",),),
+    moves=True,
     partition_by="published_date",
     cluster_by=("account_id",),
     columns=(
         _ACCOUNT_ID,
         _MEDIA_ID,
         Column("published_date", "DATE", "Pacific date of publication; the partition.", required=True),
-        Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM."),
-        Column("media_product_type", "STRING", "FEED, REELS, STORY or AD."),
-        Column("caption", "STRING", "Caption."),
-        Column("permalink", "STRING", "Public address."),
-        Column("shortcode", "STRING", "Short code of the public address."),
-        Column("username", "STRING", "Username of the owner."),
+        Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM.", role="kept"),
+        Column("media_product_type", "STRING", "FEED, REELS, STORY or AD.", role="kept"),
+        Column("caption", "STRING", "Caption.", role="text"),
+        Column("permalink", "STRING", "Public address.", role="kept"),
+        Column("shortcode", "STRING", "Short code of the public address.", role="kept"),
+        Column("username", "STRING", "Username of the owner.", role="kept"),
         _PUBLISHED_AT,
-        Column("like_count", "INT64", "Likes at the time of the fetch; NULL where the owner hides them."),
-        Column("comments_count", "INT64", "Comments at the time of the fetch."),
-        Column("alt_text", "STRING", "Alternative text."),
+        Column(
+            "like_count",
+            "INT64",
+            "Likes when Meta last told them: where the owner hides them, they stay as they were, or NULL.",
+            role="kept",
+        ),
+        Column("comments_count", "INT64", "Comments at the time of the fetch.", role="kept"),
+        Column("alt_text", "STRING", "Alternative text.", role="text"),
         _FETCHED_AT,
         _RUN_ID,
     ),
@@ -203,6 +223,7 @@ MEDIA_INSIGHTS = Table(
     description="Lifetime insights of posts and reels, one per account, media, metric, breakdown value and day.",
     key=("account_id", "media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),
     former_keys=(("media_id", "metric", "breakdown", "breakdown_value", "snapshot_date"),),
+    group=("account_id", "media_id", "metric", "breakdown", "snapshot_date"),
     partition_by="snapshot_date",
     cluster_by=("account_id", "metric"),
     columns=(
@@ -212,7 +233,7 @@ MEDIA_INSIGHTS = Table(
         _BREAKDOWN,
         _BREAKDOWN_VALUE,
         _SNAPSHOT_DATE,
-        Column("media_product_type", "STRING", "FEED or REELS."),
+        Column("media_product_type", "STRING", "FEED or REELS.", role="kept"),
         _PUBLISHED_AT,
         _VALUE,
         *_PROVENANCE,
@@ -225,6 +246,7 @@ STORY_INSIGHTS = Table(
     description="Insights of stories, one per account, story, metric, breakdown value and hour; also the webhook's.",
     key=("account_id", "media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),
     former_keys=(("media_id", "metric", "breakdown", "breakdown_value", "snapshot_at", "source"),),
+    group=("account_id", "media_id", "metric", "breakdown", "snapshot_at", "source"),
     partition_by="snapshot_date",
     cluster_by=("account_id", "metric"),
     columns=(
@@ -241,7 +263,9 @@ STORY_INSIGHTS = Table(
         ),
         Column("source", "STRING", "poll or webhook.", required=True),
         _PUBLISHED_AT,
-        Column("expires_at", "TIMESTAMP", "When the story leaves the profile: 24 hours after publication."),
+        Column(
+            "expires_at", "TIMESTAMP", "When the story leaves the profile: 24 hours after publication.", role="kept"
+        ),
         _SNAPSHOT_DATE,
         _VALUE,
         Column("is_final", "BOOL", "True for the last numbers before the story expired, and for the webhook's."),

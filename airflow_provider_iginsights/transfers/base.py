@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult, Scope
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.crowd import Outcome
@@ -161,7 +161,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             before = checkpoint.read()
             missing = [account_id for account_id in accounts if account_id not in before.done]
             outcome, results = self._transfer(
-                context, read, missing, window, workers=hook.max_workers, findings=source.findings
+                context, read, missing, workers=hook.max_workers, findings=source.findings
             )
         done = before.done.union(outcome.done)
         outcome = Outcome(done=[account_id for account_id in accounts if account_id in done], failed=outcome.failed)
@@ -203,7 +203,6 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         context: Context,
         read: Read,
         account_ids: Sequence[str],
-        window: Window,
         *,
         workers: int,
         findings: Findings,
@@ -223,8 +222,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
                 if name in spools:
                     write_row(spools[name], row, findings)
             self.finish_reading(context, bigquery, crowd.outcome, spools)
-            scopes = self.make_scopes(window, tuple(crowd.outcome.done))
-            results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, scopes=scopes)
+            results = warehouse.commit(list(spools.values()), load_mode=self._load_mode)
             if self.create_views:
                 warehouse.create_views(destinations.values())
         return crowd.outcome, results
@@ -242,10 +240,6 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
 
     def finish_reading(self, context: Context, bigquery: Client, outcome: Outcome, spools: Mapping[str, Spool]) -> None:
         """Add the rows that follow from all that was read, before anything is written; none by default."""
-
-    def make_scopes(self, window: Window, account_ids: tuple[str, ...]) -> dict[str, Scope]:  # noqa: ARG002
-        """Return what ``load_mode="replace"`` may delete, by table name; nothing by default."""
-        return {}
 
     def _make_source(self, context: Context, client: GraphClient, window: Window) -> Source:
         from airflow_provider_iginsights.extract.source import Source

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import Scope
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
-    from airflow_provider_iginsights.window import Window
 
 
 class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
@@ -57,7 +55,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param since: start of the window: ISO 8601, a Pacific date, or Unix seconds; None = from the run.
     :param until: end of the window, exclusive; None = from the run.
     :param on_account_error: ``"fail"`` loads all other accounts first and fails then; ``"skip"`` only reports.
-    :param load_mode: ``"merge"``, ``"replace"`` (restate the window of the accounts that answered) or ``"append"``.
+    :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param create_dataset: create the dataset where it is missing.
     :param create_views: create or update the analysts' views of the tables after the load.
     :param throttle_timeout: how long the task waits for Meta's rate limit in all before it fails.
@@ -107,15 +105,6 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
             destination=spools[ACCOUNT_INSIGHTS.name].destination,
             findings=self._source.findings,
         )
-
-    def make_scopes(self, window: Window, account_ids: tuple[str, ...]) -> dict[str, Scope]:
-        """Return the days of the window and the accounts that answered in full."""
-        from airflow_provider_iginsights.bigquery.destination import Scope
-
-        days = window.days(self._lookback_days)
-        if not days or not account_ids:
-            return {}
-        return {ACCOUNT_INSIGHTS.name: Scope(start=days[0], end=days[-1], account_ids=account_ids)}
 
     @property
     def _lookback_days(self) -> int:

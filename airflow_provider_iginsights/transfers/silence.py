@@ -43,7 +43,7 @@ def _find_answered(silences: Silences, lookup: Lookup, destination: Destination)
     names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}
     groups: list[dict[str, Any]] = lookup.find_groups(
         destination,
-        by="account_id",
+        by=("account_id",),
         picks={name: Pick("MAX", "metric_date", (("metric", metric),)) for name, metric in names.items()},
         where=Where(start=end - LATELY, end=end, among={"account_id": sorted(silences.metrics), "metric": metrics}),
     )

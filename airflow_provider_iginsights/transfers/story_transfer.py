@@ -119,9 +119,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             if not plan.captures:
                 plan.begin(self._find_accounts(context, hook, None), now=datetime.now(UTC))
             due = plan.find_due(datetime.now(UTC))
-            outcome, results = self._transfer(
-                context, read, due, window, workers=hook.max_workers, findings=source.findings
-            )
+            outcome, results = self._transfer(context, read, due, workers=hook.max_workers, findings=source.findings)
         self._plan_on(plan, outcome)
         summary = summarize(source, outcome, results, on_account_error=on_account_error)
         summary = shorten(continue_summary(before, summary))

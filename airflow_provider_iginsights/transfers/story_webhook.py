@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
@@ -131,16 +131,9 @@ def _make_spool(destination: Destination) -> Spool:
 
     ``snapshot_date`` is the day on which Meta sent the numbers, and a repetition can be sent on another one.
     """
-    from airflow_provider_iginsights.bigquery.span import Span
     from airflow_provider_iginsights.bigquery.spool import Spool
 
-    class SpoolOfRepetitions(Spool):
-        @property
-        def span(self) -> Span:
-            first, last = (date.fromisoformat(day) for day in (self.days[0], self.days[-1]))
-            return Span(start=(first - REDELIVERY).isoformat(), end=(last + REDELIVERY).isoformat())
-
-    return SpoolOfRepetitions(destination)
+    return Spool(destination, repeated_within=REDELIVERY)
 
 
 def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:

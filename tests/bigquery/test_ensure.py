@@ -259,7 +259,7 @@ def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Bed) -
             warehouse.commit([spool])
     with faulty.connect() as client:
         jobs = [client.get_job(job.job_id, location="europe-west3") for job in client.list_jobs()]
-    assert len(jobs) == 6
+    assert len(jobs) == 9, "a load, a MERGE and a look each; where the media stood, and once where else it might"
     for job in jobs:
         assert job.location == "europe-west3"
         assert job.labels["team"] == "social"

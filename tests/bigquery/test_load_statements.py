@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import cache
 from itertools import product
 
@@ -13,19 +12,25 @@ from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
 from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-from airflow_provider_iginsights.bigquery.destination import LoadMode, Scope
+from airflow_provider_iginsights.bigquery.destination import LoadMode
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement, replace_key_statement
 from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
-from airflow_provider_iginsights.bigquery.merge import group_columns, merge_statement
+from airflow_provider_iginsights.bigquery.merge import (
+    elsewhere_query,
+    merge_statement,
+    new_keys_query,
+    replace_statement,
+)
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS, Span, slices
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.views import view_query
 from airflow_provider_iginsights.bigquery.write import statements
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, STORY_INSIGHTS, TABLES, Table
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View
 
 STAGING = "p-1.d.staging"
-SCOPE = Scope(start=date(2026, 10, 1), end=date(2026, 10, 28), account_ids=("1", "it's", "back\\slash\n"))
+ODD = ("1", "it's", "back\\slash\n")
+SPAN = Span(start="2026-10-01", end="2026-10-28", besides=("2019-02-28", "2027-01-01"), account_ids=ODD)
 MODES: tuple[LoadMode, ...] = ("merge", "replace", "append")
 
 
@@ -60,12 +65,14 @@ def generated(table: Table, mode: LoadMode) -> list[str]:
     with Spool(destination) as spool:
         for number in range(40):
             spool.write(rows.row(table, number))
-        return list(statements(spool, staging=STAGING, load_mode=mode, scope=SCOPE if mode == "replace" else None))
+        return list(statements(spool, staging=STAGING, load_mode=mode, span=spool.span))
 
 
 def around(table: Table) -> list[str]:
-    """Return the other statements about this table: looking for twins and healing them, adding columns."""
-    destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28")
+    """Return the other statements about this table: about twins, about keys that moved, and altering it."""
+    destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28", account_ids=ODD)
+    moved = [query(destination, staging=STAGING, span=span) for query in (new_keys_query, elsewhere_query)]
+    moved += [write(destination, staging=STAGING, span=SPAN) for write in (merge_statement, replace_statement)]
     looks = [
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))
@@ -75,7 +82,7 @@ def around(table: Table) -> list[str]:
         )
     ]
     nullable = [column for column in table.columns if not column.required]
-    return [*looks, add_columns_statement(destination, columns=nullable), replace_key_statement(destination)]
+    return [*looks, *moved, add_columns_statement(destination, columns=nullable), replace_key_statement(destination)]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -124,13 +131,6 @@ def test_columns_are_listed_and_quoted() -> None:
             for name in table.column_names:
                 assert f"INSERT ({name}" not in sql
                 assert f".{name}" not in sql
-
-
-def test_a_restatement_deletes_only_within_what_was_answered() -> None:
-    """The group of an answer holds every moment of the key: other snapshots and days were not restated."""
-    assert group_columns(ACCOUNT_INSIGHTS) == ("account_id", "metric", "metric_date")
-    assert group_columns(STORY_INSIGHTS) == ("account_id", "metric", "snapshot_at")
-    assert group_columns(MEDIA) == ("account_id",)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import rows
 
-from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult, Scope
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, STORY_INSIGHTS, TABLES, Table
+from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
+from airflow_provider_iginsights.catalog.tables import (
+    ACCOUNT_INSIGHTS,
+    MEDIA,
+    MEDIA_INSIGHTS,
+    STORY_INSIGHTS,
+    TABLES,
+    Table,
+)
 from airflow_provider_iginsights.errors import RowRefused
 
 if TYPE_CHECKING:
@@ -17,8 +23,6 @@ if TYPE_CHECKING:
 
     from beds import Bed
     from google.cloud.bigquery import Client
-
-OCTOBER = Scope(start=date(2026, 10, 1), end=date(2026, 10, 31), account_ids=("1", "2"))
 
 
 def target(bed: Bed, table: Table = ACCOUNT_INSIGHTS) -> Destination:
@@ -148,9 +152,9 @@ def test_replace_deletes_what_the_new_answer_no_longer_has(bed: Bed) -> None:
         rows.reach("1", "2026-10-05", 10, breakdown_value="DE", **new),
         rows.reach("3", "2026-10-05", 60, breakdown_value="DE", **new),
     ]
-    result = load(bed, given, try_number=2, load_mode="replace", scopes={"account_insights": OCTOBER})
-    assert result.affected == 3
-    assert sorted(int(value) for (value,) in values(bed, "value")) == [3, 4, 5, 7, 8, 10, 60]
+    result = load(bed, given, try_number=2, load_mode="replace")
+    assert result.affected == 4
+    assert sorted(int(value) for (value,) in values(bed, "value")) == [3, 4, 5, 8, 10, 60]
 
 
 def test_replace_never_deletes_what_was_fetched_later(bed: Bed) -> None:
@@ -158,30 +162,58 @@ def test_replace_never_deletes_what_was_fetched_later(bed: Bed) -> None:
     kept = rows.reach("1", "2026-10-05", 1, breakdown="country", breakdown_value="FR", fetched_at=rows.hour(9))
     load(bed, [kept])
     late = rows.reach("1", "2026-10-05", 2, breakdown="country", breakdown_value="DE", fetched_at=rows.hour(2))
-    load(bed, [late], try_number=2, load_mode="replace", scopes={"account_insights": OCTOBER})
+    load(bed, [late], try_number=2, load_mode="replace")
     assert values(bed, "value") == [("1",), ("2",)]
 
 
-def test_replace_removes_posts_that_are_gone(bed: Bed) -> None:
-    """The list of an account's media is one answer: a deleted post vanishes, other accounts' and years' do not."""
-    posts = [
-        rows.row(MEDIA, number) | {"account_id": account_id, "published_date": day, "fetched_at": rows.hour(1)}
-        for number, (account_id, day) in enumerate(
-            [("1", "2026-10-03"), ("1", "2026-10-09"), ("2", "2026-10-09"), ("1", "2020-01-01")]
-        )
+@pytest.mark.referee
+def test_replace_deletes_nothing_that_was_not_answered(bed: Bed) -> None:
+    """Another breakdown, the total, another timeframe, an empty answer: none of them says that stored rows are gone."""
+    old = {"fetched_at": rows.hour(1)}
+    kept = [
+        rows.reach("1", "2026-10-05", 1, **old),
+        rows.reach("1", "2026-10-05", 2, breakdown="city", breakdown_value="Berlin", **old),
+        rows.reach("1", "2026-10-05", 3, breakdown="country", breakdown_value="DE", period="week", **old),
+        rows.reach("1", "2026-10-05", 4, breakdown="country", breakdown_value="DE", timeframe="THIS_WEEK", **old),
     ]
+    gone = rows.reach("1", "2026-10-05", 5, breakdown="country", breakdown_value="DE", **old)
+    load(bed, [*kept, gone])
+    new = rows.reach("1", "2026-10-05", 6, breakdown="country", breakdown_value="FR", fetched_at=rows.hour(2))
+    assert load(bed, [new], try_number=2, load_mode="replace").affected == 2
+    assert values(bed, "value") == [("1",), ("2",), ("3",), ("4",), ("6",)]
+
+
+@pytest.mark.parametrize("table", [MEDIA_INSIGHTS, STORY_INSIGHTS], ids=lambda table: table.name)
+def test_replace_restates_one_snapshot_of_one_media(bed: Bed, table: Table) -> None:
+    """Of a media's breakdown only the values that the same snapshot no longer has go."""
+    base = rows.row(table, 3) | {"fetched_at": rows.hour(1), "breakdown": "action", "breakdown_value": "a"}
+    others = [
+        base | {"account_id": "other"},
+        base | {"media_id": "other"},
+        base | {"metric": "other"},
+        base | {"breakdown": ""},
+        base
+        | ({"snapshot_at": "2026-10-04T09:00:00Z"} if table == STORY_INSIGHTS else {"snapshot_date": "2026-10-05"}),
+    ]
+    load(bed, [base, *others], table=table)
+    new = base | {"fetched_at": rows.hour(2), "breakdown_value": "b"}
+    assert load(bed, [new], table=table, try_number=2, load_mode="replace").affected == 2
+    assert read(bed, table) == rows.truth(table, [new, *others])
+
+
+def test_replace_keeps_posts_that_were_not_listed(bed: Bed) -> None:
+    """A post that a listing does not show may only have been refused: its row stays."""
+    posts = rows.rows(MEDIA, range(3), version=1)
     load(bed, posts, table=MEDIA)
-    again = posts[0] | {"fetched_at": rows.hour(2)}
-    load(bed, [again], table=MEDIA, try_number=2, load_mode="replace", scopes={"media": OCTOBER})
-    assert read(bed, MEDIA) == rows.truth(MEDIA, [posts[0], posts[2], posts[3]])
+    again = rows.row(MEDIA, 0, version=2)
+    load(bed, [again], table=MEDIA, try_number=2, load_mode="replace")
+    assert read(bed, MEDIA) == rows.truth(MEDIA, [*posts, again])
 
 
-@pytest.mark.parametrize("accounts", [(), ("1",)], ids=["no account answered", "an empty answer"])
-def test_an_empty_answer_deletes_nothing(bed: Bed, accounts: tuple[str, ...]) -> None:
+def test_an_empty_answer_deletes_nothing(bed: Bed) -> None:
     """A restatement without rows leaves the target as it was, without a job."""
     load(bed, [rows.reach("1", "2026-10-05", 1, fetched_at=rows.hour(1))])
-    scope = Scope(start=OCTOBER.start, end=OCTOBER.end, account_ids=accounts)
-    result = load(bed, [], try_number=2, load_mode="replace", scopes={"account_insights": scope})
+    result = load(bed, [], try_number=2, load_mode="replace")
     assert (result.load_job_id, result.merge_job_id, result.rows) == (None, None, 0)
     assert values(bed, "value") == [("1",)]
 
@@ -201,7 +233,7 @@ def test_long_and_odd_text_arrives_unchanged(bed: Bed) -> None:
     with bed.connect() as client:
         found = client.query(f"SELECT media_id, caption FROM `{target(bed, MEDIA).path}`").result()
         assert {row["media_id"]: row["caption"] for row in found} == {
-            f"media_id-{number}": caption for number, caption in enumerate(captions)
+            f"media_id-{number}": caption or None for number, caption in enumerate(captions)
         }
 
 

@@ -6,6 +6,16 @@ import pytest
 
 from airflow_provider_iginsights.catalog.tables import TABLES, Table
 
+GROUPS = {
+    "account_insights": {"account_id", "metric", "period", "timeframe", "breakdown", "metric_date"},
+    "media_insights": {"account_id", "media_id", "metric", "breakdown", "snapshot_date"},
+    "story_insights": {"account_id", "media_id", "metric", "breakdown", "snapshot_at", "source"},
+}
+OWNERS_TEXTS = {"caption", "alt_text", "biography", "website"}
+STATED = {
+    "value", "end_time", "window_start", "window_end", "api_version", "fetched_at", "run_id", "is_final",
+    "published_date", "snapshot_date", "live_stories", "previous_poll_at", "seen_late", "finals_missed",
+}  # fmt: skip
 TEXT_KEYS = {
     "account_insights": ("metric", "period", "timeframe", "breakdown", "breakdown_value"),
     "accounts": (),
@@ -35,3 +45,21 @@ def test_keys_begin_with_the_account(table: Table) -> None:
     """What two accounts list is each account's, and the account is what BigQuery sorts its blocks by."""
     assert (table.key[0], table.cluster_by[0]) == ("account_id", "account_id")
     assert table.key not in table.former_keys
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_groups(table: Table) -> None:
+    """A restatement deletes only within one metric and breakdown of one day or snapshot, if anywhere."""
+    assert (set(table.group) if table.group else None) == GROUPS.get(table.name)
+    assert set(table.group or ()) < set(table.key)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_roles(table: Table) -> None:
+    """The owner's texts can be emptied, what a row says of itself is replaced, and all that Meta left out is kept."""
+    for column in table.columns:
+        if column.name in OWNERS_TEXTS:
+            assert column.role == "text", column.name
+        else:
+            assert column.role == ("stated" if column.name in STATED.union(table.key) else "kept"), column.name
+        assert not (column.required and column.role != "stated")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import truth
-from stage import DAY, END, KEYS, NOW, START, Row, Stage, facts, open_stage, pacific_days
+from stage import DATASET, DAY, END, KEYS, NOW, START, Row, Stage, facts, open_stage, pacific_days
 
 from airflow_provider_iginsights.sandbox.graph import Account, Media, Token, World
 
@@ -426,16 +426,26 @@ def test_the_summary_says_what_was_done(small_stage: Stage) -> None:
     assert len(str(summary)) < 2000
 
 
-def test_replace_restates_the_window(small_stage: Stage) -> None:
-    """load_mode="replace" removes what Meta no longer says of an answered metric and day, and touches no other."""
+def test_replace_removes_only_what_an_answer_no_longer_has(small_stage: Stage) -> None:
+    """load_mode="replace" removes a value that a metric, breakdown and day no longer have; the unasked stays."""
     stage = small_stage
     stage.run("account", metrics=["likes", "saves"], interval=(START - 2 * DAY, END), lookback_days=0)
     before = stage.rows("instagram_account_insights")
+    forget = f"""INSERT INTO {DATASET}.instagram_account_insights
+        (account_id, metric, period, timeframe, breakdown, breakdown_value, metric_date, value, fetched_at)
+        SELECT account_id, metric, period, timeframe, breakdown, 'FORGOTTEN', metric_date, 1, fetched_at
+        FROM {DATASET}.instagram_account_insights WHERE breakdown_value = 'AD'"""
+    stage.bigquery.client().query_and_wait(forget)
+    forgotten = [row for row in stage.rows("instagram_account_insights") if row["breakdown_value"] == "FORGOTTEN"]
     stage.run("account", metrics=["likes"], breakdowns={"likes": []}, load_mode="replace", lookback_days=0)
-    vanished = {"metric": "likes", "breakdown": "media_product_type", "metric_date": YESTERDAY}
-    left = [row for row in before if not vanished.items() <= row.items()]
-    assert len(left) < len(before)
-    assert stage.rows("instagram_account_insights") == left
+    assert len(stage.rows("instagram_account_insights")) == len(before) + len(forgotten)
+    stage.run("account", metrics=["likes"], load_mode="replace", lookback_days=0)
+    gone = [row for row in forgotten if (row["metric"], row["metric_date"]) == ("likes", YESTERDAY)]
+    assert len(gone) == 1
+    left = [row for row in forgotten if row not in gone] + before
+    assert facts("instagram_account_insights", stage.rows("instagram_account_insights")) == facts(
+        "instagram_account_insights", left
+    )
 
 
 def test_append_keeps_every_reading(small_stage: Stage) -> None:

@@ -1,0 +1,137 @@
+"""One row for each key in the whole table, also where a key's day changes, without reading the whole table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import rows
+
+from airflow_provider_iginsights.bigquery.check import check
+from airflow_provider_iginsights.bigquery.span import MOST_DAYS, Span, condition
+from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beds import Bed
+
+    from airflow_provider_iginsights.bigquery.destination import LoadMode, LoadResult
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+
+def load(
+    bed: Bed, *given: Mapping[str, object], try_number: int = 1, mode: LoadMode = "merge", table: Table = MEDIA
+) -> LoadResult:
+    """Run one try that loads media."""
+    destination = rows.target(table, project=bed.project, dataset=bed.dataset)
+    with bed.warehouse(rows.identity(try_number=try_number)) as warehouse:
+        warehouse.ensure([destination])
+        spool = warehouse.spool(destination)
+        for row in given:
+            spool.write(row)
+        return warehouse.commit([spool], load_mode=mode)[0]
+
+
+def stored(bed: Bed) -> list[tuple[object, ...]]:
+    """Return what stands in the table of media."""
+    with bed.connect() as client:
+        return rows.stored(client, rows.target(MEDIA, project=bed.project, dataset=bed.dataset))
+
+
+def media(number: int, day: str, *, version: int = 1, account_id: str = "1") -> dict[str, object]:
+    """Return a media that was published on this day."""
+    moved = {"account_id": account_id, "published_date": day, "published_at": f"{day}T20:00:00Z"}
+    return rows.row(MEDIA, number, version=version) | moved
+
+
+@pytest.mark.referee
+@pytest.mark.parametrize("mode", ["merge", "replace"])
+@pytest.mark.parametrize("day", ["2026-10-04", "2026-10-06", "2019-02-28", "2027-01-01"])
+def test_a_post_whose_timestamp_changes_is_one_row(bed: Bed, day: str, mode: LoadMode) -> None:
+    """One day off or many years: the row moves with its date, and its neighbours and other accounts' rows stay."""
+    others = [media(2, "2026-10-05"), media(1, "2026-10-05", account_id="2"), media(3, day)]
+    load(bed, media(1, "2026-10-05"), *others)
+    moved = media(1, day, version=2)
+    result = load(bed, moved, try_number=2, mode=mode)
+    assert (result.affected, result.healed) == (1, 0)
+    assert stored(bed) == rows.truth(MEDIA, [moved, *others])
+
+
+def test_a_post_moves_there_and_back_and_a_late_fetch_does_not_win(bed: Bed) -> None:
+    """Whatever the order, the last fetch says where the row is; what was fetched before it changes nothing."""
+    days = ["2026-10-05", "2024-02-29", "2026-10-05", "2020-01-01"]
+    for number, day in enumerate(days, 1):
+        assert load(bed, media(1, day, version=number), try_number=number).affected == 1
+    assert load(bed, media(1, "2018-01-01", version=2), try_number=9).affected == 0
+    assert stored(bed) == rows.truth(MEDIA, [media(1, days[-1], version=len(days))])
+
+
+def test_many_posts_move_at_once(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More days than are named one by one are looked at as a whole."""
+    monkeypatch.setattr("airflow_provider_iginsights.bigquery.span.MOST_DAYS", 5)
+    days = [f"20{year:02d}-06-15" for year in range(10, 26)]
+    load(bed, *(media(number, day) for number, day in enumerate(days)))
+    moved = [media(number, "2026-10-05", version=2) for number in range(len(days))]
+    assert load(bed, *moved, try_number=2).affected == len(days)
+    assert stored(bed) == rows.truth(MEDIA, moved)
+
+
+def test_only_new_keys_are_sought_elsewhere(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Posts that stand where they stood cost one question about their own days; a new one, one about its account."""
+    load(faulty, media(1, "2026-10-05"), media(2, "2026-10-06", account_id="2"))
+    asked = len(_questions(sandbox))
+    load(faulty, media(1, "2026-10-05", version=2), media(2, "2026-10-06", version=2, account_id="2"), try_number=2)
+    again = _questions(sandbox)[asked:]
+    assert len(again) == 2
+    assert all("BETWEEN DATE '2026-10-05' AND DATE '2026-10-06'" in sql for sql in again)
+    load(faulty, media(1, "2026-10-05", version=3), media(3, "2026-10-06", version=3, account_id="2"), try_number=3)
+    new = _questions(sandbox)[asked + 2 :]
+    (elsewhere,) = [sql for sql in new if "AS day" in sql]
+    assert len(new) == 3
+    assert "T.`account_id` IN ('2')" in elsewhere
+    assert "caption" not in "".join(new)
+
+
+def _questions(sandbox: BigQuerySandbox) -> list[str]:
+    with sandbox.client() as client:
+        jobs = [job for job in client.list_jobs() if job.job_type == "query" and job.query.startswith("SELECT")]
+    return [job.query for job in sorted(jobs, key=lambda job: job.created)]
+
+
+def test_other_tables_ask_nothing_more(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Where the key says the day, a load asks one question as ever: whether a key stands twice."""
+    load(faulty, rows.row(STORY_INSIGHTS, 1), table=STORY_INSIGHTS)
+    assert len(_questions(sandbox)) == 1
+
+
+@pytest.mark.referee
+def test_twins_in_two_days_are_found_and_healed(bed: Bed) -> None:
+    """The check looks at all days: of a key in two partitions the newest row stays, with what only the other has."""
+    first, second = media(1, "2026-10-05"), media(1, "2019-02-28", version=2) | {"like_count": None}
+    load(bed, first)
+    with bed.connect() as client:
+        destination = rows.target(MEDIA, project=bed.project, dataset=bed.dataset)
+        load(bed, second, mode="append")
+        assert [each.doubled for each in check(client, destinations=[destination])] == [1]
+        assert [each.healed for each in check(client, destinations=[destination], heal=True)] == [True]
+        assert [each.doubled for each in check(client, destinations=[destination])] == [0]
+    assert stored(bed) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
+
+
+def test_a_span_names_days_and_accounts() -> None:
+    """Days besides are named one by one within constant bounds, or become part of the span where they are many."""
+    span = Span(start="2026-10-05", end="2026-10-06", account_ids=("1", "it's"))
+    assert condition(span, table=MEDIA, alias="T") == (
+        "T.`published_date` BETWEEN DATE '2026-10-05' AND DATE '2026-10-06' AND T.`account_id` IN ('1', 'it\\'s')"
+    )
+    days = "BETWEEN DATE '2026-10-05' AND DATE '2026-10-06'"
+    assert condition(span.with_days(["2019-02-28"]), table=MEDIA, alias="T").startswith(
+        "T.`published_date` BETWEEN DATE '2019-02-28' AND DATE '2026-10-06' AND "
+        f"(T.`published_date` {days} OR T.`published_date` IN (DATE '2019-02-28'))"
+    )
+    many = [(rows.FIRST_DAY - timedelta(days=number)).isoformat() for number in range(MOST_DAYS + 1)]
+    wide = span.with_days(many)
+    assert (wide.start, wide.end, wide.besides) == (many[-1], "2026-10-06", ())
+    assert "account_id" not in condition(Span(start="a", end="b", account_ids=("1",) * 10_001), table=MEDIA, alias="T")
