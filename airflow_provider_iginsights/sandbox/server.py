@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Self
 
@@ -145,7 +146,7 @@ class _Serving(uvicorn.Server):
         self.announce.set()
 
     async def main_loop(self) -> None:
-        # uvicorn looks every 100 ms whether it should stop; this is woken up. A tick refreshes the Date header.
+        # uvicorn looks every 100 ms whether it should stop; this is woken up.
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._end.wait(), timeout=1)
@@ -171,6 +172,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         server_header=False,
+        date_header=False,
         timeout_keep_alive=60,
     )
 
@@ -180,8 +182,17 @@ def _with_transport(app: ASGIApp) -> ASGIApp:
         # ASGI has no word for hanging up; uvicorn's request cycle, whose method `receive` is, holds the transport.
         cycle: Any = getattr(receive, "__self__", None)
         scope["extensions"] = {**scope.get("extensions", {}), _TRANSPORT: cycle.transport}
+
+        async def send_dated(message: MutableMapping[str, Any]) -> None:
+            # uvicorn's own Date cannot be replaced by that of an application with a clock of its own.
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message.get("headers", ())}
+                given = [] if b"date" in names else [(b"date", formatdate(usegmt=True).encode())]
+                message = {**message, "headers": [*message.get("headers", ()), *given]}
+            await send(message)
+
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, send_dated)
         except Exception:
             logger.exception("The sandbox application failed on %s %s.", scope.get("method"), scope.get("path"))
             raise
