@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from airflow_provider_iginsights.graph.headers import read_date, read_media_type, read_served_version
 from airflow_provider_iginsights.graph.request import GraphRequest
 
-Flaw = Literal["no_answer", "cut", "not_json", "not_a_list", "redirect"]
+Flaw = Literal["no_answer", "cut", "not_json", "not_a_list", "too_large", "redirect"]
 """What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, a listing
-brings no list, it points elsewhere."""
+brings no list, it is larger than any answer may be, it points elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,6 +232,10 @@ FLAWS: Final[Mapping[Flaw, Fault]] = {
         "The answer for {whom} was no list, as this question has to be answered. Try again later.",
         retryable=True,
     ),
+    "too_large": Fault(
+        TooMuchData,
+        "The answer for {whom} is larger than one answer may be. Ask for fewer fields or smaller pages.",
+    ),
     "redirect": Fault(
         ConfigurationError,
         "The answer for {whom} points to another address, which is not followed, since the token would travel there."

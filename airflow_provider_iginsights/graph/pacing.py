@@ -116,7 +116,7 @@ def _parse(header: str | None) -> list[tuple[str, Any]]:
     # Pairs instead of dicts: a key that comes twice would lose its first value.
     try:
         pairs = json.loads(header or "[]", object_pairs_hook=list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return pairs if _is_object(pairs) else []
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.graph.answer_limits import AnswerLimits
 from airflow_provider_iginsights.graph.hosts import DEFAULT_HOST, Login, find_login, is_loopback, resolve_base_url
 
 DEFAULT_BASE_URL = f"https://{DEFAULT_HOST}"
@@ -26,6 +27,7 @@ class GraphSettings:
     :param app_secret: when set, ``appsecret_proof`` goes with every call.
     :param connect_timeout: seconds until a connection must stand.
     :param read_timeout: seconds that the server may stay silent.
+    :param limits: how long one answer may take in all, and how large it may be.
     :param max_tries: how often one request is sent at most, the first time included.
     :param max_wait: seconds that all tries of one request may take before the next try is given up.
     :param usage_threshold: percent of Meta's rate limit above which calls are slowed down.
@@ -39,6 +41,7 @@ class GraphSettings:
     app_secret: str | None = field(default=None, repr=False)
     connect_timeout: float = 10
     read_timeout: float = 60
+    limits: AnswerLimits = field(default_factory=AnswerLimits)
     max_tries: int = 5
     max_wait: float = 120
     usage_threshold: int = 80

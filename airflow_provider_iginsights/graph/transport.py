@@ -10,16 +10,17 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.graph.answer_limits import AnswerTooLarge, UndecodableAnswer, read_body
 from airflow_provider_iginsights.graph.exchange import Call, Flaw, Reply, read_reply
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
 from airflow_provider_iginsights.graph.request import spell_path, spell_query
 from airflow_provider_iginsights.graph.sealing import SEAL, SealingAdapter
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
-_CUT: Final = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+_CUT: Final = (ProtocolError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 
 
 class Wire:
@@ -37,12 +38,17 @@ class Wire:
     def send(self, call: Call) -> Reply:
         """Make one call and return what came of it; a network's trouble is a flaw of the reply, never an exception."""
         try:
-            response = self._request(call)
+            with self._request(call) as response:
+                encoding = response.headers.get("content-encoding", "")
+                content = read_body(response.raw, encoding=encoding, size=self._settings.limits.size)
+                return read_reply(response.status_code, response.headers, content, call.shape)
+        except AnswerTooLarge:
+            return Reply(flaw="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
+        except UndecodableAnswer:
+            return Reply(flaw="cut", detail=f"{self._host}: a body that is not encoded as its header says")
         except (requests.RequestException, HTTPError) as trouble:
             flaw: Flaw = "cut" if isinstance(trouble, _CUT) else "no_answer"
             return Reply(flaw=flaw, detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
-        with response:
-            return read_reply(response.status_code, response.headers, response.content, call.shape)
 
     def conceal(self, text: str) -> str:
         """Return ``text`` without the secrets of this connection."""
@@ -68,13 +74,14 @@ class Wire:
             f"{self._settings.base_url}/{path}{'?' if query else ''}{query}",
             data=form,
             headers={SEAL: spell_query(sealed)} if sealed else None,
+            stream=True,
             timeout=(self._settings.connect_timeout, self._settings.read_timeout),
         )
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _open_session(self._auth)
+            session = self._local.session = _open_session(self._auth, seconds=self._settings.limits.seconds)
             with self._lock:
                 self._sessions.append(session)
         return session
@@ -98,12 +105,18 @@ class _BearerToken(AuthBase):
         return request
 
 
-def _open_session(auth: AuthBase) -> requests.Session:
+def _open_session(auth: AuthBase, *, seconds: float) -> requests.Session:
     session = _Session()
     session.auth = auth
-    session.headers.update({"User-Agent": f"airflow-provider-iginsights/{__version__}", "Accept": "application/json"})
+    session.headers.update(
+        {
+            "User-Agent": f"airflow-provider-iginsights/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+    )
     # One thread talks to one host, one call at a time.
-    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1)
+    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1, seconds=seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
