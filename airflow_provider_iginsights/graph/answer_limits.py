@@ -49,6 +49,13 @@ class BoundedHTTPResponse(http.client.HTTPResponse):
         self.fp.close()
         self.fp = io.BufferedReader(_TimedReader(unbuffered, sock, seconds))
 
+    def begin(self) -> None:
+        """Read the status and the headers of the final answer."""
+        super().begin()
+        # urllib3 logs a header block that it cannot parse, and with it whatever the server put there.
+        if self.headers.defects or self.headers.get_payload():
+            raise http.client.HTTPException("headers that cannot be read")
+
     def _read_status(self) -> tuple[str, int, str]:
         # http.client itself skips 100 without end and takes 102 and 103 for the answer.
         for _ in range(MOST_INTERIM_ANSWERS + 1):

@@ -20,6 +20,7 @@ from airflow_provider_iginsights.errors import (
 from airflow_provider_iginsights.graph.exchange import Call, Reply, read_reply
 from airflow_provider_iginsights.graph.faults import Diagnosis
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject, spell_path, spell_query
+from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 
 LARGEST_BATCH: Final = 50
 """Items that Meta takes in one batch."""
@@ -81,7 +82,10 @@ class Batcher:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
             return _miss(request)
         headers = _read_headers(item) or envelope.headers
-        reply = read_reply(int(item.get("code") or 200), headers, item["body"], dict)
+        status = read_whole_number(item.get("code", 200))
+        if status is None or not 100 <= status < 600:
+            return _miss(request)
+        reply = read_reply(status, headers, item["body"], dict)
         wrong = self.judge(reply, Call(request))
         if wrong is not None:
             return replace(wrong, stops=isinstance(wrong.error, STOPPING))
@@ -116,7 +120,8 @@ def _spell_relative_url(request: GraphRequest, version: str) -> str:
 def _read_headers(item: Any) -> dict[str, str]:
     """Return the headers of an item by their lower-case names; none where the item is missing."""
     pairs = item.get("headers") if isinstance(item, Mapping) else None
-    return {str(pair["name"]).lower(): str(pair["value"]) for pair in pairs or () if isinstance(pair, Mapping)}
+    named = ((read_text(pair.get("name")), read_text(pair.get("value"))) for pair in read_objects(pairs) or ())
+    return {name.lower(): value for name, value in named if name and value is not None}
 
 
 def _list_open(results: Sequence[Answer | Diagnosis], *, asked: int) -> list[int]:

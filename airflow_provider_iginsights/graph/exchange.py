@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_iginsights.graph.headers import read_date, read_media_type, read_served_version
+from airflow_provider_iginsights.graph.json_text import read_json
 from airflow_provider_iginsights.graph.request import GraphRequest
+
+_NAME = re.compile(r"[a-z0-9.-]{1,80}")
 
 Flaw = Literal["no_answer", "cut", "not_json", "not_a_list", "too_large", "redirect"]
 """What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, a listing
@@ -66,8 +69,8 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, sh
         detail = f"HTTP {status} to {_name_host(headers.get('location', ''))}"
         return Reply(status=status, headers=headers, flaw="redirect", detail=detail)
     try:
-        payload = json.loads(content)
-    except (ValueError, RecursionError):
+        payload = read_json(content)
+    except ValueError:
         return Reply(status=status, headers=headers, flaw="not_json", detail=_describe(status, headers, content))
     refusal = isinstance(payload, dict) and "error" in payload
     if not refusal and (status >= 400 or not isinstance(payload, shape)):
@@ -82,6 +85,7 @@ def _describe(status: int, headers: Mapping[str, str], content: bytes | str) -> 
 
 def _name_host(location: str) -> str:
     try:
-        return urlsplit(location).hostname or "another path"
+        name = urlsplit(location).hostname or ""
     except ValueError:
         return "no valid address"
+    return name if _NAME.fullmatch(name) else "another path or no valid address"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -18,10 +19,13 @@ from airflow_provider_iginsights.graph.fault_table import (
     Fault,
 )
 from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
-from airflow_provider_iginsights.graph.redact import redact
+from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.json_values import read_text, read_whole_number
 
 __all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw"]
+
+_TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 LONGEST_QUOTE = 600
 """Characters of Meta's own message that ours quote at most."""
@@ -44,6 +48,10 @@ class Diagnosis:
         return self.retryable and not 0 < self.most_tries <= tries
 
 
+def _conceal(text: str) -> str:
+    return escape(redact(text))
+
+
 def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:
     """Return the error that an ``error`` object of the Graph API stands for."""
     return diagnose(error, request=request, http_status=http_status).error
@@ -56,7 +64,7 @@ def diagnose(
     http_status: int | None,
     asked: str = "",
     retry_after: float | None = None,
-    conceal: Callable[[str], str] = redact,
+    conceal: Callable[[str], str] = _conceal,
 ) -> Diagnosis:
     """Find the row for an ``error`` object of the Graph API and build its error, which quotes Meta's own text.
 
@@ -67,15 +75,15 @@ def diagnose(
     :param retry_after: seconds to wait as the headers say; a rate limit without a word waits ``DEFAULT_BLOCK``.
     :param conceal: takes credentials out of Meta's text.
     """
-    found: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": str(error)}
+    found: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
     text = _join_texts(found)
     quote = conceal(text)
     facts = GraphFacts(
         asked=asked or f"GET {request.path}",
         http_status=http_status,
-        code=_read_integer(found.get("code")),
-        subcode=_read_integer(found.get("error_subcode")),
-        fbtrace_id=conceal(str(found["fbtrace_id"])) if found.get("fbtrace_id") else None,
+        code=read_whole_number(found.get("code")),
+        subcode=read_whole_number(found.get("error_subcode")),
+        fbtrace_id=_read_trace(found.get("fbtrace_id"), conceal),
         said=quote,
     )
     row = next((row for row in FAULTS if row.fits(facts, text, request)), None) or _guess(found, http_status)
@@ -111,22 +119,20 @@ def _build(kind: type[InsightsError], message: str, facts: GraphFacts, retry_aft
 
 
 def _guess(error: Mapping[str, Any], http_status: int | None) -> Fault:
-    if error.get("is_transient"):
+    if error.get("is_transient") is True:
         return UNKNOWN_TRANSIENT
     return UNKNOWN_LIMIT if http_status == 429 else UNKNOWN
 
 
 def _join_texts(error: Mapping[str, Any]) -> str:
-    texts = (error.get(name) for name in ("message", "error_user_title", "error_user_msg"))
-    return " / ".join(dict.fromkeys(str(text).strip() for text in texts if text))
+    texts = (read_text(error.get(name)) for name in ("message", "error_user_title", "error_user_msg"))
+    return " / ".join(dict.fromkeys(text.strip() for text in texts if text))
 
 
 def _shorten(text: str) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
-def _read_integer(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
+def _read_trace(value: Any, conceal: Callable[[str], str]) -> str | None:
+    text = read_text(value) or ""
+    return conceal(text) if _TRACE.fullmatch(text) else None

@@ -6,7 +6,6 @@ Meta's figures are percentages of a rolling window, not counts, and calls made w
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,9 @@ from math import ceil
 from typing import Any
 
 from airflow_provider_iginsights.errors import Throttled
+from airflow_provider_iginsights.graph.headers import LONGEST_WAIT
+from airflow_provider_iginsights.graph.json_text import read_json_pairs
+from airflow_provider_iginsights.json_values import read_number
 
 DEFAULT_BLOCK = 3600.0
 """Seconds to stay away where Meta blocks without saying for how long: its shortest window is a rolling hour."""
@@ -108,15 +110,15 @@ def _read_business(entries: Iterable[tuple[str, Any]]) -> Iterator[Usage]:
     for object_id, products in entries:
         for product in map(dict, filter(_is_object, products if isinstance(products, list) else ())):
             if product.get("type") == "instagram":
-                minutes = _number(product.pop("estimated_time_to_regain_access", 0))
+                minutes = min(_number(product.pop("estimated_time_to_regain_access", 0)), LONGEST_WAIT / 60)
                 yield Usage(object_id, _highest(product), minutes)
 
 
 def _parse(header: str | None) -> list[tuple[str, Any]]:
     # Pairs instead of dicts: a key that comes twice would lose its first value.
     try:
-        pairs = json.loads(header or "[]", object_pairs_hook=list)
-    except (ValueError, RecursionError):
+        pairs = read_json_pairs(header or "[]")
+    except ValueError:
         return []
     return pairs if _is_object(pairs) else []
 
@@ -130,7 +132,7 @@ def _highest(counters: Mapping[str, Any]) -> float:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0
+    return max(float(read_number(value) or 0), 0.0)
 
 
 def _explain_block(key: str, seconds: float) -> str:

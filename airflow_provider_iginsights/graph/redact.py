@@ -27,11 +27,23 @@ _SHAPED = re.compile(
 )
 
 
+# Control characters, line and paragraph ends, marks that turn the direction of a text, lone surrogates, tags.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def escape(text: str) -> str:
+    """Return foreign text as it can stand in a message or a log: what would move or hide text is spelt out."""
+    return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def redact(text: str, *secrets: str | None) -> str:
     """Return ``text`` without credentials: the given ``secrets``, plain or URL-encoded, and whatever looks like one."""
     for secret in filter(None, secrets):
         for written in sorted({secret, quote(secret, safe=""), quote_plus(secret)}, key=len, reverse=True):
-            text = text.replace(written, MASK)
+            text = re.sub(re.escape(written), MASK, text, flags=re.IGNORECASE)
     text = _NAMED.sub(rf"\1\2{MASK}", text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     return _SHAPED.sub(MASK, text)

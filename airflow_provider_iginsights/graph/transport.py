@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import RemoteDisconnected
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.graph.answer_limits import AnswerTooLarge, UndecodableAnswer, read_body
 from airflow_provider_iginsights.graph.exchange import Call, Flaw, Reply, read_reply
-from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
+from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 from airflow_provider_iginsights.graph.request import spell_path, spell_query
 from airflow_provider_iginsights.graph.sealing import SEAL, SealingAdapter
 from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -41,7 +42,8 @@ class Wire:
             with self._request(call) as response:
                 encoding = response.headers.get("content-encoding", "")
                 content = read_body(response.raw, encoding=encoding, size=self._settings.limits.size)
-                return read_reply(response.status_code, response.headers, content, call.shape)
+            reply = read_reply(response.status_code, response.headers, content, call.shape)
+            return replace(reply, detail=self.conceal(reply.detail)) if reply.flaw else reply
         except AnswerTooLarge:
             return Reply(flaw="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
         except UndecodableAnswer:
@@ -51,8 +53,8 @@ class Wire:
             return Reply(flaw=flaw, detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
 
     def conceal(self, text: str) -> str:
-        """Return ``text`` without the secrets of this connection."""
-        return redact(text, self._settings.token, self._settings.app_secret, self._proof)
+        """Return foreign ``text`` without the secrets of this connection, and with nothing hidden in it."""
+        return escape(redact(text, self._settings.token, self._settings.app_secret, self._proof))
 
     def close(self) -> None:
         """Close the sessions of all threads. A later call opens new ones."""
@@ -81,7 +83,7 @@ class Wire:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _open_session(self._auth, seconds=self._settings.limits.seconds)
+            session = self._local.session = _open_session(self._auth, self._settings)
             with self._lock:
                 self._sessions.append(session)
         return session
@@ -105,9 +107,11 @@ class _BearerToken(AuthBase):
         return request
 
 
-def _open_session(auth: AuthBase, *, seconds: float) -> requests.Session:
+def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
     session = _Session()
     session.auth = auth
+    # A proxy of the environment would see the token of a plain connection.
+    session.trust_env = not settings.is_local
     session.headers.update(
         {
             "User-Agent": f"airflow-provider-iginsights/{__version__}",
@@ -116,7 +120,7 @@ def _open_session(auth: AuthBase, *, seconds: float) -> requests.Session:
         }
     )
     # One thread talks to one host, one call at a time.
-    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1, seconds=seconds)
+    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1, seconds=settings.limits.seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -173,11 +173,45 @@ def test_an_items_broken_body_is_asked_again(
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize("item", [3, "x", [], {}, {"code": 200}, {"code": 200, "body": None}])
+@pytest.mark.parametrize(
+    "item",
+    [
+        *(3, "x", [], {}, {"code": 200}, {"code": 200, "body": None}, {"code": 200, "body": {"id": "2"}}),
+        *({"code": code, "body": '{"id":"2"}'} for code in ("x", "", None, True, [], {}, 1.5, -1, 0, 99, 10**30)),
+        {"code": 200, "body": ["a"], "headers": 7},
+    ],
+)
 def test_an_item_of_no_known_shape_is_asked_again(perform: Perform, connect: Connect, item: object) -> None:
     """Whatever stands in an item's place, it cannot break the batch."""
     strange = (200, {}, json.dumps([item]))
     assert _ids(connect(perform(strange, _items({"id": "1"}))).batch(_requests(["1"]))) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(
+            None,
+            7,
+            "x",
+            {},
+            [],
+            [None],
+            ["x"],
+            [{}],
+            [{"name": "x"}],
+            [{"value": "x"}],
+            [{"name": None, "value": None}],
+        ),
+        *([{"name": 1, "value": 2}], [{"name": [], "value": {}}], {"x-business-use-case-usage": "y"}),
+        [{"name": "X-Business-Use-Case-Usage", "value": "[" * 100_000}],
+        [{"name": "x-business-use-case-usage", "value": ["no", "text"]}],
+    ],
+)
+def test_headers_of_any_shape_break_no_item(perform: Perform, connect: Connect, headers: object) -> None:
+    """Whatever stands under an item's headers, the item's body counts."""
+    url = perform((200, {}, json.dumps([{"code": "200", "headers": headers, "body": '{"id":"1"}'}])))
+    assert _ids(connect(url).batch(_requests(["1"]), account_id="17")) == ["1"]
 
 
 def test_a_short_envelope_leaves_items_open(perform: Perform, connect: Connect) -> None:

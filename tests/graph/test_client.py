@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
@@ -113,19 +114,26 @@ def test_a_netrc_does_not_replace_the_token(
     assert seen[0]["headers"]["authorization"].startswith("Bearer ")
 
 
-def test_the_environments_proxy_is_used(
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_passes_every_proxy_by(
     perform: Perform,
+    speak: Callable[..., RawServer],
     seen: list[dict[str, Any]],
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    host: str,
 ) -> None:
-    """A proxy of the environment gets the whole address, and the sealed parameter with it."""
-    monkeypatch.setenv("http_proxy", perform(OK))
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    connect("http://127.0.0.1:9", app_secret="s3cret").get(GraphRequest("me", {"fields": "id"}))
-    assert seen[0]["headers"]["host"] == "127.0.0.1:9"
+    """The token travels to loopback in clear, so no proxy of the environment ever gets it."""
+    proxy = speak(answer_with(b'{"id":"proxy"}'))
+    monkeypatch.setenv(name, proxy.url)
+    for each in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(each, raising=False)
+    client = connect(perform(OK).replace("127.0.0.1", host), app_secret="s3cret")
+    assert client.get(GraphRequest("me", {"fields": "id"})).body == {"id": "1"}
     assert set(seen[0]["query"]) == {"fields", "appsecret_proof"}
+    assert proxy.heads == []
 
 
 def test_a_very_long_query_works(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:

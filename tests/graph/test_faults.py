@@ -285,3 +285,30 @@ def test_a_sound_reply_has_no_diagnosis() -> None:
     """Asking what is wrong with a sound reply is a mistake of the caller."""
     with pytest.raises(ValueError, match="nothing to diagnose"):
         diagnose_flaw(Reply(status=200, payload={}), Call(_request("media")))
+
+
+@pytest.mark.parametrize("place", ["message", "error_user_title", "error_user_msg"])
+def test_texts_of_meta_hide_nothing(place: str) -> None:
+    """Control and direction marks in Meta's texts are spelt out in the message and in what the facts quote."""
+    found = classify({"code": 100, place: "a\x1b[2J\u202eb\nc"}, request=_request("media"), http_status=400)
+    assert found.facts.said == r"a\x1b[2J\u202eb\nc"
+    assert str(found).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("trace", "kept"),
+    [("A1b2_-c", "A1b2_-c"), (7, "7"), ("a b", None), ("x\x1b", None), ([], None), ({}, None), ("x" * 65, None)],
+)
+def test_a_trace_is_one_or_left_out(trace: object, kept: str | None) -> None:
+    """The trace id is shown where it reads as one."""
+    error = {"code": 100, "message": "x", "fbtrace_id": trace}
+    assert classify(error, request=_request("media"), http_status=400).facts.fbtrace_id == kept
+
+
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, "x", 1e300, 10**400, "9" * 5000, "\u0661"])
+def test_a_code_that_is_none_is_unknown(value: object) -> None:
+    """A code of no known shape is no code, and reading it does not fail."""
+    found = classify(
+        {"code": value, "error_subcode": value, "message": value}, request=_request("media"), http_status=400
+    )
+    assert (found.facts.code, found.facts.subcode) == (None, None)

@@ -52,6 +52,16 @@ def pacer(moment: list[float]) -> Pacer:
         ("[1, 2]", []),
         ('"x"', []),
         ('{"1":[3, null, [4]],"2":7}', []),
+        ('{"1":[{"type":"instagram","call_count":"95"}]}', [Usage("1", 95, 0)]),
+        ('{"1":[{"type":"instagram","call_count":-5,"estimated_time_to_regain_access":-1}]}', [Usage("1", 0, 0)]),
+        ('{"1":[{"type":"instagram","call_count":true,"total_time":[9]}]}', [Usage("1", 0, 0)]),
+        ('{"1":[{"type":"instagram","call_count":5,"estimated_time_to_regain_access":1e18}]}', [Usage("1", 5, 10080)]),
+        ('{"1":[{"type":"instagram","call_count":NaN}]}', []),
+        ('{"1":[{"type":"instagram","call_count":1e999}]}', []),
+        ('{"1":[{"type":"instagram","call_count":' + "9" * 400 + "}]}", [Usage("1", 0, 0)]),
+        ('{"1":[{"type":"instagram","call_count":' + "9" * 5000 + "}]}", []),
+        ("[" * 100_000, []),
+        ('{"1":' * 100_000, []),
     ],
 )
 def test_reads_the_business_header(header: str, readings: list[Usage]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
+from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 from airflow_provider_iginsights.graph.request import GraphRequest
 
 SECRETS = st.text(alphabet=ascii_letters + digits + "|_-/+", min_size=6, max_size=40)
@@ -64,3 +64,29 @@ def test_a_request_shows_no_credential(name: str) -> None:
     assert "abc123" not in shown
     assert name in shown
     assert "'fields': 'id'" in shown
+
+
+def test_a_secret_is_known_in_any_case() -> None:
+    """Names of hosts come in lower case: a secret that stands in one is recognised all the same."""
+    assert redact("HTTP 302 to s3cret.evil.test", "S3cReT") == "HTTP 302 to ***.evil.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("red \x1b[31m", r"red \x1b[31m"),
+        ("two\r\nlines\tand a tab", r"two\r\nlines\tand a tab"),
+        ("\x00\x7f\x85\x9b", r"\x00\x7f\x85\x9b"),
+        ("user \u202etxt.exe", r"user \u202etxt.exe"),
+        ("\u2066\u2069\u200e\u200f\u061c\u2028\u2029\ufeff", r"\u2066\u2069\u200e\u200f\u061c\u2028\u2029\ufeff"),
+        ("half \ud83d an emoji", r"half \ud83d an emoji"),
+        ("tag \U000e0041", r"tag \U000e0041"),
+        (
+            "ordinary: é 文字 עברית العربية 😀 👩\u200d👧 می\u200cخواهم",
+            "ordinary: é 文字 עברית العربية 😀 👩\u200d👧 می\u200cخواهم",
+        ),
+    ],
+)
+def test_what_hides_or_moves_text_is_spelt_out(text: str, escaped: str) -> None:
+    """Control characters and marks of direction become visible; ordinary text of any language stays."""
+    assert escape(text) == escaped

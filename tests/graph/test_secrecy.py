@@ -131,8 +131,15 @@ def test_secrets_that_the_server_repeats_are_hidden(
         assert secret not in text
 
 
-@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "http://localhost:9"])
-@pytest.mark.parametrize("proxy", ["", "http://user:pa55word@127.0.0.1:9", "http://pa55word:x@[broken"])
+@pytest.mark.parametrize(
+    ("base_url", "proxy"),
+    [
+        ("http://127.0.0.1:9", ""),
+        ("http://localhost:9", "http://user:pa55word@127.0.0.1:9"),
+        ("https://graph.facebook.com", "http://user:pa55word@127.0.0.1:9"),
+        ("https://graph.instagram.com", "http://pa55word:x@[broken"),
+    ],
+)
 def test_a_network_that_is_not_there_tells_nothing(
     connect: Connect,
     account_id: str,
@@ -143,6 +150,7 @@ def test_a_network_that_is_not_there_tells_nothing(
 ) -> None:
     """Where no connection stands, or a proxy is misconfigured, errors hold no secret, the proxy's neither."""
     monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     client = connect(base_url, token=TOKEN_LIKE, app_secret="s3cret", max_tries=2)

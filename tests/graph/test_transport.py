@@ -104,10 +104,14 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def tunnel(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Tunnel]:
+def tunnel(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Tunnel]:
     """Run a proxy and point the environment to it."""
     running = Tunnel(*certificate)
-    monkeypatch.setenv("https_proxy", running.url)
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(getattr(request, "param", "https_proxy"), running.url)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
@@ -116,6 +120,7 @@ def tunnel(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> I
     running.stop()
 
 
+@pytest.mark.parametrize("tunnel", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY"], indirect=True)
 def test_secrets_travel_inside_the_tunnel_only(
     tunnel: Tunnel,
     certificate: tuple[Path, Path],
