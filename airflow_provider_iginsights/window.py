@@ -31,6 +31,7 @@ from airflow_provider_iginsights.pacific import (
     request_window,
     split_by_horizon,
 )
+from airflow_provider_iginsights.quoting import quote_value
 
 __all__ = [
     "PACIFIC",
@@ -168,8 +169,8 @@ def resolve_window(since: Moment, until: Moment, *, run: RunFacts, now: datetime
         raise ConfigurationError(_describe_backward(since, until, first, last))
     if rule.startswith("given") and first > as_utc(now) + DAY:
         raise ConfigurationError(
-            f"since={str(since)!r} lies in the future (now {_show(as_utc(now))}): there are no insights yet. "
-            "Give an earlier since."
+            f"since={quote_value(str(since))} lies in the future (now {_show(as_utc(now))}): there are no insights "
+            "yet. Give an earlier since."
         )
     return Window(since=first, until=last, rule=rule, now=as_utc(now))
 
@@ -180,18 +181,13 @@ def parse_moment(value: Moment, *, argument: str = "since") -> date | datetime |
     :param argument: the argument's name, for the message.
     :raises ConfigurationError: ``value`` is none of the forms that the module describes.
     """
-    if str(value).strip() in ("", "None"):  # by its text: a native template may hand over a lazy proxy of None
-        return None
     try:
-        moment = _read_text(str(value).strip()) if isinstance(value, str | int) else value
-        if isinstance(moment, date) and moment.year in _YEARS:
-            return as_utc(moment) if isinstance(moment, datetime) else date(moment.year, moment.month, moment.day)
-    except ValueError:
-        pass
-    raise ConfigurationError(
-        f"{argument}={value!r} is no instant. Give a date (2026-11-20, a Pacific date), ISO 8601 "
-        "(2026-11-20T08:00:00+00:00, UTC where it has no offset) or Unix seconds (10 digits, no milliseconds)."
-    )
+        return _read_moment(value)
+    except Exception as error:  # what str() and the methods of a foreign date or time zone raise may be anything
+        raise ConfigurationError(
+            f"{argument}={quote_value(value)} is no instant. Give a date (2026-11-20, a Pacific date), ISO 8601 "
+            "(2026-11-20T08:00:00+00:00, UTC where it has no offset) or Unix seconds (10 digits, no milliseconds)."
+        ) from error
 
 
 def parse_instant(value: Moment, *, argument: str = "since") -> datetime | None:
@@ -199,9 +195,20 @@ def parse_instant(value: Moment, *, argument: str = "since") -> datetime | None:
     return _instant(parse_moment(value, argument=argument))
 
 
+def _read_moment(value: object) -> date | datetime | None:
+    text = str(value).strip()  # by its text: a native template may hand over a lazy proxy of None
+    if text in ("", "None"):
+        return None
+    is_written = isinstance(value, str | int | float) and not isinstance(value, bool)
+    moment = _read_text(text) if is_written else value
+    if not isinstance(moment, date) or moment.year not in _YEARS:
+        raise ValueError("neither a date nor an instant of these centuries")
+    return as_utc(moment) if isinstance(moment, datetime) else date(moment.year, moment.month, moment.day)
+
+
 def _read_text(text: str) -> date | datetime:
-    if re.fullmatch(r"[0-9]{10}", text):
-        return datetime.fromtimestamp(int(text), UTC)
+    if seconds := re.fullmatch(r"([0-9]{10})(?:\.0+)?", text):  # timestamp() of a template gives 1763625600.0
+        return datetime.fromtimestamp(int(seconds[1]), UTC)
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -265,7 +272,7 @@ def _instant(moment: date | datetime | None) -> datetime | None:
 def _describe_backward(since: Moment, until: Moment, first: datetime, last: datetime) -> str:
     start, end = parse_moment(since), parse_moment(until)
     named = " and ".join(
-        f"{name}={value!r} ({_show(instant)})" if given else f"{name} from the run ({_show(instant)})"
+        f"{name}={quote_value(value)} ({_show(instant)})" if given else f"{name} from the run ({_show(instant)})"
         for name, value, given, instant in (("since", str(since), start, first), ("until", str(until), end, last))
     )
     if last < first:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from airflow_provider_iginsights.catalog.metrics import Login, Metric
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.quoting import quote_value
 
 Metrics = str | Sequence[str] | None
 Breakdowns = Mapping[str, Sequence[str]] | None
@@ -77,7 +78,7 @@ def select(metrics: Metrics, breakdowns: Breakdowns, offer: Offer) -> tuple[Choi
     for name in breakdowns or {}:
         if name not in known:
             raise ConfigurationError(
-                f"breakdowns names the metric {name!r}, which is not among the metrics asked for. "
+                f"breakdowns names the metric {quote_value(name)}, which is not among the metrics asked for. "
                 "Add it to metrics or remove it."
             )
     return tuple(_choice(metric, qualifier, breakdowns) for metric, qualifier in chosen)
@@ -126,7 +127,7 @@ def _qualified(forms: Iterable[Metric], qualifier: str, written: str) -> Iterato
     if not fitting:
         offered = sorted({name for form in forms for name in (*form.periods, *form.timeframes)})
         raise ConfigurationError(
-            f"{written!r} asks for {qualifier!r}, which Meta does not offer for this metric. "
+            f"{quote_value(written)} asks for {quote_value(qualifier)}, which Meta does not offer for this metric. "
             f"Choose one of {_listed(offered)}."
         )
     for form in fitting:
@@ -149,14 +150,16 @@ def _checked(metric: Metric, breakdown: str) -> str:
     strangers = [dimension for dimension in dimensions if dimension not in metric.breakdowns]
     if strangers or not breakdown.strip():
         offered = f"It offers {_listed(metric.breakdowns)}." if metric.breakdowns else "It offers none."
-        raise ConfigurationError(f"The metric {metric.name!r} cannot be broken down by {breakdown!r}. {offered}")
+        raise ConfigurationError(
+            f"The metric {metric.name!r} cannot be broken down by {quote_value(breakdown)}. {offered}"
+        )
     return ",".join(dimensions)
 
 
 def _unknown(name: str, offer: Offer) -> str:
     close = get_close_matches(name, {metric.name for metric in offer}, n=3)
     hint = f"Did you mean {_listed(close)}?" if close else "The README lists the names that Meta offers."
-    return f"There is no metric named {name!r}. {hint}"
+    return f"There is no metric named {quote_value(name)}. {hint}"
 
 
 def _listed(names: Iterable[str]) -> str:

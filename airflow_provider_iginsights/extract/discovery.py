@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, InsightsError, SkippableGraphError
+from airflow_provider_iginsights.errors import (
+    BrokenResponse,
+    ConfigurationError,
+    FatalGraphError,
+    InsightsError,
+    SkippableGraphError,
+)
 from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.json_values import (
+    read_id,
+    read_list,
+    read_object,
+    read_objects,
+    read_text,
+    read_whole_number,
+)
+from airflow_provider_iginsights.quoting import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +39,7 @@ _OWN_FIELDS = "user_id,username,followers_count"
 _ACCOUNT_FIELDS = "id,username,followers_count"
 _WHO = Subject("user", "me")
 _PORTFOLIO_EDGES = ("owned_instagram_accounts", "client_instagram_accounts")
+_MOST_SHOWN = 10
 _REFUSALS = (FatalGraphError, ConfigurationError, SkippableGraphError)
 
 
@@ -68,12 +85,43 @@ def discover_portfolio_accounts(client: GraphClient, known: Collection[str]) -> 
     if client.settings.login != "facebook":
         return
     listed = dict.fromkeys(
-        account["id"]
-        for portfolio in _read_list(client, "me/businesses", "id,name")
+        account_id
+        for portfolio_id in _read_ids(client, "me/businesses", "id,name")
         for edge in _PORTFOLIO_EDGES
-        for account in _read_list(client, f"{portfolio['id']}/{edge}", "id")
+        for account_id in _read_ids(client, f"{portfolio_id}/{edge}", "id")
     )
     yield from describe_accounts(client, [account_id for account_id in listed if account_id not in known])
+
+
+def _read_ids(client: GraphClient, path: str, fields: str) -> Iterator[str]:
+    for item in _read_list(client, path, fields):
+        if found := _read_account_id(item.get("id")):
+            yield found
+        else:
+            log.warning("%s: an item without a readable id is left out.", path)
+
+
+def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, str]:
+    """Return the ids behind ``@usernames`` in lower case, looked up among all that the token sees, portfolios too.
+
+    :raises ConfigurationError: one is not visible to the token; the message names it, and those that are.
+    """
+    wanted = set(usernames)
+    visible = _by_username(discover_accounts(client))
+    if wanted - visible.keys():
+        visible |= _by_username(discover_portfolio_accounts(client, set(visible.values())))
+    if missing := sorted(wanted - visible.keys()):
+        shown = ", ".join(list(visible)[:_MOST_SHOWN]) or "none"
+        more = f" and {len(visible) - _MOST_SHOWN} more" if len(visible) > _MOST_SHOWN else ""
+        raise ConfigurationError(
+            f"The token sees no account {', '.join(missing)}, which account_ids names. Visible usernames are: "
+            f"{shown}{more}. Correct the username, or give the id."
+        )
+    return {name: visible[name] for name in wanted}
+
+
+def _by_username(accounts: Iterable[DiscoveredAccount]) -> dict[str, str]:
+    return {f"@{account.username.lower()}": account.id for account in accounts if account.username}
 
 
 def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterator[DiscoveredAccount]:
@@ -95,29 +143,61 @@ def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterat
 def _read_list(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str, Any]]:
     """Yield the items of a portfolio's list, as far as the token may read it."""
     try:
-        for answer in client.pages(GraphRequest(path, {"fields": fields}, _WHO)):
-            yield from answer.body.get("data") or ()
+        yield from _items(client, path, fields)
     except _REFUSALS as error:
         log.warning("%s is passed over; a token needs business_management for Business portfolios. %s", path, error)
 
 
+def _items(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a list. What is none is left out with a warning; what is no list is a broken answer."""
+    for answer in client.pages(GraphRequest(path, {"fields": fields}, _WHO)):
+        listed = read_list(answer.body.get("data"))
+        objects = read_objects(listed)
+        if listed is None or objects is None:
+            raise BrokenResponse(f"The answer to {path} holds no list of data, so it tells nothing about accounts.")
+        if left_out := len(listed) - len(objects):
+            log.warning("%s: %d of %d items are no objects and are left out.", path, left_out, len(listed))
+        yield from objects
+
+
 def _through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
-    for answer in client.pages(GraphRequest("me/accounts", {"fields": _PAGE_FIELDS}, _WHO)):
-        for page in answer.body.get("data") or ():
-            account = page.get("instagram_business_account")
-            if account:
-                yield _account(account, account["id"], page["id"])
+    try:
+        for page in _items(client, "me/accounts", _PAGE_FIELDS):
+            yield from _of_page(page)
+    except _REFUSALS as error:
+        # "me" of a Page's token is the Page itself, which has no list of Pages.
+        if error.facts.code != 100 or not re.search(r"node type \(Page\)", error.facts.said):
+            raise
+        yield from _of_page(client.get(GraphRequest("me", {"fields": _PAGE_FIELDS}, _WHO)).body)
+
+
+def _of_page(page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
+    """Yield the account behind a Page, if it has one."""
+    linked = page.get("instagram_business_account")
+    account = read_object(linked)
+    if account and (account_id := _read_account_id(account.get("id"))):
+        yield _account(account, account_id, read_id(page.get("id")) or "")
+    elif linked is not None:
+        log.warning("The account of Page %s is left out: its id cannot be read.", quote_value(page.get("id")))
 
 
 def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:
     body = client.get(GraphRequest("me", {"fields": _OWN_FIELDS}, _WHO)).body
-    yield _account(body, body.get("user_id") or body["id"], "")
+    account_id = _read_account_id(body.get("user_id")) or _read_account_id(body.get("id"))
+    if account_id is None:
+        raise BrokenResponse("The answer to me names no account id, so the token's own account is not known.")
+    yield _account(body, account_id, "")
+
+
+def _read_account_id(value: Any) -> str | None:
+    found = read_id(value)
+    return found if found and found.isdigit() else None
 
 
 def _account(node: Mapping[str, Any], account_id: str, page_id: str) -> DiscoveredAccount:
     return DiscoveredAccount(
-        id=str(account_id),
-        username=node.get("username", ""),
-        followers_count=node.get("followers_count"),
+        id=account_id,
+        username=read_text(node.get("username")) or "",
+        followers_count=read_whole_number(node.get("followers_count")),
         page_id=page_id,
     )

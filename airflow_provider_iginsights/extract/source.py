@@ -12,6 +12,7 @@ from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.page_id import explain_page_ids
 from airflow_provider_iginsights.extract.pages import Edge
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.rows import TableRow
@@ -52,7 +53,7 @@ class Source:
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
         """Return a reader of ``account_insights`` and, if wanted, ``accounts``."""
         settings = self.client.settings
-        return AccountReader(
+        reader = AccountReader(
             client=self.client,
             plan=plan_account(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login),
             days=self.window.days(lookback_days),
@@ -62,23 +63,31 @@ class Source:
             silences=self.silences,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
-        ).read
+        )
+        return explain_page_ids(self.client, reader.read)
 
     def read_media(self, *, refresh_days: int | None) -> Read:
         """Return a reader of ``media`` and ``media_insights``."""
         settings = self.client.settings
         plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
         published = self.window.published_between(refresh_days)
-        return lambda account_id: read_media(
-            self._list(account_id, "media", plan, published, is_whole=refresh_days is None), self.stamp
+        is_whole = refresh_days is None
+        return explain_page_ids(
+            self.client,
+            lambda account_id: read_media(
+                self._list(account_id, "media", plan, published, is_whole=is_whole), self.stamp
+            ),
         )
 
     def read_stories(self, *, book: PollBook | None = None, finality: Finality | None = None) -> Read:
         """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw."""
         settings = self.client.settings
         plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
-        return lambda account_id: read_stories(
-            self._list(account_id, "stories", plan), self.stamp, book=book, finality=finality
+        return explain_page_ids(
+            self.client,
+            lambda account_id: read_stories(
+                self._list(account_id, "stories", plan), self.stamp, book=book, finality=finality
+            ),
         )
 
     def _list(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME
-from airflow_provider_iginsights.transfers.arguments import read_object
+from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Connection(Protocol):
 class InstagramConnection:
     """What a Connection says: how to reach the Graph API, and the defaults for the operators.
 
-    :param account_ids: IG user ids in the order of the connection, each once; empty = every account the token sees.
+    :param account_ids: IG user ids and ``@usernames`` in the order of the connection, each once; empty = every account
+        that the token sees.
     :param max_workers: accounts asked for at the same time.
     """
 
@@ -91,33 +92,6 @@ def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecr
             "secret stands in the App Dashboard under Settings > Basic, the verify token is your own choice."
         )
     return WebhookSecrets(app_secret=found["app_secret"] or "", verify_token=found["webhook_verify_token"] or "")
-
-
-def parse_account_ids(value: object, *, source: str = "account_ids") -> tuple[str, ...]:
-    """Return account ids from a list, a JSON list in a string, or a string with commas or blanks between; each once.
-
-    :param value: the ids as the user wrote them; None or blank = none.
-    :param source: where they stand, for the message.
-    :raises ConfigurationError: something in there is not made of digits.
-    """
-    if isinstance(value, str):
-        value = _split_ids(value)
-    if not isinstance(value, list | tuple | set | frozenset | None):
-        raise ConfigurationError(f"{source} must be a list of ids or a string with commas between them.")
-    ids = [str(item).strip() if isinstance(item, str | int) else "" for item in value or () if item != ""]
-    if not all(re.fullmatch(r"[0-9]{1,25}", account_id) for account_id in ids):
-        raise ConfigurationError(
-            f"{source} holds something that is no id of an Instagram professional account: those consist of digits, "
-            "such as 17841405822304914 (not the user name, and not the id of the Facebook Page)."
-        )
-    return tuple(dict.fromkeys(ids))
-
-
-def _split_ids(text: str) -> object:
-    if not text.lstrip().startswith("["):
-        return re.split(r"[,;\s]+", text)
-    found = read_object(text)
-    return {} if found is None else found  # neither a list nor a string with commas: refused by the caller
 
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:

@@ -49,7 +49,7 @@ class InstagramHook(BaseHook):
 
     @property
     def account_ids(self) -> tuple[str, ...]:
-        """IG user ids that the connection names; empty = all that the token sees."""
+        """IG user ids and ``@usernames`` that the connection names; empty = all that the token sees."""
         return self._connection.account_ids
 
     @property
@@ -60,27 +60,41 @@ class InstagramHook(BaseHook):
     def find_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the accounts to read: those given, else the connection's, else all that the token sees.
 
-        :param given: ids as a list, a JSON list or a comma string; None, blank and ``"None"`` = not given.
-        :raises ConfigurationError: something is no id, the list is empty, or the token sees no account.
+        :param given: ids or ``@usernames``, see :func:`parse_account_ids`; None, blank and ``"None"`` = not given.
+        :raises ConfigurationError: something is no id, the list is empty, or the token sees no such account.
         """
         from airflow_provider_iginsights.errors import ConfigurationError
         from airflow_provider_iginsights.extract.discovery import discover_accounts
-        from airflow_provider_iginsights.hooks.connection import parse_account_ids
-        from airflow_provider_iginsights.transfers.arguments import is_not_given
 
-        if not is_not_given(given):
-            if found := parse_account_ids(given):
-                return found
-            raise ConfigurationError(
-                "account_ids is an empty list: there is nothing to read. Leave it out for the connection's accounts."
-            )
-        found = self.account_ids or tuple(account.id for account in discover_accounts(self.get_conn()))
+        named = self.find_named_account_ids(given)
+        found = named or tuple(account.id for account in discover_accounts(self.get_conn()))
         if not found:
             raise ConfigurationError(
                 f"The token of connection {self.instagram_conn_id!r} sees no Instagram account. Set account_ids, or "
                 "grant it pages_show_list (and business_management, for Pages of a Business portfolio)."
             )
         return found
+
+    def find_named_account_ids(self, given: object = None) -> tuple[str, ...]:
+        """Return the ids of the accounts given, else of the connection's; empty where neither names any.
+
+        A username is looked up among the accounts that the token sees; ids alone cost no call.
+
+        :raises ConfigurationError: something is no id, the list is empty, or the token sees no such username.
+        """
+        from airflow_provider_iginsights.errors import ConfigurationError
+        from airflow_provider_iginsights.extract.discovery import find_usernames
+        from airflow_provider_iginsights.hooks.account_ids import is_username, parse_account_ids
+        from airflow_provider_iginsights.transfers.arguments import is_not_given
+
+        entries = self.account_ids if is_not_given(given) else parse_account_ids(given)
+        if not entries and not is_not_given(given):
+            raise ConfigurationError(
+                "account_ids is an empty list: there is nothing to read. Leave it out for the connection's accounts."
+            )
+        usernames = [entry for entry in entries if is_username(entry)]
+        ids = find_usernames(self.get_conn(), usernames) if usernames else {}
+        return tuple(dict.fromkeys(ids.get(entry, entry) for entry in entries))
 
     def account_insights(
         self, account_ids: object = None, *, lookback_days: int = 3, **question: Any
@@ -172,8 +186,16 @@ class InstagramHook(BaseHook):
     @cached_property
     def _connection(self) -> InstagramConnection:
         from airflow_provider_iginsights._compat import AirflowNotFoundException
+        from airflow_provider_iginsights.errors import ConfigurationError
+        from airflow_provider_iginsights.graph.redact import redact
         from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection
+        from airflow_provider_iginsights.quoting import quote_value
 
+        conn_id: object = self.instagram_conn_id
+        if not isinstance(conn_id, str) or not 0 < len(conn_id) <= 250 or redact(conn_id) != repr(conn_id)[1:-1]:
+            raise ConfigurationError(
+                f"instagram_conn_id must be the id of an Airflow connection, not {quote_value(conn_id)}."
+            )
         try:
             connection = self.get_connection(self.instagram_conn_id)
         except AirflowNotFoundException as error:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
-from airflow_provider_iginsights.transfers.arguments import parse_names
+from airflow_provider_iginsights.transfers.arguments import (
+    is_not_given,
+    parse_count,
+    parse_names,
+    parse_timedelta,
+)
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, wait_for_limit
 from airflow_provider_iginsights.transfers.verdict import fail_now
 
@@ -111,6 +116,7 @@ class InstagramListAccountsOperator(BaseOperator):
 
     def _attempt(self, context: Context, waiting_since: datetime | None = None) -> Chunks:
         try:
+            parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
             return self._list_chunks()
         except Throttled as error:
             since = waiting_since or find_first_reschedule(context)
@@ -119,29 +125,37 @@ class InstagramListAccountsOperator(BaseOperator):
             fail_now(error)
 
     def _list_chunks(self) -> Chunks:
+        from airflow_provider_iginsights.extract.choice import Choice
+
         conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
+        parse_count(self.chunk_size, argument="chunk_size")
+        choice = Choice.of(
+            allow=parse_names(self.allow, argument="allow"),
+            deny=parse_names(self.deny, argument="deny"),
+            minimum_followers=parse_count(self.minimum_followers, argument="minimum_followers"),
+        )
         if conn_ids is None:
-            accounts = self._list(self.instagram_conn_id)
+            accounts = self._list(self.instagram_conn_id, choice)
             size = self._fit([len(accounts)])
             return [chunk for _, chunk in self._cut({self.instagram_conn_id: accounts}, size)]
-        if not conn_ids or self.account_ids:
+        if not conn_ids or not is_not_given(self.account_ids):
             raise ConfigurationError(
                 "instagram_conn_ids names no connection, or account_ids is given beside it: an id belongs to one "
                 "connection, so put it into the account_ids of that connection."
             )
-        listed = self._list_each(conn_ids)
+        listed = self._list_each(conn_ids, choice)
         size = self._fit([len(accounts or [""]) for accounts in listed.values() if accounts != []])
         return [
             {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._cut(listed, size)
         ]
 
-    def _list_each(self, conn_ids: Sequence[str]) -> dict[str, list[str] | None]:
+    def _list_each(self, conn_ids: Sequence[str], choice: Choice) -> dict[str, list[str] | None]:
         """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
         listed: dict[str, list[str] | None] = {}
         taken: set[str] = set()
         for conn_id in dict.fromkeys(conn_ids):
             try:
-                found = [account_id for account_id in self._list(conn_id) if account_id not in taken]
+                found = [account_id for account_id in self._list(conn_id, choice) if account_id not in taken]
             except (ConfigurationError, FatalGraphError) as error:
                 self.log.error("Connection %r cannot be used; the task mapped from it will fail. %s", conn_id, error)  # noqa: TRY400
                 listed[conn_id] = None
@@ -150,15 +164,9 @@ class InstagramListAccountsOperator(BaseOperator):
                 listed[conn_id] = found
         return listed
 
-    def _list(self, conn_id: str) -> list[str]:
-        from airflow_provider_iginsights.extract.choice import Choice
+    def _list(self, conn_id: str, choice: Choice) -> list[str]:
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
-        choice = Choice.of(
-            allow=parse_names(self.allow, argument="allow"),
-            deny=parse_names(self.deny, argument="deny"),
-            minimum_followers=self.minimum_followers,
-        )
         found = self._find(InstagramHook(conn_id), choice)
         chosen = [account.id for account in found if choice.admits(account)]
         self.log.info("Connection %r: %d accounts found, %d chosen.", conn_id, len(found), len(chosen))
@@ -175,9 +183,8 @@ class InstagramListAccountsOperator(BaseOperator):
 
     def _find(self, hook: InstagramHook, choice: Choice) -> list[DiscoveredAccount]:
         from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
-        from airflow_provider_iginsights.hooks.connection import parse_account_ids
 
-        given = parse_account_ids(self.account_ids) or hook.account_ids
+        given = hook.find_named_account_ids(self.account_ids)
         if given and not choice.needs_more_than_ids:
             return [DiscoveredAccount(id=account_id) for account_id in given]
         with hook.get_conn() as client:
@@ -198,7 +205,7 @@ class InstagramListAccountsOperator(BaseOperator):
     def _fit(self, counts: Sequence[int]) -> int:
         """Return the chunk size that leads to no more chunks than Airflow maps."""
         most = conf.getint("core", "max_map_length", fallback=1024)
-        size = max(1, self.chunk_size)
+        size = max(1, parse_count(self.chunk_size, argument="chunk_size"))
         while sum(-(-count // size) for count in counts) > most and size < max(counts):
             size += 1
         return size

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+import operator
+import warnings
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Literal
 
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.json_values import read_whole_number
+from airflow_provider_iginsights.quoting import quote_value
 
 OnAccountError = Literal["fail", "skip"]
 
-_NOT_GIVEN = (None, "", "None", "none", "null")
+MOST_DAYS = 10_000
+"""More days than Meta has had the API for, and few enough for every calendar."""
+LONGEST_NAME = 200
+_NOT_GIVEN = ("", "None", "none", "null")
 
 
 def is_not_given(value: Any) -> bool:
     """Return whether an argument was left out: None, blank, or what a template renders for nothing."""
-    return (value.strip() if isinstance(value, str) else value) in _NOT_GIVEN
+    return value is None or (isinstance(value, str) and value.strip() in _NOT_GIVEN)
 
 
 def parse_names(value: Any, *, argument: str) -> tuple[str, ...] | None:
@@ -28,11 +36,13 @@ def parse_names(value: Any, *, argument: str) -> tuple[str, ...] | None:
     value = _unwrapped(value, argument=argument)
     if value is None:
         return None
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, Sequence) or not all(isinstance(name, str | int) for name in value):
-        raise ConfigurationError(f"{argument} must be a list of names or a comma-separated string, not {value!r}.")
-    return tuple(name for name in (str(item).strip() for item in value) if name)
+    items = _list_items(value.split(",") if isinstance(value, str) else value)
+    names = None if items is None else [_read_name(item) for item in items]
+    if names is None or None in names:
+        raise ConfigurationError(
+            f"{argument} must be a list of names or a comma-separated string, not {quote_value(value)}."
+        )
+    return tuple(name for name in names if name)
 
 
 def parse_metrics(value: Any) -> tuple[str, ...] | str | None:
@@ -49,30 +59,46 @@ def parse_breakdowns(value: Any) -> dict[str, tuple[str, ...]] | None:
     value = _unwrapped(value, argument="breakdowns")
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    found = dict(_read_breakdowns(value)) if isinstance(value, Mapping) else {None: None}
+    if None in found or None in found.values():
         raise ConfigurationError(
-            f'breakdowns must map metrics to lists of breakdowns, such as {{"views": ["follow_type"]}}, not {value!r}.'
+            'breakdowns must map metrics to lists of breakdowns, such as {"views": ["follow_type"]}, '
+            f"not {quote_value(value)}."
         )
-    return {
-        str(metric): (names,) if isinstance(names, str) else tuple(str(name) for name in names or ())
-        for metric, names in value.items()
-    }
+    return found  # type: ignore[return-value]
+
+
+def _read_breakdowns(value: Mapping[Any, Any]) -> Iterator[tuple[str | None, tuple[str, ...] | None]]:
+    """Yield each metric with its breakdowns; None in the place of what cannot be read."""
+    for metric, names in value.items():
+        written = _unwrapped(names, argument="breakdowns")
+        items = _list_items([written] if isinstance(written, str) else () if written is None else written)
+        read = None if items is None else tuple(_read_name(item) for item in items)
+        yield _read_name(metric) or None, None if read is None or None in read else read  # type: ignore[misc]
 
 
 def parse_days(value: Any, *, argument: str, optional: bool = False) -> int | None:
-    """Return a number of days (0 or more), from a number or its text; None only where the argument may be left open.
+    """Return a number of days (0 to 10,000), from a number or its text; None only where it may be left open.
 
     :raises ConfigurationError: the value is no such number.
     """
     if optional and is_not_given(value):
         return None
-    try:
-        days = int(value)
-    except (TypeError, ValueError):
-        days = -1
-    if days < 0 or isinstance(value, bool):
-        raise ConfigurationError(f"{argument} must be a whole number of days, 0 or more, not {value!r}.")
-    return days
+    return parse_count(value, argument=argument, of=" of days", most=MOST_DAYS)
+
+
+def parse_count(value: Any, *, argument: str, of: str = "", most: int = 10**12) -> int:
+    """Return a whole number from 0 to ``most``, from a number (``28.0`` too) or its text.
+
+    :param of: what is counted, for the message, such as ``" of days"``.
+    :raises ConfigurationError: the value is no such number.
+    """
+    number = _read_whole_number(value)
+    if number is None or not 0 <= number <= most:
+        raise ConfigurationError(
+            f"{argument} must be a whole number{of}, 0 or more and at most {most}, not {quote_value(value)}."
+        )
+    return number
 
 
 def parse_choice(value: Any, choices: Sequence[str], *, argument: str) -> str:
@@ -80,27 +106,24 @@ def parse_choice(value: Any, choices: Sequence[str], *, argument: str) -> str:
 
     :raises ConfigurationError: it is not.
     """
-    if value not in choices:
-        raise ConfigurationError(f"{argument} must be one of {', '.join(choices)}, not {value!r}.")
-    return str(value)
+    written = value.strip() if isinstance(value, str) else None
+    for choice in choices:
+        if written == choice:
+            return choice
+    raise ConfigurationError(f"{argument} must be one of {', '.join(choices)}, not {quote_value(value)}.")
 
 
-def _unwrapped(value: Any, *, argument: str) -> Any:
-    """Return None for what renders as nothing, and the object behind the text of a list or mapping."""
-    if not isinstance(value, str):
-        return value
-    if is_not_given(value):
-        return None
-    text = value.strip()
-    if text[0] not in "[{":
-        return text
-    found = read_object(text)
-    if found is None:
+def parse_timedelta(value: Any, *, argument: str, least: timedelta = timedelta(0)) -> timedelta:
+    """Return the value if it is a timedelta from ``least`` to 10,000 days.
+
+    :raises ConfigurationError: it is not.
+    """
+    if not isinstance(value, timedelta) or not least <= value <= timedelta(days=MOST_DAYS):
         raise ConfigurationError(
-            f"{argument} looks like a list or a mapping but cannot be read as one, as JSON or as Python. "
-            f"It was {text[:200]!r}."
+            f"{argument} must be a timedelta, such as timedelta(hours=6), of at least {least} and at most {MOST_DAYS} "
+            f"days, not {quote_value(value)}."
         )
-    return found
+    return value
 
 
 def read_object(text: str) -> Any:
@@ -109,6 +132,55 @@ def read_object(text: str) -> Any:
     None where it is neither.
     """
     for read in (json.loads, ast.literal_eval):
-        with suppress(ValueError, SyntaxError):
+        # A parser may also give up on the depth of what it reads, and literal_eval on a list as a key.
+        with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's parser warns of what it will refuse one day, such as "\d"
             return read(text)
+    return None
+
+
+def _unwrapped(value: Any, *, argument: str) -> Any:
+    """Return None for what renders as nothing, and the object behind the text of a list or mapping."""
+    if is_not_given(value):
+        return None
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text[0] not in "[{":
+        return text
+    found = read_object(text)
+    if found is None:
+        raise ConfigurationError(
+            f"{argument} looks like a list or a mapping but cannot be read as one, as JSON or as Python. "
+            f"It was {quote_value(text)}."
+        )
+    return found
+
+
+def _list_items(value: Any) -> list[Any] | None:
+    """Return the elements of a list, of a set (sorted), or of Airflow's lazy sequence of a mapped task's results."""
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return None
+    if isinstance(value, Set):
+        return sorted(value, key=quote_value)
+    return list(value) if isinstance(value, Sequence) else None
+
+
+def _read_name(value: Any) -> str | None:
+    """Return a name without blanks around it; None where it is none. A whole number stands for its digits."""
+    if isinstance(value, str):
+        name = value.strip()
+        return name if len(name) <= LONGEST_NAME and (name.isprintable() or not name) else None
+    number = _read_whole_number(value) if not isinstance(value, float) else None
+    return None if number is None else str(number)
+
+
+def _read_whole_number(value: Any) -> int | None:
+    """Return a whole number of at most 64 bits, from any type of whole numbers, ``28.0`` or a text of digits."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str | float):
+        return read_whole_number(value.strip() if isinstance(value, str) else value)
+    with suppress(TypeError):
+        return read_whole_number(operator.index(value))
     return None

@@ -16,6 +16,7 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_breakdowns,
     parse_choice,
     parse_metrics,
+    parse_timedelta,
 )
 from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
 from airflow_provider_iginsights.transfers.identity import identify_task
@@ -133,10 +134,20 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self, context: Context, *, carried: Mapping[str, Any] | None = None, waiting_since: datetime | None = None
     ) -> dict[str, Any]:
         try:
+            self.check_arguments()
             window = resolve_window(self.since, self.until, run=read_run_facts(context), now=datetime.now(UTC))
             return self._run(context, window, carried=carried, waiting_since=waiting_since)
         except (ConfigurationError, FatalGraphError) as error:
             fail_now(error)
+
+    def check_arguments(self) -> None:
+        """Refuse, before anything is asked, what would otherwise fail in the middle of the work.
+
+        :raises ConfigurationError: an argument cannot be.
+        """
+        parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
+        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
+        parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
 
     def _run(
         self,
@@ -151,7 +162,6 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
 
         self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
         on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
-        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
         hook = InstagramHook(self.instagram_conn_id)
         with hook.get_conn() as client:
             source = self._make_source(context, client, window)

@@ -15,6 +15,7 @@ from typing import Any
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError, RetriableGraphError
 from airflow_provider_iginsights.extract.story_life import LIFETIME, Poll
+from airflow_provider_iginsights.quoting import quote_value
 
 LEAD = timedelta(minutes=10)
 CAPTURE_FOR = timedelta(hours=25)
@@ -110,5 +111,7 @@ def check_lead(lead: timedelta) -> timedelta:
     :raises ConfigurationError: it is not between one minute and six hours.
     """
     if not isinstance(lead, timedelta) or not _SHORTEST_LEAD <= lead <= _LONGEST_LEAD:
-        raise ConfigurationError(f"capture_lead must be a timedelta of one minute to six hours, not {lead!r}.")
+        raise ConfigurationError(
+            f"capture_lead must be a timedelta of one minute to six hours, not {quote_value(lead)}."
+        )
     return lead

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError
-from airflow_provider_iginsights.transfers.arguments import parse_choice
+from airflow_provider_iginsights.transfers.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Capture = Literal["now", "before_expiry"]
 KEY = "iginsights_story_capture"
+SHORTEST = timedelta(seconds=1)
 
 
 class StoryTransfer(InstagramToBigQueryOperator):
@@ -94,7 +95,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
     def _run(
         self, context: Context, window: Window, *, carried: Mapping[str, Any] | None, waiting_since: datetime | None
     ) -> dict[str, Any]:
-        capture = parse_choice(self.capture, ("now", "before_expiry"), argument="capture")
+        capture = self._capture
         plan = self._make_plan(context)
         if capture == "now" or plan.ends <= datetime.now(UTC):
             summary = super()._run(context, window, carried=carried, waiting_since=waiting_since)
@@ -163,12 +164,11 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
     def _make_plan(self, context: Context) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""
-        if not isinstance(self.capture_for, timedelta) or self.capture_for <= timedelta(0):
-            raise ConfigurationError(f"capture_for must be a timedelta of more than 0, not {self.capture_for!r}.")
+        capture_for = parse_timedelta(self.capture_for, argument="capture_for", least=SHORTEST)
         run = read_run_facts(context)
         scheduled = run.data_interval_end or run.run_after or run.logical_date
         scheduled = scheduled or find_first_reschedule(context) or datetime.now(UTC)
-        return CapturePlan(ends=scheduled + self.capture_for, lead=check_lead(self.capture_lead))
+        return CapturePlan(ends=scheduled + capture_for, lead=check_lead(self.capture_lead))
 
     def _store(self, context: Context) -> Any:
         store = context.get("task_state_store")
@@ -178,12 +178,15 @@ class StoryTransfer(InstagramToBigQueryOperator):
     def _finality(self) -> Finality:
         from airflow_provider_iginsights.extract.story_life import LATENESS, Finality
 
-        if not isinstance(self.final_within, timedelta) or self.final_within <= timedelta(0):
-            raise ConfigurationError(f"final_within must be a timedelta of more than 0, not {self.final_within!r}.")
-        at_once = self.final_within
-        if self.capture == "before_expiry":
-            at_once = min(at_once, 2 * self.capture_lead)
-        return Finality(at_once=at_once, at_most=max(self.final_within, at_once) + LATENESS)
+        final_within = parse_timedelta(self.final_within, argument="final_within", least=SHORTEST)
+        at_once = final_within
+        if self._capture == "before_expiry":
+            at_once = min(at_once, 2 * check_lead(self.capture_lead))
+        return Finality(at_once=at_once, at_most=max(final_within, at_once) + LATENESS)
+
+    @property
+    def _capture(self) -> str:
+        return parse_choice(self.capture, ("now", "before_expiry"), argument="capture")
 
 
 class _Nowhere:

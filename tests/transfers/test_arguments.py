@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.hooks.connection import parse_account_ids
+from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.transfers.arguments import (
     parse_breakdowns,
