@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.plan import AccountPlan, InsightsQuery
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.ask import Ask
 from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
+from airflow_provider_iginsights.extract.inquiry import Inquiry
+from airflow_provider_iginsights.extract.open_questions import Again, Troubles, Unanswered, select_open
 from airflow_provider_iginsights.extract.profile import ProfileCourier
 from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_fields import RefusedFields
 from airflow_provider_iginsights.extract.rows import (
     Number,
     Row,
@@ -74,28 +77,40 @@ class AccountReader:
     findings: Findings
     refusals: Refusals
     silences: Silences = field(default_factory=Silences)
+    troubles: Troubles = field(default_factory=Troubles)
+    fields: RefusedFields = field(default_factory=RefusedFields)
     current: bool = True
     profiles: bool = True
 
-    def read(self, account_id: str) -> Iterator[TableRow]:
+    def read(self, account_id: str, open_questions: Sequence[Again] | None = None) -> Iterator[TableRow]:
         """Yield ``(table, row)`` for one account: tables ``account_insights`` and ``accounts``.
 
+        :param open_questions: ask only these, which an earlier reading left open.
         :raises InsightsError: see :meth:`Inquiry.ask`; ``AccountUnavailable`` where the token cannot see the account.
+        :raises Unanswered: after the last row, what trouble at Meta left open.
         """
         hearing = Hearing(account_id=account_id, findings=self.findings, silences=self.silences)
         followers: int | None = None
-        profile = ProfileCourier(client=self.client, account_id=account_id, stamp=self.stamp, findings=self.findings)
+        profile = ProfileCourier(
+            client=self.client, account_id=account_id, stamp=self.stamp, findings=self.findings, fields=self.fields
+        )
         wanted = self.profiles and self.current
+        asks = self._asks(account_id)
+        if open_questions is not None:
+            wanted = any("profile" in again for again in open_questions)
+            asks = _select(asks, open_questions)
         inquiry = Inquiry(
             client=profile if wanted else self.client,
             account_id=account_id,
             build=lambda ask: self._build(account_id, ask),
             refusals=self.refusals.open_account(),
             findings=self.findings,
+            troubles=self.troubles.open_account(account_id),
+            pack=lambda ask: {"days": [day.isoformat() for day in ask.about.days]},
             must_answer=True,
         )
         try:
-            for ask, answer in inquiry.ask(self._asks(account_id)):
+            for ask, answer in inquiry.ask(asks):
                 for table, row in profile.take():
                     followers = row.get("followers_count")
                     yield table, row
@@ -106,8 +121,10 @@ class AccountReader:
             raise
         if wanted:
             yield from profile.fetch()
-        inquiry.finish()
+        questions = (*profile.questions, *inquiry.finish())
         hearing.tell(now=self.stamp.clock(), followers=followers)
+        if questions:
+            raise Unanswered(questions)
 
     def _asks(self, account_id: str) -> Iterator[Ask]:
         today = pacific_date(self.stamp.clock())
@@ -239,6 +256,15 @@ class AccountReader:
             why = "Meta's end_time is no Pacific midnight; the numbers are stored under its Pacific date."
             self.findings.remark(f"account {hearing.account_id}", name, why)
         return {**_bound(day), "end_time": end_time} if is_asked else None  # another day is another run's
+
+
+def _select(asks: Iterable[Ask], open_questions: Sequence[Again]) -> Iterator[Ask]:
+    """Yield what is left of the questions. On another day they are cut otherwise: those that share a day count."""
+    for ask in asks:
+        days = {day.isoformat() for day in ask.about.days}
+        about = [again for again in open_questions if not days.isdisjoint(again.get("days") or ()) or not days]
+        for query in select_open(ask.query, about):
+            yield replace(ask, query=query)
 
 
 def _is_oldest(days: tuple[date, ...], metrics: Iterable[Metric], today: date) -> bool:

@@ -1,8 +1,9 @@
 """Many accounts at once: threads across accounts, one account at a time within each, rows in a bounded stream.
 
-One account's failure is its own. What concerns the token itself (expired, blocked by policy) stops the others, since
-each of their calls would fail too; so does the app's or the user's rate limit once account after account meets it,
-since every further call would prolong the block.
+One account's failure is its own, whatever it is. What concerns the token itself (expired, blocked by policy) stops the
+others, since each of their calls would fail too; so does the app's or the user's rate limit once account after account
+meets it, since every further call would prolong the block. What trouble at Meta left open is asked again once all other
+accounts were read.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.errors import InsightsError, PolicyBlocked, Throttled, TokenExpired
+from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, PolicyBlocked, Throttled, TokenExpired
+from airflow_provider_iginsights.extract.open_questions import Again, OpenQuestion, Unanswered, is_trouble
 from airflow_provider_iginsights.extract.rows import TableRow
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.source import Read
 
 log = logging.getLogger(__name__)
 
@@ -27,42 +33,62 @@ _SHARED_LIMITS = (4, 17, 341)  # codes of the limits that an app or a user has o
 _SURE = 3  # accounts in a row that must meet such a limit: a single one may be an account's own trouble
 
 Parcel = list[TableRow] | BaseException | None
+Questions = Sequence[Again] | None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How the accounts fared: ids that were ``done``, and the error of each that ``failed``."""
+    """How the accounts fared: ids that were ``done``, and the error of each that ``failed``.
+
+    ``open``: questions that an account did not answer, because Meta was in trouble; all its other rows were given. Such
+    an account is not done; it may have failed as well, over something else.
+    """
 
     done: list[str] = field(default_factory=list)
     failed: dict[str, InsightsError] = field(default_factory=dict)
+    open: dict[str, tuple[OpenQuestion, ...]] = field(default_factory=dict)
 
 
 class Crowd:
     """Reads accounts with ``workers`` threads. Iterate :meth:`read` to its end, then look at ``outcome``."""
 
-    def __init__(self, read_account: Callable[[str], Iterator[TableRow]], *, workers: int) -> None:
+    def __init__(self, read_account: Read, *, workers: int) -> None:
         self._read_account = read_account
         self._workers = max(1, workers)
         self._parcels: queue.Queue[Parcel] = queue.Queue(maxsize=2 * self._workers)
         self._stopped = threading.Event()
         self._stopping: InsightsError | None = None
         self._in_a_row = 0
+        self._set_aside: dict[str, Questions] = {}
+        self._gave_rows: set[str] = set()
         self.outcome = Outcome()
 
-    def read(self, account_ids: Iterable[str]) -> Iterator[TableRow]:
-        """Yield the rows of all accounts as they come.
+    def read(
+        self, account_ids: Iterable[str], open_questions: Mapping[str, Sequence[Again]] | None = None
+    ) -> Iterator[TableRow]:
+        """Yield the rows of all accounts as they come, and then those of what was set aside at first.
 
-        :raises Exception: what is not an :class:`InsightsError` is a fault of ours and is raised at once.
+        :param open_questions: of these accounts only this is asked, which an earlier run left open.
+        :raises BaseException: what Airflow raises to end or suspend a task, and what ends the process.
         """
-        accounts = list(account_ids)
-        with ThreadPoolExecutor(min(self._workers, len(accounts) or 1), thread_name_prefix="iginsights") as pool:
-            for account_id in accounts:
-                pool.submit(self._work, account_id)
+        known = open_questions or {}
+        self._gave_rows |= known.keys()
+        first: dict[str, Questions] = {account_id: known.get(account_id) for account_id in account_ids}
+        with ThreadPoolExecutor(min(self._workers, len(first) or 1), thread_name_prefix="iginsights") as pool:
             try:
-                yield from self._receive(len(accounts))
+                yield from self._pass(pool, first)
+                again, self._set_aside = self._set_aside, {}
+                if again and self._stopping is None:
+                    log.info("%d accounts are asked again for what Meta did not answer.", len(again))
+                    yield from self._pass(pool, again)
             finally:
                 self._stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pass(self, pool: ThreadPoolExecutor, accounts: Mapping[str, Questions]) -> Iterator[TableRow]:
+        for account_id, questions in accounts.items():
+            pool.submit(self._work, account_id, questions)
+        yield from self._receive(len(accounts))
 
     def _receive(self, open_accounts: int) -> Iterator[TableRow]:
         while open_accounts:
@@ -74,25 +100,37 @@ class Crowd:
             else:
                 yield from parcel
 
-    def _work(self, account_id: str) -> None:
+    def _work(self, account_id: str, questions: Questions) -> None:
         try:
             if self._stopping is None:
-                self._read(account_id)
+                self._read(account_id, questions)
             else:
                 self.outcome.failed[account_id] = self._stopping
+        except Unanswered as unanswered:
+            self._take_open(account_id, unanswered.questions)
         except InsightsError as error:
             self._take(account_id, error)
+        except Exception as error:
+            if _is_airflows(error):
+                self._hand_over(error)
+                return
+            self._take_fault(account_id, error)
         except BaseException as error:
             self._hand_over(error)
             return
         self._hand_over(None)
 
-    def _read(self, account_id: str) -> None:
-        for parcel in _pack(self._read_account(account_id)):
+    def _read(self, account_id: str, questions: Questions) -> None:
+        rows = self._read_account(account_id) if questions is None else self._read_account(account_id, questions)
+        for parcel in _pack(rows):
+            if parcel:
+                self._gave_rows.add(account_id)
             self._hand_over(parcel)
             if self._stopped.is_set():
                 return
         self._in_a_row = 0
+        self.outcome.open.pop(account_id, None)
+        self.outcome.failed.pop(account_id, None)
         self.outcome.done.append(account_id)
 
     def _hand_over(self, parcel: Parcel) -> None:
@@ -102,19 +140,47 @@ class Crowd:
                 self._parcels.put(parcel, timeout=_PATIENCE)
                 return
 
+    def _take_open(self, account_id: str, questions: tuple[OpenQuestion, ...]) -> None:
+        """Keep what an account did not answer. One that answered nothing at all has failed."""
+        self._in_a_row = 0
+        self.outcome.failed.pop(account_id, None)
+        if account_id in self._gave_rows:
+            self.outcome.open[account_id] = questions
+        else:
+            self.outcome.failed[account_id] = questions[0].error
+        self._set_aside[account_id] = [question.again for question in questions]
+        log.warning("Account %s left %d questions open: %s", account_id, len(questions), questions[0].error)
+
     def _take(self, account_id: str, error: InsightsError) -> None:
         # A traceback holds the frames' pages; with a thousand failed accounts that would be the memory.
         self.outcome.failed[account_id] = error.with_traceback(None)
+        if is_trouble(error) and account_id not in self._gave_rows:
+            self._set_aside[account_id] = None
         if self._stopping is None and self._concerns_all(error):
             self._stopping = error
             log.error("Account %s stopped all accounts: %s", account_id, error)
         elif error is not self._stopping:
             log.warning("Account %s failed: %s", account_id, error)
 
+    def _take_fault(self, account_id: str, fault: Exception) -> None:
+        """Make a fault of ours the account's own: whatever in its answers nobody thought of, the others go on."""
+        log.debug("Reading account %s stopped on a fault.", account_id, exc_info=fault)
+        error = BrokenResponse(
+            f"An answer about account {account_id} has a form that this release cannot read ({type(fault).__name__}). "
+            "Please report it, with the traceback from the debug log; the other accounts are not concerned."
+        )
+        self.outcome.failed[account_id] = error
+        log.warning("Account %s failed: %s", account_id, error)
+
     def _concerns_all(self, error: InsightsError) -> bool:
         if isinstance(error, Throttled) and error.facts.code in _SHARED_LIMITS:
             self._in_a_row += 1
         return isinstance(error, _TOKEN_ERRORS) or self._in_a_row >= _SURE
+
+
+def _is_airflows(error: Exception) -> bool:
+    """Return whether Airflow raised it to say what becomes of the task: skipped, deferred, rescheduled, failed."""
+    return any(kind.__module__.partition(".")[0] == "airflow" for kind in type(error).__mro__)
 
 
 def _pack(rows: Iterable[TableRow]) -> Iterator[list[TableRow]]:
@@ -126,7 +192,7 @@ def _pack(rows: Iterable[TableRow]) -> Iterator[list[TableRow]]:
             if len(parcel) >= PARCEL:
                 yield parcel
                 parcel = []
-    except InsightsError:
+    except Exception:
         yield parcel
         raise
     if parcel:

@@ -3,6 +3,9 @@
 A refusal that names its metrics is asked again without them. One that names nobody is taken apart on representatives,
 metric by metric; the others like it wait for what that teaches. Where a breakdown is refused, the total that came with
 it is asked without. What is refused is noted once.
+
+A server in trouble teaches nothing: the question is set aside. An error that nobody knows costs the object that it was
+the answer for, and the account only where more than half of its objects answer so.
 """
 
 from __future__ import annotations
@@ -11,33 +14,42 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
     BeyondHistory,
+    BrokenResponse,
+    FatalGraphError,
     InsightsError,
     MetricRefused,
-    PermissionMissing,
-    RetriableGraphError,
     SkippableGraphError,
-    Throttled,
     TooFewFollowers,
 )
+from airflow_provider_iginsights.extract.ask import Ask, Kind
+from airflow_provider_iginsights.extract.denials import Denials
 from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.open_questions import (
+    AccountTroubles,
+    Again,
+    OpenQuestion,
+    is_trouble,
+    pack_query,
+)
 from airflow_provider_iginsights.extract.refusals import (
     AccountRefusals,
     find_culprits,
     is_about_object,
     is_unknown_name,
 )
-from airflow_provider_iginsights.graph.batch import LARGEST_BATCH
+from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.request import Answer, GraphRequest
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
-Kind = tuple[str, str, str, str]
+LOST_BATCHES = 2
+"""After so many batches in a row that came to nothing as a whole, the rest of the questions is set aside unasked."""
 
 
 class Batching(Protocol):
@@ -51,34 +63,13 @@ class Batching(Protocol):
         """Yield one result per request, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One question. ``group`` shares its refusals, ``whom`` names the object, ``about`` travels along.
-
-    ``torn``: a single metric of a representative; ``named``: refused before, and less what the refusal named;
-    ``waited``: refused before, and held back for representatives.
-    """
-
-    query: InsightsQuery
-    group: str
-    whom: str
-    about: Any
-    torn: bool = False
-    named: bool = False
-    waited: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """Return what questions share that are refused for the same reason."""
-        return self.group, self.query.period, self.query.breakdown, self.query.timeframe
-
-
 @dataclass(slots=True, kw_only=True)
 class Inquiry:
     """Asks everything of one account, in one go or page by page; end it with :meth:`finish`.
 
-    ``must_answer``: a refusal of everything is an error, not a finding: then the fault is in the request, not in a
-    metric. ``answered`` counts answers, the caller's own as well.
+    ``pack``: what :data:`Again` says beside the query. ``must_answer``: the account itself is asked, and a refusal of
+    everything is an error, not a finding: then the fault is in the request, not in a metric. ``answered`` counts
+    answers, the caller's own as well.
     """
 
     client: Batching
@@ -86,14 +77,21 @@ class Inquiry:
     build: Callable[[Ask], GraphRequest]
     refusals: AccountRefusals
     findings: Findings
+    troubles: AccountTroubles
+    pack: Callable[[Ask], Again]
     must_answer: bool = False
     answered: int = 0
     _gone: set[str] = field(default_factory=set)
     _again: deque[Ask] = field(default_factory=deque)
     _held: list[Ask] = field(default_factory=list)
-    _denied: list[tuple[Ask, PermissionMissing]] = field(default_factory=list)
-    _trouble: InsightsError | None = None
+    _denials: Denials = field(init=False)
+    _open: list[OpenQuestion] = field(default_factory=list)
+    _lost: int = 0
     _refused: InsightsError | None = None
+
+    def __post_init__(self) -> None:
+        """Begin with nothing denied."""
+        self._denials = Denials(of_account=self.must_answer, findings=self.findings)
 
     def ask(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, Answer]]:
         """Yield every question with its answer.
@@ -102,25 +100,67 @@ class Inquiry:
         """
         fresh = iter(asks)
         while batch := self._choose(fresh):
-            results = self.client.batch([self.build(ask) for ask in batch], account_id=self.account_id)
-            for ask, result in zip(batch, results, strict=True):
+            for ask, result in self._send(batch):
+                self._denials.count(ask)
                 if isinstance(result, InsightsError):
                     self._take(ask, result)
                 else:
                     self.answered += 1
                     self.refusals.learn_answer(ask.group, ask.query)
+                    self.troubles.forget(ask.same)
                     yield ask, result
-        self._settle_denied()
+            self._denials.weigh(answered=bool(self.answered))
+            if self._lost >= LOST_BATCHES:
+                self._set_rest_aside(fresh)
+        self._denials.settle(answered=bool(self.answered))
 
-    def finish(self) -> None:
-        """Say what is left to say once everything was asked.
+    def finish(self) -> tuple[OpenQuestion, ...]:
+        """Return what trouble left open, once everything was asked.
 
-        :raises InsightsError: a lasting server trouble of single questions; a refusal of everything.
+        :raises InsightsError: a refusal of everything.
         """
-        if self._trouble:
-            raise self._trouble
-        if self.must_answer and self._refused and not self.answered:
+        if self.must_answer and self._refused and not self.answered and not self._open:
             raise self._refused
+        return tuple(self._open)
+
+    def _send(self, batch: list[Ask]) -> Iterator[tuple[Ask, Answer | InsightsError]]:
+        """Yield one result per question. A batch that fails as a whole is the result of all that it left unanswered."""
+        requests = [replace(self.build(ask), once=self.troubles.last(ask.same)) for ask in batch]
+        results = iter(self.client.batch(requests, account_id=self.account_id))
+        failure: InsightsError | None = None
+        for ask in batch:
+            result: Answer | InsightsError
+            try:
+                result = failure or next(results)
+            except StopIteration:
+                result = failure = BrokenResponse(
+                    f"Meta answered fewer questions of a batch about account {self.account_id} than it was asked."
+                )
+            except InsightsError as error:
+                if not is_trouble(error):
+                    raise
+                result = failure = error
+            yield ask, result
+        self._lost = self._lost + 1 if failure else 0
+
+    def _set_rest_aside(self, fresh: Iterator[Ask]) -> None:
+        error = self._open[-1].error
+        rest = [*self._again, *self._held, *fresh]
+        self._again.clear()
+        self._held.clear()
+        for ask in rest:
+            for part in self._reduce(ask):
+                self._open.append(self._describe_open(part, error))
+
+    def _set_aside(self, ask: Ask, error: InsightsError) -> None:
+        # A traceback holds the frames' pages.
+        self._open.append(self._describe_open(ask, error.with_traceback(None)))
+        if not self.troubles.last(ask.same):
+            self.troubles.count(ask.same)
+
+    def _describe_open(self, ask: Ask, error: InsightsError) -> OpenQuestion:
+        again = {**pack_query(ask.query), **self.pack(ask)}
+        return OpenQuestion(whom=ask.whom, what=ask.what, error=error, again=again)
 
     def _choose(self, fresh: Iterator[Ask]) -> list[Ask]:
         """Return the next batch: first what refusals left open; what a representative stands for waits."""
@@ -167,10 +207,14 @@ class Inquiry:
             case SkippableGraphError():
                 self._gone.add(ask.whom)
                 self.findings.note_error(ask.whom, "insights", error)
-            case PermissionMissing():
-                self._denied.append((ask, error))
-            case RetriableGraphError() if not isinstance(error, Throttled):
-                self._trouble = self._trouble or error
+            case AccountUnavailable() if self.must_answer:
+                raise error
+            case FatalGraphError() if not isinstance(error, STOPPING):
+                self._denials.take(ask, error)
+                if not self.must_answer:
+                    self._gone.add(ask.whom)
+            case _ if is_trouble(error):
+                self._set_aside(ask, error)
             case _:
                 raise error
 
@@ -179,7 +223,7 @@ class Inquiry:
         if culprits:
             self._drop(ask, culprits, error)
         elif is_about_object(error):
-            self._again.extend(_tear(ask))
+            self._again.extend(ask.tear())
         elif any(self.refusals.find(ask.group, ask.query.breakdown, name) for name in ask.query.names):
             self._again.append(ask)  # less what was learned since it was sent
         else:
@@ -189,7 +233,7 @@ class Inquiry:
         """Ask metric by metric, unless enough like it are about to be: then wait once for what that teaches."""
         representatives = {other.whom for other in self._again if other.torn and other.kind == ask.kind}
         if ask.waited or len(representatives) < self.refusals.witnesses:
-            self._again.extend(_tear(ask))
+            self._again.extend(ask.tear())
         else:
             self._held.append(replace(ask, waited=True))
 
@@ -214,23 +258,9 @@ class Inquiry:
 
     def _take_silence(self, ask: Ask, error: TooFewFollowers) -> None:
         if len(ask.query.metrics) > 1:
-            self._again.extend(_tear(ask))
+            self._again.extend(ask.tear())
         else:
             self.findings.note_error(ask.whom, ask.query.names[0], error)
-
-    def _settle_denied(self) -> None:
-        """Note what single objects deny; raise where everything was denied, which is the account's permission."""
-        for ask, error in self._denied:
-            if not self.answered:
-                raise error
-            self.findings.note_error(ask.whom, "insights", error)
-        self._denied.clear()
-
-
-def _tear(ask: Ask) -> Iterator[Ask]:
-    """Yield one question per metric."""
-    for part in ask.query.split():
-        yield replace(ask, query=part, torn=True)
 
 
 def _drain(asks: deque[Ask]) -> Iterator[Ask]:

@@ -6,19 +6,30 @@ carry, follows in batches of 50, types mixed.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, MediaPlan
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.ask import Ask
+from airflow_provider_iginsights.extract.completeness import compare_with_media_count
 from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.inquiry import Ask, Inquiry
+from airflow_provider_iginsights.extract.inquiry import Inquiry
+from airflow_provider_iginsights.extract.open_questions import (
+    Again,
+    OpenQuestion,
+    Troubles,
+    Unanswered,
+    is_trouble,
+    select_open,
+)
 from airflow_provider_iginsights.extract.pages import Edge, Page, Pages
 from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_fields import RefusedFields
+from airflow_provider_iginsights.extract.sighting import NOTHING, Media, Sighting, Wanted
 from airflow_provider_iginsights.extract.spelling import spell_insights
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
@@ -28,64 +39,13 @@ from airflow_provider_iginsights.json_values import (
     read_object,
     read_objects,
     read_text,
-    read_whole_number,
 )
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
-log = logging.getLogger(__name__)
-
 MEDIA_FOR_ALL = 3
 """So many media of a product type must refuse a metric, and none answer it, before the others are no longer asked."""
-
-MOST_LISTED = 10_000
-"""Meta lists no more media than these, so that an account with more is never listed whole."""
-
-LISTED_AT_LEAST = 0.95
-
-Media = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The metrics that an answer is to bring.
-
-    ``totals``: whose number without breakdown counts; ``expected``: of which no number at all is worth a note: all but
-    those whose breakdown alone was asked here, and which have a total elsewhere.
-    """
-
-    names: frozenset[str] = frozenset()
-    totals: frozenset[str] = frozenset()
-    expected: frozenset[str] = frozenset()
-    breakdown: str = ""
-
-    @classmethod
-    def by(cls, query: InsightsQuery | None) -> Wanted:
-        """Return what a query asks for."""
-        if query is None:
-            return cls()
-        alone = {metric.name for metric in query.metrics if metric.needs_breakdown}
-        names = frozenset(query.names)
-        return cls(names, query.totals & names, (query.totals | alone) & names, query.breakdown)
-
-
-NOTHING = Wanted()
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What one answer said of one media, whose ``id`` is a text and whose other fields are as Meta sent them.
-
-    ``entries``: the insights, unchecked; ``answer``: the page or the item they stood in; ``listed``: this is the
-    listing itself.
-    """
-
-    media: Media
-    entries: Any
-    answer: Answer
-    listed: bool
-    wanted: Wanted
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +53,7 @@ class Listing:
     """Reads one edge of one account: ``media`` (published in [from, to)) or ``stories`` (all that are live).
 
     ``is_whole``: every post that Meta has is wanted, so fewer than the profile counts are a remark.
+    ``open_questions``: ask only these, which an earlier reading left open.
     """
 
     client: GraphClient
@@ -103,10 +64,14 @@ class Listing:
     refusals: Refusals
     published: tuple[datetime | None, datetime | None] = (None, None)
     is_whole: bool = False
-    _inquiry: Inquiry = field(init=False)
     _met: set[str] = field(default_factory=set, init=False)
     _unnamed: int = field(default=0, init=False)
     _stayed_silent: int = field(default=0, init=False)
+    troubles: Troubles = field(default_factory=Troubles)
+    fields: RefusedFields = field(default_factory=RefusedFields)
+    open_questions: Sequence[Again] | None = None
+    _inquiry: Inquiry = field(init=False)
+    _open: list[OpenQuestion] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Open the account's inquiry."""
@@ -116,14 +81,30 @@ class Listing:
             build=self._build,
             refusals=self.refusals.open_account(witnesses=MEDIA_FOR_ALL),
             findings=self.findings,
+            troubles=self.troubles.open_account(self.account_id),
+            pack=self._pack,
         )
 
     def read(self) -> Iterator[Sighting]:
         """Yield every media of the edge, and every answer about it.
 
-        :raises InsightsError: what stops the account at once (token, throttle, permission); a lasting server trouble of
-            single media only after all the others were answered.
+        :raises InsightsError: what stops the account at once: token, throttle, permission.
+        :raises Unanswered: after all else, what trouble at Meta left open.
         """
+        if self.open_questions is None:
+            yield from self._read_pages("")
+        else:
+            for again in self.open_questions:
+                if "after" in again:
+                    yield from self._read_pages(again["after"])
+            yield from self._read_asks(self._ask_open(self.open_questions))
+        questions = (*self._open, *self._inquiry.finish())
+        if self.is_whole and self.open_questions is None and not self._open:
+            compare_with_media_count(self.client, self.account_id, listed=len(self._met), findings=self.findings)
+        if questions:
+            raise Unanswered(questions)
+
+    def _read_pages(self, cursor: str) -> Iterator[Sighting]:
         pages = Pages(
             client=self.client,
             account_id=self.account_id,
@@ -132,17 +113,43 @@ class Listing:
             product_types=tuple(self.plan.extras),
             refusals=self._inquiry.refusals,
             published=self.published,
+            findings=self.findings,
+            fields=self.fields,
+            troubles=self._inquiry.troubles,
+            cursor=cursor,
         )
-        for page in pages.read():
+        for page in self._walk(pages):
             items = self._read_items(page.answer)
             media = [item for item in items if self._is_wanted(item)]
             yield from self._read_page(page, media)
             yield from self._read_rest(page, media)
             if not media and self._is_past(items):
                 break
-        self._inquiry.finish()
-        if self.is_whole:
-            self._compare_with_media_count()
+
+    def _walk(self, pages: Pages) -> Iterator[Page]:
+        """Yield the pages; where trouble at Meta ends them too early, the rest is an open question."""
+        try:
+            yield from pages.read()
+        except InsightsError as error:
+            if not is_trouble(error):
+                raise
+            what = f"{self.edge} after page {pages.cursor}" if pages.cursor else self.edge
+            error = error.with_traceback(None)
+            whom = f"account {self.account_id}"
+            self._open.append(OpenQuestion(whom=whom, what=what, error=error, again={"after": pages.cursor}))
+
+    def _ask_open(self, open_questions: Sequence[Again]) -> Iterator[Ask]:
+        """Yield the open questions about single media."""
+        for again in open_questions:
+            if not (media := again.get("media")):
+                continue
+            kind = self._product_type(media)
+            for query in (*((self.plan.core,) if self.plan.core else ()), *self.plan.extras.get(kind, ())):
+                for part in select_open(query, [again]):
+                    yield Ask(query=part, group=kind, whom=f"{self._noun} {media['id']}", about=media)
+
+    def _pack(self, ask: Ask) -> Again:
+        return {"media": {name: ask.about.get(name) for name in ("id", "timestamp", "media_product_type")}}
 
     def name(self, media: Media) -> str:
         """Return what a message calls one of the media."""
@@ -212,27 +219,6 @@ class Listing:
             for sighting in self._read_asks(asks):
                 self._stayed_silent = 0 if sighting.entries else self._stayed_silent + 1
                 yield sighting
-
-    def _compare_with_media_count(self) -> None:
-        """Remark on a listing that is much shorter than the profile says. One request, whose failure is no trouble."""
-        listed = len(self._met)
-        if listed >= MOST_LISTED:
-            return
-        subject = Subject("account", self.account_id)
-        try:
-            answer = self.client.get(
-                GraphRequest(self.account_id, {"fields": "media_count"}, subject), account_id=self.account_id
-            )
-        except InsightsError as error:
-            log.debug("The media count of %s was not told: %s", subject, error)
-            return
-        count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
-        if count and listed < LISTED_AT_LEAST * count:
-            self.findings.remark(
-                f"account {self.account_id}",
-                "The posts",
-                f"Meta listed {listed}, more than 5 % fewer than the {count} that the profile counts.",
-            )
 
     def _learn_answer(self, query: InsightsQuery, media: list[Media]) -> None:
         self._inquiry.answered += bool(media)

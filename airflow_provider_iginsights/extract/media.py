@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS
 from airflow_provider_iginsights.catalog.tables import MEDIA
 from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.listing import Listing, Sighting
+from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.nodes import read_columns
 from airflow_provider_iginsights.extract.rows import (
     PLAIN,
@@ -22,6 +22,7 @@ from airflow_provider_iginsights.extract.rows import (
     read_entries,
     read_numbers,
 )
+from airflow_provider_iginsights.extract.sighting import Sighting
 from airflow_provider_iginsights.extract.stamp import Reading, Stamp
 from airflow_provider_iginsights.json_values import read_text
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError
+from airflow_provider_iginsights.extract.open_questions import Again
 from airflow_provider_iginsights.extract.rows import TableRow
 from airflow_provider_iginsights.graph.request import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_object
@@ -13,7 +14,7 @@ from airflow_provider_iginsights.json_values import read_id, read_object
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
-Read = Callable[[str], Iterator[TableRow]]
+Read = Callable[..., Iterator[TableRow]]
 
 PAGE = "node type (Page)"
 """How Meta names, in every language, what has none of an account's fields."""
@@ -25,9 +26,9 @@ def explain_page_ids(client: GraphClient, read: Read) -> Read:
     It costs one request for such an id, and none for others.
     """
 
-    def read_account(account_id: str) -> Iterator[TableRow]:
+    def read_account(account_id: str, *open_questions: Sequence[Again]) -> Iterator[TableRow]:
         try:
-            yield from read(account_id)
+            yield from read(account_id, *open_questions)
         except AccountUnavailable as error:
             if PAGE not in error.facts.said:
                 raise

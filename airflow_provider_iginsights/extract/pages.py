@@ -1,32 +1,37 @@
 """Open the pages of a listing with as many metrics inside as Meta lets through.
 
 A page that is refused for a metric is listed again without those that the refusal names; where it names none, once per
-metric, all in one batch. A page that is refused for one of its media is listed without metrics. What a page taught
-serves those after it.
+metric, all in one batch. A page that is refused for one of its media, or for a reason that nobody knows, is listed
+without metrics. A field of the media that is refused is left out by name. What a page taught serves those after it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS, fields_for
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.catalog.versions import parse_version
 from airflow_provider_iginsights.errors import (
-    AccountUnavailable,
+    FatalGraphError,
     InsightsError,
     MediaTooOld,
     MetricRefused,
-    PermissionMissing,
-    ServerTrouble,
     SkippableGraphError,
+    TooMuchData,
 )
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.open_questions import AccountTroubles, is_trouble
 from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_culprits, is_about_object
+from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
 from airflow_provider_iginsights.extract.spelling import spell_listed_insights, spell_media_fields
+from airflow_provider_iginsights.graph.batch import STOPPING
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_id, read_objects
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
@@ -35,9 +40,8 @@ PAGE = 100
 PAGES_FOR_ALL = 2
 """So many pages must be refused for a metric, by single media, before the others are listed without it."""
 
-_PAGE_REFUSALS = (SkippableGraphError, PermissionMissing, AccountUnavailable, ServerTrouble)
-_LASTING = (MediaTooOld, ServerTrouble)
-"""What refuses a page and will refuse those after it: they hold older media, and trouble was waited for long enough."""
+_LASTING = (MediaTooOld, TooMuchData)
+"""What refuses a page and will refuse those after it: they hold older media, or as many."""
 
 Edge = Literal["media", "stories"]
 
@@ -81,38 +85,52 @@ class Pages:
     product_types: tuple[str, ...]
     refusals: AccountRefusals
     published: tuple[datetime | None, datetime | None]
+    findings: Findings
+    fields: RefusedFields
+    troubles: AccountTroubles
+    cursor: str = ""
+    _search: FieldSearch = field(init=False)
     _limit: int = field(default=PAGE, init=False)
     _refusing_pages: Counter[str] = field(default_factory=Counter, init=False)
     _unnamed: frozenset[str] = field(default=frozenset(), init=False)
 
-    def read(self) -> Iterator[Page]:
-        """Yield page after page; each is to be read to its end before the next is opened.
+    def __post_init__(self) -> None:
+        """Begin with all the fields that the version knows."""
+        fields = fields_for(self.client.settings.api_version, MEDIA_FIELDS)
+        self._search = FieldSearch(fields=fields, ask_alone=self._ask_alone)
 
-        :raises InsightsError: a refusal of the media themselves, with no metric asked.
+    def read(self) -> Iterator[Page]:
+        """Yield page after page from ``cursor`` on; each is to be read to its end before the next is opened.
+
+        :raises InsightsError: a refusal of the media themselves, with no metric asked; ``cursor`` is the page's.
         """
-        cursor: str | None = ""
         walk = self.client.walk(self._request("", ""))
-        while cursor is not None:
-            page = self._open(cursor)
+        while True:
+            page = self._open(self.cursor)
             if walk.is_repetition(page.answer.body):
                 return
             yield page
             self._learn_from(page)
             cursor = walk.find_next(page.answer.body)
+            if cursor is None:
+                return
+            self.cursor = cursor
 
     def _open(self, cursor: str) -> Page:
         core = self._reduce_core()
         try:
             return self._list(core, cursor)
-        except _PAGE_REFUSALS as error:
-            if core is None:
+        except InsightsError as error:
+            if core is None or not _is_worth_less(error):
                 raise
-            refusal: InsightsError = error
+            refusal = error
         left, culprits = core, _find_named(refusal, core)
         if culprits and (reduced := core.without(culprits)):
             try:
                 return self._list(reduced, cursor, refused=culprits)
-            except _PAGE_REFUSALS as error:
+            except InsightsError as error:
+                if not _is_worth_less(error):
+                    raise
                 left, refusal = reduced, error
         if _is_about_metric(refusal) and len(left.metrics) > 1:
             return self._list_by_metric(left, cursor, culprits)
@@ -128,16 +146,16 @@ class Pages:
     def _list_by_metric(self, core: InsightsQuery, cursor: str, culprits: tuple[str, ...]) -> Page:
         """Return a page beside which one batch has listed each metric: a bad one costs the others nothing."""
         singles = tuple(core.split())
-        spelt = [spell_media_fields(self.client.settings.api_version, None), *map(spell_listed_insights, singles)]
+        spelt = [spell_media_fields(self._list_fields(), None), *map(spell_listed_insights, singles)]
         requests = [self._request(fields, cursor, limit=self._limit) for fields in spelt]
         bare, *listed = self.client.batch(requests, account_id=self.account_id)
         answer = bare if isinstance(bare, Answer) else self._ask(None, cursor)
-        wanted = _list_ids(answer)
+        wanted = set(index_media(answer))
         parts = tuple(
             (query, part)
             for query, part in zip(singles, listed, strict=True)
             # A post published meanwhile has pushed another over the edge of the page.
-            if isinstance(part, Answer) and wanted <= _list_ids(part)
+            if isinstance(part, Answer) and wanted <= index_media(part).keys()
         )
         arrived = {name for query, _ in parts for name in query.names}
         refused = (*culprits, *(name for name in core.names if name not in arrived))
@@ -160,11 +178,44 @@ class Pages:
         self._unnamed |= page.alone | page.suspects
 
     def _ask(self, core: InsightsQuery | None, cursor: str) -> Answer:
-        request = self._request(spell_media_fields(self.client.settings.api_version, core), cursor)
-        answer = next(self.client.pages(request, account_id=self.account_id, limit=self._limit))
+        while True:
+            try:
+                return self._ask_once(core, cursor)
+            except InsightsError as error:
+                # A refusal without a name may be a metric's as well: those are looked at first.
+                may_be_metric = core is not None and not find_refused_fields(error, self._list_fields())
+                if may_be_metric or not self._search.take(error):
+                    raise
+            for name, refusal in self._search.refused.items():
+                self.fields.learn_refusal(self.edge, [name], refusal, account_id=self.account_id)
+
+    def _ask_once(self, core: InsightsQuery | None, cursor: str) -> Answer:
+        fields = self._list_fields()
+        same = (self.edge, core and core.names)
+        request = replace(self._request(spell_media_fields(fields, core), cursor), once=self.troubles.last(same))
+        try:
+            answer = next(self.client.pages(request, account_id=self.account_id, limit=self._limit))
+        except InsightsError as error:
+            if is_trouble(error) and not request.once:
+                self.troubles.count(same)
+            raise
+        self.troubles.forget(same)
+        self.fields.learn_answer(self.edge, {name for item in index_media(answer).values() for name in item})
         # A limit that the client had to halve stays halved.
         self._limit = int(answer.request.params["limit"])
         return answer
+
+    def _ask_alone(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
+        requests = [self._request(f"id,{name}", self.cursor, limit=self._limit) for name in names]
+        results = self.client.batch(requests, account_id=self.account_id)
+        return [result if isinstance(result, InsightsError) else None for result in results]
+
+    def _list_fields(self) -> list[str]:
+        """Return the fields to ask for, and note those that are known to be refused."""
+        refused = self.fields.find(self.edge, self.account_id)
+        for name, error in refused.items():
+            self.findings.note_error(f"account {self.account_id}", name, error)
+        return [name for name in self._search.fields if name not in refused]
 
     def _request(self, fields: str, cursor: str, *, limit: int | None = None) -> GraphRequest:
         params = {"fields": fields}
@@ -189,5 +240,17 @@ def _is_about_metric(refusal: InsightsError) -> bool:
     return isinstance(refusal, MetricRefused) and not is_about_object(refusal)
 
 
-def _list_ids(page: Answer) -> set[str]:
-    return {item["id"] for item in page.body.get("data") or ()}
+def _is_worth_less(error: InsightsError) -> bool:
+    """Return whether a page that is refused so may be listed with less: all but what concerns the account as such."""
+    if isinstance(error, SkippableGraphError) or is_trouble(error):
+        return True
+    return isinstance(error, FatalGraphError) and not isinstance(error, STOPPING)
+
+
+def index_media(page: Answer) -> dict[str, Mapping[str, Any]]:
+    """Return the media of a page by id. What has no usable id cannot be told from others; the first of two counts."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for item in read_objects(page.body.get("data")) or ():
+        if (media_id := read_id(item.get("id"))) is not None:
+            found.setdefault(media_id, item if item["id"] == media_id else {**item, "id": media_id})
+    return found

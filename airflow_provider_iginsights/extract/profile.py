@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.fields import PROFILE_FIELDS, fields_for
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS
-from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.nodes import read_columns
+from airflow_provider_iginsights.extract.open_questions import OpenQuestion, is_trouble
+from airflow_provider_iginsights.extract.refused_fields import (
+    FieldSearch,
+    RefusedFields,
+    is_about_fields,
+    is_other_node,
+)
 from airflow_provider_iginsights.extract.rows import Row, TableRow
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
@@ -22,20 +29,26 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
+NODE = "profile"
+
 
 @dataclass(slots=True, kw_only=True)
 class ProfileCourier:
     """Stands where the client stands, and sends the question for the profile along with the first batch.
 
-    Take the row with :meth:`take`, once, as soon as a batch was answered.
+    Take the row with :meth:`take`, once, as soon as a batch was answered. ``questions``: the profile, where trouble at
+    Meta left it open.
     """
 
     client: GraphClient
     account_id: str
     stamp: Stamp
     findings: Findings
+    fields: RefusedFields
+    questions: list[OpenQuestion] = field(default_factory=list, init=False)
     _row: Row | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
+    _refusal: InsightsError | None = field(default=None, init=False)
 
     @property
     def settings(self) -> GraphSettings:
@@ -51,11 +64,13 @@ class ProfileCourier:
             yield from self.client.batch(requests, account_id=account_id)
             return
         self._asked = True
-        results = self.client.batch(chain([self._request()], requests), account_id=account_id)
-        answer = next(results)
-        if isinstance(answer, InsightsError):
-            raise answer
-        self._row = self._read(answer)
+        results = self.client.batch(chain([self._request(self._list_fields())], requests), account_id=account_id)
+        try:
+            first = next(results)
+        except InsightsError as error:
+            self._take(error)  # the whole batch's, and so the insights' as well
+            raise
+        self._take(first)
         yield from results
 
     def take(self) -> Iterator[TableRow]:
@@ -65,20 +80,76 @@ class ProfileCourier:
             yield "accounts", row
 
     def fetch(self) -> Iterator[TableRow]:
-        """Yield the row, asked for by itself where there was no batch to send it with."""
+        """Yield the row where it did not come with a batch: there was none, or some of its fields were refused.
+
+        :raises InsightsError: the profile is refused for another reason.
+        """
         if not self._asked:
             self._asked = True
-            self._row = self._read(self.client.get(self._request(), account_id=self.account_id))
+            self._get()
+        search = FieldSearch(fields=self._list_fields(), ask_alone=self._ask_alone)
+        while self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            if not search.take(refusal):
+                self.findings.note_error(self._whom, NODE, refusal)
+                break
+            for name, error in search.refused.items():
+                self.fields.learn_refusal(NODE, [name], error, account_id=self.account_id)
+            self._get()
         yield from self.take()
 
-    def _request(self) -> GraphRequest:
-        fields = ",".join(fields_for(self.settings.api_version, PROFILE_FIELDS))
-        return GraphRequest(self.account_id, {"fields": fields}, Subject("account", self.account_id))
+    def _get(self) -> None:
+        try:
+            self._take(self.client.get(self._request(self._list_fields()), account_id=self.account_id))
+        except InsightsError as error:
+            self._take(error)
+
+    def _take(self, result: Answer | InsightsError) -> None:
+        """Keep the row, or what stands in its way if that is none of the insights' business.
+
+        :raises InsightsError: it is the account's.
+        """
+        if isinstance(result, Answer):
+            self._row = self._read(result)
+        elif is_trouble(result):
+            error = result.with_traceback(None)
+            self.questions.append(OpenQuestion(whom=self._whom, what=NODE, error=error, again={"profile": True}))
+        elif is_about_fields(result, self._list_fields()):
+            self._refusal = result
+        elif is_other_node(result):
+            raise AccountUnavailable(
+                f"The id {self.account_id} is none of an Instagram account. {result.message}", facts=result.facts
+            )
+        elif type(result) is FatalGraphError:
+            self.findings.note_error(self._whom, NODE, result)
+        else:
+            raise result
+
+    def _ask_alone(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
+        results = self.client.batch(map(self._request, ([name] for name in names)), account_id=self.account_id)
+        return [result if isinstance(result, InsightsError) else None for result in results]
+
+    def _list_fields(self) -> list[str]:
+        """Return the fields to ask for, and note those that are known to be refused."""
+        refused = self.fields.find(NODE, self.account_id)
+        for name, error in refused.items():
+            self.findings.note_error(self._whom, name, error)
+        return [name for name in fields_for(self.settings.api_version, PROFILE_FIELDS) if name not in refused]
+
+    def _request(self, fields: Sequence[str]) -> GraphRequest:
+        return GraphRequest(self.account_id, {"fields": ",".join(fields)}, Subject("account", self.account_id))
+
+    @property
+    def _whom(self) -> str:
+        return f"account {self.account_id}"
 
     def _read(self, answer: Answer) -> Row:
+        fields = self._list_fields()
+        self.fields.learn_answer(NODE, (name for name in fields if name in answer.body))
         reading = self.stamp.read_now()
-        tell = partial(self.findings.note, f"account {self.account_id}")
-        profile = read_columns(read_object(answer.body) or {}, tuple(PROFILE_FIELDS.items()), ACCOUNTS, tell)
+        tell = partial(self.findings.note, self._whom)
+        columns = tuple((name, column) for name, column in PROFILE_FIELDS.items() if name in fields)
+        profile = read_columns(read_object(answer.body) or {}, columns, ACCOUNTS, tell)
         return profile | {
             "account_id": self.account_id,
             "snapshot_date": reading.snapshot_date,

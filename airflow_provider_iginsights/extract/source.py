@@ -12,22 +12,27 @@ from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.open_questions import Again, Troubles
 from airflow_provider_iginsights.extract.page_id import explain_page_ids
 from airflow_provider_iginsights.extract.pages import Edge
 from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_fields import RefusedFields
 from airflow_provider_iginsights.extract.rows import TableRow
 from airflow_provider_iginsights.extract.silence import Silences
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.extract.story import read_stories
+from airflow_provider_iginsights.extract.story_life import PollBook
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_iginsights.extract.story_life import Finality, PollBook
+    from airflow_provider_iginsights.extract.story_life import Finality
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.window import Window
 
-Read = Callable[[str], Iterator[TableRow]]
+Read = Callable[..., Iterator[TableRow]]
+"""``read(account_id)`` yields the rows of an account; ``read(account_id, open_questions)`` only what an earlier reading
+left open."""
 
 CURRENT = timedelta(days=1)  # a run whose window ended longer ago repeats the past, and snapshots have no past
 
@@ -48,6 +53,8 @@ class Source:
     findings: Findings = field(default_factory=Findings)
     refusals: Refusals = field(default_factory=Refusals)
     silences: Silences = field(default_factory=Silences)
+    troubles: Troubles = field(default_factory=Troubles)
+    fields: RefusedFields = field(default_factory=RefusedFields)
     remarks: dict[str, Any] = field(default_factory=dict)
 
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
@@ -61,6 +68,8 @@ class Source:
             findings=self.findings,
             refusals=self.refusals,
             silences=self.silences,
+            troubles=self.troubles,
+            fields=self.fields,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
         )
@@ -74,27 +83,34 @@ class Source:
         is_whole = refresh_days is None
         return explain_page_ids(
             self.client,
-            lambda account_id: read_media(
-                self._list(account_id, "media", plan, published, is_whole=is_whole), self.stamp
+            lambda account_id, open_questions=None: read_media(
+                self._list(account_id, "media", plan, open_questions, published, is_whole=is_whole), self.stamp
             ),
         )
 
     def read_stories(self, *, book: PollBook | None = None, finality: Finality | None = None) -> Read:
-        """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw."""
+        """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw.
+
+        Open questions belong to a poll of this run; of another's, everything is asked anew, since the hour is another.
+        """
         settings = self.client.settings
         plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
-        return explain_page_ids(
-            self.client,
-            lambda account_id: read_stories(
-                self._list(account_id, "stories", plan), self.stamp, book=book, finality=finality
-            ),
-        )
+        polls = book or PollBook()
+
+        def read(account_id: str, open_questions: Sequence[Again] | None = None) -> Iterator[TableRow]:
+            known = open_questions if polls.of([account_id]) else None
+            return read_stories(
+                self._list(account_id, "stories", plan, known), self.stamp, book=polls, finality=finality
+            )
+
+        return explain_page_ids(self.client, read)
 
     def _list(
         self,
         account_id: str,
         edge: Edge,
         plan: MediaPlan,
+        open_questions: Sequence[Again] | None,
         published: tuple[datetime | None, datetime | None] = (None, None),
         *,
         is_whole: bool = False,
@@ -108,4 +124,7 @@ class Source:
             refusals=self.refusals,
             published=published,
             is_whole=is_whole,
+            troubles=self.troubles,
+            fields=self.fields,
+            open_questions=open_questions,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS, fields_for
+from collections.abc import Iterable
+
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 
 
@@ -21,9 +22,8 @@ def spell_insights(query: InsightsQuery) -> dict[str, str]:
     return {name: value for name, value in spoken.items() if value}
 
 
-def spell_media_fields(version: str, core: InsightsQuery | None) -> str:
+def spell_media_fields(fields: Iterable[str], core: InsightsQuery | None) -> str:
     """Return ``fields`` of a media listing, with the insights that all its media share inside it."""
-    fields = fields_for(version, MEDIA_FIELDS)
     return ",".join((*fields, _expand_insights(core)) if core else fields)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_provider_iginsights.extract.listing import Listing, Sighting
+from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_stamped
 from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
+from airflow_provider_iginsights.extract.sighting import Sighting
 from airflow_provider_iginsights.extract.stamp import Reading, Stamp
 from airflow_provider_iginsights.extract.story_life import Finality, LiveStory, Poll, PollBook
 
@@ -22,7 +23,9 @@ def read_stories(
     :raises InsightsError: see :meth:`Listing.read`.
     """
     finality = finality or Finality()
-    poll = (book or PollBook()).open(listing.account_id, stamp.read_now())
+    book = book or PollBook()
+    earlier = book.of([listing.account_id]) if listing.open_questions is not None else []
+    poll = earlier[0] if earlier else book.open(listing.account_id, stamp.read_now())
     for sighting, reading in read_stamped(listing, stamp):
         media = sighting.media
         story = poll.stories.get(media["id"]) or LiveStory.of(media)

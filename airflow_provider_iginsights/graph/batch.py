@@ -59,12 +59,12 @@ class Batcher:
 
         def ask_what_is_open() -> list[int]:
             nonlocal asked
-            places = _list_open(results, asked=asked)
+            places = list(range(len(requests))) if not asked else _list_open(results, requests, asked=asked)
             asked += 1
             answers = self._ask([requests[place] for place in places])
             for place, answer in zip(places, answers, strict=True):
                 results[place] = answer
-            return _list_open(results, asked=asked)
+            return _list_open(results, requests, asked=asked)
 
         self.repeat(ask_what_is_open)
         return results
@@ -103,7 +103,8 @@ def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | N
     """Return the POST that carries the requests. The items name no token: the envelope's is good for all of them."""
     items = [{"method": "GET", "relative_url": _spell_relative_url(request, version)} for request in requests]
     form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "true"}
-    return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
+    once = all(request.once for request in requests)
+    return Call(GraphRequest("", {}, subject, once), shape=list, form=form, weight=len(requests))
 
 
 def is_unsupported(refusal: Diagnosis) -> bool:
@@ -124,12 +125,14 @@ def _read_headers(item: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in named if name and value is not None}
 
 
-def _list_open(results: Sequence[Answer | Diagnosis], *, asked: int) -> list[int]:
+def _list_open(results: Sequence[Answer | Diagnosis], requests: Sequence[GraphRequest], *, asked: int) -> list[int]:
     """Return the places of results that are worth another round: none once something stops all."""
     if any(isinstance(result, Diagnosis) and result.stops for result in results):
         return []
     return [
-        place for place, result in enumerate(results) if isinstance(result, Diagnosis) and result.is_worth_more(asked)
+        place
+        for place, (result, request) in enumerate(zip(results, requests, strict=True))
+        if isinstance(result, Diagnosis) and result.is_worth_more(asked) and not request.once
     ]
 
 

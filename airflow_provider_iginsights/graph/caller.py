@@ -48,7 +48,9 @@ class Caller:
             return self._attempt(call, account_id)
 
         return self._patience.persist(
-            attempt, again=lambda result: isinstance(result, Diagnosis) and result.is_worth_more(made), told=_find_told
+            attempt,
+            again=lambda result: isinstance(result, Diagnosis) and result.is_worth_more(made) and not call.request.once,
+            told=_find_told,
         )
 
     def repeat(self, ask_what_is_open: Callable[[], list[int]]) -> list[int]:

@@ -27,11 +27,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class GraphRequest:
-    """One read of the Graph API: ``path`` without host and version, such as ``17841405822304914/insights``."""
+    """One read of the Graph API: ``path`` without host and version, such as ``17841405822304914/insights``.
+
+    ``once``: Meta's servers failed to answer others like it, with all patience: it is tried once.
+    """
 
     path: str
     params: Mapping[str, str]
     subject: Subject | None = None
+    once: bool = False
 
     @property
     def is_listing(self) -> bool:

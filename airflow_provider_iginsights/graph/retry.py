@@ -34,7 +34,8 @@ class Patience:
     def persist(self, attempt: Callable[[], T], *, again: Callable[[T], bool], told: Callable[[T], float | None]) -> T:
         """Call ``attempt`` while ``again`` says that its result is worth another try; return the last result.
 
-        Waits 1, 2, 4 … at most 30 seconds plus up to 1, or what the server ``told``; gives up beyond the bounds.
+        Waits 1, 2, 4 … at most 30 seconds plus up to 1, longer where the server ``told`` so; gives up beyond the
+        bounds. A server that asks for less does not shorten the waits: it would use up the tries within seconds.
         """
         deadline = self.clock() + self.seconds
 
@@ -42,8 +43,8 @@ class Patience:
             return state.attempt_number >= self.tries or self.clock() + (told(_result(state)) or 0) >= deadline
 
         def measure_wait(state: RetryCallState) -> float:
-            said = told(_result(state))
-            return min(_BACKOFF(state), max(deadline - self.clock(), 0)) if said is None else said
+            own = min(_BACKOFF(state), max(deadline - self.clock(), 0))
+            return max(own, told(_result(state)) or 0)
 
         retrying = Retrying(
             retry=retry_if_result(again),

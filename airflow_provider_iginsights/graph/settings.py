@@ -28,7 +28,8 @@ class GraphSettings:
     :param connect_timeout: seconds until a connection must stand.
     :param read_timeout: seconds that the server may stay silent.
     :param limits: how long one answer may take in all, and how large it may be.
-    :param max_tries: how often one request is sent at most, the first time included.
+    :param max_tries: how often one request is sent at most, the first time included; the pauses between seven tries
+        add up to more than a minute, which most troubles of Meta's do not outlast.
     :param max_wait: seconds that all tries of one request may take before the next try is given up.
     :param usage_threshold: percent of Meta's rate limit above which calls are slowed down.
     :param max_pause: the longest pause before one call, in seconds, reached where the limit is nearly used up.
@@ -42,7 +43,7 @@ class GraphSettings:
     connect_timeout: float = 10
     read_timeout: float = 60
     limits: AnswerLimits = field(default_factory=AnswerLimits)
-    max_tries: int = 5
+    max_tries: int = 7
     max_wait: float = 120
     usage_threshold: int = 80
     max_pause: float = 30

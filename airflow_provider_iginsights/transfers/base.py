@@ -26,7 +26,7 @@ from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
-from airflow_provider_iginsights.transfers.verdict import fail_now, raise_failures
+from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, is_last_try, raise_failures
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
@@ -157,7 +157,6 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         carried: Mapping[str, Any] | None,
         waiting_since: datetime | None,
     ) -> dict[str, Any]:
-        from airflow_provider_iginsights.extract.crowd import Outcome
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
         self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
@@ -171,20 +170,23 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             before = checkpoint.read()
             missing = [account_id for account_id in accounts if account_id not in before.done]
             outcome, results = self._transfer(
-                context, read, missing, workers=hook.max_workers, findings=source.findings
+                context, read, missing, workers=hook.max_workers, findings=source.findings, known=before.open_questions
             )
         done = before.done.union(outcome.done)
-        outcome = Outcome(done=[account_id for account_id in accounts if account_id in done], failed=outcome.failed)
+        outcome = replace(outcome, done=[account_id for account_id in accounts if account_id in done])
         summary = continue_summary(
             before.summary, summarize(source, outcome, results, on_account_error=on_account_error)
         )
         self.log.info("Summary: %s", summary)
-        if not outcome.failed:
+        if not outcome.failed and not outcome.open:
             checkpoint.delete()
             return summary
         context["ti"].xcom_push(key="summary", value=summary)
         progress = Progress(
-            done=done, summary=keep_summary(summary), waiting_since=waiting_since or before.waiting_since
+            done=done,
+            open_questions={name: [each.again for each in open_] for name, open_ in outcome.open.items()},
+            summary=keep_summary(summary),
+            waiting_since=waiting_since or before.waiting_since,
         )
         self._settle(context, outcome, checkpoint, progress)
         raise_failures(outcome, on_account_error)
@@ -198,7 +200,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             since = progress.waiting_since
             if since is None and not checkpoint.remembers:
                 since = find_first_reschedule(context)
-            of = len(outcome.failed) + len(outcome.done)
+            of = len(outcome.failed.keys() | outcome.open.keys()) + len(outcome.done)
             wait_for_limit(self, throttled, of=of, since=since, checkpoint=checkpoint, progress=progress)
 
     def _find_accounts(self, context: Context, hook: InstagramHook, waiting_since: datetime | None) -> tuple[str, ...]:
@@ -216,8 +218,12 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         *,
         workers: int,
         findings: Findings,
+        known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> tuple[Outcome, tuple[LoadResult, ...]]:
-        """Read the accounts and write what they say; the tables are made sure of before anything is read."""
+        """Read the accounts, of those in ``known`` only the open questions, and write what they say.
+
+        The tables are made sure of before anything is read.
+        """
         from airflow_provider_iginsights.extract.crowd import Crowd
 
         crowd = Crowd(read, workers=workers)
@@ -228,9 +234,11 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             }
             warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
             spools = {name: warehouse.spool(destination) for name, destination in destinations.items()}
-            for name, row in crowd.read(account_ids):
+            for name, row in crowd.read(account_ids, known):
                 if name in spools:
                     write_row(spools[name], row, findings)
+            if self.on_account_error == "skip" or is_last_try(context):
+                close_open(crowd.outcome, findings)
             self.finish_reading(context, bigquery, crowd.outcome, spools)
             results = warehouse.commit(list(spools.values()), load_mode=self._load_mode)
             if self.create_views:

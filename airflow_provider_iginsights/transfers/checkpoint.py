@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 KEY = "iginsights_checkpoint"
+MOST_OPEN = 500
+"""Open questions that are kept; of accounts beyond, everything is asked again."""
 
 
 class Store(Protocol):
@@ -34,10 +36,12 @@ class Store(Protocol):
 class Progress:
     """How far a task has come: accounts that are loaded, and the ``summary`` of that, as far as it adds up.
 
-    ``waiting_since``: since when it waits for a rate limit (None: it does not).
+    ``open_questions``: of accounts that are loaded but for these, as their readers take them. ``waiting_since``: since
+    when it waits for a rate limit (None: it does not).
     """
 
     done: frozenset[str] = frozenset()
+    open_questions: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     waiting_since: datetime | None = None
     summary: Mapping[str, Any] | None = None
 
@@ -77,6 +81,7 @@ class Checkpoint:
         waiting = kept.get("waiting_since")
         return Progress(
             done=frozenset(self._name(str(kept.get("done") or "0"))),
+            open_questions=kept.get("open") or {},
             waiting_since=datetime.fromisoformat(waiting) if waiting else None,
             summary=kept.get("summary"),
         )
@@ -87,6 +92,7 @@ class Checkpoint:
         return {
             "question": self._question,
             "done": self._number(progress.done),
+            "open": _limit(progress.open_questions),
             "waiting_since": waiting.isoformat() if waiting else None,
             "summary": dict(progress.summary) if progress.summary else None,
         }
@@ -108,3 +114,14 @@ class Checkpoint:
     def _name(self, number: str) -> list[str]:
         bits = int(number, 16)
         return [name for place, name in enumerate(self._accounts) if bits >> place & 1]
+
+
+def _limit(open_questions: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Return whole accounts' questions, as many as are kept."""
+    kept: dict[str, list[dict[str, Any]]] = {}
+    left = MOST_OPEN
+    for account_id, questions in open_questions.items():
+        if len(questions) <= left:
+            kept[account_id] = [dict(question) for question in questions]
+            left -= len(questions)
+    return kept

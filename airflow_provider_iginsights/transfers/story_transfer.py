@@ -21,7 +21,7 @@ from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.story_plan import CapturePlan, check_lead
 from airflow_provider_iginsights.transfers.story_summary import shorten, tell_outlets
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.verdict import fail_now, raise_failures
+from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, raise_failures
 from airflow_provider_iginsights.window import resolve_window
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
                 plan.begin(self._find_accounts(context, hook, None), now=datetime.now(UTC))
             due = plan.find_due(datetime.now(UTC))
             outcome, results = self._transfer(context, read, due, workers=hook.max_workers, findings=source.findings)
+            close_open(outcome, source.findings)  # the next look asks everything anew
         self._plan_on(plan, outcome)
         summary = summarize(source, outcome, results, on_account_error=on_account_error)
         summary = shorten(continue_summary(before, summary))

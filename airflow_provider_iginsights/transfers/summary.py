@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.transfers.story_summary import continue_gaps
 from airflow_provider_iginsights.transfers.throttle import find_throttled
+from airflow_provider_iginsights.transfers.verdict import describe_open
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import LoadResult
@@ -25,8 +26,9 @@ def summarize(
 ) -> dict[str, Any]:
     """Return what one run did, as JSON-able values; never rows, never a secret.
 
-    Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``failed``, or ``skipped`` (they
-    failed, and ``on_account_error="skip"`` lets that pass).
+    Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``not_whole`` (trouble at Meta
+    left questions open, which the next try asks), ``failed``, or ``skipped`` (they failed, and
+    ``on_account_error="skip"`` lets that pass).
     """
     window = source.window
     throttled = find_throttled(outcome.failed)
@@ -41,6 +43,7 @@ def summarize(
         "accounts_skipped": _name(failed if skips else {}),
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
+        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
         "left_out": source.findings.summarize(),
         "notes": [*source.client.notes, *source.findings.list_remarks()],
         "graph_calls": source.client.tally.calls,

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow_provider_iginsights.errors import InsightsError, RetriableGraphError
 
 if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.extract.findings import Findings
+    from airflow_provider_iginsights.extract.open_questions import OpenQuestion
 
 NAMED = 10
+
+
+def is_last_try(context: Context) -> bool:
+    """Return whether Airflow will not try the task again: ``max_tries`` counts the retries, of 2.11 as of 3."""
+    instance: Any = context["ti"]
+    number, most = getattr(instance, "try_number", None), getattr(instance, "max_tries", None)
+    return not isinstance(number, int) or not isinstance(most, int) or number > most
+
+
+def close_open(outcome: Outcome, findings: Findings) -> None:
+    """Let accounts that are not whole count as done, as no further try will ask them: what is open is named."""
+    for account_id, questions in outcome.open.items():
+        for question in questions:
+            findings.note_error(question.whom, question.what, question.error)
+        if account_id not in outcome.failed:
+            outcome.done.append(account_id)
+    outcome.open.clear()
+
+
+def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> InsightsError:
+    """Return the error of an account that is not whole, of the kind of its first open question."""
+    first = questions[0].error
+    named = "; ".join(dict.fromkeys(f"{each.what} of {each.whom}" for each in questions[:NAMED]))
+    more = f"; and {len(questions) - NAMED} more" if len(questions) > NAMED else ""
+    error = type(first)(
+        f"Account {account_id} is not whole: Meta left open {named}{more}. All its other numbers are loaded; only this "
+        f"is asked again. {first.message}",
+        facts=first.facts,
+    )
+    if isinstance(first, RetriableGraphError) and isinstance(error, RetriableGraphError):
+        error.retry_after = first.retry_after
+    return error
 
 
 def raise_failures(outcome: Outcome, on_account_error: str) -> None:
     """Raise what the failed accounts call for; return where all are done, or the failed ones are to be skipped.
 
-    One failed account raises its own error. Several raise one error that names them: a retriable one if a retry can
-    help any of them. ``skip`` lets the task succeed as long as one account answered.
+    An account that is not whole counts as failed here. One failed account raises its own error. Several raise one error
+    that names them: a retriable one if a retry can help any of them. ``skip`` lets the task succeed as long as one
+    account answered.
 
     :raises InsightsError: as described.
     """
-    failed = outcome.failed
+    failed = {name: describe_open(name, questions) for name, questions in outcome.open.items()} | outcome.failed
     if not failed or (on_account_error == "skip" and outcome.done):
         return
     raise (

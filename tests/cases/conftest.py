@@ -7,13 +7,6 @@ from collections.abc import Mapping
 import pytest
 
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "absent fields overwrite what is stored": ("test_what_a_later_answer_lacks_stays_stored",),
-    "null and absent are not told apart": (
-        "test_null_empties_only_the_owners_texts[like_count-None-11]",
-        "test_null_empties_only_the_owners_texts[caption-None-None]",
-        "test_null_empties_only_the_owners_texts[caption--None]",
-        "test_null_empties_only_the_owners_texts[permalink-None-https://example.org/p/1]",
-    ),
     "silence is not named": ("test_silence_is_named",),
     "me/accounts is asked with a Page token": (
         "test_a_page_token_finds_its_account",
@@ -25,22 +18,6 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         "test_a_pages_id_does_not_cost_the_others[account]",
         "test_a_pages_id_does_not_cost_the_others[media]",
         "test_a_pages_id_does_not_cost_the_others[story]",
-    ),
-    "a code of one post costs more than that post": (
-        "test_a_code_of_one_post_costs_that_post[24-None]",
-        "test_a_code_of_one_post_costs_that_post[-1-2207001]",
-        "test_a_code_of_one_post_costs_that_post[33-None]",
-        "test_a_code_of_one_post_costs_that_post[9-None]",
-        "test_a_code_of_one_post_costs_that_post[21009-None]",
-        "test_a_code_of_one_post_costs_that_post[-2-None]",
-        "test_a_code_of_one_post_costs_that_post[3001-1504028]",
-    ),
-    "a refused field costs the account": (
-        "test_a_refused_field_costs_that_field",
-        "test_a_refused_field_of_posts_costs_that_field[100-alt_text]",
-        "test_a_refused_field_of_posts_costs_that_field[100-like_count]",
-        "test_a_refused_field_of_posts_costs_that_field[10-alt_text]",
-        "test_a_refused_field_of_posts_costs_that_field[10-like_count]",
     ),
     "too much data is known by its English text alone": (
         "test_too_much_data_in_any_words_lowers_the_limit[1/99]",

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_iginsights.errors import AccountUnavailable, PolicyBlocked, Throttled, TokenExpired
+from airflow_provider_iginsights._compat import AirflowSkipException
+from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
+    BrokenResponse,
+    PolicyBlocked,
+    Throttled,
+    TokenExpired,
+)
 from airflow_provider_iginsights.extract.crowd import PARCEL, Crowd
 from airflow_provider_iginsights.extract.rows import TableRow
 
@@ -98,15 +105,34 @@ def test_a_token_error_stops_those_not_yet_begun(kind: type[TokenExpired]) -> No
     assert len(set(map(id, crowd.outcome.failed.values()))) == 1
 
 
-def test_our_own_faults_are_raised() -> None:
-    """What is not an InsightsError is a bug: it is raised, whole, and the threads end."""
+@pytest.mark.parametrize(
+    "fault", [KeyError("a bug"), TypeError(), RecursionError(), UnicodeEncodeError("a", "", 0, 0, "")]
+)
+def test_our_own_faults_cost_one_account(fault: Exception) -> None:
+    """What is no InsightsError is the account's BrokenResponse: its rows so far and all the others' arrive."""
 
     def read(account_id: str) -> Iterator[TableRow]:
         yield from rows_of(account_id)
-        raise KeyError("a bug")
+        if account_id == "2":
+            raise fault
 
     crowd = Crowd(read, workers=2)
-    with pytest.raises(KeyError, match="a bug"):
+    assert len(list(crowd.read(["1", "2", "3"]))) == 9
+    assert sorted(crowd.outcome.done) == ["1", "3"]
+    assert type(crowd.outcome.failed["2"]) is BrokenResponse
+    assert "account 2" in str(crowd.outcome.failed["2"])
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt(), SystemExit(1), AirflowSkipException("no")])
+def test_what_ends_the_task_is_raised(signal: BaseException) -> None:
+    """What ends the process, or is Airflow's own word on the task, is raised, and the threads end."""
+
+    def read(account_id: str) -> Iterator[TableRow]:
+        yield from rows_of(account_id)
+        raise signal
+
+    crowd = Crowd(read, workers=2)
+    with pytest.raises(type(signal)):
         list(crowd.read(["1", "2", "3"]))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("iginsights")]
 

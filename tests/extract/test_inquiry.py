@@ -9,9 +9,14 @@ import pytest
 from asking import CORE, MEDIA_KEY, NOW, Asking, by_key, odd, open_asking, refuse, truth_of
 from truth import DEFAULT_STORIES, story_rows
 
-from airflow_provider_iginsights.errors import PermissionMissing, ServerTrouble, Throttled, TokenExpired
+from airflow_provider_iginsights.errors import (
+    FatalGraphError,
+    PermissionMissing,
+    ServerTrouble,
+    Throttled,
+    TokenExpired,
+)
 from airflow_provider_iginsights.extract.crowd import Crowd
-from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, Media, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
 
@@ -154,17 +159,55 @@ def test_a_missing_permission() -> None:
 
 
 def test_lasting_trouble_of_one_post() -> None:
-    """A post whose server fails for good fails its account at the end of all pages; every other number is given."""
+    """A post whose server fails for good is asked again at the end, and stays open; every other number is given."""
     world = World.build(accounts=1, media_per_account=130, now=NOW)
     with open_asking(world) as asking:
         post, whole = odd(asking), truth_of(asking)
         refuse(asking, "Service temporarily unavailable", code=2, path=f"{post.id}/insights")
-        crowd = Crowd(lambda _: read_media(asking.list_media(), asking.stamp), workers=1)
+        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
         given = [row for table, row in crowd.read([asking.accounts[0].id]) if table == "media_insights"]
         wanted = {key: value for key, value in whole.items() if key[0] != post.id or key[1] in CORE}
         assert by_key(given, MEDIA_KEY) == wanted
         assert crowd.outcome.done == []
-        assert isinstance(crowd.outcome.failed[asking.accounts[0].id], ServerTrouble)
+        assert crowd.outcome.failed == {}
+        questions = crowd.outcome.open[asking.accounts[0].id]
+        assert {question.whom for question in questions} == {f"media {post.id}"}
+        assert {type(question.error) for question in questions} == {ServerTrouble}
+        assert asking.left_out == {}
+
+
+def test_trouble_that_passes_leaves_nothing_open() -> None:
+    """What failed while the account was read is answered when it is asked again, once and for this post only."""
+    world = World.build(accounts=1, media_per_account=130, now=NOW)
+    with open_asking(world) as asking:
+        post, whole = odd(asking), truth_of(asking)
+        effect = ErrorEffect(2, message="Service temporarily unavailable")
+        asking.sandbox.faults.add(Fault(effect=effect, path=f"{post.id}/insights", times=3))
+        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
+        given = [row for table, row in crowd.read([asking.accounts[0].id]) if table == "media_insights"]
+        assert by_key(given, MEDIA_KEY) == whole
+        assert crowd.outcome.done == [asking.accounts[0].id]
+        assert crowd.outcome.open == crowd.outcome.failed == {}
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(3001, None), (9, None), (21009, 12), (777, None)])
+def test_an_unknown_code_costs_one_post(code: int, subcode: int | None) -> None:
+    """A code that no row knows costs the post that answers it; the other 161 are complete."""
+    with open_asking(World.build(accounts=1, media_per_account=162, now=NOW)) as asking:
+        post, whole = odd(asking), truth_of(asking)
+        refuse(asking, "Unknown", code=code, subcode=subcode, object_id=post.id)
+        assert asking.read_media() == {key: value for key, value in whole.items() if key[0] != post.id}
+        assert asking.left_out["insights", "FatalGraphError"]["whom"] == [f"media {post.id}"]
+
+
+def test_an_unknown_code_of_most_posts_is_the_account_s() -> None:
+    """Where more than half of the posts answer so, the account fails after one batch, not after all its posts."""
+    with open_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as asking:
+        refuse(asking, "Unknown", code=777, path="/insights$")
+        asking.sandbox.faults.add(Fault(effect=ErrorEffect(777), metric="reach", times=1))
+        with pytest.raises(FatalGraphError):
+            asking.read_media()
+        assert asking.http <= 3
 
 
 @pytest.mark.parametrize(

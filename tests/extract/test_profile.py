@@ -13,11 +13,12 @@ from airflow_provider_iginsights.errors import (
     AccountUnavailable,
     MetricRefused,
     PermissionMissing,
-    ServerTrouble,
     Throttled,
 )
 from airflow_provider_iginsights.extract.account import AccountReader
+from airflow_provider_iginsights.extract.crowd import Crowd
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, NullItem, World
+from airflow_provider_iginsights.sandbox.graph.api import Answer
 
 YESTERDAY = date(2026, 11, 20)
 PROFILE = r"^/?\d+$"
@@ -113,7 +114,6 @@ def test_an_item_that_is_left_out() -> None:
     ("effect", "error"),
     [
         (ErrorEffect(100, subcode=33, message="Unsupported get request."), AccountUnavailable),
-        (ErrorEffect(2, message="Service temporarily unavailable"), ServerTrouble),
         (ErrorEffect(80002, message="There have been too many calls"), Throttled),
     ],
 )
@@ -151,3 +151,71 @@ def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error
         with pytest.raises(error):
             next(rows)
         assert asking.http == 1
+
+
+def test_trouble_with_the_profile_costs_no_insights() -> None:
+    """A profile that Meta's servers fail on stays open; the account's insights are all there."""
+    with open_asking() as asking:
+        fault(asking, ErrorEffect(2, message="Service temporarily unavailable"))
+        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        given = list(crowd.read([asking.accounts[0].id]))
+        assert {table for table, _ in given} == {"account_insights"}
+        assert [question.what for question in crowd.outcome.open[asking.accounts[0].id]] == ["profile"]
+
+
+NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser)"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "http"),
+    [(100, NAMED, 2), (100, "(#100) このフィールドは無効です", 3), (10, "(#10) No permission to read (website)", 2)],
+    ids=["named", "nameless", "permission"],
+)
+def test_a_refused_field_costs_itself(monkeypatch: pytest.MonkeyPatch, code: int, message: str, http: int) -> None:
+    """All other fields and all insights arrive; the field is named, and not asked again of the account."""
+    with open_asking() as asking:
+        refuse_field(asking, monkeypatch, "website", ErrorEffect(code, message=message))
+        rows = read(asking)
+        [profile] = [row for table, row in rows if table == "accounts"]
+        assert profile["username"] == asking.accounts[0].username
+        assert profile["followers_count"] is not None
+        assert "website" not in profile
+        assert {table for table, _ in rows} == {"accounts", "account_insights"}
+        assert [what for what, _ in asking.left_out] == ["website"]
+        assert asking.http == http
+
+
+def test_another_kind_of_node_is_no_refused_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Page's id has none of the fields: it is the wrong id, and no field is looked for."""
+    with open_asking() as asking:
+        message = "(#100) Tried accessing nonexisting field (website) on node type (Page)"
+        refuse_field(asking, monkeypatch, "website", ErrorEffect(100, message=message))
+        with pytest.raises(AccountUnavailable, match=asking.accounts[0].id):
+            read(asking)
+        assert asking.http == 1
+
+
+@pytest.mark.parametrize("name", ["alt_text", "like_count", "caption"])
+@pytest.mark.parametrize(
+    "message", ["(#100) Tried accessing nonexisting field ({}) on node type (IGMedia)", "(#100) 無効"]
+)
+def test_a_refused_field_of_a_listing(monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:
+    """The media come without the field, with all their numbers, on every page."""
+    with open_asking(World.build(accounts=1, media_per_account=130, now=NOW)) as asking:
+        whole = asking.read_media()
+        refuse_field(asking, monkeypatch, name, ErrorEffect(100, message=message.format(name)))
+        assert asking.read_media() == whole
+        assert (name, "MetricRefused") in asking.left_out
+
+
+def refuse_field(asking: Asking, monkeypatch: pytest.MonkeyPatch, name: str, effect: ErrorEffect) -> None:
+    """Let the API refuse whatever asks for the field."""
+    answer = asking.sandbox._api.answer
+
+    def refuse(request: Any, work: Any = None) -> Any:
+        if name in request.params.get("fields", "").split(","):
+            error = effect.error()
+            return Answer(status=error.kind.http, body=error.body("A1"))
+        return answer(request, work)
+
+    monkeypatch.setattr(asking.sandbox._api, "answer", refuse)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -150,6 +151,26 @@ def test_items_that_stay_open_become_server_trouble(
     assert [type(result) for result in results] == [Answer, ServerTrouble, Answer]
     assert says in str(results[1])
     assert len(sandbox.log) == 3
+
+
+def test_what_is_to_be_tried_once_gets_one_round(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
+    """Of two items that fail for the moment, only the one that deserves patience goes into another batch."""
+    sandbox.faults.add(*(Fault(effect=ErrorEffect(2), path=media_ids[place], times=2) for place in (0, 1)))
+    first, *others = _requests(media_ids[:3])
+    results = list(connect(sandbox.url).batch([replace(first, once=True), *others]))
+    assert [type(result) for result in results] == [ServerTrouble, Answer, Answer]
+    assert [len(received.items) for received in sandbox.log] == [3, 1, 1]
+
+
+@pytest.mark.parametrize(("once", "tries"), [(True, 1), (False, 3)])
+def test_a_batch_of_what_is_to_be_tried_once_is_sent_once(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], once: bool, tries: int
+) -> None:
+    """A batch that fails as a whole is repeated, unless nothing in it deserves patience."""
+    sandbox.faults.add(Fault(effect=HtmlBody(502), path="^/$", times=None))
+    with pytest.raises(ServerTrouble):
+        list(connect(sandbox.url, max_tries=3).batch(replace(one, once=once) for one in _requests(media_ids[:3])))
+    assert len(sandbox.log) == tries
 
 
 def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:

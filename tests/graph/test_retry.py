@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_iginsights.graph.retry import Patience
+from airflow_provider_iginsights.graph.settings import GraphSettings
 
 
 def _patience(pauses: list[float], moment: list[float], *, tries: int = 5, seconds: float = 120) -> Patience:
@@ -52,3 +53,17 @@ def test_the_servers_word_wins(pauses: list[float], moment: list[float]) -> None
     last = _patience(pauses, moment).persist(lambda: next(words), again=lambda _: True, told=lambda seconds: seconds)
     assert pauses == [7.0, 11.0]
     assert last == 5000.0
+
+
+def test_the_default_patience_outlasts_a_minute(pauses: list[float], moment: list[float]) -> None:
+    """With the client's own bounds the last try begins more than a minute, and less than two, after the first."""
+    settings = GraphSettings(token="EAAG")
+    patience = _patience(pauses, moment, tries=settings.max_tries, seconds=settings.max_wait)
+    patience.persist(lambda: "bad", again=lambda _: True, told=lambda _: None)
+    assert 60 <= sum(pauses) <= 120
+
+
+def test_a_server_that_asks_for_no_pause_shortens_none(pauses: list[float], moment: list[float]) -> None:
+    """``Retry-After: 0`` does not use up the tries within an instant."""
+    _patience(pauses, moment, tries=7).persist(lambda: "bad", again=lambda _: True, told=lambda _: 0.0)
+    assert sum(pauses) >= 60

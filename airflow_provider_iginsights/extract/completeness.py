@@ -1,0 +1,40 @@
+"""Whether Meta listed as many posts as the profile counts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_object, read_whole_number
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph.client import GraphClient
+
+log = logging.getLogger(__name__)
+
+MOST_LISTED = 10_000
+"""Meta lists no more media than these, so that an account with more is never listed whole."""
+
+LISTED_AT_LEAST = 0.95
+
+
+def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, findings: Findings) -> None:
+    """Remark on a listing that is much shorter than the profile says. One request, whose failure is no trouble."""
+    if listed >= MOST_LISTED:
+        return
+    subject = Subject("account", account_id)
+    try:
+        answer = client.get(GraphRequest(account_id, {"fields": "media_count"}, subject), account_id=account_id)
+    except InsightsError as error:
+        log.debug("The media count of %s was not told: %s", subject, error)
+        return
+    count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
+    if count and listed < LISTED_AT_LEAST * count:
+        findings.remark(
+            f"account {account_id}",
+            "The posts",
+            f"Meta listed {listed}, more than 5 % fewer than the {count} that the profile counts.",
+        )

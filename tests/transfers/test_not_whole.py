@@ -1,0 +1,96 @@
+"""Accounts that Meta's servers answered in part: loaded but for that, asked again for only that, named at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from stage import END, START, RecordingTaskInstance, Stage
+
+from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault
+from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
+
+TROUBLE = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+class Instance(RecordingTaskInstance):
+    """A task instance with two retries."""
+
+    max_tries = 2
+
+
+class Store(dict[str, Any]):
+    """Airflow's task state store."""
+
+    set = dict.__setitem__
+
+    def delete(self, key: str) -> None:
+        """Forget the value."""
+        self.pop(key, None)
+
+
+def execute(store: Store | None, *, try_number: int, **arguments: Any) -> dict[str, Any]:
+    """Run the media transfer as one try of three."""
+    options = {"dataset_id": "instagram", "gcp_conn_id": None, "create_dataset": True} | arguments
+    operator = InstagramMediaInsightsToBigQueryOperator(task_id="media", **options)
+    instance = Instance(task_id="media", try_number=try_number)
+    context = {"ti": instance, "data_interval_start": START, "data_interval_end": END, "task_state_store": store}
+    return operator.execute(context)  # type: ignore[arg-type]
+
+
+def trouble_one_post(stage: Stage) -> str:
+    """Let Meta's servers fail on what is asked of one post of the first account by itself."""
+    media_id = stage.world.media_of(next(iter(stage.world.accounts)), stage.world.now)[3].id
+    stage.graph.faults.add(Fault(effect=TROUBLE, path=f"{media_id}/insights", times=None))
+    return media_id
+
+
+def test_only_the_open_question_is_asked_again(stage: Stage) -> None:
+    """The first try loads all else and fails; the second, with a store, asks for that post alone, and ends well."""
+    store, media_id = Store(), trouble_one_post(stage)
+    with pytest.raises(ServerTrouble, match=media_id):
+        execute(store, try_number=1)
+    before = stage.rows("instagram_media_insights")
+    assert {row["account_id"] for row in before} == set(stage.world.accounts)
+    stage.graph.faults.clear()
+    stage.graph.clear_log()
+    summary = execute(store, try_number=2)
+    asked = [item.partition("?")[0] for sent in stage.graph.log for item in sent.items]
+    assert [path.endswith(f"{media_id}/insights") for path in asked] == [True]
+    assert len(stage.graph.log) <= 2  # the list of accounts, and the post
+    assert sorted(summary["accounts_done"]) == sorted(stage.world.accounts)
+    assert summary["left_out"] == []
+    after = stage.rows("instagram_media_insights")
+    assert {row["media_id"] for row in after if row not in before} == {media_id}
+    assert store == {}
+
+
+@pytest.mark.parametrize(("try_number", "arguments"), [(3, {}), (1, {"on_account_error": "skip"})])
+def test_the_end_names_it(stage: Stage, try_number: int, arguments: dict[str, Any]) -> None:
+    """On the last try, and where failures are to be skipped, the task ends well and names what is missing."""
+    media_id = trouble_one_post(stage)
+    summary = execute(Store(), try_number=try_number, **arguments)
+    assert sorted(summary["accounts_done"]) == sorted(stage.world.accounts)
+    assert [(found["kind"], found["whom"]) for found in summary["left_out"]] == [
+        ("ServerTrouble", [f"media {media_id}"])
+    ]
+
+
+def test_without_a_store_all_is_asked_again(stage: Stage) -> None:
+    """Where Airflow keeps nothing between tries, the second try reads everything and is complete."""
+    trouble_one_post(stage)
+    with pytest.raises(ServerTrouble):
+        execute(None, try_number=1)
+    stage.graph.faults.clear()
+    assert execute(None, try_number=2)["left_out"] == []
+
+
+def test_an_account_that_answered_nothing_has_failed(stage: Stage) -> None:
+    """Not even the last try ends well for an account of which no row is there."""
+    first = next(iter(stage.world.accounts))
+    stage.graph.faults.add(Fault(effect=TROUBLE, path=f"{first}/", times=None))
+    with pytest.raises(ServerTrouble, match=first):
+        execute(Store(), try_number=3)
