@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any, Final
 
 from airflow_provider_iginsights.errors import (
@@ -75,8 +75,10 @@ class Batcher:
             return [_refuse(envelope)] * len(requests)
         # The last item read knows best; parsing the same header fifty times would cost more than it tells.
         self.observe(next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}))
-        items = zip_longest(requests, envelope.payload[: len(requests)])
-        return [self._read(item, request, envelope) for request, item in items]
+        if len(envelope.payload) != len(requests):
+            # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not left out.
+            return [_miss(request) for request in requests]
+        return [self._read(item, request, envelope) for request, item in zip(requests, envelope.payload, strict=True)]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):

@@ -235,10 +235,17 @@ def test_headers_of_any_shape_break_no_item(perform: Perform, connect: Connect, 
     assert _ids(connect(url).batch(_requests(["1"]), account_id="17")) == ["1"]
 
 
-def test_a_short_envelope_leaves_items_open(perform: Perform, connect: Connect) -> None:
-    """Items that the envelope lacks are asked again; surplus ones are ignored."""
-    url = perform(_items({"id": "1"}), _items({"id": "2"}, {"id": "surplus"}))
+@pytest.mark.parametrize(
+    "broken", [[], [{"id": "2"}], [{"id": "0"}, {"id": "1"}, {"id": "2"}]], ids=["empty", "short", "long"]
+)
+def test_an_envelope_of_another_length_answers_nobody(
+    perform: Perform, connect: Connect, broken: list[dict[str, str]]
+) -> None:
+    """Where items are missing or too many, none can be told from the others: all are asked again, none is mistaken."""
+    url = perform(_items(*broken), _items({"id": "1"}, {"id": "2"}))
     assert _ids(connect(url).batch(_requests(["1", "2"]))) == ["1", "2"]
+    lasting = connect(perform(_items(*broken)), max_tries=2).batch(_requests(["1", "2"]))
+    assert [type(result) for result in lasting] == [ServerTrouble, ServerTrouble]
 
 
 @pytest.mark.parametrize(
