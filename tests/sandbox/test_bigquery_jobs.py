@@ -174,9 +174,9 @@ def test_a_query_is_made_once_per_request_id(warehouse: BigQuerySandbox) -> None
     assert len(warehouse.rows("d", "t")) == 1
 
 
-@pytest.mark.parametrize("options", [{"dry_run": True}, {"use_legacy_sql": True}, {"destination": "p.d.x"}], ids=str)
+@pytest.mark.parametrize("options", [{"use_legacy_sql": True}, {"destination": "p.d.x"}], ids=str)
 def test_query_options_outside_the_sandbox_are_refused(client: bigquery.Client, options: dict[str, Any]) -> None:
-    """Dry runs, legacy SQL and destination tables are refused in words."""
+    """Legacy SQL and destination tables are refused in words."""
     with pytest.raises(GoogleAPICallError, match="not supported by this sandbox"):
         client.query("SELECT 1", job_config=bigquery.QueryJobConfig(**options)).result()
 

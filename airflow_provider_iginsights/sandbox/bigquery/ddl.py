@@ -70,7 +70,7 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
         columns = list(table.resource["schema"]["fields"])
         for action in tree.args["actions"]:
             if isinstance(action, exp.AlterSet):
-                changes |= options_of(action.find_all(exp.Property))
+                changes |= _partitions_of(options_of(action.find_all(exp.Property)), table)
             elif isinstance(action, exp.DropPrimaryKey | exp.AddConstraint):
                 changes["tableConstraints"] = _constraints(table, action, table.resource | changes)
             elif isinstance(action, exp.ColumnDef):
@@ -80,7 +80,7 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
         if len(columns) > len(table.fields):
             changes["schema"] = {"fields": columns}
         if changes:
-            session.storage.update_table(table, changes)
+            session.storage.update_table(table, changes, by_ddl=True)
     return "ALTER_TABLE", table.ref
 
 
@@ -118,6 +118,14 @@ def options_of(properties: Iterable[exp.Property]) -> Resource:
     return resource
 
 
+def _partitions_of(options: Resource, table: Table) -> Resource:
+    """Return options with the expiration of partitions where the REST API has it."""
+    if "expirationMs" not in options:
+        return options
+    partitioning = {**table.resource.get("timePartitioning", {}), "expirationMs": options.pop("expirationMs")}
+    return {**options, "timePartitioning": partitioning}
+
+
 def _labels(value: exp.Expression) -> dict[str, str]:
     return {pair.expressions[0].name: pair.expressions[1].name for pair in value.expressions}
 
@@ -137,6 +145,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[exp.Expression], Any]]] = {
     "labels": ("labels", _labels),
     "require_partition_filter": ("requirePartitionFilter", lambda value: bool(value.this)),
     "expiration_timestamp": ("expirationTime", _expiration),
+    "partition_expiration_days": ("expirationMs", lambda value: str(int(float(value.name) * 86_400_000))),
 }
 
 
@@ -180,7 +189,13 @@ def _properties(tree: exp.Create) -> Resource:
             resource["clustering"] = {"fields": [column.name for column in entry.expressions]}
         elif type(entry) is not exp.Property:
             raise not_supported(f"CREATE with {entry.sql(dialect='bigquery')}")
-    return resource | options_of(entry for entry in entries if type(entry) is exp.Property)
+    options = options_of(entry for entry in entries if type(entry) is exp.Property)
+    if "expirationMs" in options:
+        resource["timePartitioning"] = {
+            **resource.get("timePartitioning", {}),
+            "expirationMs": options.pop("expirationMs"),
+        }
+    return resource | options
 
 
 def _partitioning(node: exp.Expression) -> Resource:

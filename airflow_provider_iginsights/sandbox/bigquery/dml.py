@@ -9,7 +9,7 @@ started together insert the same new key twice, as in BigQuery (``insert_race``)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -21,7 +21,7 @@ from airflow_provider_iginsights.sandbox.bigquery.mutations import Clause, Mutat
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, duckdb_sql
 from airflow_provider_iginsights.sandbox.bigquery.tables import Table
 
-__all__ = ["Concurrency", "DmlStats", "check_assignable", "run_dml", "target_of"]
+__all__ = ["Concurrency", "DmlStats", "check_assignable", "check_dml", "run_dml", "target_of"]
 
 _ASSIGNABLE = {("INTEGER", "NUMERIC"), ("INTEGER", "FLOAT"), ("NUMERIC", "FLOAT")}
 
@@ -64,6 +64,29 @@ def run_dml(session: Session, tree: exp.Expression, concurrency: Concurrency) ->
     if isinstance(tree, exp.TruncateTable):
         return _truncate(session, tree)
     return _mutate(session, mutation_of(session, tree), concurrency)
+
+
+def check_dml(session: Session, tree: exp.Expression) -> None:
+    """Look the statement through without running it; the tree is used up. Raises BigQueryError."""
+    if isinstance(tree, exp.Insert):
+        _, columns, source = _read_insert(session, tree)
+        with session.storage.cursor() as cursor:
+            _check_inserted(cursor, columns, tree.expression, source)
+        return
+    if isinstance(tree, exp.TruncateTable):
+        target_of(session, tree)
+        return
+    mutation = mutation_of(session, tree)
+    with session.storage.cursor() as cursor:
+        cursor.execute("BEGIN")
+        try:
+            for statement in mutation.prelude:
+                cursor.execute(statement)
+            for index, clause in enumerate(mutation.clauses):
+                _work_out(cursor, mutation, clause, f'"@clause{index}"')
+        finally:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
 
 
 def target_of(session: Session, tree: exp.Expression) -> Table:
@@ -170,18 +193,23 @@ def _changed(cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 def _insert(session: Session, tree: exp.Insert) -> DmlStats:
     """``INSERT INTO table [(columns)] VALUES or SELECT``."""
-    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    table = session.target(target)
-    named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
-    columns = [column_named(table, node.name) for node in named] or list(table.fields)
-    session.resolve(tree, keep=target)
-    source = duckdb_sql(tree.expression)
+    table, columns, source = _read_insert(session, tree)
     names = ", ".join(quote(column.name) for column in columns)
     with table.lock, session.storage.transaction() as cursor:
         _check_inserted(cursor, columns, tree.expression, source)
         inserted = _changed(cursor, f"INSERT INTO {table.physical} ({names}) {source}")
         session.storage.save(table, cursor)
     return DmlStats(inserted=inserted)
+
+
+def _read_insert(session: Session, tree: exp.Insert) -> tuple[Table, list[Field], str]:
+    """Return the target, the columns that are named, and the source in DuckDB's SQL."""
+    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    table = session.target(target)
+    named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    columns = [column_named(table, node.name) for node in named] or list(table.fields)
+    session.resolve(tree, keep=target)
+    return table, columns, duckdb_sql(tree.expression)
 
 
 def _check_inserted(

@@ -12,12 +12,14 @@ __all__ = ["BigQueryError", "not_found", "not_supported", "translate"]
 _STATUS: dict[str, int] = {
     "accessDenied": 403,
     "backendError": 503,
+    "billingNotEnabled": 403,
     "badGateway": 502,
     "conditionNotMet": 412,
     "duplicate": 409,
     "internalError": 500,
     "notFound": 404,
     "notImplemented": 501,
+    "policyViolation": 403,
     "quotaExceeded": 403,
     "rateLimitExceeded": 403,
 }

@@ -1,7 +1,6 @@
 """The script of what goes wrong.
 
-Answers get lost, requests are refused, jobs fail or crawl; and there are the switches for the limits and races that
-real BigQuery has and emulators have not.
+Answers get lost, requests are refused, jobs fail or crawl.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import json
 import re
 import threading
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.server import ASGIApp, Receive, Scope, Send, cut_connection
 
-__all__ = ["Effect", "Fault", "FaultGate", "Faults", "Request", "Switches"]
+__all__ = ["Effect", "Fault", "FaultGate", "Faults", "Request"]
 
 Effect = Literal[
     "accessDenied",
@@ -29,6 +28,12 @@ Effect = Literal[
     "jobBackendError",
     "jobInternalError",
     "slowJob",
+    "billingNotEnabled",
+    "kmsDenied",
+    "kmsKeyRequired",
+    "policyTagDenied",
+    "tableDenied",
+    "vpcServiceControls",
 ]
 
 _REFUSALS: dict[str, tuple[str, str]] = {
@@ -43,7 +48,43 @@ _JOB_ERRORS: dict[str, tuple[str, str]] = {
     "backendError": ("backendError", "An internal error occurred during execution. Retrying may solve the problem."),
     "jobInternalError": ("jobInternalError", "The job encountered an internal error during execution."),
 }
+_DENIALS: dict[str, tuple[str, str]] = {
+    "billingNotEnabled": (
+        "billingNotEnabled",
+        "Billing has not been enabled for this project. Enable billing at https://console.cloud.google.com/billing. "
+        "DML queries are not allowed in the free tier. Set up a billing account to remove this restriction.",
+    ),
+    "kmsDenied": (
+        "accessDenied",
+        "Access Denied: BigQuery BigQuery: Cloud KMS Error: Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' "
+        "denied on resource 'projects/keys/locations/us/keyRings/ring/cryptoKeys/key' (or it may not exist). Please "
+        "grant Cloud KMS CryptoKey Encrypter/Decrypter role to BigQuery service account: "
+        "bq-1@bigquery-encryption.iam.gserviceaccount.com",
+    ),
+    "kmsKeyRequired": (
+        "accessDenied",
+        "Your administrator requires that you specify an encryption key for queries in project sandbox-project. See "
+        "https://cloud.google.com/bigquery/docs/customer-managed-encryption for more info.",
+    ),
+    "policyTagDenied": (
+        "accessDenied",
+        'Access Denied: BigQuery BigQuery: User does not have permission to access policy tag "Business : High" on '
+        "column sandbox-project.instagram.instagram_account_insights.value.",
+    ),
+    "tableDenied": (
+        "accessDenied",
+        "Access Denied: Table sandbox-project:instagram.instagram_account_insights: Permission "
+        "bigquery.tables.updateData denied on table sandbox-project:instagram.instagram_account_insights (or it may "
+        "not exist).",
+    ),
+    "vpcServiceControls": (
+        "policyViolation",
+        "VPC Service Controls: Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
+        "XlFLBBM_Wstu6u3Qn5s1K.",
+    ),
+}
 _LARGEST_PEEK = 8 << 20
+_MAKES_A_JOB = re.compile(r"(POST|PUT) /.*/(jobs|queries)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +99,10 @@ class Fault:
     * ``internalError`` (500), ``badGateway`` (502), ``serviceUnavailable`` (503), ``rateLimitExceeded`` and
       ``accessDenied`` (403): refused before anything is done;
     * ``backendError``, ``jobBackendError``, ``jobInternalError``: the job the request creates ends with this error, and
-      does nothing; ``slowJob``: it is RUNNING for ``seconds`` before it does its work.
+      does nothing; ``slowJob``: it is RUNNING for ``seconds`` before it does its work;
+    * ``billingNotEnabled``, ``kmsDenied``, ``kmsKeyRequired``, ``policyTagDenied``, ``tableDenied``,
+      ``vpcServiceControls``: the job, or the request where it makes none, ends with what BigQuery says about that; a
+      dry run is answered with it.
     """
 
     route: str
@@ -70,29 +114,15 @@ class Fault:
 
     def job_error(self) -> BigQueryError | None:
         """How the job ends, if the effect is about that."""
-        return BigQueryError(*_JOB_ERRORS[self.effect]) if self.effect in _JOB_ERRORS else None
+        told = _JOB_ERRORS.get(self.effect) or _DENIALS.get(self.effect)
+        return BigQueryError(*told) if told else None
 
-    def refusal(self) -> BigQueryError | None:
-        """Return the answer, if the effect is a refusal."""
-        return BigQueryError(*_REFUSALS[self.effect]) if self.effect in _REFUSALS else None
-
-
-@dataclass(slots=True)
-class Switches:
-    """What real BigQuery does to its users, adjustable.
-
-    * ``dml_queue``: mutating statements that run and that wait per table; one more fails.
-    * ``load_jobs_per_table_per_day``: counted by table name and UTC day, failed ones too.
-    * ``insert_race``: a statement takes its snapshot before it has the table to itself; False runs them one by one.
-    * ``snapshot_seconds``: how long before it applies its changes.
-    * ``denied_datasets``: answered with accessDenied.
-    """
-
-    dml_queue: tuple[int, int] = (2, 20)
-    load_jobs_per_table_per_day: int = 1500
-    insert_race: bool = True
-    snapshot_seconds: float = 0.0
-    denied_datasets: set[str] = field(default_factory=set)
+    def refusal(self, route: str) -> BigQueryError | None:
+        """Return the answer, if the effect is a refusal of this ``"METHOD /path"``."""
+        told = _REFUSALS.get(self.effect)
+        if not _MAKES_A_JOB.search(route):
+            told = told or _DENIALS.get(self.effect)
+        return BigQueryError(*told) if told else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +197,7 @@ class FaultGate:
             if not is_lost:
                 await send(message)
 
-        refusal = fault.refusal() if fault is not None else None
+        refusal = fault.refusal(f"{scope['method']} {scope['path']}") if fault is not None else None
         if refusal is not None:
             await _refuse(refusal, answer)
         else:

@@ -12,13 +12,21 @@ from typing import Literal
 
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault, Switches
+from airflow_provider_iginsights.sandbox.bigquery.expirations import free_tier
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
 from airflow_provider_iginsights.sandbox.bigquery.limits import DmlQueue, LoadQuota
 from airflow_provider_iginsights.sandbox.bigquery.load import load, target_of
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, location_of
-from airflow_provider_iginsights.sandbox.bigquery.statements import Outcome, mutated_table, run_statement
+from airflow_provider_iginsights.sandbox.bigquery.statements import (
+    Outcome,
+    check_statement,
+    is_dml,
+    mutated_table,
+    run_statement,
+)
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef, now_ms
+from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
 __all__ = ["Job", "JobRecord", "Jobs"]
 
@@ -57,7 +65,7 @@ class Job:
     error: BigQueryError | None = None
     outcome: Outcome | None = None
     loaded_rows: int = 0
-    created: int = field(default_factory=now_ms)
+    created: int = 0
     started: int | None = None
     ended: int | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -115,6 +123,8 @@ class Job:
         statistics: Resource = {key: str(moment) for key, moment in times.items() if moment is not None}
         if self.type == "LOAD" and self.state == "DONE" and self.error is None:
             statistics["load"] = {"outputRows": str(self.loaded_rows)}
+        if self.configuration.get("dryRun"):
+            statistics |= {"totalBytesProcessed": "0", "query": {"totalBytesProcessed": "0"}}
         if self.outcome is not None:
             query: Resource = {
                 "statementType": self.outcome.statement_type,
@@ -138,7 +148,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str, str], Job] = {}
         self._queue = DmlQueue(switches)
-        self._quota = LoadQuota(switches)
+        self._quota = LoadQuota(switches, storage.clock)
 
     def __iter__(self) -> Iterator[Job]:
         """Return the jobs in the order they were made."""
@@ -155,7 +165,10 @@ class Jobs:
         if "load" in configuration:
             ref = target_of(configuration["load"])
             self._storage.dataset(ref.project, ref.dataset, location=location)
-        job = Job(project, location, reference.get("jobId") or f"job_{uuid.uuid4().hex}", configuration, fault)
+        job_id = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
+        job = Job(project, location, job_id, configuration, fault, created=int(self._storage.now_ms()))
+        if configuration.get("dryRun"):
+            return self._dry_run(job)
         key = (project, location.upper(), job.id)
         with self._lock:
             if key in self._jobs:
@@ -212,7 +225,7 @@ class Jobs:
             with ExitStack() as turn:
                 if place is not None:
                     turn.enter_context(self._queue.turn(*place, job.cancelled))
-                job.started, job.state = now_ms(), "RUNNING"
+                job.started, job.state = int(self._storage.now_ms()), "RUNNING"
                 self._work(job, upload)
         except BigQueryError as error:
             job.error = error
@@ -221,7 +234,7 @@ class Jobs:
         finally:
             if upload is not None:
                 upload.unlink(missing_ok=True)
-            job.ended, job.state = now_ms(), "DONE"
+            job.ended, job.state = int(self._storage.now_ms()), "DONE"
             job.done.set()
 
     def _work(self, job: Job, upload: Path | None) -> None:
@@ -236,8 +249,26 @@ class Jobs:
             job.loaded_rows = load(self._storage, job.configuration["load"], upload, location=job.location)
             return
         query = job.configuration["query"]
+        self._check_billing(job)
         pause = Concurrency(self._switches.insert_race, lambda: _pause(job, self._switches.snapshot_seconds))
         job.outcome = run_statement(self._session(job), query["query"], query.get("queryParameters") or [], pause)
+
+    def _dry_run(self, job: Job) -> Job:
+        """Return a job that was looked through and not run; it is not kept, and its id stays free."""
+        if job.fault is not None and (error := job.fault.job_error()):
+            raise error
+        self._check_billing(job)
+        query = job.configuration["query"]
+        check_statement(self._session(job), query["query"], query.get("queryParameters") or [])
+        job.state = "DONE"
+        job.done.set()
+        return job
+
+    def _check_billing(self, job: Job) -> None:
+        if not self._switches.billing and is_dml(job.configuration["query"]["query"]):
+            raise free_tier(
+                "DML queries are not allowed in the free tier. Set up a billing account to remove this restriction."
+            )
 
     def _session(self, job: Job) -> Session:
         return Session(self._storage, job.project, job.location, job.configuration["query"].get("defaultDataset"))
@@ -255,5 +286,5 @@ def _check(configuration: Resource, *, has_file: bool) -> None:
         kinds = [key for key in configuration if key not in ("labels", "dryRun", "jobTimeoutMs")]
         raise not_supported(f"A {' or '.join(kinds) or 'nameless'} job without a file", reason="notImplemented")
     strange = sorted(key for key, value in (query or {}).items() if key not in _QUERY_OPTIONS and value)
-    if configuration.get("dryRun") or strange or (query and query.get("useLegacySql", True)):
-        raise not_supported(f"A query job with {', '.join(strange) or 'dryRun or legacy SQL'}", reason="notImplemented")
+    if strange or (query and query.get("useLegacySql", True)):
+        raise not_supported(f"A query job with {', '.join(strange) or 'legacy SQL'}", reason="notImplemented")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.faults import Switches
+from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 from airflow_provider_iginsights.sandbox.bigquery.tables import TableRef
+from airflow_provider_iginsights.sandbox.clock import Clock
 
 __all__ = ["DmlQueue", "LoadQuota"]
 
@@ -64,14 +64,15 @@ class DmlQueue:
 class LoadQuota:
     """Load jobs per table name and UTC day; dropping the table does not start the count anew."""
 
-    def __init__(self, switches: Switches) -> None:
+    def __init__(self, switches: Switches, clock: Clock) -> None:
         self._switches = switches
+        self._clock = clock
         self._lock = threading.Lock()
         self._used: Counter[tuple[TableRef, dt.date]] = Counter()
 
     def use(self, ref: TableRef) -> None:
         """Count one job. Raises BigQueryError (quotaExceeded) when the day's are used up."""
-        today = dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
+        today = self._clock.now().date()
         with self._lock:
             self._used[ref, today] += 1
             if self._used[ref, today] > self._switches.load_jobs_per_table_per_day:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import sqlglot
 from sqlglot import exp
@@ -104,6 +105,7 @@ class Session:
     def resolve(self, tree: E, *, keep: exp.Expression | None = None) -> E:
         """Rewrite the tree in place for DuckDB; the node ``keep`` (a statement's target) stays as it is."""
         rewrite(tree)
+        self._read_clock(tree)
         known = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         for node in [node for node in tree.find_all(exp.Table) if node is not keep]:
             if not isinstance(node.this, exp.Identifier):
@@ -114,6 +116,15 @@ class Session:
             column.set("db", None)
             column.set("catalog", None)
         return tree
+
+    def _read_clock(self, tree: exp.Expression) -> None:
+        """Put the sandbox's time where the statement asks for the current one."""
+        now = self.storage.clock.now()
+        for node in list(tree.find_all(exp.CurrentTimestamp)):
+            node.replace(exp.cast(exp.Literal.string(now.isoformat()), "TIMESTAMPTZ", dialect="duckdb"))
+        for node in list(tree.find_all(exp.CurrentDate)):
+            zone = ZoneInfo(node.this.name) if node.this else now.tzinfo
+            node.replace(exp.cast(exp.Literal.string(str(now.astimezone(zone).date())), "DATE", dialect="duckdb"))
 
     def _source(self, node: exp.Table) -> exp.Expression:
         """Return what stands for a table name: the table of its rows, the view's query, or rows about metadata."""

@@ -7,12 +7,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_iginsights.sandbox.bigquery.app import build_app
-from airflow_provider_iginsights.sandbox.bigquery.faults import FaultGate, Faults, Request, Switches
+from airflow_provider_iginsights.sandbox.bigquery.faults import FaultGate, Faults, Request
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord, Jobs
 from airflow_provider_iginsights.sandbox.bigquery.results import python_rows
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
+from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 from airflow_provider_iginsights.sandbox.bigquery.tables import TableRef
 from airflow_provider_iginsights.sandbox.bigquery.uploads import Uploads
+from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.server import Server
 
 if TYPE_CHECKING:
@@ -35,13 +37,18 @@ class BigQuerySandbox:
         location: str = "US",
         storage: Path | None = None,
         port: int = 0,
+        clock: Clock | None = None,
     ) -> None:
-        """Prepare a sandbox. ``location`` is for datasets that name none, ``storage`` a folder to keep them in."""
+        """Prepare a sandbox. ``location`` is for datasets that name none, ``storage`` a folder to keep them in.
+
+        ``clock`` is what CURRENT_TIMESTAMP, the times of jobs and all expirations follow; None = the real time.
+        """
         self.project = project
         self.faults = Faults()
         self.switches = Switches()
         self.log: list[Request] = []
-        self._storage = Storage(storage, location=location, denied_datasets=self.switches.denied_datasets)
+        self.clock = clock or Clock()
+        self._storage = Storage(storage, location=location, clock=self.clock, switches=self.switches)
         self._jobs = Jobs(self._storage, self.switches)
         self._uploads = Uploads()
         app = build_app(self._storage, self._jobs, self._uploads)

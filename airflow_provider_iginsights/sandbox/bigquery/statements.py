@@ -12,12 +12,12 @@ from sqlglot import exp
 from airflow_provider_iginsights.sandbox.bigquery import ddl
 from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote, result_type
 from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
-from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats, run_dml, target_of
+from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats, check_dml, run_dml, target_of
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, bind, duckdb_sql, parse
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
-__all__ = ["Outcome", "mutated_table", "run_statement", "schema_of"]
+__all__ = ["Outcome", "check_statement", "is_dml", "mutated_table", "run_statement", "schema_of"]
 
 _DML: dict[type[exp.Expression], str] = {
     exp.Insert: "INSERT",
@@ -64,6 +64,29 @@ def run_statement(session: Session, sql: str, parameters: list[Resource], concur
             raise refusal
     about = target_of(session, tree).ref if type(tree) in _DML else "of the query"
     raise BigQueryError("invalidQuery", f"Could not serialize access to table {about} due to concurrent update")
+
+
+def check_statement(session: Session, sql: str, parameters: list[Resource]) -> None:
+    """Look a query or a DML statement through as a dry run does. Raises BigQueryError; nothing is changed or kept."""
+    tree = parse(sql)
+    bind(tree, parameters)
+    if type(tree) not in _DML and not isinstance(tree, exp.Query):
+        raise not_supported("A dry run of this statement")
+    try:
+        if isinstance(tree, exp.Query):
+            schema_of(session, tree)
+        else:
+            check_dml(session, tree)
+    except duckdb.Error as error:
+        raise translate(error) from error
+
+
+def is_dml(sql: str) -> bool:
+    """Return whether a statement changes rows; False for one that cannot be read."""
+    try:
+        return type(parse(sql)) in _DML
+    except BigQueryError:
+        return False
 
 
 def mutated_table(session: Session, sql: str) -> TableRef | None:

@@ -11,17 +11,27 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of, quote
+from airflow_provider_iginsights.sandbox.bigquery import alterations, expirations
+from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of
 from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
-from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported, translate
-from airflow_provider_iginsights.sandbox.bigquery.tables import Dataset, Resource, Table, TableRef, checked, now_ms
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
+from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
+from airflow_provider_iginsights.sandbox.bigquery.tables import (
+    Dataset,
+    Resource,
+    Table,
+    TableRef,
+    checked,
+    milliseconds,
+)
+from airflow_provider_iginsights.sandbox.clock import Clock
 
 __all__ = ["Storage"]
 
@@ -37,12 +47,15 @@ _SETTINGS = (
 class Storage:
     """Datasets, tables and the DuckDB instance under them. Safe to call from any thread."""
 
-    def __init__(self, folder: Path | None, *, location: str, denied_datasets: Set[str] = frozenset()) -> None:
+    def __init__(
+        self, folder: Path | None, *, location: str, clock: Clock | None = None, switches: Switches | None = None
+    ) -> None:
         """Open the shelf in ``folder`` (created when missing), or in memory. ``location`` is the default region."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         self.location = location
-        self.denied_datasets = denied_datasets
+        self.clock = clock or Clock()
+        self._switches = switches or Switches()
         self._in_use: dict[int, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.RLock()
         self._datasets: dict[tuple[str, str], Dataset] = {}
@@ -51,6 +64,10 @@ class Storage:
         for statement in _SETTINGS:
             self._duckdb.execute(statement)
         self._restore()
+
+    def now_ms(self) -> str:
+        """Return the time in milliseconds since 1970, as the REST API writes it."""
+        return str(milliseconds(self.clock.now()))
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -88,7 +105,7 @@ class Storage:
 
     def dataset(self, project: str, name: str, *, location: str | None = None) -> Dataset:
         """Return the dataset; with ``location``, only if it lies there. Raises BigQueryError (404, 403)."""
-        if name in self.denied_datasets:
+        if name in self._switches.denied_datasets:
             raise BigQueryError(
                 "accessDenied",
                 f"Access Denied: Dataset {project}:{name}: Permission denied on dataset {project}:{name} "
@@ -114,10 +131,10 @@ class Storage:
                 raise BigQueryError("duplicate", f"Already Exists: Dataset {project}:{name}")
             reference = {"projectId": project, "datasetId": name}
             declared = {
-                **resource,
+                **expirations.of_dataset(resource, billing=self._switches.billing),
                 "location": resource.get("location") or self.location,
                 "datasetReference": reference,
-                "creationTime": str(now_ms()),
+                "creationTime": self.now_ms(),
             }
             self._datasets[project, name] = entry = Dataset(project, name, declared)
             self._remember(f"{project}:{name}", {"dataset": declared})
@@ -138,9 +155,11 @@ class Storage:
         """Return the table or None (an expired one is gone); the dataset must exist."""
         self.dataset(ref.project, ref.dataset, location=location)
         found = self._tables.get(ref)
-        if found is not None and found.has_expired:
+        if found is not None and found.has_expired(self.clock.now()):
             self._drop(found)
             return None
+        if found is not None and (expired := found.expired_partitions(self.clock.now())):
+            self._drop_partitions(found, expired)
         return found
 
     def table(self, ref: TableRef, *, location: str | None = None) -> Table:
@@ -159,18 +178,18 @@ class Storage:
 
     def create_table(self, ref: TableRef, resource: Resource) -> Table:
         """Create a table, or a view when the resource has one. Raises BigQueryError (404, 409, 400)."""
-        lifetime = self.dataset(ref.project, ref.dataset).resource.get("defaultTableExpirationMs")
+        defaults = self.dataset(ref.project, ref.dataset).resource
         with self._lock:
             if self.find_table(ref) is not None:
                 raise BigQueryError("duplicate", f"Already Exists: Table {ref}")
-            moment = str(now_ms())
-            ends = {"expirationTime": str(now_ms() + int(lifetime))} if lifetime else {}
-            declared = checked({**ends, **resource, "tableReference": ref.resource, "creationTime": moment})
+            moment = self.now_ms()
+            dated = expirations.created(resource, defaults, now=self.clock.now(), billing=self._switches.billing)
+            declared = checked({**dated, "tableReference": ref.resource, "creationTime": moment})
             physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
             table = Table(ref, {**declared, "lastModifiedTime": moment}, physical)
             with self.transaction() as cursor:
                 if physical is not None:
-                    cursor.execute(_create_sql(physical, table.fields))
+                    cursor.execute(alterations.create_sql(physical, table.fields))
                 self.save(table, cursor)
             self._tables[ref] = table
             return table
@@ -179,8 +198,11 @@ class Storage:
         """Drop a table or view. Raises BigQueryError (404)."""
         self._drop(self.table(ref))
 
-    def update_table(self, table: Table, changes: Resource) -> None:
+    def update_table(self, table: Table, changes: Resource, *, by_ddl: bool = False) -> None:
         """Change the resource: None takes a key away, labels are merged, the schema may grow and relax."""
+        if by_ddl and not self._switches.billing:
+            partitioning = table.resource.get("timePartitioning", {})
+            changes = expirations.shortened(changes, partitioning, now=self.clock.now())
         with table.lock, self.transaction() as cursor:
             labels = {**table.resource.get("labels", {}), **(changes.get("labels") or {})}
             merged = {
@@ -189,19 +211,20 @@ class Storage:
                 "labels": {key: text for key, text in labels.items() if text is not None},
             }
             resource = checked({key: value for key, value in merged.items() if value is not None})
+            resource = expirations.changed(resource, now=self.clock.now(), billing=self._switches.billing)
             if "schema" in changes and table.physical is not None:
-                self._alter(table, fields_of(changes["schema"]), cursor)
+                alterations.alter(table, fields_of(changes["schema"]), cursor)
             table.resource = resource
             self.save(table, cursor)
 
     def replace_rows(self, table: Table, schema: Resource, cursor: duckdb.DuckDBPyConnection) -> None:
         """Empty the table within the cursor's transaction and give it ``schema``; what was there is dropped."""
         kept = {key: value for key, value in table.resource.items() if key != "tableConstraints"}
-        if _shape(fields_of(schema)) == _shape(table.fields):
+        if alterations.shape(fields_of(schema)) == alterations.shape(table.fields):
             cursor.execute(f"DELETE FROM {table.physical}")
         else:
             physical = f"t_{uuid.uuid4().hex}"
-            cursor.execute(_create_sql(physical, fields_of(schema)))
+            cursor.execute(alterations.create_sql(physical, fields_of(schema)))
             cursor.execute(f"DROP TABLE {table.physical}")
             table.physical = physical
         table.resource = {**kept, "schema": schema}
@@ -211,7 +234,7 @@ class Storage:
         if columns:
             old = table.resource["schema"]["fields"]
             schema = {"fields": [*old, *(dict(column.resource) for column in columns)]}
-            self._alter(table, fields_of(schema), cursor)
+            alterations.alter(table, fields_of(schema), cursor)
             table.resource = {**table.resource, "schema": schema}
 
     def touch(self, table: Table) -> None:
@@ -222,35 +245,18 @@ class Storage:
     def save(self, table: Table, cursor: duckdb.DuckDBPyConnection) -> None:
         """Note in the cursor's transaction that the table's rows or metadata changed."""
         table.version += 1
-        table.resource["lastModifiedTime"] = str(now_ms())
+        table.resource["lastModifiedTime"] = self.now_ms()
         entry = {"table": table.resource, "physical": table.physical, "version": table.version}
         cursor.execute("DELETE FROM catalogue WHERE name = ?", [str(table.ref)])
         cursor.execute("INSERT INTO catalogue VALUES (?, ?)", [str(table.ref), json.dumps(entry)])
 
-    def _alter(self, table: Table, wanted: tuple[Field, ...], cursor: duckdb.DuckDBPyConnection) -> None:
-        """Bring the DuckDB table to the wanted columns: new NULLABLE ones, and REQUIRED that became NULLABLE."""
-        have, want = ({column.name.lower(): column for column in columns} for columns in (table.fields, wanted))
-        for name, column in have.items():
-            if name not in want:
-                raise BigQueryError(
-                    "invalid",
-                    f"Provided Schema does not match Table {table.ref}. Field {column.name} is missing in new schema",
-                )
-            if want[name].kind is not column.kind or (want[name].required and not column.required):
-                raise BigQueryError(
-                    "invalid",
-                    f"Provided Schema does not match Table {table.ref}. Field {column.name} has changed type or mode",
-                )
-            if column.required and not want[name].required:
-                cursor.execute(f"ALTER TABLE {table.physical} ALTER COLUMN {quote(column.name)} DROP NOT NULL")
-        for column in (column for name, column in want.items() if name not in have):
-            if column.required:
-                raise BigQueryError(
-                    "invalid",
-                    f"Provided Schema does not match Table {table.ref}. Cannot add required "
-                    f"fields to an existing schema. (field: {column.name})",
-                )
-            cursor.execute(f"ALTER TABLE {table.physical} ADD COLUMN {column.ddl}")
+    def _drop_partitions(self, table: Table, expired: str) -> None:
+        with self.cursor() as cursor:
+            gone = cursor.execute(f"SELECT count(*) FROM {table.physical} WHERE {expired}").fetchone()
+        if gone and gone[0]:
+            with table.lock, self.transaction() as cursor:
+                cursor.execute(f"DELETE FROM {table.physical} WHERE {expired}")
+                self.save(table, cursor)
 
     def _drop(self, table: Table) -> None:
         with table.lock, self.transaction() as cursor:
@@ -278,14 +284,3 @@ class Storage:
             else:
                 ref = TableRef.of(entry["table"]["tableReference"])
                 self._tables[ref] = Table(ref, entry["table"], entry["physical"], entry["version"])
-
-
-def _create_sql(physical: str, fields: Iterable[Field]) -> str:
-    columns = ", ".join(column.ddl for column in fields)
-    if not columns:
-        raise not_supported("A table without columns", reason="notImplemented")
-    return f"CREATE TABLE {physical} ({columns})"
-
-
-def _shape(fields: Iterable[Field]) -> list[str]:
-    return [column.ddl for column in fields]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of
+from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of, quote
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 
-__all__ = ["Dataset", "Resource", "Table", "TableRef", "checked", "now_ms"]
+__all__ = ["Dataset", "Resource", "Table", "TableRef", "checked", "milliseconds"]
 
 Resource = dict[str, Any]
 
@@ -107,16 +107,27 @@ class Table:
         required = self.resource.get("requirePartitionFilter") or partitioning.get("requirePartitionFilter")
         return str(partitioning["field"]) if required and partitioning else None
 
-    @property
-    def has_expired(self) -> bool:
+    def has_expired(self, now: dt.datetime) -> bool:
         """Whether its expirationTime has passed."""
         expiration = self.resource.get("expirationTime")
-        return expiration is not None and int(expiration) <= now_ms()
+        return expiration is not None and int(expiration) <= milliseconds(now)
+
+    def expired_partitions(self, now: dt.datetime) -> str | None:
+        """Return the SQL condition of the rows whose partition has expired; None where partitions never do.
+
+        A partition expires at its own time plus expirationMs: what is written for an old day can be past it already.
+        """
+        partitioning = self.resource.get("timePartitioning") or {}
+        if not partitioning.get("expirationMs") or self.physical is None:
+            return None
+        latest = now - dt.timedelta(milliseconds=int(partitioning["expirationMs"]))
+        start = f"date_trunc('{partitioning['type'].lower()}', CAST({quote(partitioning['field'])} AS TIMESTAMPTZ))"
+        return f"{start} <= CAST('{latest.isoformat()}' AS TIMESTAMPTZ)"
 
 
-def now_ms() -> int:
-    """Return the time in milliseconds since 1970, as the REST API writes it."""
-    return int(time.time() * 1000)
+def milliseconds(moment: dt.datetime) -> int:
+    """Return an instant in milliseconds since 1970, as the REST API writes it."""
+    return int(moment.timestamp() * 1000)
 
 
 def checked(resource: Resource) -> Resource:
