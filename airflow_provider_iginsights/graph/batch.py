@@ -18,12 +18,15 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.graph.exchange import Call, Reply, read_reply
-from airflow_provider_iginsights.graph.faults import Diagnosis
+from airflow_provider_iginsights.graph.faults import Diagnosis, may_be_too_much
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject, spell_path, spell_query
 from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 
 LARGEST_BATCH: Final = 50
 """Items that Meta takes in one batch."""
+
+SMALLEST_BATCH: Final = 10
+"""Items. A batch that Meta may find too large is halved as long as it has more."""
 
 STOPPING: Final = (Throttled, TokenExpired, PolicyBlocked)
 """What an item may say that holds for all items after it."""
@@ -70,15 +73,24 @@ class Batcher:
         return results
 
     def _ask(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
-        envelope = self.call(pack(requests, version=self.version, subject=self.subject))
+        call = pack(requests, version=self.version, subject=self.subject)
+        envelope = self.call(replace(call, divisible=len(requests) > SMALLEST_BATCH))
         if isinstance(envelope, Diagnosis):
+            if len(requests) > SMALLEST_BATCH and may_be_too_much(envelope.error):
+                return self._ask_in_halves(requests)
             return [_refuse(envelope)] * len(requests)
         # The last item read knows best; parsing the same header fifty times would cost more than it tells.
         self.observe(next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}))
         if len(envelope.payload) != len(requests):
-            # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not left out.
+            # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not away.
             return [_miss(request) for request in requests]
         return [self._read(item, request, envelope) for request, item in zip(requests, envelope.payload, strict=True)]
+
+    def _ask_in_halves(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
+        middle = (len(requests) + 1) // 2
+        first = self._ask(requests[:middle])
+        stop = next((result for result in first if isinstance(result, Diagnosis) and result.stops), None)
+        return [*first, *([stop] * (len(requests) - middle) if stop else self._ask(requests[middle:]))]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):

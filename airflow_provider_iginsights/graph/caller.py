@@ -10,7 +10,7 @@ from functools import partial
 
 from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
 from airflow_provider_iginsights.graph.exchange import Call, Reply
-from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw
+from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw, may_be_too_much
 from airflow_provider_iginsights.graph.headers import read_retry_after
 from airflow_provider_iginsights.graph.ledger import Ledger
 from airflow_provider_iginsights.graph.pacing import Pacer, read_usage
@@ -19,6 +19,9 @@ from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph.transport import Wire
 
 logger = logging.getLogger(__name__)
+
+TRIES_BEFORE_DIVIDING = 2
+"""What may be too large is tried again once, then in smaller parts."""
 
 
 class Caller:
@@ -47,11 +50,12 @@ class Caller:
             made += 1
             return self._attempt(call, account_id)
 
-        return self._patience.persist(
-            attempt,
-            again=lambda result: isinstance(result, Diagnosis) and result.is_worth_more(made) and not call.request.once,
-            told=_find_told,
-        )
+        def is_worth_more(result: Reply | Diagnosis) -> bool:
+            if not isinstance(result, Diagnosis) or not result.is_worth_more(made) or call.request.once:
+                return False
+            return not (call.divisible and made >= TRIES_BEFORE_DIVIDING and may_be_too_much(result.error))
+
+        return self._patience.persist(attempt, again=is_worth_more, told=_find_told)
 
     def repeat(self, ask_what_is_open: Callable[[], list[int]]) -> list[int]:
         """Call again, with the same patience, as long as something is open; return what is left."""

@@ -65,8 +65,8 @@ class GraphClient:
 
     def pages(self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100) -> Iterator[Answer]:
         """Read a listing page by page, lazily, ``limit`` items at a time or fewer where Meta finds that too much."""
-        get = partial(self.get, account_id=account_id)
-        return read_pages(get, request, limit=limit, note=self._caller.ledger.note)
+        get_page = partial(self._get_page, account_id=account_id)
+        return read_pages(get_page, request, limit=limit, note=self._caller.ledger.note)
 
     def walk(self, request: GraphRequest) -> Walk:
         """Return what says where the listing goes on and ends, for those who open its pages themselves."""
@@ -128,8 +128,14 @@ class GraphClient:
             return Diagnosis(result.error, stops=silent or isinstance(result.error, STOPPING))
         return result
 
-    def _read(self, request: GraphRequest, account_id: str | None) -> Answer | Diagnosis:
-        reply = self._caller.call(Call(request), account_id=account_id)
+    def _get_page(self, request: GraphRequest, *, divisible: bool, account_id: str | None) -> Answer:
+        result = self._read(request, account_id, divisible=divisible)
+        if isinstance(result, Diagnosis):
+            raise result.error
+        return result
+
+    def _read(self, request: GraphRequest, account_id: str | None, *, divisible: bool = False) -> Answer | Diagnosis:
+        reply = self._caller.call(Call(request, divisible=divisible), account_id=account_id)
         if isinstance(reply, Diagnosis):
             return reply
         return Answer(reply.payload, reply.served or self.settings.api_version, request, reply.date)

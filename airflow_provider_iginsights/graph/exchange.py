@@ -22,12 +22,16 @@ brings no list, it is larger than any answer may be, it points elsewhere."""
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds."""
+    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds.
+
+    ``divisible``: where Meta may find it too large, it is asked again in smaller parts instead of the same once more.
+    """
 
     request: GraphRequest
     shape: type = dict
     form: Mapping[str, str] | None = field(default=None, repr=False)
     weight: int = 1
+    divisible: bool = False
 
     @property
     def method(self) -> Literal["GET", "POST"]:

@@ -113,7 +113,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     # None of these says what was wrong with the question, so nothing is to be learned from them about it. Meta lists
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes), and -1 is its "no other code fits".
-    Fault(ServerTrouble, _DOWN, {-1, 1, 2, 1200}, retryable=True),
+    Fault(ServerTrouble, _DOWN, {-3, -1, 1, 2, 1200}, retryable=True),
     # Tokens. Code 2500 also answers what cannot be read as a request.
     Fault(
         ConfigurationError,

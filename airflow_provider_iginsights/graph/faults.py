@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError, Throttled
+from airflow_provider_iginsights.errors import (
+    GraphFacts,
+    InsightsError,
+    RetriableGraphError,
+    ServerTrouble,
+    Throttled,
+    TooMuchData,
+)
 from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.fault_table import (
     FAULTS,
@@ -23,8 +30,10 @@ from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.graph.request import GraphRequest
 from airflow_provider_iginsights.json_values import read_text, read_whole_number
 
-__all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw"]
+__all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw", "may_be_too_much"]
 
+# Facebook PHP SDK 948, tap-facebook 65: 1 (with 99 or none), 2 and -3 have all meant it, and so has HTTP 504.
+_SIZE_CODES = (-3, 1, 2)
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 LONGEST_QUOTE = 600
@@ -50,6 +59,12 @@ class Diagnosis:
 
 def _conceal(text: str) -> str:
     return escape(redact(text))
+
+
+def may_be_too_much(error: InsightsError) -> bool:
+    """Return whether an error may say that the answer is too large: Meta has many words for that, in any language."""
+    unclear = isinstance(error, ServerTrouble) and (error.facts.code in _SIZE_CODES or error.facts.http_status == 504)
+    return unclear or isinstance(error, TooMuchData)
 
 
 def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -116,3 +117,21 @@ def speak() -> Iterator[Callable[..., RawServer]]:
             return server
 
         yield start
+
+
+@pytest.fixture
+def perform_by(seen: list[dict[str, Any]]) -> Iterator[Callable[..., str]]:
+    """Serve what a function of each request returns, a status and a JSON body, and return the server's URL."""
+    with ExitStack() as servers:
+
+        def serve(answer: Callable[[dict[str, Any]], tuple[int, Any]]) -> str:
+            async def stage(scope: Scope, receive: Receive, send: Send) -> None:
+                request = Request(scope, receive)
+                call = {"query": dict(request.query_params), "body": (await request.body()).decode()}
+                seen.append(call)
+                status, body = answer(call)
+                await Response(json.dumps(body), status)(scope, receive, send)
+
+            return servers.enter_context(Server(stage, name="stage")).url
+
+        yield serve

@@ -330,11 +330,81 @@ def test_a_batch_in_trouble_is_sent_again(
     """Transient trouble of the whole POST is retried, then raised."""
     sandbox.faults.add(Fault(effect=effect, path="^/$", times=2))
     client = connect(sandbox.url)
-    assert _ids(client.batch(_requests(media_ids))) == media_ids
+    assert _ids(client.batch(_requests(media_ids[:10]))) == media_ids[:10]
     assert client.tally.retries == 2
     sandbox.faults.add(Fault(effect=effect, path="^/$", times=None))
     with pytest.raises(ServerTrouble):
         list(client.batch(_requests(media_ids)))
+
+
+def _refuse_more_than(most: int, answer: tuple[int, dict[str, Any]]) -> Callable[[list[Any]], tuple[int, Any]]:
+    def judge(items: list[Any]) -> tuple[int, Any]:
+        if len(items) > most:
+            return answer
+        return 200, [
+            {"code": 200, "body": json.dumps({"id": item["relative_url"].split("/")[1].split("?")[0]})}
+            for item in items
+        ]
+
+    return judge
+
+
+TOO_MUCH = [
+    (500, {"error": {"code": 1, "message": "Please reduce the amount of data you're asking for"}}),
+    (500, {"error": {"code": 1, "error_subcode": 99, "message": "An unknown error occurred"}}),
+    (400, {"error": {"code": 1, "message": "Bitte reduzieren Sie die Datenmenge"}}),
+    (500, {"error": {"code": 2, "message": "Service temporarily unavailable"}}),
+    (500, {"error": {"code": -3, "message": "timeout"}}),
+    (504, {"message": "Gateway Timeout"}),
+]
+
+
+@pytest.mark.parametrize("refusal", TOO_MUCH, ids=lambda refusal: json.dumps(refusal[1])[:40])
+def test_a_batch_that_is_too_large_is_halved(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]], refusal: tuple[int, dict[str, Any]]
+) -> None:
+    """In whatever words Meta finds a batch too large, it is asked once more, then in halves; no result is lost."""
+
+    def answer(call: dict[str, Any]) -> tuple[int, Any]:
+        return _refuse_more_than(13, refusal)(json.loads(parse_qs(call["body"])["batch"][0]))
+
+    asked = [str(number) for number in range(50)]
+    assert _ids(connect(perform_by(answer)).batch(_requests(asked))) == asked
+    sizes = [len(json.loads(parse_qs(call["body"])["batch"][0])) for call in seen]
+    if refusal[1].get("error", {}).get("message", "").startswith("Please"):
+        assert sizes == [50, 25, 13, 12, 25, 13, 12]
+    else:
+        assert sizes == [50, 50, 25, 25, 13, 12, 25, 25, 13, 12]
+
+
+@pytest.mark.parametrize("refusal", TOO_MUCH[1:], ids=lambda refusal: json.dumps(refusal[1])[:40])
+def test_a_page_that_is_too_large_is_halved(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]], refusal: tuple[int, dict[str, Any]]
+) -> None:
+    """So is a page, and the limit that was answered stays for the rest of the listing."""
+
+    def answer(call: dict[str, Any]) -> tuple[int, Any]:
+        limit, after = int(call["query"]["limit"]), int(call["query"].get("after", 0))
+        if limit > 30:
+            return refusal
+        items = [{"id": str(number)} for number in range(after, min(after + limit, 60))]
+        more = {"next": "x"} if after + limit < 60 else {}
+        return 200, {"data": items, "paging": {"cursors": {"after": str(after + limit)}, **more}}
+
+    pages = connect(perform_by(answer)).pages(GraphRequest("1/media", {}), limit=100)
+    assert [item["id"] for page in pages for item in page.body["data"]] == [str(number) for number in range(60)]
+    assert [call["query"]["limit"] for call in seen] == ["100", "100", "50", "50", "25", "25", "25"]
+
+
+def test_trouble_at_every_size_is_trouble(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
+) -> None:
+    """What is not answered at the smallest size either is waited for with all patience there, then raised as it is."""
+    client = connect(perform_by(lambda _: TOO_MUCH[3]), max_tries=4)
+    with pytest.raises(ServerTrouble, match="servers failed"):
+        next(client.pages(GraphRequest("1/media", {}), limit=100))
+    limits = [int(call["query"]["limit"]) for call in seen]
+    assert limits == [100, 100, 50, 50, 25, 25, 12, 12, 10, 10, 10, 10]
 
 
 def test_instagram_login_reads_one_by_one(

@@ -128,7 +128,7 @@ def test_gzip_within_the_size_is_read(speak: Speak, connect: Connect, body: byte
     """An ordinary answer, compressed or in chunks, arrives as it was sent."""
     packed = answer_with(gzip.compress(body), "Content-Encoding: gzip")
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    client = connect(speak(packed, chunked, answer_with(body)).url, limits=QUICK)
+    client = connect(speak(packed, chunked, answer_with(body)).url, limits=AnswerLimits(seconds=20, size=100_000))
     assert [client.get(ME).body["id"] for _ in range(3)] == ["1", "1", "1"]
     assert client.tally.http == 3
 
@@ -189,7 +189,7 @@ def test_a_connection_stays_for_the_next_answer(
     perform: Callable[..., str], connect: Connect, seen: list[dict[str, object]]
 ) -> None:
     """Counting does not cost keep-alive: calls of one thread go over one connection, and the time starts anew."""
-    client = connect(perform((200, {}, '{"id":"1"}')), limits=AnswerLimits(seconds=1, size=1000))
+    client = connect(perform((200, {}, '{"id":"1"}')), limits=AnswerLimits(seconds=20, size=1000))
     for _ in range(30):
         client.get(ME)
     assert len({call["port"] for call in seen}) == 1
