@@ -8,17 +8,6 @@ import pytest
 
 OPEN: Mapping[str, tuple[str, ...]] = {
     "silence is not named": ("test_silence_is_named",),
-    "me/accounts is asked with a Page token": (
-        "test_a_page_token_finds_its_account",
-        "test_a_page_token_finds_its_account_for_every_operator[media]",
-        "test_a_page_token_finds_its_account_for_every_operator[story]",
-    ),
-    "the account of a Page is not looked up": (
-        "test_a_pages_id_is_told_with_its_account",
-        "test_a_pages_id_does_not_cost_the_others[account]",
-        "test_a_pages_id_does_not_cost_the_others[media]",
-        "test_a_pages_id_does_not_cost_the_others[story]",
-    ),
     "too much data is known by its English text alone": (
         "test_too_much_data_in_any_words_lowers_the_limit[1/99]",
         "test_too_much_data_in_any_words_lowers_the_limit[in English]",
