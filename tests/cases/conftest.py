@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pytest
 
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "silence is not named": ("test_silence_is_named",),
     "too much data is known by its English text alone": (
         "test_too_much_data_in_any_words_lowers_the_limit[1/99]",
         "test_too_much_data_in_any_words_lowers_the_limit[in English]",
