@@ -6,7 +6,7 @@ GOOGLE := .venv-google
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo test lint types unit referee google test-google format clean
+.PHONY: help install demo test lint types unit chaos referee google test-google format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ types: install
 unit: install
 	$(BIN)/coverage erase
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+
+MINUTES ?= 10
+chaos: install  ## Mutate answers of the Graph API for MINUTES=10 [SEED=1] [COUNT=1] [REPORT=file]
+	$(BIN)/python tests/mutation/play.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+		$(if $(REPORT),--report $(REPORT))
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests
 

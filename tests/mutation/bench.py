@@ -1,0 +1,358 @@
+"""Scenarios: a question is answered untouched, then again with one answer mutated, then once more untouched."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import stage as stages
+import truth
+from documents import Path, shape, walk, write
+from mutating_graph import Document, Exchange, Middle, MutatingGraph, Tampering
+from mutations import Mutation, mutate, names_for
+from soak import impatience
+from stage import (
+    DAY,
+    END,
+    KEYS,
+    NOW,
+    PROVENANCE,
+    TRANSFERS,
+    RecordingTaskInstance,
+    Row,
+    Stage,
+    open_stage,
+    pacific_days,
+)
+from truth.offers import ALL_STORIES
+
+from airflow_provider_iginsights._compat import AirflowRescheduleException, TaskDeferred
+from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.hooks.instagram import InstagramHook
+from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
+from airflow_provider_iginsights.sandbox.graph import Media, World
+
+Tables = dict[str, dict[tuple[Any, ...], Row]]
+
+HALF_AN_HOUR = timedelta(minutes=30)
+BODIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "cut": lambda body, dice: body[: dice.randrange(len(body))],
+    "empty": lambda _body, _dice: b"",
+    "a page of HTML": lambda _body, _dice: b"<!DOCTYPE html><html><body>502</body></html>",
+    "no UTF-8": lambda body, _dice: body[:20] + b"\xff\xfe" + body[20:],
+    "byte order mark": lambda body, _dice: b"\xef\xbb\xbf" + body,
+    "something behind it": lambda body, _dice: body + b"}",
+}
+RARELY_BODY = 12  # one in so many scenarios changes the bytes of a whole body instead of a value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a scenario runs: the kind of task, its arguments, and whether the accounts are given or discovered."""
+
+    kind: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    discovers: bool = False
+    metrics: str = "default"
+
+
+SOME_TOTALS = ["reach", "views", "likes", "follower_demographics", "follower_count", "online_followers"]
+QUESTIONS: dict[str, Question] = {
+    "account": Question(kind="account", arguments={"lookback_days": 1}),
+    "account, all, discovered": Question(
+        kind="account", arguments={"metrics": "all", "lookback_days": 0}, discovers=True, metrics="all"
+    ),
+    "media": Question(kind="media"),
+    "media, all, discovered": Question(kind="media", arguments={"metrics": "all"}, discovers=True, metrics="all"),
+    "story": Question(kind="story"),
+    "story, all, discovered": Question(kind="story", arguments={"metrics": "all"}, discovers=True, metrics="all"),
+    "list accounts": Question(kind="list", discovers=True),
+    "test connection": Question(kind="token", discovers=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What is mutated: an answer, a path in it, how, and how often."""
+
+    exchange: Exchange
+    path: Path | None
+    name: str
+    times: int | None
+
+    @property
+    def shape(self) -> str:
+        """What the spot has in common with others."""
+        return "the body" if self.path is None else shape(self.path)
+
+    def __str__(self) -> str:
+        often = "each time" if self.times is None else "once"
+        return f"{self.exchange.label}: {self.shape}: {self.name} ({often})"
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended: what it returned or raised, the summary it left, and what it logged."""
+
+    result: Any = None
+    error: BaseException | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    log: str = ""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it ended well, waits for a limit, or failed with an error of the package."""
+        return self.error is None or isinstance(self.error, InsightsError | AirflowRescheduleException | TaskDeferred)
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One mutated run and the clean one after it."""
+
+    seed: int
+    question: Question
+    spot: Spot
+    mutation: Mutation | None
+    mutated: Ending
+    clean: Ending
+    world: World
+    tables: dict[str, list[Row]]
+    tables_after: dict[str, list[Row]]
+    wanted: dict[str, Tables]
+    wanted_after: dict[str, Tables]
+    secrets: tuple[str, ...]
+
+
+class _Log(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@dataclass(slots=True)
+class Bench:
+    """The stage on which scenarios run; what the clean runs answer is heard once per question."""
+
+    stage: Stage
+    middle: Middle
+    number: int = 0
+    heard: dict[str, list[Exchange]] = field(default_factory=dict)
+    shapes: dict[str, dict[str, list[tuple[int, Path]]]] = field(default_factory=dict)
+
+    def play(self, seed: int, name: str | None = None) -> Scenario:
+        """Run the scenario of a seed."""
+        dice = random.Random(seed)
+        chosen = dice.choice(list(QUESTIONS))
+        name = name or chosen  # the seed's own choice is made in any case, so that what follows is the same
+        question = QUESTIONS[name]
+        spot = self._choose(name, dice)
+        start = self.stage.now
+        mutation, rewrite = _prepare(spot, dice)
+        self.middle.tampering = Tampering(spot.exchange.signature, rewrite, spot.times)
+        wanted = self._find_truth(question)
+        try:
+            mutated = self._run(question)
+            self.middle.tampering = None
+            tables = after = self._tables()
+            clean, wanted_after = Ending(), wanted
+            if not self._holds_truth(tables, wanted):
+                self.stage.travel(HALF_AN_HOUR)
+                wanted_after = self._find_truth(question)
+                clean = self._run(question)
+                after = self._tables()
+        finally:
+            self.middle.tampering = None
+            self._forget()
+            self.stage.travel(start - self.stage.now)
+        return Scenario(
+            seed, question, spot, mutation, mutated, clean, self.stage.world, tables, after, wanted, wanted_after,
+            (self.stage.token, "sandbox-app-secret"),
+        )  # fmt: skip
+
+    def _holds_truth(self, tables: Mapping[str, list[Row]], wanted: Mapping[str, Tables]) -> bool:
+        """Say whether nothing is amiss: a clean run after that is what every other test plays."""
+        for table in {table for each in wanted.values() for table in each}:
+            rows = tables.get(table, [])
+            true = {key: row for each in wanted.values() for key, row in each.get(table, {}).items()}
+            if index(table, rows) != true or len(rows) != len(true):
+                return False
+            if any(abs(row["fetched_at"] - self.stage.now) > timedelta(minutes=5) for row in rows):
+                return False
+        return True
+
+    def _choose(self, name: str, dice: random.Random) -> Spot:
+        """Choose evenly among the different shapes of paths, so that rare ones come up as often as common ones."""
+        shapes = self._shapes_of(name)
+        exchanges = self.heard[name]
+        times = dice.choice((None, None, 1))
+        if not dice.randrange(RARELY_BODY):
+            return Spot(dice.choice(exchanges), None, dice.choice(list(BODIES)), times)
+        place, path = dice.choice(shapes[dice.choice(list(shapes))])
+        return Spot(exchanges[place], path, dice.choice(names_for(exchanges[place].document, path)), times)
+
+    def _shapes_of(self, name: str) -> dict[str, list[tuple[int, Path]]]:
+        if name not in self.heard:
+            self.middle.listens, self.middle.heard = True, []
+            ending = self._run(QUESTIONS[name])
+            if ending.error is not None:
+                raise ending.error
+            self.middle.listens = False
+            heard = sorted(self.middle.heard, key=lambda each: each.signature)
+            self.heard[name] = list({each.signature: each for each in heard}.values())
+            found: dict[str, list[tuple[int, Path]]] = {}
+            for place, exchange in enumerate(self.heard[name]):
+                for path in walk(exchange.document):
+                    if path and path not in (("status",), ("headers",)):
+                        found.setdefault(f"{exchange.label} {shape(path)}", []).append((place, path))
+            self.shapes[name] = found
+            self._forget()
+        return self.shapes[name]
+
+    @property
+    def _dataset(self) -> str:
+        return f"scenario_{self.number}"
+
+    def _run(self, question: Question) -> Ending:
+        self.stage.instance = instance = RecordingTaskInstance(task_id=question.kind, run_id=f"run at {self.stage.now}")
+        ending, log = Ending(), _Log()
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(log)
+        root.setLevel(logging.DEBUG)
+        for noisy in ("urllib3", "asyncio", "google", "requests"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        try:
+            ending.result = self._execute(question, instance)
+        except Exception as error:
+            ending.error = error
+        finally:
+            root.removeHandler(log)
+            root.setLevel(level)
+        ending.log = "\n".join(log.lines)
+        pushed = instance.pushed.get("summary")
+        ending.summary = ending.result if isinstance(ending.result, dict) else pushed or {}
+        return ending
+
+    def _execute(self, question: Question, instance: RecordingTaskInstance) -> Any:
+        context = {"ti": instance, "data_interval_start": END - DAY, "data_interval_end": END}
+        if question.kind == "token":
+            return InstagramHook().test_connection()
+        if question.kind == "list":
+            return InstagramListAccountsOperator(task_id="list").execute(context)
+        given = {} if question.discovers else {"account_ids": list(self.stage.world.accounts)}
+        operator = TRANSFERS[question.kind](
+            task_id=question.kind,
+            dataset_id=self._dataset,
+            gcp_conn_id=None,
+            create_dataset=True,
+            **given,
+            **question.arguments,
+        )
+        return operator.execute(context)
+
+    def _tables(self) -> dict[str, list[Row]]:
+        found = {}
+        for name in KEYS:
+            with suppress(BigQueryError):
+                found[name] = self.stage.bigquery.rows(self._dataset, name)
+        return found
+
+    def _forget(self) -> None:
+        self.stage.bigquery.log.clear()
+        self.stage.graph.clear_log()
+        client = self.stage.bigquery.client()
+        client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
+        client.close()
+        self.number += 1
+
+    def _find_truth(self, question: Question) -> dict[str, Tables]:
+        return {
+            account_id: {table: index(table, rows) for table, rows in self._truth_of(question, account_id).items()}
+            for account_id in self.stage.world.accounts
+        }
+
+    def _truth_of(self, question: Question, account_id: str) -> dict[str, list[Row]]:
+        world, now, is_all = self.stage.world, self.stage.now, question.metrics == "all"
+        account = world.accounts[account_id]
+        last = END.date() - DAY
+        posts = [post for post in world.media_of(account_id, now) if END - 29 * DAY <= post.timestamp < END]
+        stories = world.stories_of(account_id, now)
+        if question.kind == "account":
+            offer = truth.ALL_ACCOUNT if is_all else truth.DEFAULT_ACCOUNT
+            days = pacific_days(last - question.arguments["lookback_days"] * DAY, last)
+            rows = truth.account_rows(world, account, days, now=now, offer=offer)
+            return {
+                "instagram_account_insights": list(rows),
+                "instagram_accounts": [truth.profile_rows(account, now=now)],
+            }
+        if question.kind == "media":
+            offer_of_posts = truth.ALL_POSTS if is_all else truth.DEFAULT_POSTS
+            return {
+                "instagram_media": list(truth.listed_rows(world, posts, now=now)),
+                "instagram_media_insights": list(truth.post_rows(world, posts, now=now, offer=offer_of_posts)),
+            }
+        if question.kind == "story":
+            offer_of_stories = ALL_STORIES if is_all else truth.DEFAULT_STORIES
+            return {
+                "instagram_media": list(truth.listed_rows(world, stories, now=now)),
+                "instagram_story_insights": list(truth.story_rows(world, stories, now=now, offer=offer_of_stories)),
+                "instagram_story_polls": [truth.poll_row(world, account, now=now)],
+            }
+        return {}
+
+
+def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
+    """Return rows by key, without how they came to be and without which snapshot of a story is its last."""
+    left_out = {*PROVENANCE, "is_final"}
+    return {
+        tuple(row[name] for name in KEYS[table]): {name: row[name] for name in row if name not in left_out}
+        for row in rows
+    }
+
+
+def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable[[Document], Document | bytes]]:
+    if spot.path is None:
+        seed = dice.getrandbits(32)
+        return None, lambda document: BODIES[spot.name](write(document["body"]).encode(), random.Random(seed))
+    mutation = mutate(spot.exchange.document, spot.path, spot.name, dice)
+    return mutation, lambda _document: mutation.after
+
+
+def make_world() -> World:
+    """Return three small accounts; one post is too old for insights, and one story has too few viewers."""
+    world = World.build(now=NOW, accounts=3, media_per_account=2, stories_per_account=1)
+    for number, account_id in enumerate(world.accounts):
+        reel = Media(f"1798000000000{number}1", account_id, "VIDEO", "REELS", NOW - 2 * DAY, caption="A reel")
+        photo = Media(f"1798000000000{number}2", account_id, "IMAGE", "FEED", NOW - 5 * DAY, caption="A photo")
+        world.put(reel)
+        world.put(replace(photo, alt_text="What it shows", shared_to_facebook=True))
+    first = next(iter(world.accounts))
+    world.put(Media("17980000000000091", first, "IMAGE", "FEED", NOW - 9 * DAY, before_business=True))
+    world.put(Media("17980000000000092", first, "IMAGE", "STORY", NOW - DAY / 4, viewers=3))
+    return world
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    """Serve the world with a mutating Graph API; no wait takes time."""
+    waits: list[float] = []
+
+    with ExitStack() as stack:
+        stack.enter_context(impatience())
+        stack.enter_context(patch.object(stages, "GraphSandbox", MutatingGraph))
+        stage = stack.enter_context(open_stage(make_world()))
+        patient = {"sleep": waits.append, "clock": lambda: sum(waits)}
+        stack.enter_context(patch.dict(GraphClient.__init__.__kwdefaults__, patient))
+        middle = stage.graph.middle  # type: ignore[attr-defined]
+        yield Bench(stage, middle)

@@ -1,0 +1,340 @@
+"""What must hold after any mutation, and what a mutation may rightly change."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path as FilePath
+from typing import Any
+
+from bench import Ending, Scenario, Tables, index
+from documents import Inner, Literal, Pairs
+from stage import KEYS, Row
+
+OURS = "airflow_provider_iginsights"
+METRIC = re.compile(r"[a-z]_[a-z]|reach|views|likes|saves|shares|comments|replies|reposts|follows")
+UNEXPECTED = re.compile(r"unexpected (\w+(Error|Exception|Iteration))")
+
+# What Meta may rightly answer: these values can be fewer, and nobody can tell from the answer that they were more.
+FEWER: dict[str, str] = {
+    r"results\[\]?|results$": "a breakdown has as many values as it has",
+    r"breakdowns\[\]?|breakdowns$": "a total may come without its breakdown",
+    r"values\[\]?|values$": "a series has a point for each day that has one",
+    r"values\[\]\.value($|\.)": "an hour without followers is not named",
+    r"body\.data\[\]?$|body\.data$": "a listing is as long as it is",
+    r"insights\.data\[\]?$|insights\.data$": "an answer without a metric is named as NoData, by metric",
+}
+# Fields of an account or a media that may be absent, null or empty: their column is then empty, and nothing is amiss.
+OPTIONAL = frozenset(
+    [
+        "username",
+        "name",
+        "biography",
+        "website",
+        "followers_count",
+        "follows_count",
+        "media_count",
+        "media_type",
+        "media_product_type",
+        "caption",
+        "permalink",
+        "shortcode",
+        "like_count",
+        "comments_count",
+        "alt_text",
+    ]
+)
+ABSENT = ("drop", "rename", "null", "empty text", "key twice")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What does not hold: ``kind`` groups the alike, ``details`` are those of this scenario."""
+
+    invariant: str
+    kind: str
+    details: str
+
+
+def check(scenario: Scenario) -> list[Violation]:
+    """Return what does not hold after a scenario."""
+    return [
+        *_check_ending("a: the mutated run", scenario.mutated),
+        *_check_ending("a: the clean run", scenario.clean, must_succeed=True),
+        *_check_others(scenario),
+        *_check_keys(scenario),
+        *_check_spot(scenario),
+        *_check_afterwards(scenario),
+        *_check_secrets(scenario),
+    ]
+
+
+def _check_ending(invariant: str, ending: Ending, *, must_succeed: bool = False) -> Iterator[Violation]:
+    error = ending.error
+    if error is not None and (must_succeed or not ending.is_named):
+        yield Violation(invariant, f"{type(error).__name__} at {find_frame(error)}", repr(error)[:300])
+    texts = [*_texts_of_accounts(ending.summary), str(error or ""), str(ending.result)[:5000]]
+    for text in texts:
+        if found := UNEXPECTED.search(text):
+            frames = re.findall(rf'File "[^"]*/{OURS}/([^"]+)", line (\d+), in (\S+)', ending.log)
+            where = ":".join(frames[-1]) if frames else "?"
+            yield Violation(f"{invariant}, caught bare", f"{found[1]} at {where}", text[:300])
+            return
+
+
+def find_frame(error: BaseException) -> str:
+    """Return the innermost frame of the package in an error's traceback."""
+    cause: BaseException | None = error
+    frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if f"/{OURS}/" in frame.filename]
+    if not frames:
+        return "?"
+    last = frames[-1]
+    return f"{FilePath(last.filename).as_posix().rpartition(f'/{OURS}/')[2]}:{last.lineno} {last.name}"
+
+
+def _texts_of_accounts(summary: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("accounts_failed", "accounts_skipped", "accounts_throttled"):
+        yield from (summary.get(name) or {}).values()
+
+
+def find_owner(scenario: Scenario) -> set[str]:
+    """Return the accounts that the mutated answer is about: all, where it is about none in particular."""
+    world = scenario.world
+    signature = " ".join(scenario.spot.exchange.signature)
+    digits = set(re.findall(r"\d{10,}", signature))
+    owners = {each for each in digits if each in world.accounts}
+    owners |= {
+        media.account_id
+        for account_id in world.accounts
+        for media in [*world.media_of(account_id, world.now), *world.stories_of(account_id, world.now)]
+        if media.id in digits
+    }
+    return owners or set(world.accounts)
+
+
+def _check_others(scenario: Scenario) -> Iterator[Violation]:
+    owners = find_owner(scenario)
+    if scenario.question.kind not in ("account", "media", "story"):
+        return
+    if _stops_all_rightly(scenario):
+        return
+    for account_id, tables in scenario.wanted.items():
+        if account_id in owners:
+            continue
+        for table, wanted in tables.items():
+            found = _of(scenario.tables, table, account_id)
+            if found != wanted:
+                ended = f" ({type(scenario.mutated.error).__name__})" if scenario.mutated.error else ""
+                kind = f"{table} {_difference_kind(found, wanted)}{ended}"
+                yield Violation("b: other accounts", kind, _show(found, wanted))
+
+
+def _stops_all_rightly(scenario: Scenario) -> bool:
+    """Say whether the run waits for a limit of the app, or the token itself was refused."""
+    return not scenario.tables and scenario.mutated.is_named and scenario.mutated.error is not None and (
+        find_owner(scenario) == set(scenario.world.accounts)
+    )  # fmt: skip
+
+
+def _check_keys(scenario: Scenario) -> Iterator[Violation]:
+    for when, tables in (("after it", scenario.tables), ("after the clean run", scenario.tables_after)):
+        for table, rows in tables.items():
+            counted = Counter(tuple(row[name] for name in KEYS[table]) for row in rows)
+            if twice := [key for key, count in counted.items() if count > 1]:
+                yield Violation("c: a key twice", f"{table} {when}", str(twice[:2]))
+
+
+def _check_spot(scenario: Scenario) -> Iterator[Violation]:
+    """Compare the rows of the mutated account with the truth; each difference must be named or be the mutation's."""
+    if scenario.question.kind not in ("account", "media", "story"):
+        return
+    for account_id in find_owner(scenario):
+        if _is_account_named(scenario, account_id):
+            continue
+        for table, wanted in scenario.wanted[account_id].items():
+            found = _of(scenario.tables, table, account_id)
+            for key in wanted.keys() - found.keys():
+                if not _is_named(scenario, account_id, table, wanted[key]) and not _may_be_fewer(scenario):
+                    yield Violation("d: a row is missing, unnamed", f"{table} {_metric(wanted[key])}", str(key))
+            for key in found.keys() & wanted.keys():
+                yield from _compare_rows(scenario, account_id, table, found[key], wanted[key])
+            for key in found.keys() - wanted.keys():
+                if not _is_invented(scenario, key):
+                    yield Violation("d: a row is invented", f"{table} {_metric(found[key])}", str(key)[:300])
+
+
+def _compare_rows(scenario: Scenario, account_id: str, table: str, found: Row, wanted: Row) -> Iterator[Violation]:
+    for column in wanted:
+        if found.get(column) == wanted[column] or _is_reading(scenario, found.get(column)):
+            continue
+        if found.get(column) is None and (
+            _is_named(scenario, account_id, table, wanted) or _is_optional(scenario, column)
+        ):
+            continue
+        if column == "published_date" and _is_reading(scenario, found.get("published_at")):
+            continue
+        shown = f"{table}.{column}: {found.get(column)!r} instead of {wanted[column]!r}"
+        yield Violation("d: a value is wrong, unnamed", f"{table}.{column}", shown[:400])
+
+
+def _check_afterwards(scenario: Scenario) -> Iterator[Violation]:
+    if scenario.question.kind not in ("account", "media", "story") or scenario.clean.error is not None:
+        return
+    wanted: Tables = {}
+    for tables in scenario.wanted_after.values():
+        for table, rows in tables.items():
+            wanted.setdefault(table, {}).update(rows)
+    for table, rows in wanted.items():
+        found = index(table, scenario.tables_after.get(table, []))
+        yield from _compare_afterwards(table, found, rows)
+        for key in found.keys() - rows.keys():
+            if not _is_invented(scenario, key):
+                yield Violation("e: after a clean run a row is left", f"{table} {_metric(found[key])}", str(key)[:300])
+
+
+def _compare_afterwards(table: str, found: Mapping[Any, Row], wanted: Mapping[Any, Row]) -> Iterator[Violation]:
+    for key, row in wanted.items():
+        if key not in found:
+            yield Violation("e: after a clean run a row is missing", f"{table} {_metric(row)}", str(key))
+            continue
+        for column in row:
+            if found[key].get(column) != row[column]:
+                shown = f"{key}: {found[key].get(column)!r} instead of {row[column]!r}"
+                yield Violation("e: after a clean run a value is wrong", f"{table}.{column}", shown[:400])
+
+
+def _check_secrets(scenario: Scenario) -> Iterator[Violation]:
+    for ending in (scenario.mutated, scenario.clean):
+        places = {
+            "log": ending.log,
+            "error": f"{ending.error!r}{ending.error}",
+            "summary": f"{ending.summary}{ending.result}",
+        }
+        for place, text in places.items():
+            if any(secret in text for secret in scenario.secrets):
+                yield Violation("f: a secret", place, "")
+    if any(secret in str(scenario.tables) for secret in scenario.secrets):
+        yield Violation("f: a secret", "tables", "")
+
+
+def _of(tables: Mapping[str, list[Row]], table: str, account_id: str) -> dict[tuple[Any, ...], Row]:
+    return index(table, [row for row in tables.get(table, []) if row["account_id"] == account_id])
+
+
+def _is_account_named(scenario: Scenario, account_id: str) -> bool:
+    """Say whether the account as a whole is named: in the summary, or in the error that ended the run."""
+    summary, error = scenario.mutated.summary, scenario.mutated.error
+    named = any(account_id in (summary.get(f"accounts_{how}") or {}) for how in ("failed", "skipped", "throttled"))
+    return named or (error is not None and scenario.mutated.is_named and (account_id in str(error) or not summary))
+
+
+def _is_named(scenario: Scenario, account_id: str, table: str, row: Row) -> bool:
+    ids = {account_id, row.get("media_id"), row.get("username"), "the run"}
+    for entry in scenario.mutated.summary.get("left_out") or ():
+        is_about = ids & set(entry["whom"]) or entry["count"] > len(entry["whom"])
+        metric, what = row.get("metric"), str(entry["what"])
+        is_its = metric is None or metric in what or not METRIC.search(what)
+        if is_about and is_its:
+            return True
+    return any(each in note for note in scenario.mutated.summary.get("notes") or () for each in ids if each)
+
+
+def _may_be_fewer(scenario: Scenario) -> bool:
+    mutation = scenario.mutation
+    if mutation is None:
+        return False
+    shape = scenario.spot.shape
+    return mutation.name in ("drop", "cut", "list", "empty", "unwrap") and any(
+        re.search(pattern, shape) for pattern in FEWER
+    )
+
+
+def _is_optional(scenario: Scenario, column: str) -> bool:
+    mutation = scenario.mutation
+    path = [str(step) for step in mutation.path] if mutation else []
+    if any(step in OPTIONAL for step in path):
+        return mutation is not None and mutation.name in ABSENT
+    return mutation is not None and mutation.name in ("cut",) and column in OPTIONAL
+
+
+def _is_reading(scenario: Scenario, value: Any) -> bool:
+    """Say whether a stored value is the plain reading of a value that the mutation put into the answer."""
+    return value is not None and spell(value) in readings(scenario)
+
+
+def readings(scenario: Scenario) -> set[str]:
+    """Return the plain readings of all values that stand in the mutated answer and did not stand there before."""
+    mutation = scenario.mutation
+    if mutation is None:
+        return set()
+    before, after = _leaves(mutation.before), _leaves(mutation.after)
+    new = {leaf for leaf, count in after.items() if count > before.get(leaf, 0)}
+    return new | {part for leaf in new for part in leaf.split("|")} | {leaf.replace("|", "\\|") for leaf in new}
+
+
+def _leaves(value: Any) -> Counter[str]:
+    match value:
+        case dict():
+            inner: Any = [*value.values(), *value.keys()]
+        case list():
+            inner = value
+        case Pairs(pairs):
+            inner = [each for pair in pairs for each in pair]
+        case Inner(each):
+            inner = [each]
+        case Literal(text):
+            return Counter([spell(text)])
+        case _:
+            return Counter([spell(value)])
+    found: Counter[str] = Counter()
+    for each in inner:
+        found += _leaves(each)
+    return found
+
+
+def spell(value: Any) -> str:
+    """Return a value as comparable text: a number by its value, an instant in UTC, half an emoji as U+FFFD."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    text = re.sub(r"[\ud800-\udfff]", "�", str(value))
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4}", text):
+        try:
+            return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC).isoformat()
+        except ValueError:
+            return text
+    try:
+        return format(Decimal(text).normalize(), "f") if len(text) < 60 else text
+    except (InvalidOperation, ValueError):
+        return text
+
+
+def _is_invented(scenario: Scenario, key: tuple[Any, ...]) -> bool:
+    """Say whether a key differs from a true one only by a value that the mutation brought in."""
+    new = readings(scenario)
+    for part in key:
+        text = spell(part)
+        if text in new or any(each in new for each in re.split(r"(?<!\\)\|", text)):
+            return True
+    return False
+
+
+def _metric(row: Row) -> str:
+    return f"{row.get('metric', '')}{'/' + row['breakdown'] if row.get('breakdown') else ''}"
+
+
+def _difference_kind(found: Mapping[Any, Row], wanted: Mapping[Any, Row]) -> str:
+    if not found:
+        return "has none of the rows"
+    return "misses rows" if wanted.keys() - found.keys() else "has other rows"
+
+
+def _show(found: Mapping[Any, Row], wanted: Mapping[Any, Row]) -> str:
+    first = next((key for key in wanted if found.get(key) != wanted[key]), None)
+    return f"{len(found)} rows instead of {len(wanted)}; the first difference is at {first}"

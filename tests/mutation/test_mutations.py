@@ -1,0 +1,107 @@
+"""The mutations and the invariants do what they say: a test that cannot fail would hide everything."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench import QUESTIONS, Bench
+from documents import INSIDE, Inner, open_texts, shape, walk, write
+from invariants import check
+from mutations import FOR_ANY, mutate, names_for
+
+ANSWER = {
+    "status": 200,
+    "headers": {"x": "1"},
+    "body": {"data": [{"id": "1", "n": 2, "body": '{"a":[1]}'}, {"id": "2"}]},
+}
+ROOT = Path(__file__).parents[2]
+
+
+def test_an_untouched_answer_is_written_as_it_was() -> None:
+    """Texts that hold JSON are opened and closed again."""
+    opened = open_texts(ANSWER)
+    assert json.loads(write(opened)) == json.loads(json.dumps(ANSWER))
+    assert isinstance(opened["body"]["data"][0]["body"], Inner)
+    assert ("body", "data", 0, "body", INSIDE, "a", 0) in set(walk(opened))
+    assert shape(("body", "data", 0, "17841", INSIDE, "a", 0)) == "body.data[].#.(text).a[]"
+
+
+def test_every_mutation_can_be_made_and_changes_something() -> None:
+    """Each possible mutation of each path gives an answer that can be sent; all but a few differ from the original."""
+    opened = open_texts(ANSWER)
+    same = 0
+    made = set()
+    for path in walk(opened):
+        for name in names_for(opened, path) if path else ():
+            mutation = mutate(opened, path, name, random.Random(1))
+            made.add(name)
+            same += write(mutation.after) == write(opened)
+    assert made >= {*FOR_ANY, "drop", "rename", "key twice", "twice", "twice, differently", "the value of another"}
+    assert same <= 4
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_shape_of_path_is_offered_once(bench: Bench, question: str) -> None:
+    """Headers, texts inside of batches and numbers are all among the shapes, however many leaves each has."""
+    bench.play(1, question)
+    shapes = bench.shapes[question]
+    assert len(shapes) >= 30
+    assert any("headers" in each for each in shapes)
+    if QUESTIONS[question].kind == "account" or "all" in question:
+        assert any("(text).data[].total_value.breakdowns[].results[].value" in each for each in shapes)
+
+
+def test_the_invariants_notice_what_is_wrong(bench: Bench) -> None:
+    """A row lost, moved, doubled or changed in silence, a bare exception and a token in a log are all violations."""
+    good = bench.play(1, "media")
+    accounts = list(good.world.accounts)
+    good.mutated.error, good.mutated.summary, good.mutated.log = None, {}, ""
+    rows = {
+        table: [row | {"fetched_at": bench.stage.now} for each in good.wanted.values() for row in each[table].values()]
+        for table in good.wanted[accounts[0]]
+    }
+    good = replace(good, tables=rows, tables_after=rows, wanted_after=good.wanted, mutation=None)
+    assert check(good) == []
+    table = "instagram_media_insights"
+    wrong = {
+        "b": rows | {table: [row for row in rows[table] if row["account_id"] != accounts[2]]},
+        "c": rows | {table: [*rows[table], rows[table][0]]},
+        "d": rows | {table: [row | {"value": row["value"] + 1} for row in rows[table]]},
+        "e": rows | {table: [*rows[table], rows[table][0] | {"metric": "invented"}]},
+    }
+    for letter, tables in wrong.items():
+        found = {each.invariant[0] for each in check(replace(good, tables=tables, tables_after=tables))}
+        assert letter in found, letter
+    good.mutated.log = f"Authorization: Bearer {good.secrets[0]}"
+    assert {each.invariant[0] for each in check(good)} == {"f"}
+    good.mutated.log, good.mutated.error = "", KeyError("id")
+    assert "a" in {each.invariant[0] for each in check(good)}
+
+
+@pytest.mark.parametrize("question", ["test connection"])
+def test_the_command_prints_its_seed_and_plays_on(question: str) -> None:
+    """``make chaos`` says how to repeat and how to go on."""
+    command = [sys.executable, "tests/mutation/play.py", "--seed", "5", "--count", "2", "--question", question]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "from seed 5 on" in done.stdout
+    assert "go on with SEED=7" in done.stdout
+
+
+def test_make_and_the_readme_know_it() -> None:
+    """The target exists and the README names it."""
+    assert "make chaos MINUTES=" in (ROOT / "README.md").read_text("utf-8")
+    dry = subprocess.run(
+        ["make", "--dry-run", "chaos", "MINUTES=2", "SEED=7", "COUNT=3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "tests/mutation/play.py --minutes 2 --seed 7 --count 3" in dry.stdout
