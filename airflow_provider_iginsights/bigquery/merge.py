@@ -29,11 +29,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
+from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.bigquery.span import Span, condition, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.catalog.tables import Column, Role, Table
@@ -59,23 +59,13 @@ def merge_statement(destination: Destination, *, staging: str, span: Span, sourc
     return "\n".join((*_head(destination, source=source, span=span), _update(table, also=""), _insert(table, also="")))
 
 
-def replace_statement(
-    destination: Destination,
-    *,
-    staging: str,
-    span: Span,
-    source_span: Span | None = None,
-    spared: Collection[str] = (),
-) -> str:
-    """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement.
-
-    :param spared: metrics of which nothing is deleted, since their answers could not be read to the end.
-    """
+def replace_statement(destination: Destination, *, staging: str, span: Span, source_span: Span | None = None) -> str:
+    """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement."""
     table = destination.table
     if table.group is None:
         return merge_statement(destination, staging=staging, span=span, source_span=source_span)
     names = _listed(table.column_names)
-    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span, spared=spared)
+    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span)
     source = (
         f"SELECT {names}, FALSE AS {GONE} FROM ({_newest(table, staging=staging, span=source_span)})\n"
         f"  UNION ALL\n  SELECT {names}, TRUE FROM ({vanished})"
@@ -153,15 +143,12 @@ def _newest(table: Table, *, staging: str, span: Span | None) -> str:
     return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
-def _vanished(
-    destination: Destination, *, group: Iterable[str], staging: str, span: Span, spared: Collection[str]
-) -> str:
+def _vanished(destination: Destination, *, group: Iterable[str], staging: str, span: Span) -> str:
     table = destination.table
-    others = f"      AND O.`metric` NOT IN ({', '.join(map(literal, sorted(spared)))})\n" if spared else ""
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
         f"SELECT * FROM {quoted(destination.path)} O\n"
-        f"    WHERE {condition(span, table=table, alias='O')}\n{others}"
+        f"    WHERE {condition(span, table=table, alias='O')}\n"
         f"      AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {answered})\n"
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
         f"    QUALIFY {numbered(table.key)} = 1"

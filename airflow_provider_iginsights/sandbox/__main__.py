@@ -12,7 +12,7 @@ from datetime import datetime
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
+from airflow_provider_iginsights.sandbox.graph import SHAPES, GraphSandbox, World
 
 
 @contextmanager
@@ -30,6 +30,8 @@ def run_sandbox(options: argparse.Namespace) -> Iterator[dict[str, str]]:
         GraphSandbox(world, clock=clock, latency=options.latency, pin=options.pin) as graph,
         BigQuerySandbox(project=options.project) as bigquery,
     ):
+        for name in options.fault:
+            graph.faults.play(name, times=None)
         connection = {
             "conn_type": "instagram",
             "host": graph.url,
@@ -53,6 +55,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--now", type=_read_now, help="freeze the clock at this ISO 8601 instant (default: real time)")
     parser.add_argument("--pin", metavar="v10.0", help="play this API version only; v10.0 plays the API of 2021")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that each Graph API answer takes")
+    parser.add_argument(
+        "--fault", action="append", default=[], choices=SHAPES, help="an odd answer to play again and again; repeatable"
+    )
     parser.add_argument("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)")
     return parser
 

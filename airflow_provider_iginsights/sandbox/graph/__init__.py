@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph.errors import GraphError
-from airflow_provider_iginsights.sandbox.graph.faults import (
+from airflow_provider_iginsights.sandbox.graph.edits import REMOVE, Edit
+from airflow_provider_iginsights.sandbox.graph.effects import (
     DeleteObject,
     DropAfterHeaders,
     DropConnection,
+    EmptyPage,
     ErrorEffect,
-    Fault,
-    FaultScript,
     HtmlBody,
     NoUsageHeaders,
     NullItem,
     ReduceData,
+    RefuseField,
+    SamePage,
     ServedVersion,
     Slow,
     TruncatedBody,
 )
+from airflow_provider_iginsights.sandbox.graph.errors import GraphError
+from airflow_provider_iginsights.sandbox.graph.faults import Fault, FaultScript
 from airflow_provider_iginsights.sandbox.graph.objects import (
     Account,
     Business,
@@ -29,17 +32,22 @@ from airflow_provider_iginsights.sandbox.graph.objects import (
 )
 from airflow_provider_iginsights.sandbox.graph.record import Received
 from airflow_provider_iginsights.sandbox.graph.sandbox import GraphSandbox
+from airflow_provider_iginsights.sandbox.graph.shapes import SHAPES
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
 from airflow_provider_iginsights.sandbox.graph.webhooks import WebhookSender
 from airflow_provider_iginsights.sandbox.graph.world import World
 
 __all__ = [
+    "REMOVE",
+    "SHAPES",
     "Account",
     "Business",
     "Clock",
     "DeleteObject",
     "DropAfterHeaders",
     "DropConnection",
+    "Edit",
+    "EmptyPage",
     "ErrorEffect",
     "Fault",
     "FaultScript",
@@ -52,6 +60,8 @@ __all__ = [
     "Page",
     "Received",
     "ReduceData",
+    "RefuseField",
+    "SamePage",
     "ServedVersion",
     "Slow",
     "Token",

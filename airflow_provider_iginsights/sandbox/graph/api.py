@@ -6,21 +6,18 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import auth, listing, nodes
 from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.effects import DeleteObject, Effect, NoUsageHeaders, ServedVersion
 from airflow_provider_iginsights.sandbox.graph.errors import GraphError, fail
-from airflow_provider_iginsights.sandbox.graph.faults import (
-    DeleteObject,
-    Effect,
-    FaultScript,
-    NoUsageHeaders,
-    ServedVersion,
-)
+from airflow_provider_iginsights.sandbox.graph.faults import FaultScript
 from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Token
+from airflow_provider_iginsights.sandbox.graph.params import spell_lists
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
 from airflow_provider_iginsights.sandbox.graph.versions import serve_version
 from airflow_provider_iginsights.sandbox.graph.world import World
@@ -77,6 +74,8 @@ class GraphAPI:
         except GraphError as error:
             answer.status, answer.body = error.kind.http, error.body(self._trace())
             answer.headers.update(error.headers())
+        if work is None:  # the items of a batch are edited, not the list around them
+            answer.body = self.faults.edit(call.path, answer.body)
         answer.headers.update(self._headers(call))
         for effect in call.effects:
             if isinstance(effect, DeleteObject):
@@ -95,7 +94,7 @@ class GraphAPI:
             usage=self.usage,
             method=request.method,
             path=_VERSION.sub("", request.path).rstrip("/") or "/",
-            params=request.params,
+            params=spell_lists(request.params),
             login=request.login,
             version=version,
             base_url=f"{request.root}/{version}",
@@ -113,7 +112,11 @@ class GraphAPI:
         )
 
     def _headers(self, call: Call) -> dict[str, str]:
-        headers = {"facebook-api-version": call.version, "x-fb-trace-id": self._trace()}
+        headers = {
+            "date": format_datetime(call.now, usegmt=True),
+            "facebook-api-version": call.version,
+            "x-fb-trace-id": self._trace(),
+        }
         if any(isinstance(effect, NoUsageHeaders) for effect in call.effects):
             return headers
         if call.account is None:
@@ -133,7 +136,7 @@ def _route(call: Call) -> Any:
         case ["me"] if call.login == "facebook" and call.token.kind != "page":
             return _answer_me(call)
         case ["me", ("accounts" | "businesses" | "permissions") as edge] if call.login == "facebook":
-            return _without_account(call, lambda: _OWN_LISTS[edge](call, call.params))
+            return _answer_own_list(call, edge)
         case [object_id, ("owned_instagram_accounts" | "client_instagram_accounts") as edge]:
             return _answer_portfolio(call, object_id, edge)
         case ["debug_token"]:
@@ -152,6 +155,12 @@ def _route(call: Call) -> Any:
 def _without_account(call: Call, answer: Callable[[], Any]) -> Any:
     call.usage.check_app()
     return answer()
+
+
+def _answer_own_list(call: Call, edge: str) -> Any:
+    if call.token.kind == "page" and edge != "permissions":
+        raise fail("no_field", field=edge, node="Page")
+    return _without_account(call, lambda: _OWN_LISTS[edge](call, call.params))
 
 
 def _list_permissions(call: Call, _params: Mapping[str, str]) -> Any:
@@ -184,9 +193,19 @@ def _answer_object(call: Call, object_id: str, edge: str | None) -> Any:
     media = call.world.media(object_id)
     if media is not None:
         return _answer_media(call, media, edge)
-    if edge is None and (account := _find_page(call, object_id)) is not None:
+    if (account := _find_page(call, object_id)) is not None:
+        _refuse_edge_of_page(edge)
         return nodes.page_node(call, account, call.params.get("fields", "name"))
+    if (page := call.world.pages.get(object_id)) is not None:
+        _refuse_edge_of_page(edge)
+        return listing.answer_bare_page(call, page, call.params.get("fields", "name"))
     raise call.no_object(object_id)
+
+
+def _refuse_edge_of_page(edge: str | None) -> None:
+    """Refuse what only an Instagram account has: people give the id of its Page instead."""
+    if edge is not None:
+        raise fail("no_field", field=edge, node="Page")
 
 
 def _find_account(call: Call, object_id: str) -> Account | None:

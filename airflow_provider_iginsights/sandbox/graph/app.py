@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from airflow_provider_iginsights.sandbox.graph.api import Answer, GraphAPI, Request
 from airflow_provider_iginsights.sandbox.graph.auth import Login
 from airflow_provider_iginsights.sandbox.graph.batch import answer_batch
-from airflow_provider_iginsights.sandbox.graph.faults import (
+from airflow_provider_iginsights.sandbox.graph.effects import (
     DropAfterHeaders,
     DropConnection,
     HtmlBody,

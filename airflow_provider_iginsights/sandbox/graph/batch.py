@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_iginsights.sandbox.graph.api import Answer, GraphAPI, Request
 from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.effects import Effect, NullItem
 from airflow_provider_iginsights.sandbox.graph.errors import fail
-from airflow_provider_iginsights.sandbox.graph.faults import Effect, NullItem
 
 __all__ = ["MAX_ITEMS", "Batch", "answer_batch", "read_batch"]
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from airflow_provider_iginsights.sandbox.graph import auth
+from airflow_provider_iginsights.sandbox.graph.effects import Effect, ErrorEffect, ReduceData
 from airflow_provider_iginsights.sandbox.graph.errors import fail
-from airflow_provider_iginsights.sandbox.graph.faults import Effect, ErrorEffect, FaultScript, Level, ReduceData, Touch
+from airflow_provider_iginsights.sandbox.graph.faults import FaultScript, Level, Touch
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Token
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
 from airflow_provider_iginsights.sandbox.graph.versions import major
@@ -58,17 +59,26 @@ class Call:
         metrics: tuple[str, ...] = (),
         product_type: str | None = None,
         limit: int = 0,
-    ) -> None:
-        """Let the fault script strike: raise its error, keep its other effects for the answer."""
+        field: str | None = None,
+    ) -> list[Effect]:
+        """Let the fault script strike: raise its error, keep its other effects for the answer and return them."""
         touch = Touch(
-            level=level, path=self.path, object_id=object_id, metrics=metrics, product_type=product_type, limit=limit
+            level=level,
+            path=self.path,
+            object_id=object_id,
+            metrics=metrics,
+            product_type=product_type,
+            limit=limit,
+            field=field,
         )
-        for effect in self.faults.take(touch):
+        struck = self.faults.take(touch)
+        for effect in struck:
             self.effects.append(effect)
             if isinstance(effect, ErrorEffect):
                 raise effect.error()
             if isinstance(effect, ReduceData):
-                raise fail("reduce")
+                raise effect.error.error() if effect.error else fail("reduce")
+        return struck
 
     def enter(self, account: Account) -> None:
         """Work for ``account`` from here on: it must be visible to the token and is not blocked."""

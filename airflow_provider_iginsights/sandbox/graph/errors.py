@@ -72,6 +72,9 @@ ERRORS: Mapping[str, Kind] = {
     "proof_missing": Kind(100, "API calls from the server require an appsecret_proof argument", type=_METHOD),
     "proof_wrong": Kind(100, "Invalid appsecret_proof provided in the API argument", type=_METHOD),
     "no_permission": Kind(10, "(#10) Application does not have permission for this action"),
+    "no_permission_for_field": Kind(
+        10, "(#10) Application does not have permission to read field ({field}) on node type ({node})"
+    ),
     "no_object": Kind(
         100,
         "Unsupported {method} request. Object with ID '{id}' does not exist, cannot be loaded due to missing "

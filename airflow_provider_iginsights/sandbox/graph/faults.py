@@ -5,125 +5,29 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
-from airflow_provider_iginsights.sandbox.graph.errors import GraphError, Kind
-
-__all__ = [
-    "DeleteObject",
-    "DropAfterHeaders",
-    "DropConnection",
-    "Effect",
-    "ErrorEffect",
-    "Fault",
-    "FaultScript",
-    "HtmlBody",
-    "Level",
-    "NoUsageHeaders",
-    "NullItem",
-    "ReduceData",
-    "ServedVersion",
-    "Slow",
-    "Touch",
-    "TruncatedBody",
-]
-
-
-Level = Literal["call", "list", "object"]
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorEffect:
-    """Answer with this Graph error. Inside a field expansion the whole page gets it."""
-
-    code: int
-    subcode: int | None = None
-    http: int = 400
-    message: str = "An unknown error has occurred."
-    type: str = "OAuthException"
-    is_transient: bool | None = None
-
-    def error(self) -> GraphError:
-        """Return the error, ready to raise."""
-        kind = Kind(self.code, self.message, self.subcode, self.http, self.type, self.is_transient)
-        return GraphError(kind, self.message)
-
-
-@dataclass(frozen=True, slots=True)
-class DropConnection:
-    """Close the connection without an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class DropAfterHeaders:
-    """Close the connection when only the status and the headers are out."""
-
-
-@dataclass(frozen=True, slots=True)
-class TruncatedBody:
-    """Close the connection in the middle of the body."""
-
-
-@dataclass(frozen=True, slots=True)
-class HtmlBody:
-    """Answer as a proxy does: an HTML page with this status."""
-
-    status: int = 502
-
-
-@dataclass(frozen=True, slots=True)
-class Slow:
-    """Answer this many seconds late; other requests are not held up."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class NullItem:
-    """Answer ``null`` for this item of a batch, as for one that timed out."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReduceData:
-    """Refuse list requests with a limit above this one with "(#1) Please reduce the amount of data"."""
-
-    max_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Let this media vanish right after the answer is given."""
-
-    object_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServedVersion:
-    """Say in the header and in paging addresses that this version answered."""
-
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoUsageHeaders:
-    """Leave the usage headers out."""
-
-
-Effect = (
-    ErrorEffect
-    | DropConnection
-    | DropAfterHeaders
-    | TruncatedBody
-    | HtmlBody
-    | Slow
-    | NullItem
-    | ReduceData
-    | DeleteObject
-    | ServedVersion
-    | NoUsageHeaders
+from airflow_provider_iginsights.sandbox.graph.edits import Edit, edit_body
+from airflow_provider_iginsights.sandbox.graph.effects import (
+    DropConnection,
+    Effect,
+    EmptyPage,
+    ErrorEffect,
+    HtmlBody,
+    NullItem,
+    ReduceData,
+    RefuseField,
+    SamePage,
+    Slow,
+    TruncatedBody,
 )
+
+__all__ = ["Fault", "FaultScript", "Level", "Touch"]
+
+
+Level = Literal["call", "list", "object", "field", "answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +36,7 @@ class Fault:
 
     ``path`` is a regular expression searched in the path without host and version, for a batch item the item's own.
     ``object_id``, ``metric`` and ``product_type`` look at each object that is read, in a batch or an expansion, too.
+    An ``Edit`` looks at the finished answer: the three then choose the parts of it that are changed.
     After ``skip`` matches it strikes ``times`` times (None = for ever).
     """
 
@@ -145,9 +50,10 @@ class Fault:
 
     @property
     def level(self) -> Level:
-        """Whether the fault is about a call, about a list in it, or about an object that it reads."""
-        if isinstance(self.effect, ReduceData):
-            return "list"
+        """Whether the fault is about a call, a list in it, an object that it reads, a field, or the answer."""
+        for level, effects in _LEVELS.items():
+            if isinstance(self.effect, effects):
+                return level
         return "call" if (self.object_id, self.metric, self.product_type) == (None, None, None) else "object"
 
     def matches(self, touch: Touch) -> bool:
@@ -159,12 +65,20 @@ class Fault:
             and (self.metric is None or self.metric in touch.metrics)
             and self.product_type in (None, touch.product_type)
             and (not isinstance(self.effect, ReduceData) or touch.limit > self.effect.max_limit)
+            and (not isinstance(self.effect, RefuseField) or touch.field == self.effect.field)
         )
+
+
+_LEVELS: Mapping[Level, tuple[type, ...]] = {
+    "list": (ReduceData, EmptyPage, SamePage),
+    "field": (RefuseField,),
+    "answer": (Edit,),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """A moment at which a fault can strike: a call arrives, a list is cut, or an object is read."""
+    """A moment at which a fault can strike: a call arrives, a list is cut, an object or a field is read."""
 
     level: Level
     path: str
@@ -172,6 +86,7 @@ class Touch:
     metrics: tuple[str, ...] = ()
     product_type: str | None = None
     limit: int = 0
+    field: str | None = None
 
 
 @dataclass(slots=True)
@@ -181,8 +96,19 @@ class _Line:
     struck: int = 0
 
     def strikes(self, touch: Touch) -> bool:
-        if not self.fault.matches(touch):
-            return False
+        return self.fault.matches(touch) and self.count()
+
+    def edit(self, path: str, body: Any) -> Any:
+        """Return the body as the fault leaves it; an answer in which there is nothing to change does not count."""
+        fault = self.fault
+        if not isinstance(fault.effect, Edit) or (fault.path is not None and not re.search(fault.path, path)):
+            return body
+        whom = {"object_id": fault.object_id, "metric": fault.metric, "product_type": fault.product_type}
+        new, places = edit_body(body, fault.effect, path=path, **whom)
+        return new if places and self.count() else body
+
+    def count(self) -> bool:
+        """Count a match; say whether the fault strikes this time."""
         self.seen += 1
         if self.seen <= self.fault.skip or (self.fault.times is not None and self.struck >= self.fault.times):
             return False
@@ -206,6 +132,7 @@ RANDOM_EFFECTS: tuple[Effect, ...] = (
 class FaultScript:
     """The script that a sandbox plays. May be changed from any thread while it plays."""
 
+    _named: Mapping[str, Fault] = field(default_factory=dict)
     _lines: list[_Line] = field(default_factory=list)
     _random: random.Random | None = None
     _rate: float = 0.0
@@ -216,6 +143,12 @@ class FaultScript:
         """Append lines. All lines that match a moment strike in it."""
         with self._lock:
             self._lines += map(_Line, faults)
+
+    def play(self, name: str, **conditions: Any) -> Fault:
+        """Append the named fault of ``shapes.SHAPES`` with these conditions (``path``, ``times``, ...); return it."""
+        fault: Fault = replace(self._named[name], **conditions)
+        self.add(fault)
+        return fault
 
     def clear(self) -> None:
         """Forget every line and the random faults."""
@@ -233,6 +166,13 @@ class FaultScript:
         """Return how often a line of the script has struck."""
         with self._lock:
             return sum(line.struck for line in self._lines if line.fault is fault)
+
+    def edit(self, path: str, body: Any) -> Any:
+        """Return an answer's body as the script's edits leave it."""
+        with self._lock:
+            for line in self._lines:
+                body = line.edit(path, body)
+        return body
 
     def take(self, touch: Touch) -> list[Effect]:
         """Return the effects that strike at this moment, and count them as used."""

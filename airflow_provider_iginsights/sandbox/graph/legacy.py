@@ -12,8 +12,9 @@ from airflow_provider_iginsights.sandbox.graph.call import Call
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable, media_value, viewers
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
+from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
-from airflow_provider_iginsights.sandbox.graph.user_insights import account_value, check_enum, names, paging
+from airflow_provider_iginsights.sandbox.graph.user_insights import account_value, check_enum, paging
 from airflow_provider_iginsights.sandbox.graph.windows import read_window, spell
 
 __all__ = ["LEGACY_MEDIA_METRICS", "LEGACY_USER_METRICS", "answer_legacy_media", "answer_legacy_user"]

@@ -9,13 +9,22 @@ from typing import Any, Literal, TypeVar
 
 from airflow_provider_iginsights.sandbox.graph import auth
 from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.effects import EmptyPage, SamePage
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.fields import Field
 from airflow_provider_iginsights.sandbox.graph.nodes import media_node, page_node, read_node, user_node
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Business, Media, Page
 from airflow_provider_iginsights.sandbox.graph.windows import read_time
 
-__all__ = ["answer_user", "list_businesses", "list_media", "list_pages", "list_portfolio", "list_stories"]
+__all__ = [
+    "answer_bare_page",
+    "answer_user",
+    "list_businesses",
+    "list_media",
+    "list_pages",
+    "list_portfolio",
+    "list_stories",
+]
 
 Params = Mapping[str, str]
 T = TypeVar("T")
@@ -61,7 +70,7 @@ def list_pages(call: Call, params: Params) -> dict[str, Any]:
         return page.page_id if isinstance(page, Account) else page.id
 
     def answer(page: Account | Page) -> dict[str, Any]:
-        return page_node(call, page, fields) if isinstance(page, Account) else _bare_page(call, page, fields)
+        return page_node(call, page, fields) if isinstance(page, Account) else answer_bare_page(call, page, fields)
 
     return _page(call, accounts, "/me/accounts", params, key=key, answer=answer)
 
@@ -96,7 +105,8 @@ def list_portfolio(call: Call, business: Business, edge: str, params: Params) ->
     )
 
 
-def _bare_page(call: Call, page: Page, fields: str) -> dict[str, Any]:
+def answer_bare_page(call: Call, page: Page, fields: str) -> dict[str, Any]:
+    """Return the fields of a Page that has no Instagram account."""
     readers: Mapping[str, Callable[[Call, Any, Field], Any]] = {
         "id": lambda _call, page, _field: page.id,
         "name": lambda _call, page, _field: page.name,
@@ -140,17 +150,20 @@ def _page(
     answer: Callable[[T], dict[str, Any]],
 ) -> dict[str, Any]:
     limit = _read_limit(params)
-    call.meet("list", limit=limit)
+    odd = call.meet("list", limit=limit)
     keys = [key(item) for item in items]
     start, end = _bounds(keys, params, limit)
-    shown = items[start:end]
-    if not shown:
+    is_empty, is_same = (any(isinstance(effect, kind) for effect in odd) for kind in (EmptyPage, SamePage))
+    shown = () if is_empty else items[start:end]
+    if not shown and not is_empty:
         return {"data": []}
-    cursors = {"before": _encode(keys[start]), "after": _encode(keys[end - 1])}
+    # A cursor of the script's own names a place; it must differ from the one that led here.
+    after = _encode(f"+{start}+{params.get('after', '')[-6:]}") if is_empty or is_same else _encode(keys[end - 1])
+    cursors = {"before": _encode(keys[start]) if shown else after, "after": after}
     paging: dict[str, Any] = {"cursors": cursors}
     kept = {name: value for name, value in params.items() if name not in ("after", "before", "access_token")}
     kept["limit"] = str(limit)
-    if end < len(items):
+    if end < len(items) or is_empty or is_same:
         paging["next"] = call.address(path, {**kept, "after": cursors["after"]})
     if start > 0:
         paging["previous"] = call.address(path, {**kept, "before": cursors["before"]})
@@ -168,6 +181,8 @@ def _bounds(keys: list[str], params: Params, limit: int) -> tuple[int, int]:
 
 def _place(keys: list[str], cursor: str, side: Literal["before", "after"]) -> int:
     key = _decode(cursor)
+    if key.startswith("+"):
+        return int(key.split("+")[1])
     if key in keys:
         return keys.index(key) + (side == "after")
     if ":" not in key:

@@ -10,8 +10,9 @@ from airflow_provider_iginsights.sandbox.graph import auth, numbers, rules
 from airflow_provider_iginsights.sandbox.graph.call import Call
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import STORY_LIFE, Media
+from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
-from airflow_provider_iginsights.sandbox.graph.user_insights import check_enum, names
+from airflow_provider_iginsights.sandbox.graph.user_insights import check_enum
 from airflow_provider_iginsights.sandbox.graph.versions import major
 from airflow_provider_iginsights.sandbox.graph.world import World
 
@@ -27,6 +28,8 @@ def answer_media_insights(call: Call, media: Media, params: Mapping[str, str]) -
     metrics = names(params, "metric")
     call.meet("object", object_id=media.id, metrics=metrics, product_type=media.media_product_type)
     check_readable(call, media)
+    if media.album_id is not None:
+        raise call.no_object(media.id)
     if not metrics:
         raise fail("required", name="metric")
     check_enum("metric", metrics, _accepted(call))

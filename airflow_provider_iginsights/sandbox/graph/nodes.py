@@ -32,6 +32,9 @@ def read_node(call: Call, thing: Any, fields: str, readers: Mapping[str, Reader]
             raise fail("view_count")
         if field.name not in readers:
             raise fail("no_field", field=field.name, node=node)
+        for effect in call.meet("field", field=field.name):
+            kind = "no_field" if getattr(effect, "code", 100) == 100 else "no_permission_for_field"
+            raise fail(kind, field=field.name, node=node)
         value = readers[field.name](call, thing, field)
         if value is not None:
             answer[field.name] = value
@@ -96,6 +99,11 @@ def _username(call: Call, media: Media, _field: Field) -> str:
     return call.world.accounts[media.account_id].username
 
 
+def _children(call: Call, media: Media, field: Field) -> dict[str, Any] | None:
+    children = call.world.children_of(media)
+    return {"data": [media_node(call, child, field.subfields or "id") for child in children]} if children else None
+
+
 def _instagram_account(call: Call, account: Account, field: Field) -> dict[str, Any]:
     return user_node(call, account, field.subfields or "id", {})
 
@@ -123,6 +131,7 @@ _FACEBOOK_USER: Mapping[str, Reader] = {
     "ig_id": lambda _call, account, _field: int(account.id[-10:]),
     "has_profile_pic": _constant(True),
     "is_published": _constant(True),
+    "legacy_instagram_user_id": lambda _call, account, _field: account.id[-10:],
     "owner_business": lambda _call, account, _field: {"id": account.business_id},
 }
 _INSTAGRAM_USER: Mapping[str, Reader] = {
@@ -145,6 +154,8 @@ _MEDIA: Mapping[str, Reader] = {
     "owner": lambda _call, media, _field: {"id": media.account_id},
     "like_count": _count("like_count", "likes"),
     "comments_count": _count("comments_count", "comments"),
+    "children": _children,
+    "is_ai_generated": _constant(False),
     "is_comment_enabled": _constant(True),
     "is_shared_to_feed": lambda _call, media, _field: True if media.media_product_type == "REELS" else None,
     "media_url": lambda _call, media, _field: f"https://cdn.example/media/{media.id}",

@@ -86,6 +86,10 @@ class Media:
     """Listed, but every read of the object itself is refused with 100/33."""
     highlighted: bool = False
     """A story that stays readable after its 24 hours."""
+    collaborators: tuple[str, ...] = ()
+    """Ids of other accounts that list the post as theirs, too."""
+    album_id: str | None = None
+    """The album that this is a part of. Parts have no insights of their own."""
     viewers: int | None = None
     """People who saw the story, where insights need at least five; None = what its reach says."""
 

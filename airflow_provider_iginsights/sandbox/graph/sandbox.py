@@ -12,6 +12,7 @@ from airflow_provider_iginsights.sandbox.graph.api import GraphAPI
 from airflow_provider_iginsights.sandbox.graph.app import INSTAGRAM_PREFIX, GraphApplication
 from airflow_provider_iginsights.sandbox.graph.faults import FaultScript
 from airflow_provider_iginsights.sandbox.graph.record import InFlight, Received
+from airflow_provider_iginsights.sandbox.graph.shapes import SHAPES
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
 from airflow_provider_iginsights.sandbox.graph.world import World
 from airflow_provider_iginsights.sandbox.server import Server
@@ -37,7 +38,7 @@ class GraphSandbox:
     ) -> None:
         self.world = world
         self.clock = clock or Clock(world.now)
-        self.faults = FaultScript()
+        self.faults = FaultScript(SHAPES)
         self.usage = Usage()
         self._api = GraphAPI(world, clock=self.clock, faults=self.faults, usage=self.usage, pin=pin)
         self._log: list[Received] = []

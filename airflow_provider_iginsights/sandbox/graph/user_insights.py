@@ -11,10 +11,11 @@ from airflow_provider_iginsights.sandbox.graph import numbers, rules
 from airflow_provider_iginsights.sandbox.graph.call import Call
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import Account
+from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
 from airflow_provider_iginsights.sandbox.graph.windows import Window, read_window, spell
 
-__all__ = ["Asked", "account_value", "answer_user_insights", "check_enum", "names", "paging"]
+__all__ = ["Asked", "account_value", "answer_user_insights", "check_enum", "paging"]
 
 _ROLLING_DAYS = {"day": 1, "week": 7, "days_28": 28}
 Parts = dict[tuple[str, ...], int]
@@ -44,11 +45,6 @@ def answer_user_insights(call: Call, account: Account, params: Mapping[str, str]
         window.check(call.now, recent)
     body: dict[str, Any] = {"data": list(_entries(call, account, asked, window))}
     return {**body, "paging": paging(call, account, params, window)} if is_dated else body
-
-
-def names(params: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Return the names in a comma list."""
-    return tuple(part.strip() for part in params.get(name, "").split(",") if part.strip())
 
 
 def check_enum(name: str, values: tuple[str, ...], accepted: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ a world of a thousand accounts costs nothing until it is read. Whatever a test p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -151,13 +151,29 @@ class World:
         """Return the post or story with this id, or None."""
         if media_id in self.deleted:
             return None
-        return self.placed.get(media_id) or self._generated(media_id)
+        return self.placed.get(media_id) or self._generated(media_id) or self._part(media_id)
+
+    def _part(self, media_id: str) -> Media | None:
+        album = self.placed.get(media_id[:-1]) or self._generated(media_id[:-1])
+        parts = self.children_of(album) if album is not None and album.id not in self.deleted else []
+        return next((part for part in parts if part.id == media_id), None)
+
+    def children_of(self, media: Media) -> list[Media]:
+        """Return the parts of an album: a picture and a film; nothing for other media."""
+        if media.media_type != "CAROUSEL_ALBUM":
+            return []
+        kinds = ("IMAGE", "VIDEO")
+        return [
+            replace(media, id=f"{media.id}{place}", media_type=kind, alt_text=None, caption=None, album_id=media.id)
+            for place, kind in enumerate(kinds, start=1)
+        ]
 
     def _shown(self, account_id: str, own: dict[str, Media], now: datetime, *, is_story: bool) -> list[Media]:
         own.update(
             (media.id, media)
             for media in self.placed.values()
-            if media.account_id == account_id and (media.media_product_type == "STORY") == is_story
+            if account_id in (media.account_id, *media.collaborators)
+            and (media.media_product_type == "STORY") == is_story
         )
         shown = [media for media in own.values() if media.timestamp <= now and media.id not in self.deleted]
         return sorted(shown, key=lambda media: (media.timestamp, media.id), reverse=True)

@@ -1,0 +1,192 @@
+"""What befalls whole transfers for many objects: stumbles, odd posts among good ones, small accounts, lost history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from stage import KEYS, NOW, PROVENANCE, Row, Stage, open_stage
+
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+
+Facts = dict[tuple[Any, ...], Row]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[World], Stage]]:
+    """Give what opens a stage over a world, where whoever sleeps moves the one clock."""
+    contexts = []
+
+    def begin(world: World) -> Stage:
+        contexts.append(open_stage(world))
+        stage = contexts[-1].__enter__()
+        waits = {
+            "sleep": lambda seconds: stage.travel(timedelta(seconds=seconds)),
+            "clock": lambda: stage.now.timestamp(),
+        }
+        contexts.append(patch.dict(GraphClient.__init__.__kwdefaults__, waits))
+        contexts[-1].__enter__()
+        return stage
+
+    yield begin
+    for context in reversed(contexts):
+        context.__exit__(None, None, None)
+
+
+def facts(stage: Stage, table_id: str, dataset: str = "instagram") -> Facts:
+    """Return the rows of a dataset's table by key, without how and when they came to be."""
+    try:
+        rows = stage.bigquery.rows(dataset, table_id)
+    except BigQueryError:
+        rows = []
+    found = {}
+    for row in rows:
+        key = tuple(row[name] for name in KEYS[table_id])
+        assert key not in found
+        found[key] = {name: value for name, value in row.items() if name not in PROVENANCE}
+    return found
+
+
+def story_numbers(stage: Stage, dataset: str = "instagram") -> dict[tuple[Any, ...], Any]:
+    """Return the numbers of stories, whenever the polls were."""
+    found = facts(stage, "instagram_story_insights", dataset).values()
+    return {(row["media_id"], row["metric"], row["breakdown_value"]): row["value"] for row in found}
+
+
+def run_clean(stage: Stage, kind: str, **arguments: Any) -> None:
+    """Run the same transfer without faults into the dataset ``clean``."""
+    stage.graph.faults.clear()
+    stage.run(kind, dataset_id="clean", **arguments)
+
+
+def test_half_a_minute_of_stumbles_costs_no_account_its_audience(opened: Callable[[World], Stage]) -> None:
+    """Code 1 on every request with a breakdown, while the first accounts are read: no number is lost for any of ten."""
+    stage = opened(World.build(now=NOW, accounts=10, media_per_account=1, stories_per_account=0))
+    stage.connect(extra={"max_workers": 1})
+    stumble = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
+    broken = [Fault(effect=stumble, metric=name, times=None) for name in ("follower_demographics", "views")]
+    stage.graph.faults.add(*broken)
+    begun = stage.now
+
+    def sleep(seconds: float) -> None:
+        stage.travel(timedelta(seconds=seconds))
+        if stage.now - begun >= timedelta(seconds=30):
+            stage.graph.faults.clear()
+
+    arguments = {"metrics": ["follower_demographics", "views", "reach"]}
+    with patch.dict(GraphClient.__init__.__kwdefaults__, {"sleep": sleep}):
+        summary = stage.run("account", **arguments)
+    assert len(summary["accounts_done"]) == 10
+    run_clean(stage, "account", **arguments)
+    table = "instagram_account_insights"
+    keys = {key for key in facts(stage, table, "clean") if key[1] == "follower_demographics"}
+    assert len({key[0] for key in keys}) == 10
+    assert facts(stage, table).keys() == facts(stage, table, "clean").keys()
+
+
+CODES = ((24, 2207006), (-1, 2207001), (12, None), (25, 2207050), (33, None), (9, None), (21009, None), (-2, None))
+
+
+@pytest.mark.parametrize(("code", "subcode"), CODES)
+def test_one_media_of_many_costs_itself(opened: Callable[[World], Stage], code: int, subcode: int | None) -> None:
+    """All other posts have all their numbers; the one is named."""
+    stage = opened(World.build(now=NOW, accounts=1, media_per_account=162, stories_per_account=0))
+    bad = stage.world.media_of(stage.account.id, stage.now)[40].id
+    stage.graph.faults.add(Fault(effect=ErrorEffect(code, subcode), object_id=bad, times=None))
+    summary = stage.run("media", refresh_days=None)
+    run_clean(stage, "media", refresh_days=None)
+    table = "instagram_media_insights"
+    others = {key: row for key, row in facts(stage, table, "clean").items() if row["media_id"] != bad}
+    assert len({row["media_id"] for row in others.values()}) > 150
+    assert {key: row for key, row in facts(stage, table).items() if row["media_id"] != bad} == others
+    assert any(bad in entry["whom"] for entry in summary["left_out"])
+    assert facts(stage, "instagram_media") == facts(stage, "instagram_media", "clean")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_media_that_says_try_again_is_tried_again(opened: Callable[[World], Stage], times: int) -> None:
+    """-1/2207001 is no refusal: after it has passed nothing is missing."""
+    stage = opened(World.build(now=NOW, accounts=1, media_per_account=60, stories_per_account=0))
+    odd = stage.world.media_of(stage.account.id, stage.now)[7].id
+    stage.graph.faults.play("try_again", object_id=odd, times=times)
+    summary = stage.run("media", refresh_days=None)
+    run_clean(stage, "media", refresh_days=None)
+    assert facts(stage, "instagram_media_insights") == facts(stage, "instagram_media_insights", "clean")
+    assert not any(odd in entry["whom"] for entry in summary["left_out"])
+
+
+def test_what_a_small_account_does_not_get_is_named(opened: Callable[[World], Stage]) -> None:
+    """Under 100 followers Meta leaves three metrics unanswered: all three are named."""
+    world = World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0)
+    small = next(iter(world.accounts.values()))
+    world.put(replace(small, followers_count=50))
+    summary = opened(world).run("account")
+    named = {entry["what"] for entry in summary["left_out"] if small.id in entry["whom"]}
+    for metric in ("follower_count", "online_followers", "follows_and_unfollows"):
+        assert any(metric in what for what in named), named
+
+
+def test_days_beyond_the_history_are_named_once(opened: Callable[[World], Stage]) -> None:
+    """One entry names the span that Meta no longer has."""
+    stage = opened(World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0))
+    summary = stage.run("account", since="2023-01-01", until="2023-01-10")
+    beyond = [entry for entry in summary["left_out"] if entry["kind"] == "BeyondHistory"]
+    assert len(beyond) == 1
+    text = str(beyond[0])
+    assert "2022-12" in text or "2023-01-01" in text
+    assert "2023-01-09" in text or "2023-01-10" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["numbers_as_text", "whole_floats", "counts_as_text", "empty_page", "too_much_data_in_other_words", "stumble"],
+)
+@pytest.mark.parametrize("kind", ["account", "media", "story"])
+def test_what_has_one_plain_reading_changes_no_table(opened: Callable[[World], Stage], kind: str, name: str) -> None:
+    """Played again and again (a stumble: twice), these end in the same tables as a clean run."""
+    stage = opened(World.build(now=NOW, accounts=2, media_per_account=40, stories_per_account=3))
+    stage.graph.faults.play(name, times={"stumble": 2, "empty_page": 3}.get(name))
+    stage.run(kind)
+    run_clean(stage, kind)
+    for table in ("instagram_account_insights", "instagram_media_insights", "instagram_media", "instagram_accounts"):
+        assert facts(stage, table) == facts(stage, table, "clean"), table
+    assert story_numbers(stage) == story_numbers(stage, "clean")
+
+
+@pytest.mark.parametrize("name", ["website_refused", "alt_text_refused", "like_count_not_permitted"])
+@pytest.mark.parametrize("kind", ["account", "media", "story"])
+def test_a_refused_field_costs_no_number(opened: Callable[[World], Stage], kind: str, name: str) -> None:
+    """Numbers are those of a clean run, whatever field of a node may not be read."""
+    stage = opened(World.build(now=NOW, accounts=2, media_per_account=10, stories_per_account=3))
+    stage.graph.faults.play(name)
+    summary = stage.run(kind)
+    run_clean(stage, kind)
+    assert len(summary["accounts_done"]) == 2
+    for table in ("instagram_account_insights", "instagram_media_insights"):
+        assert facts(stage, table) == facts(stage, table, "clean"), table
+
+
+@pytest.mark.parametrize("kind", ["account", "media", "story"])
+def test_a_page_token_needs_no_account_ids(opened: Callable[[World], Stage], kind: str) -> None:
+    """It reads the account of its Page, and no other."""
+    stage = opened(World.build(now=NOW, accounts=2, media_per_account=3, stories_per_account=1))
+    stage.connect(password=stage.world.page_token(stage.account.id))
+    assert stage.run(kind)["accounts_done"] == [stage.account.id]
+
+
+def test_a_post_of_two_accounts_is_stored_twice(opened: Callable[[World], Stage]) -> None:
+    """A collaboration post is each account's."""
+    world = World.build(now=NOW, accounts=2, media_per_account=3, stories_per_account=0)
+    first, second = world.accounts
+    shared = replace(world.media_of(first, NOW)[0], collaborators=(second,))
+    world.put(shared)
+    stage = opened(world)
+    stage.run("media", metrics=["reach"])
+    assert sorted(key[0] for key in facts(stage, "instagram_media") if shared.id in key) == [first, second]
+    assert sorted(key[0] for key in facts(stage, "instagram_media_insights") if shared.id in key) == [first, second]
