@@ -19,8 +19,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sandbox]'
 	@touch $@
 
-demo: install  ## Run the daily example Dag against the sandbox and print what BigQuery then holds
-	$(BIN)/python -m airflow_provider_iginsights.sandbox.demo example_dags/instagram_daily_insights.py
+demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
+	$(BIN)/python -m airflow_provider_iginsights.sandbox.demo example_dags/instagram_daily_insights.py example_dags/instagram_hourly_stories.py
 
 test: lint types unit  ## Lint, types, tests
 

@@ -1,6 +1,7 @@
-"""Account, media and story insights of every account that the connection sees, once a Pacific day.
+"""Account and media insights of every account that the connection sees, once a Pacific day.
 
-Meta keeps its books by the Pacific day, so the schedule's data interval is exactly that day. Needed: a connection
+Meta keeps its books by the Pacific day, so the schedule's data interval is exactly that day. Stories, whose numbers
+Meta shows for 24 hours only, are read by ``instagram_hourly_stories``. Needed: a connection
 ``instagram_default`` of type Instagram Insights, and Google credentials that may create tables in the dataset.
 """
 
@@ -18,7 +19,6 @@ except ImportError:  # Airflow before 3.2
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
     InstagramMediaInsightsToBigQueryOperator,
-    InstagramStoryInsightsToBigQueryOperator,
 )
 
 DESTINATION = {
@@ -41,5 +41,4 @@ with DAG(
     window = {"since": "{{ data_interval_start }}", "until": "{{ data_interval_end }}"}
     account = InstagramAccountInsightsToBigQueryOperator(task_id="account_insights", **window, **DESTINATION)
     media = InstagramMediaInsightsToBigQueryOperator(task_id="media_insights", **window, **DESTINATION)
-    story = InstagramStoryInsightsToBigQueryOperator(task_id="story_insights", **DESTINATION)
-    account >> media >> story
+    account >> media

@@ -1,4 +1,4 @@
-"""Runs a Dag file for real against the sandbox and prints what BigQuery then holds: ``python -m …sandbox.demo FILE``.
+"""Runs Dag files for real against the sandbox and prints what BigQuery then holds: ``python -m …sandbox.demo FILE …``.
 
 Everything happens in a temporary AIRFLOW_HOME and on loopback; nothing is left running and nothing is kept.
 """
@@ -24,34 +24,36 @@ SHOWN = 40  # characters of a value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the Dag and print the tables; return the exit code of the Dag run."""
+    """Run the Dags and print the tables; return 0, or the exit code of the first Dag run that failed."""
     parser = argparse.ArgumentParser(parents=[make_parser()], add_help=False, description=__doc__)
-    parser.add_argument("dag_file", type=Path, help="a Dag file; its Dag has the file's name as its id")
+    parser.add_argument(
+        "dag_files", type=Path, nargs="+", help="Dag files of one folder; each Dag has its file's name as its id"
+    )
     parser.add_argument("--dataset", default="instagram", help="dataset that the Dag writes (default: %(default)s)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="iginsights-demo-") as home, run_sandbox(options) as sandbox:
-        environment = os.environ | make_environment(Path(home), options.dag_file) | sandbox
-        code = run_dag(options.dag_file.stem, environment)
+        environment = os.environ | make_environment(Path(home), options.dag_files[0].parent) | sandbox
+        code = run_dags([file.stem for file in options.dag_files], environment)
         if code == 0:
             os.environ.update(sandbox)
             print_tables(options.project, options.dataset)
     return code
 
 
-def make_environment(home: Path, dag_file: Path) -> dict[str, str]:
-    """Return the settings of a throw-away Airflow that knows only this Dag file."""
+def make_environment(home: Path, dags_folder: Path) -> dict[str, str]:
+    """Return the settings of a throw-away Airflow that knows only the Dags of this folder."""
     return {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dag_file.resolve().parent),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
     }
 
 
-def run_dag(dag_id: str, environment: Mapping[str, str]) -> int:
-    """Create the metadata database and run the Dag once, as ``airflow dags test`` does; return its exit code."""
+def run_dags(dag_ids: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Create the metadata database and run each Dag once, as ``airflow dags test`` does; return the first bad code."""
     airflow = (sys.executable, "-m", "airflow")
-    for command in (("db", "migrate"), ("dags", "test", dag_id)):
+    for command in (("db", "migrate"), *(("dags", "test", dag_id) for dag_id in dag_ids)):
         log = subprocess.PIPE if command[0] == "db" else None
         done = subprocess.run((*airflow, *command), env=dict(environment), stdout=log, stderr=log, check=False)  # noqa: S603 - our own words
         if done.returncode:

@@ -23,7 +23,8 @@ from airflow_provider_iginsights.sandbox import demo
 from airflow_provider_iginsights.sandbox.__main__ import make_parser, run_sandbox
 
 MODULE = "airflow_provider_iginsights.sandbox"
-EXAMPLE = Path(__file__).parents[2] / "example_dags" / "instagram_daily_insights.py"
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+DEMO = [str(EXAMPLES / f"{name}.py") for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 
 
 @contextmanager
@@ -99,15 +100,15 @@ def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture
 
 @pytest.mark.usefixtures("airflow_db")
 def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo runs the example Dag by `airflow dags test`, prints five filled tables, and leaves nothing behind."""
+    """The demo runs its example Dags by `airflow dags test`, prints five filled tables, and leaves nothing behind."""
     made = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
     homes: list[Path] = []
 
-    def make_environment(home: Path, dag_file: Path) -> dict[str, str]:
+    def make_environment(home: Path, dags_folder: Path) -> dict[str, str]:
         # A database made from nothing costs seconds; this one is as fresh.
         shutil.copy(made, home / "airflow.db")
         homes.append(home)
-        return original(home, dag_file)
+        return original(home, dags_folder)
 
     original = demo.make_environment
     monkeypatch.setattr(demo, "make_environment", make_environment)
@@ -115,7 +116,7 @@ def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
     monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", "")
     before = threading.active_count()
-    assert demo.main([str(EXAMPLE), "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
+    assert demo.main([*DEMO, "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
     printed = capfd.readouterr().out
     counts = dict(re.findall(r"sandbox-project\.instagram\.(\w+): (\d+) rows", printed))
     assert counts.keys() >= {
@@ -133,7 +134,7 @@ def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 
 def test_a_demo_that_fails_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where Airflow fails, its words and its exit code are passed on."""
-    environment = os.environ | demo.make_environment(tmp_path, EXAMPLE)
+    environment = os.environ | demo.make_environment(tmp_path, EXAMPLES)
     environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:///relative.db"
-    assert demo.run_dag("instagram_daily_insights", environment) != 0
+    assert demo.run_dags(["instagram_daily_insights"], environment) != 0
     assert "airflow db migrate` failed" in capfd.readouterr().err
