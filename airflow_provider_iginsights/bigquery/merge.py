@@ -29,11 +29,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.span import Span, condition, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.catalog.tables import Column, Role, Table
@@ -59,13 +59,23 @@ def merge_statement(destination: Destination, *, staging: str, span: Span, sourc
     return "\n".join((*_head(destination, source=source, span=span), _update(table, also=""), _insert(table, also="")))
 
 
-def replace_statement(destination: Destination, *, staging: str, span: Span, source_span: Span | None = None) -> str:
-    """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement."""
+def replace_statement(
+    destination: Destination,
+    *,
+    staging: str,
+    span: Span,
+    source_span: Span | None = None,
+    spared: Collection[str] = (),
+) -> str:
+    """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement.
+
+    :param spared: metrics of which nothing is deleted, since their answers could not be read to the end.
+    """
     table = destination.table
     if table.group is None:
         return merge_statement(destination, staging=staging, span=span, source_span=source_span)
     names = _listed(table.column_names)
-    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span)
+    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span, spared=spared)
     source = (
         f"SELECT {names}, FALSE AS {GONE} FROM ({_newest(table, staging=staging, span=source_span)})\n"
         f"  UNION ALL\n  SELECT {names}, TRUE FROM ({vanished})"
@@ -143,12 +153,15 @@ def _newest(table: Table, *, staging: str, span: Span | None) -> str:
     return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
-def _vanished(destination: Destination, *, group: Iterable[str], staging: str, span: Span) -> str:
+def _vanished(
+    destination: Destination, *, group: Iterable[str], staging: str, span: Span, spared: Collection[str]
+) -> str:
     table = destination.table
+    others = f"      AND O.`metric` NOT IN ({', '.join(map(literal, sorted(spared)))})\n" if spared else ""
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
         f"SELECT * FROM {quoted(destination.path)} O\n"
-        f"    WHERE {condition(span, table=table, alias='O')}\n"
+        f"    WHERE {condition(span, table=table, alias='O')}\n{others}"
         f"      AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {answered})\n"
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
         f"    QUALIFY {numbered(table.key)} = 1"

@@ -34,7 +34,7 @@ from airflow_provider_iginsights.bigquery.wire import connected
 from airflow_provider_iginsights.bigquery.write import Staged, write_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from google.cloud.bigquery import Client
 
@@ -83,10 +83,14 @@ class Warehouse:
         self._spools.append(spool)
         return spool
 
-    def commit(self, spools: Iterable[Spool], *, load_mode: LoadMode = "merge") -> tuple[LoadResult, ...]:
+    def commit(
+        self, spools: Iterable[Spool], *, load_mode: LoadMode = "merge", spared: Collection[str] = ()
+    ) -> tuple[LoadResult, ...]:
         """Write all spools and close them; return what was done, in their order.
 
         An empty spool causes no job. Every staging table is loaded before the first target is written.
+
+        :param spared: metrics of which ``replace`` deletes nothing.
         """
         spools = tuple(spools)
         full = tuple(spool for spool in spools if spool.rows)
@@ -95,7 +99,9 @@ class Warehouse:
                 spool.destination = self._at(spool.destination)
             tidy.end_predecessors([spool.destination for spool in full], wire=self._wire)
             staged = {spool: self._stage(spool) for spool in full}
-            return tuple(self._write(spool, staged=staged.get(spool), load_mode=load_mode) for spool in spools)
+            return tuple(
+                self._write(spool, staged=staged.get(spool), load_mode=load_mode, spared=spared) for spool in spools
+            )
         finally:
             self._drop_staging()
             for spool in spools:
@@ -134,10 +140,12 @@ class Warehouse:
         log.info("Loaded %d rows for %s into staging (job %s).", spool.rows, spool.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
 
-    def _write(self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode) -> LoadResult:
+    def _write(
+        self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, spared: Collection[str]
+    ) -> LoadResult:
         if staged is None:
             return LoadResult(destination=spool.destination, rows=0)
-        result = write_target(spool, staged=staged, load_mode=load_mode, wire=self._wire)
+        result = write_target(spool, staged=staged, load_mode=load_mode, spared=spared, wire=self._wire)
         log.info("%s: %d rows sent, %d changed.", spool.destination.path, result.rows, result.affected)
         return result
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
@@ -22,7 +23,7 @@ from airflow_provider_iginsights.bigquery.span import ALL_DAYS, MOST_PARTITIONS,
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
     from airflow_provider_iginsights.bigquery.spool import Spool
@@ -41,7 +42,9 @@ class Staged:
     load_job_id: str
 
 
-def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, wire: Wire) -> LoadResult:
+def write_target(
+    spool: Spool, *, staged: Staged, load_mode: LoadMode, spared: Collection[str], wire: Wire
+) -> LoadResult:
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
     destination = spool.destination
     reach = Reach(span=spool.span, looked_at=spool.span)
@@ -56,7 +59,9 @@ def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, wire: Wir
             payload="" if at else spool.payload,
             doing=f"write {spool.rows} rows into {destination.path}",
         )
-        for at, sql in enumerate(statements(spool, staging=staged.path, load_mode=load_mode, span=reach.span))
+        for at, sql in enumerate(
+            statements(spool, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
+        )
     ]
     return LoadResult(
         destination=destination,
@@ -94,7 +99,9 @@ def find_reach(spool: Spool, *, staging: str, wire: Wire) -> Reach:
     return Reach(span=span.with_days(days), looked_at=replace(ALL_DAYS, account_ids=span.account_ids))
 
 
-def statements(spool: Spool, *, staging: str, load_mode: LoadMode, span: Span) -> Iterator[str]:
+def statements(
+    spool: Spool, *, staging: str, load_mode: LoadMode, span: Span, spared: Collection[str] = ()
+) -> Iterator[str]:
     """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
     destination = spool.destination
     if load_mode == "append":
@@ -103,7 +110,7 @@ def statements(spool: Spool, *, staging: str, load_mode: LoadMode, span: Span) -
     pieces: list[Span | None] = [None]
     if len(spool.days) > MOST_PARTITIONS:
         pieces = list(slices(spool.days))
-    write = replace_statement if load_mode == "replace" else merge_statement
+    write = partial(replace_statement, spared=spared) if load_mode == "replace" else merge_statement
     for piece in pieces:
         yield write(destination, staging=staging, span=span, source_span=piece)
 

@@ -30,9 +30,6 @@ MEDIA_FIELDS: dict[str, str] = {
     "alt_text": "alt_text",
 }
 
-# Columns of both tables that hold what the owner of the account wrote, and may take away again.
-OWNER_TEXTS: frozenset[str] = frozenset({"biography", "website", "caption", "alt_text"})
-
 # Fields that came later than v10.0; older versions refuse the whole request for an unknown field.
 FIELDS_SINCE: dict[str, str] = {"alt_text": "v21.0"}
 

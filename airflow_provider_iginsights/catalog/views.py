@@ -143,7 +143,7 @@ GROUP BY metric_date ORDER BY metric_date""",
         suffix="_latest",
         description="The newest number of each account, media, metric and breakdown value.",
         example="""\
-SELECT media_id, media_product_type, published_at, value AS reach
+SELECT account_id, media_id, media_product_type, published_at, value AS reach
 FROM {view}
 WHERE metric = 'reach' AND breakdown = ''
 ORDER BY reach DESC LIMIT 10""",
@@ -157,7 +157,7 @@ ORDER BY reach DESC LIMIT 10""",
         description="How far each lifetime number of a media moved since its previous snapshot, and in how many days. "
         "NULL for the first snapshot.",
         example="""\
-SELECT media_id, snapshot_date, growth / days AS views_per_day
+SELECT account_id, media_id, snapshot_date, growth / days AS views_per_day
 FROM {view}
 WHERE metric = 'views' AND breakdown = '' AND growth IS NOT NULL
 ORDER BY views_per_day DESC LIMIT 10""",
@@ -170,10 +170,11 @@ ORDER BY views_per_day DESC LIMIT 10""",
         description="The last word on each story, metric and breakdown value: the webhook's number, else the final "
         "poll's, else the newest poll's.",
         example="""\
-SELECT media_id, MAX(IF(metric = 'reach', value, NULL)) AS reach, MAX(IF(metric = 'replies', value, NULL)) AS replies
+SELECT account_id, media_id, MAX(IF(metric = 'reach', value, NULL)) AS reach,
+  MAX(IF(metric = 'replies', value, NULL)) AS replies
 FROM {view}
 WHERE breakdown = ''
-GROUP BY media_id ORDER BY reach DESC LIMIT 10""",
+GROUP BY account_id, media_id ORDER BY reach DESC LIMIT 10""",
         select=_select_story_latest,
     ),
 )

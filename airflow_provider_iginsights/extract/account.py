@@ -150,11 +150,12 @@ class AccountReader:
             if days := split_by_horizon(self.days, history, today)[1]:
                 too_old.setdefault(days, {})[metric.name] = history
         for days, metrics in too_old.items():
-            names = "all metrics" if len(metrics) == len({metric.name for metric in asked}) else ", ".join(metrics)
+            is_all = len(metrics) == len({metric.name for metric in asked}) > 1
+            names = "all metrics" if is_all else ", ".join(metrics)
             kept = " or ".join(map(str, sorted(set(metrics.values()))))
             self.findings.note(
                 f"account {account_id}",
-                f"{names} from {days[0]} to {days[-1]}",
+                f"{names} on {days[0]}" if len(days) == 1 else f"{names} from {days[0]} to {days[-1]}",
                 "BeyondHistory",
                 f"Meta keeps account insights for {kept} days; these {len(days)} days were not asked for.",
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,7 +120,11 @@ def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, s
 
 
 def _by_username(accounts: Iterable[DiscoveredAccount]) -> dict[str, str]:
-    return {f"@{account.username.lower()}": account.id for account in accounts if account.username}
+    return {
+        f"@{account.username.lower()}": account.id
+        for account in accounts
+        if account.username.isprintable() and account.username
+    }
 
 
 def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterator[DiscoveredAccount]:
@@ -165,10 +168,21 @@ def _through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
         for page in _items(client, "me/accounts", _PAGE_FIELDS):
             yield from _of_page(page)
     except _REFUSALS as error:
-        # "me" of a Page's token is the Page itself, which has no list of Pages.
-        if error.facts.code != 100 or not re.search(r"node type \(Page\)", error.facts.said):
+        if error.facts.code != 100:
             raise
-        yield from _of_page(client.get(GraphRequest("me", {"fields": _PAGE_FIELDS}, _WHO)).body)
+        yield from _of_page(_read_own_page(client, error))
+
+
+def _read_own_page(client: GraphClient, refusal: InsightsError) -> Mapping[str, Any]:
+    """Return the Page that a Page's token stands for: its "me" is the Page itself, which has no list of Pages.
+
+    :raises InsightsError: the ``refusal`` of that list, where "me" is no Page either.
+    """
+    try:
+        body: Mapping[str, Any] = client.get(GraphRequest("me", {"fields": _PAGE_FIELDS}, _WHO)).body
+    except _REFUSALS:
+        raise refusal from None
+    return body
 
 
 def _of_page(page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
@@ -182,11 +196,18 @@ def _of_page(page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
 
 
 def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:
-    body = client.get(GraphRequest("me", {"fields": _OWN_FIELDS}, _WHO)).body
+    yield read_own_account(client.get(GraphRequest("me", {"fields": _OWN_FIELDS}, _WHO)).body)
+
+
+def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
+    """Return the account of a token of Instagram Login, as its "me" describes it.
+
+    :raises BrokenResponse: the answer names no id.
+    """
     account_id = _read_account_id(body.get("user_id")) or _read_account_id(body.get("id"))
     if account_id is None:
         raise BrokenResponse("The answer to me names no account id, so the token's own account is not known.")
-    yield _account(body, account_id, "")
+    return _account(body, account_id, "")
 
 
 def _read_account_id(value: Any) -> str | None:

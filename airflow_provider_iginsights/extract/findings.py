@@ -11,6 +11,8 @@ from airflow_provider_iginsights.errors import InsightsError
 log = logging.getLogger(__name__)
 
 EXAMPLES = 20
+UNREAD = frozenset({"Unreadable", "Undated", "Contradictory"})
+"""Kinds of what Meta did send, though nobody can say what it means."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,19 @@ class Findings:
                 f"{f' and {each.count - len(each.whom)} more' if each.count > len(each.whom) else ''}: {each.why}"
                 for each in self._remarks.values()
             ]
+
+    def find_unread(self) -> frozenset[str]:
+        """Return the metrics (and fields) of which something came that could not be read: they may have more values."""
+        with self._lock:
+            return frozenset(what for what, kind in self._findings if kind in UNREAD)
+
+    @property
+    def names_no_metric(self) -> bool:
+        """Whether numbers were lost of which not even the metric is known."""
+        with self._lock:
+            return any(
+                kind == "RowRefused" or (what, kind) == ("insights", "Unreadable") for what, kind in self._findings
+            )
 
     @property
     def count(self) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_iginsights.catalog.fields import OWNER_TEXTS
 from airflow_provider_iginsights.catalog.tables import Table
 from airflow_provider_iginsights.extract.rows import Row, Tell, describe
 from airflow_provider_iginsights.json_values import read_text, read_whole_number
@@ -47,5 +46,7 @@ def read_columns(node: Mapping[str, Any], fields: tuple[tuple[str, str], ...], t
 def _find_readers(
     fields: tuple[tuple[str, str], ...], table: Table
 ) -> tuple[tuple[str, str, Callable[[Any], Any], bool], ...]:
-    types = {column.name: column.type for column in table.columns}
-    return tuple((field, column, _READERS[types[column]], column in OWNER_TEXTS) for field, column in fields)
+    columns = {column.name: column for column in table.columns}
+    return tuple(
+        (field, column, _READERS[columns[column].type], columns[column].role == "text") for field, column in fields
+    )

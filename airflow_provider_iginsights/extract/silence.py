@@ -85,7 +85,7 @@ class Hearing:
                 continue
             of = "" if asked == set(_NOW) else f" for {len(silent)} of the {len(asked)} days"
             self.findings.note_silence(whom, line.metric, f"Meta was asked for it and sent no number{of}.")
-            if silent == asked:
+            if not self._heard[line]:
                 days = (pacific_date(now),) if asked == set(_NOW) else tuple(asked)
                 self.silences.add(self.account_id, line.metric, days)
 

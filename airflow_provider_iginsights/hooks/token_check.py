@@ -13,10 +13,23 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.discovery import (
+    discover_accounts,
+    find_usernames,
+    read_own_account,
+)
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.hooks.account_ids import is_username
 from airflow_provider_iginsights.hooks.token_report import Accounts, TokenFacts, describe
+from airflow_provider_iginsights.json_values import (
+    read_list,
+    read_object,
+    read_objects,
+    read_text,
+    read_whole_number,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.hosts import Login
@@ -24,10 +37,10 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
 
 ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username"}
-ACCOUNT_OF_PAGE = "instagram_business_account{id,username}"
 TOKEN = Subject("token", "")
-MAX_PAGES = 500
+MAX_ACCOUNTS = 500
 MAX_NAMED_ACCOUNTS = 10
+_END_OF_TIME = 253_402_300_800  # the year 10000, which no date can name
 
 
 class _Debugged(NamedTuple):
@@ -64,7 +77,7 @@ def gather_facts(client: GraphClient, connection: InstagramConnection) -> TokenF
         login=settings.login,
         pinned_version=settings.api_version,
         answered_version=me.api_version,
-        owner=str(me.body.get("username") or me.body.get("name") or ""),
+        owner=read_text(me.body.get("username")) or read_text(me.body.get("name")) or "",
         accounts=accounts,
         probe=_probe_insights(client, accounts) if debugged.permissions is None else None,
         **debugged._asdict(),
@@ -86,16 +99,24 @@ def _debug_token(connection: InstagramConnection) -> _Debugged | None:
             answer = next(client.batch([request]))
     except InsightsError:
         return None
-    return _read_debugged(answer.body.get("data", {})) if isinstance(answer, Answer) else None
+    data = read_object(answer.body.get("data")) if isinstance(answer, Answer) else None
+    return _read_debugged(data) if data is not None else None
 
 
 def _read_debugged(data: Mapping[str, Any]) -> _Debugged:
+    scopes = read_list(data.get("scopes"))
     return _Debugged(
-        kind=data.get("type"),
-        permissions=frozenset(data.get("scopes", ())),
-        expires_at=data.get("expires_at"),
-        data_access_expires_at=data.get("data_access_expires_at"),
+        kind=read_text(data.get("type")),
+        permissions=None if scopes is None else frozenset(filter(None, map(read_text, scopes))),
+        expires_at=_read_seconds(data.get("expires_at")),
+        data_access_expires_at=_read_seconds(data.get("data_access_expires_at")),
     )
+
+
+def _read_seconds(value: Any) -> int | None:
+    """Return Unix seconds of a year that has four digits; 0 stands for never."""
+    seconds = read_whole_number(value)
+    return seconds if seconds is not None and 0 <= seconds < _END_OF_TIME else None
 
 
 def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:
@@ -105,32 +126,30 @@ def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | Non
         rows = list(_rows(client, GraphRequest("me/permissions", {}, TOKEN)))
     except InsightsError:
         return None  # a Page's token has no such list
-    return frozenset(row["permission"] for row in rows if row.get("status") == "granted")
+    granted = (read_text(row.get("permission")) for row in rows if row.get("status") == "granted")
+    return frozenset(filter(None, granted))
 
 
 def _find_accounts(client: GraphClient, connection: InstagramConnection, me: Mapping[str, Any]) -> Accounts:
     if connection.account_ids:
         return _ask_named_accounts(client, connection.account_ids)
     if connection.settings.login == "instagram":
-        return Accounts(seen={str(me["user_id"]): str(me.get("username", ""))})
-    pages = GraphRequest("me/accounts", {"fields": ACCOUNT_OF_PAGE}, TOKEN)
-    try:
-        rows = list(islice(_rows(client, pages), MAX_PAGES))
-    except InsightsError:
-        # "me" of a Page's token is the Page itself, which has no list of Pages.
-        rows = [client.get(GraphRequest("me", {"fields": ACCOUNT_OF_PAGE}, TOKEN)).body]
-    found = [row["instagram_business_account"] for row in rows if row.get("instagram_business_account")]
-    return Accounts(
-        seen={account["id"]: account.get("username", "") for account in found}, is_complete=len(rows) < MAX_PAGES
-    )
+        own = read_own_account(me)
+        return Accounts(seen={own.id: own.username})
+    found = list(islice(discover_accounts(client), MAX_ACCOUNTS))
+    return Accounts(seen={one.id: one.username for one in found}, is_complete=len(found) < MAX_ACCOUNTS)
 
 
 def _ask_named_accounts(client: GraphClient, account_ids: tuple[str, ...]) -> Accounts:
-    asked = account_ids[:MAX_NAMED_ACCOUNTS]
+    usernames = [one for one in account_ids if is_username(one)]
+    ids = find_usernames(client, usernames) if usernames else {}
+    asked = [ids.get(one, one) for one in account_ids[:MAX_NAMED_ACCOUNTS]]
     requests = [GraphRequest(one, {"fields": "id,username"}, Subject("account", one)) for one in asked]
     results = list(zip(asked, client.batch(requests), strict=True))
     return Accounts(
-        seen={one: answer.body.get("username", "") for one, answer in results if isinstance(answer, Answer)},
+        seen={
+            one: read_text(answer.body.get("username")) or "" for one, answer in results if isinstance(answer, Answer)
+        },
         refused={one: type(error).__name__ for one, error in results if isinstance(error, InsightsError)},
         is_complete=len(asked) == len(account_ids),
     )
@@ -148,6 +167,6 @@ def _probe_insights(client: GraphClient, accounts: Accounts) -> str | None:
     return ""
 
 
-def _rows(client: GraphClient, request: GraphRequest) -> Iterator[dict[str, Any]]:
+def _rows(client: GraphClient, request: GraphRequest) -> Iterator[Mapping[str, Any]]:
     for answer in client.pages(request, limit=100):
-        yield from answer.body.get("data", ())
+        yield from read_objects(answer.body.get("data")) or ()

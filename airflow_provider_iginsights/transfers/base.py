@@ -240,7 +240,10 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             if self.on_account_error == "skip" or is_last_try(context):
                 close_open(crowd.outcome, findings)
             self.finish_reading(context, bigquery, crowd.outcome, spools)
-            results = warehouse.commit(list(spools.values()), load_mode=self._load_mode)
+            # An answer that could not be read to the end does not say which values are gone.
+            unread = findings.find_unread()
+            load_mode = "merge" if self._load_mode == "replace" and findings.names_no_metric else self._load_mode
+            results = warehouse.commit(list(spools.values()), load_mode=load_mode, spared=unread)
             if self.create_views:
                 warehouse.create_views(destinations.values())
         return crowd.outcome, results

@@ -73,6 +73,8 @@ def around(table: Table) -> list[str]:
     destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28", account_ids=ODD)
     moved = [query(destination, staging=STAGING, span=span) for query in (new_keys_query, elsewhere_query)]
     moved += [write(destination, staging=STAGING, span=SPAN) for write in (merge_statement, replace_statement)]
+    if table.group:
+        moved.append(replace_statement(destination, staging=STAGING, span=span, spared=ODD))
     looks = [
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))

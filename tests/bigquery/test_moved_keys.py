@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,24 @@ def test_other_tables_ask_nothing_more(sandbox: BigQuerySandbox, faulty: Bed) ->
     """Where the key says the day, a load asks one question as ever: whether a key stands twice."""
     load(faulty, rows.row(STORY_INSIGHTS, 1), table=STORY_INSIGHTS)
     assert len(_questions(sandbox)) == 1
+
+
+def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+    """Two tasks insert the same new posts at once, each under another date: every post is one row, the newest."""
+    load(faulty, media(99, "2026-10-05"))
+    sandbox.switches.snapshot_seconds = 0.5
+    sandbox.switches.dml_queue = (10, 20)
+    given = [
+        [media(n, day, version=version) for n in range(8)]
+        for version, day in enumerate(("2026-10-05", "2019-02-28"), 1)
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        results = [
+            each.result()
+            for each in [pool.submit(load, faulty, *part, try_number=n) for n, part in enumerate(given, 2)]
+        ]
+    assert sum(result.healed for result in results) >= 8, "the tasks did not race"
+    assert stored(faulty) == rows.truth(MEDIA, [media(99, "2026-10-05"), *given[1]])
 
 
 @pytest.mark.referee

@@ -32,7 +32,7 @@ VIEW = {view.name: view for view in VIEWS}
 DAILY_METRICS = [
     "reach", "follower_count", "views", "accounts_engaged", "total_interactions", "likes", "comments", "shares",
     "saves", "replies", "reposts", "profile_links_taps", "profile_views", "website_clicks", "impressions",
-    "email_contacts", "phone_call_clicks", "text_message_clicks", "get_directions_clicks",
+    "content_views", "quotes", "email_contacts", "phone_call_clicks", "text_message_clicks", "get_directions_clicks",
 ]  # fmt: skip
 WATCHED = ("reach", "follower_count", "impressions")
 FOLLOWS = {"FOLLOWER": "follows_and_unfollows_follower", "NON_FOLLOWER": "follows_and_unfollows_non_follower"}

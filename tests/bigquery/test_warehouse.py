@@ -157,6 +157,24 @@ def test_replace_deletes_what_the_new_answer_no_longer_has(bed: Bed) -> None:
     assert sorted(int(value) for (value,) in values(bed, "value")) == [3, 4, 5, 8, 10, 60]
 
 
+@pytest.mark.referee
+def test_replace_spares_metrics_that_were_not_read_to_the_end(bed: Bed) -> None:
+    """Nothing goes of a metric of which something could not be read, whatever else is restated."""
+    names = ("reach", "it's", "views")
+    part = {"breakdown": "country", "fetched_at": rows.hour(1)}
+    load(bed, [rows.reach("1", "2026-10-05", 1, metric=name, breakdown_value="FR", **part) for name in names])
+    part["fetched_at"] = rows.hour(2)
+    given = [rows.reach("1", "2026-10-05", 2, metric=name, breakdown_value="DE", **part) for name in names]
+    load(bed, given, try_number=2, load_mode="replace", spared={"reach", "it's"})
+    assert values(bed, "metric", "value") == [
+        ("it's", "1"),
+        ("it's", "2"),
+        ("reach", "1"),
+        ("reach", "2"),
+        ("views", "2"),
+    ]
+
+
 def test_replace_never_deletes_what_was_fetched_later(bed: Bed) -> None:
     """A restatement that was overtaken by a newer fetch neither deletes nor overwrites its rows."""
     kept = rows.reach("1", "2026-10-05", 1, breakdown="country", breakdown_value="FR", fetched_at=rows.hour(9))

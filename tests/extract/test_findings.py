@@ -63,3 +63,19 @@ def test_many_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(note, range(8)))
     assert {finding["what"]: finding["count"] for finding in findings.summarize()} == {"insights": 200, "likes": 1600}
+
+
+def test_what_could_not_be_read_is_told_apart() -> None:
+    """Metrics of which a value was lost may have more than was stored; refusals and silence leave nothing in doubt."""
+    findings = Findings()
+    for what, kind in [("reach", "Unreadable"), ("views", "Contradictory"), ("likes", "Undated"), ("saves", "NoData")]:
+        findings.note("account 1", what, kind, "why")
+    assert (findings.find_unread(), findings.names_no_metric) == ({"reach", "views", "likes"}, False)
+
+
+@pytest.mark.parametrize(("what", "kind"), [("insights", "Unreadable"), ("a row of table media", "RowRefused")])
+def test_what_has_not_even_a_name_is_told_apart(what: str, kind: str) -> None:
+    """Where the metric itself is lost, any metric may have more than was stored."""
+    findings = Findings()
+    findings.note("account 1", what, kind, "why")
+    assert findings.names_no_metric

@@ -130,7 +130,9 @@ def test_a_page_can_come_again(sandbox: GraphSandbox, ask: Ask, account_id: str)
     assert pages[0] == pages[1] == pages[2] == pages[3]
 
 
-@pytest.mark.parametrize(("code", "text"), [(100, "nonexisting field (alt_text)"), (10, "permission to read field (alt_text)")])
+@pytest.mark.parametrize(
+    ("code", "text"), [(100, "nonexisting field (alt_text)"), (10, "permission to read field (alt_text)")]
+)
 def test_a_field_can_be_refused(sandbox: GraphSandbox, ask: Ask, account_id: str, code: int, text: str) -> None:
     """The whole page is refused, with the field's name where Meta names it; without the field it comes."""
     sandbox.faults.add(Fault(effect=RefuseField("alt_text", code), times=None))

@@ -73,9 +73,7 @@ def test_two_years_in_one_run(small_stage: Stage) -> None:
     assert max(until - since for since, until in windows) <= 30 * 86_400
     assert min(since for since, _ in windows) == numbers.midnight(oldest).timestamp()
     assert {finding["kind"] for finding in summary["left_out"]} == {"BeyondHistory"}
-    assert {finding["what"] for finding in summary["left_out"]} == {
-        f"{name} before {oldest}" for name in ("reach", "saves")
-    }
+    assert [finding["what"] for finding in summary["left_out"]] == [f"all metrics on {oldest - DAY}"]
 
 
 @pytest.fixture
@@ -130,8 +128,9 @@ def test_follower_count_gives_the_thirty_days_that_exist(small_stage: Stage) -> 
     rows = stage.rows(INSIGHTS)
     assert [row["metric_date"] for row in rows] == pacific_days(today - 30 * DAY, YESTERDAY)
     (finding,) = summary["left_out"]
-    assert (finding["what"], finding["kind"]) == (f"follower_count before {today - 30 * DAY}", "BeyondHistory")
-    assert "keeps it for 30 days; 30 older days were not asked for" in str(finding["why"])
+    span = f"{today - 60 * DAY} to {today - 31 * DAY}"
+    assert (finding["what"], finding["kind"]) == (f"follower_count from {span}", "BeyondHistory")
+    assert "for 30 days; these 30 days were not asked for" in str(finding["why"])
 
 
 @pytest.mark.parametrize(

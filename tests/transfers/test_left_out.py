@@ -1,0 +1,102 @@
+"""What a transfer leaves out never stops it: a row that its table cannot store, a metric about which Meta is silent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from stage import KEYS, NOW, Stage, open_stage
+
+from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.errors import RowRefused
+from airflow_provider_iginsights.sandbox.graph import World
+
+INSIGHTS = "instagram_account_insights"
+LIKES = {"metrics": ["likes", "views"], "breakdowns": {"likes": [], "views": []}}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Open a stage with one small account."""
+    with open_stage(World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=2)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("kind", "table"), [("account", "accounts"), ("media", "media"), ("story", "story_polls")])
+def test_a_row_that_is_refused_is_named(stage: Stage, kind: str, table: str) -> None:
+    """A row that the table cannot store costs itself: the others are written, and it stands in ``left_out``."""
+    write = Spool.write
+
+    def refuse_one(spool: Spool, row: Mapping[str, Any]) -> None:
+        write(spool, {**row, "run_id": 5} if spool.destination.table.name == table and not spool.rows else row)
+
+    whole = stage.run(kind, dataset_id="whole")
+    with patch.object(Spool, "write", refuse_one):
+        summary = stage.run(kind)
+    refused = [each for each in summary["left_out"] if each["kind"] == RowRefused.__name__]
+    assert [each["what"] for each in refused] == [f"a row of table {table}"]
+    assert whole["rows"] - summary["rows"] == refused[0]["count"] > 0
+    assert stage.account.id in refused[0]["whom"][0]
+
+
+def silence(stage: Stage) -> None:
+    """Let Meta be silent about likes in all days, as it may be where there are none."""
+    stage.world.overrides[stage.account.id, "likes"] = 0
+
+
+@pytest.fixture(autouse=True)
+def _zeros_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sandbox leave every zero out, not two of three."""
+    from airflow_provider_iginsights.sandbox.graph import numbers
+
+    monkeypatch.setattr(numbers, "is_left_out", lambda *_: True)
+
+
+def no_data(summary: Mapping[str, Any]) -> list[str]:
+    """Return what Meta was silent about."""
+    return [each["what"] for each in summary["left_out"] if each["kind"] == "NoData"]
+
+
+def test_silence_is_a_remark_at_first(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A metric that the account never had is named without a warning, and nothing is written for it."""
+    silence(stage)
+    with caplog.at_level(logging.INFO):
+        assert no_data(stage.run("account", **LIKES)) == ["likes"]
+    assert {row["metric"] for row in stage.rows(INSIGHTS)} == {"views"}
+    said = [record.levelno for record in caplog.records if record.getMessage().startswith("likes of account")]
+    assert said == [logging.INFO]
+
+
+def test_silence_after_numbers_is_a_warning(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Where our own table has the metric of the account, the silence is a warning; what is stored stays."""
+    stage.run("account", **LIKES)
+    before = stage.rows(INSIGHTS)
+    silence(stage)
+    with caplog.at_level(logging.INFO):
+        summary = stage.run("account", **LIKES)
+    assert no_data(summary) == ["likes", "likes, which Meta answered lately"]
+    assert [record.levelno for record in caplog.records if "answered lately of account" in record.getMessage()] == [
+        logging.WARNING
+    ]
+    key = KEYS[INSIGHTS]
+    assert [[row[name] for name in key] for row in stage.rows(INSIGHTS)] == [
+        [row[name] for name in key] for row in before
+    ]
+
+
+def test_silence_costs_one_question_and_none_without_it(stage: Stage) -> None:
+    """BigQuery is asked once for all silent metrics, and not at all where Meta answered."""
+
+    def lookups() -> int:
+        asked = [job.statement or "" for job in stage.bigquery.jobs]
+        return sum("MAX(IF(T.`metric` = 'likes'" in statement for statement in asked)
+
+    stage.run("account", **LIKES)
+    assert lookups() == 0
+    silence(stage)
+    stage.world.overrides[stage.account.id, "views"] = 0
+    stage.run("account", **LIKES)
+    assert lookups() == 1
