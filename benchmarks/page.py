@@ -17,6 +17,7 @@ from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.paging import Walk
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
@@ -35,6 +36,10 @@ class Replay:
     def pages(self, *_: Any, **__: Any) -> Iterator[Answer]:
         """Yield the page."""
         yield Answer(json.loads(self.content), "v25.0", self.request)
+
+    def walk(self, request: GraphRequest) -> Walk:
+        """Return what ends the listing."""
+        return Walk(whom=request.path, note=lambda _: None)
 
 
 def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -119,8 +119,9 @@ class AccountReader:
         except InsightsError:
             yield from profile.take()  # it was answered, whatever the insights were refused for
             raise
-        if wanted:
-            yield from profile.fetch()
+        for table, row in profile.fetch() if wanted else ():
+            followers = row.get("followers_count")
+            yield table, row
         questions = (*profile.questions, *inquiry.finish())
         hearing.tell(now=self.stamp.clock(), followers=followers)
         if questions:

@@ -63,8 +63,13 @@ class Hearing:
     _metrics: dict[str, Metric] = field(default_factory=dict, init=False)
 
     def ask(self, query: InsightsQuery, days: Days) -> None:
-        """Take down a question that was answered, in whatever way."""
+        """Take down a question that was answered, in whatever way.
+
+        Where a metric's total is asked elsewhere, its breakdown may well be empty beside it.
+        """
         for metric in query.metrics:
+            if not metric.needs_breakdown and metric.name not in query.totals:
+                continue
             self._metrics[metric.name] = metric
             self._asked[_line(metric, query)].update(days or _NOW)
 

@@ -371,3 +371,18 @@ def test_fewer_posts_than_the_profile_counts(answers: Answers, count: Any, remar
     assert answers.asked.count(ACCOUNT) == 1
     _, source = answers.read("media", ["reach"])
     assert answers.asked.count(ACCOUNT) == 1
+
+
+def test_an_empty_breakdown_beside_a_total_is_no_silence(answers: Answers) -> None:
+    """A total alone is an answer, whether the breakdown was asked with it or beside it."""
+
+    def answer(params: Mapping[str, str]) -> Row:
+        if params.get("metric_type") == "time_series":
+            points = [{"value": 5, "end_time": f"2026-11-{day}T08:00:00+0000"} for day in (17, 18, 19, 20)]
+            return {"data": [{"name": "reach", "period": "day", "values": points}]}
+        return {"data": [{"name": "likes", "period": "day", "total_value": {"value": 5, "breakdowns": []}}]}
+
+    answers.bodies[f"{ACCOUNT}/insights"] = answer
+    rows, source = answers.read("account", ["reach", "likes"], 4)
+    assert sorted(insights(rows, "metric", "value")) == [("likes", 5)] * 4 + [("reach", 5)] * 4
+    assert left_out(source) == set()
