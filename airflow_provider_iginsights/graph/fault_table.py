@@ -110,6 +110,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "Meta found the answer for {whom} too large. Ask for fewer fields or smaller pages.",
         {1},
         says="reduce the amount of data",
+        retryable=True,
+        most_tries=2,
     ),
     # None of these says what was wrong with the question, so nothing is to be learned from them about it. Meta lists
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes), and -1 is its "no other code fits".

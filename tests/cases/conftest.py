@@ -11,9 +11,6 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         "test_silence_is_named",
         "test_what_a_small_account_does_not_get_is_named",
     ),
-    "too much data is known by its English text alone": (
-        "test_too_much_data_in_any_words_lowers_the_limit[in English]",
-    ),
     "a code of one post costs more than that post": (
         "test_one_media_of_many_costs_itself[24-2207006]",
         "test_one_media_of_many_costs_itself[-1-2207001]",

@@ -38,7 +38,7 @@ ACCESS = "(#10) Application does not have permission for this action"
 CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError], bool]] = [
     (1, None, "An unknown error has occurred.", "account", ServerTrouble, True),
     (1, 99, "Ein unbekannter Fehler ist aufgetreten", "media", ServerTrouble, True),
-    (1, None, "Please reduce the amount of data you're asking for, then retry", "account", TooMuchData, False),
+    (1, None, "Please reduce the amount of data you're asking for, then retry", "account", TooMuchData, True),
     (2, None, "Service temporarily unavailable", "media", ServerTrouble, True),
     (-1, 2207086, "Fatal", "media", MetricRefused, False),
     (-1, 2207001, "Instagram server error. Try again", "media", ServerTrouble, True),
