@@ -41,7 +41,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "account_ids": {
         "label": "Account ids",
-        "description": "Ids of Instagram professional accounts, separated by commas. Empty: all that the token sees.",
+        "description": "Instagram account ids or @usernames, separated by commas. Empty: all that the token sees.",
         "schema": {"type": ["string", "null"]},
     },
     "timeout": {

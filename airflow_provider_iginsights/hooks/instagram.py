@@ -107,10 +107,13 @@ class InstagramHook(BaseHook):
             ``run_id``, as the operator takes them.
         :raises InsightsError: after the rows of all accounts that could be read.
         """
+        from airflow_provider_iginsights.transfers.arguments import parse_days
+
+        days = parse_days(lookback_days, argument="lookback_days") or 0
         return self._rows(
             "account_insights",
             account_ids,
-            lambda source: source.read_accounts(lookback_days=lookback_days, profiles=False),
+            lambda source: source.read_accounts(lookback_days=days, profiles=False),
             **question,
         )
 
@@ -123,8 +126,14 @@ class InstagramHook(BaseHook):
 
         The rest is as for :meth:`account_insights`.
         """
+        from airflow_provider_iginsights.transfers.arguments import parse_days
+
+        days = parse_days(refresh_days, argument="refresh_days", optional=True)
         return self._rows(
-            "media_insights", account_ids, lambda source: source.read_media(refresh_days=refresh_days), **question
+            "media_insights",
+            account_ids,
+            lambda source: source.read_media(refresh_days=days),
+            **question,
         )
 
     def story_insights(self, account_ids: object = None, **question: Any) -> Iterator[dict[str, Any]]:

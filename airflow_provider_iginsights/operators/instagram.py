@@ -58,7 +58,7 @@ class InstagramListAccountsOperator(BaseOperator):
 
     :param instagram_conn_id: Airflow connection of type ``instagram``.
     :param instagram_conn_ids: several connections (list or comma string), instead of ``instagram_conn_id``.
-    :param account_ids: use these ids (list or comma string) instead of the connection's or the token's.
+    :param account_ids: use these ids or ``@usernames`` (list or comma string), not the connection's or the token's.
     :param allow: keep only these account ids or usernames; None = all. One that is not found is warned about.
     :param deny: drop these account ids or usernames.
     :param minimum_followers: drop accounts with fewer followers, as far as Meta says how many there are.

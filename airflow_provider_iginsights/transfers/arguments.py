@@ -20,6 +20,7 @@ OnAccountError = Literal["fail", "skip"]
 MOST_DAYS = 10_000
 """More days than Meta has had the API for, and few enough for every calendar."""
 LONGEST_NAME = 200
+LONGEST_TEXT = 1024  # characters of a table id, BigQuery's longest name
 _NOT_GIVEN = ("", "None", "none", "null")
 
 
@@ -111,6 +112,22 @@ def parse_choice(value: Any, choices: Sequence[str], *, argument: str) -> str:
         if written == choice:
             return choice
     raise ConfigurationError(f"{argument} must be one of {', '.join(choices)}, not {quote_value(value)}.")
+
+
+def parse_text(value: Any, *, argument: str, optional: bool = False) -> str | None:
+    """Return a name (of a table, a project, a connection) that is text; None only where it may be left open.
+
+    :raises ConfigurationError: the value is no such text, or looks like a token.
+    """
+    from airflow_provider_iginsights.graph.redact import redact
+
+    if optional and (value is None or value == ""):
+        return None
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT or redact(value) != value:
+        raise ConfigurationError(f"{argument} must be a name, as text, not {quote_value(value)}.")
+    if not value.isprintable():
+        raise ConfigurationError(f"{argument} has characters that cannot be printed: {quote_value(value)}.")
+    return value
 
 
 def parse_timedelta(value: Any, *, argument: str, least: timedelta = timedelta(0)) -> timedelta:

@@ -16,6 +16,7 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_breakdowns,
     parse_choice,
     parse_metrics,
+    parse_text,
     parse_timedelta,
 )
 from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
@@ -148,6 +149,9 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
         parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
         parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
+        self.check_target()
+        for name in ("profile_table_id", "media_table_id", "polls_table_id"):
+            parse_text(getattr(self, name, None), argument=name, optional=True)
 
     def _run(
         self,

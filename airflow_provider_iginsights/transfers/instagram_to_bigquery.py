@@ -48,7 +48,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param impersonation_chain: service account(s) to impersonate.
     :param project_id: Google Cloud project; None = the credentials' own.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
-    :param account_ids: IG user ids (list or comma string); None = the connection's, else all that the token sees.
+    :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else all
+        that the token sees.
     :param metrics: names, ``"all"``, or None for the default set; ``reach/days_28`` asks for another period,
         ``follower_demographics/this_week`` for another timeframe.
     :param breakdowns: metric -> list of breakdowns, several dimensions joined by a comma; an empty list asks for none.

@@ -75,6 +75,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises LoadError: BigQuery refused.
         """
         try:
+            self.check_target()
             numbers = read_story_insights(self._read_payload(context), run_id=context["ti"].run_id)
             results = self._load(context, numbers, findings := Findings())
         except ConfigurationError as error:

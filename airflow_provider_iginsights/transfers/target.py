@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
+from airflow_provider_iginsights.transfers.arguments import parse_text
 from airflow_provider_iginsights.transfers.identity import identify_task
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ class WritesToBigQuery(BaseOperator):
     table_id: str
     create_dataset: bool
     _warehouse: Warehouse | None = None
+
+    def check_target(self) -> None:
+        """Refuse what cannot name a place in BigQuery.
+
+        :raises ConfigurationError: an argument is no text.
+        """
+        for name in ("dataset_id", "table_id"):
+            parse_text(getattr(self, name), argument=name)
+        for name in ("gcp_conn_id", "project_id", "location"):
+            parse_text(getattr(self, name), argument=name, optional=True)
 
     def on_kill(self) -> None:
         """Cancel the BigQuery job under way and drop staging."""

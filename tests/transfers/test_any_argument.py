@@ -15,6 +15,7 @@ from stage import NOW, Stage, open_stage
 
 from airflow_provider_iginsights.catalog.plan import plan_account, plan_media, plan_story
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.transfers.arguments import (
@@ -183,6 +184,8 @@ WRONG: dict[str, list[Any]] = {
     "account_ids": [{}, 1.5, [None], object(), DEEP, [], b"1", True, TOKEN],
     "instagram_conn_id": [None, 7, "", [], "nobody", "a\x00b", "x" * 5000, TOKEN],
 }
+NAMES = ["dataset_id", "table_id", "profile_table_id", "project_id", "location", "gcp_conn_id"]
+WRONG |= {name: [5, 1.5, {"a": 1}, ["a"], True, "a\x00", "\ud800", b"x", "x" * 5000, TOKEN] for name in NAMES}
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 
 
@@ -214,6 +217,27 @@ def test_a_story_transfer_refuses(stage: Stage, name: str, value: Any, capture: 
     """So is a wrong argument of the story transfer, also one that only the other way of capturing uses."""
     with pytest.raises(ConfigurationError, match=name):
         stage.run("story", **{"capture": capture, name: value})
+
+
+@pytest.mark.parametrize("name", ["table_id", "dataset_id"])
+@pytest.mark.parametrize("value", [None, "", " ", [], {}], ids=repr)
+def test_where_to_write_is_required(stage: Stage, name: str, value: Any) -> None:
+    """The tables that a transfer cannot do without have a name."""
+    with pytest.raises(ConfigurationError, match=name):
+        stage.run("story", **{name: value})
+
+
+@pytest.mark.parametrize("value", [1.9, math.inf, "x", None, -1], ids=repr)
+def test_the_hook_refuses(stage: Stage, value: Any) -> None:
+    """The hook's iterators read their arguments as the operators do."""
+    hook = InstagramHook()
+    with pytest.raises(ConfigurationError, match="lookback_days"):
+        next(hook.account_insights(lookback_days=value))
+    with pytest.raises(ConfigurationError, match="refresh_days"):
+        next(hook.media_insights(refresh_days=-5 if value is None else value))
+    with pytest.raises(ConfigurationError, match="breakdowns"):
+        next(hook.story_insights(breakdowns={"views": 1}))
+    assert stage.graph.url
 
 
 @pytest.mark.parametrize("value", [-1, 1.9, "x", 10**30, [], math.nan], ids=repr)

@@ -154,3 +154,25 @@ def test_several_connections(stage: Stage, tmp_path: Path, name: str) -> None:
     done: list[Any] = [pull(found["account", index])["accounts_done"] for index in (0, 1)]
     assert done == [[first, second], [third]]
     assert set(per_account(stage)) == {"1", "2", "3"}
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_results_of_a_mapped_task_are_account_ids(stage: Stage, tmp_path: Path) -> None:
+    """Airflow hands over a lazy sequence, a list of lists, or with native templates a number: all name accounts."""
+    first, second, third = stage.world.accounts
+    body = f"""
+from airflow.sdk import task
+@task
+def pick(account_id): return int(account_id)
+ids = pick.expand(account_id=["{second}", "{first}"])
+Account(task_id="mapped", account_ids=ids, metrics="reach", **TO)
+chunks = InstagramListAccountsOperator(task_id="chunks", chunk_size=1)
+Account(task_id="listed", account_ids=chunks.output, metrics="reach", **TO)
+Account(task_id="rendered", account_ids="{first}", metrics="reach", **TO)
+"""
+    with dag_of(tmp_path, "lazy", body) as dag:
+        dag.render_template_as_native_obj = True
+        instances = run(dag)
+    assert pull(instances["mapped", -1])["accounts_done"] == [second, first]
+    assert pull(instances["listed", -1])["accounts_done"] == [first, second, third]
+    assert pull(instances["rendered", -1])["accounts_done"] == [first]
