@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import rows
 from beds import Bed, anonymous, served
 
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,6 +67,12 @@ POINTS: dict[str, Kill] = {
     "looked": Kill(when="before", method="DELETE", path="__stg_"),
     "dropped": Kill(when="after", method="DELETE", path="__stg_"),
 }
+MOVING: dict[str, Kill] = {
+    "new keys are asked for": Kill(when="after", method="POST", path="/jobs", body="SELECT DISTINCT A"),
+    "their days are known": Kill(when="after", method="POST", path="/jobs", body="AS day"),
+    **{point: POINTS[point] for point in ("load submitted", "while the MERGE is sent", "MERGE submitted", "merged")},
+}
+"""Points of a load of media, of which some have moved to another day."""
 
 
 def bed_at(url: str, *, dataset: str) -> Bed:
@@ -74,39 +80,47 @@ def bed_at(url: str, *, dataset: str) -> Bed:
     return Bed(name=url, project=PROJECT, dataset=dataset, location="US", connect=lambda: anonymous(PROJECT, url))
 
 
-def attempt(url: str, dataset: str, version: int, try_number: int, kill: Kill | None = None) -> None:
+def attempt(
+    url: str, dataset: str, version: int, try_number: int, kill: Kill | None = None, table: Table = ACCOUNT_INSIGHTS
+) -> None:
     """Run one try: write the rows of a version, and die on the way if so told."""
     bed = bed_at(url, dataset=dataset)
-    destination = rows.target(project=PROJECT, dataset=dataset)
+    destination = rows.target(table, project=PROJECT, dataset=dataset)
     run_id = f"run-{version}"
     with bed.warehouse(rows.identity(run_id=run_id, try_number=try_number)) as warehouse:
         if kill is not None:
             session = warehouse._wire.client._http
             session.request = _deadly(session.request, kill)
         spool = warehouse.spool(destination)
-        for number, row in enumerate(given(version), 1):
+        for number, row in enumerate(given(version, table), 1):
             spool.write(row)
             if kill is not None and kill.when == "fetching" and number == kill.number:
                 _die()
         warehouse.commit([spool])
 
 
-def given(version: int) -> list[dict[str, object]]:
-    """Return the rows of a version: most keys are those of the version before, some are new."""
-    return rows.rows(ACCOUNT_INSIGHTS, range(version * 40, version * 40 + ROWS), version=version)
+def given(version: int, table: Table = ACCOUNT_INSIGHTS) -> list[dict[str, object]]:
+    """Return the rows of a version: most keys are those of the version before, some are new, some media have moved."""
+    made = rows.rows(table, range(version * 40, version * 40 + ROWS), version=version)
+    if table == MEDIA:
+        for row in made[::5]:
+            row["published_date"] = f"{2020 - version}-02-{1 + version:02d}"
+    return made
 
 
-def prepared(url: str, *, dataset: str) -> Bed:
+def prepared(url: str, *, dataset: str, table: Table = ACCOUNT_INSIGHTS) -> Bed:
     """Create the target and return the bed."""
     bed = bed_at(url, dataset=dataset)
     with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([rows.target(project=PROJECT, dataset=dataset)])
+        warehouse.ensure([rows.target(table, project=PROJECT, dataset=dataset)])
     return bed
 
 
-def killed(url: str, *, dataset: str, version: int, try_number: int, kill: Kill | None) -> bool:
+def killed(
+    url: str, *, dataset: str, version: int, try_number: int, kill: Kill | None, table: Table = ACCOUNT_INSIGHTS
+) -> bool:
     """Run a try in a process of its own; tell whether it was killed. Raises RuntimeError if it failed otherwise."""
-    process = SPAWN.Process(target=attempt, args=(url, dataset, version, try_number, kill))
+    process = SPAWN.Process(target=attempt, args=(url, dataset, version, try_number, kill, table))
     process.start()
     process.join()
     if process.exitcode not in (0, -signal.SIGKILL):
@@ -114,10 +128,10 @@ def killed(url: str, *, dataset: str, version: int, try_number: int, kill: Kill 
     return process.exitcode != 0
 
 
-def difference(bed: Bed, *, versions: int) -> str:
+def difference(bed: Bed, *, versions: int, table: Table = ACCOUNT_INSIGHTS) -> str:
     """Return how target and leftovers differ from what they should be; '' if they do not."""
-    destination = rows.target(project=PROJECT, dataset=bed.dataset)
-    expected = rows.truth(ACCOUNT_INSIGHTS, [row for version in range(versions) for row in given(version)])
+    destination = rows.target(table, project=PROJECT, dataset=bed.dataset)
+    expected = rows.truth(table, [row for version in range(versions) for row in given(version, table)])
     with bed.connect() as client:
         found, left = rows.stored(client, destination), rows.staging_left(client, destination)
     wrong = len(set(found) ^ set(expected)), len(found) - len(set(found))

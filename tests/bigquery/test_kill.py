@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import chaos
 import pytest
 
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, Table
+
 if TYPE_CHECKING:
     from beds import Bed
 
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("point", chaos.POINTS)
 def test_killed_and_run_again(shared_sandbox: BigQuerySandbox, point: str) -> None:
     """Whatever the point, the next try ends with exactly the truth and no staging table."""
-    survives(shared_sandbox.url, point)
+    survives(shared_sandbox.url, chaos.POINTS[point])
+
+
+@pytest.mark.parametrize("point", chaos.MOVING)
+def test_killed_while_rows_move(shared_sandbox: BigQuerySandbox, point: str) -> None:
+    """The same where some media have another date of publication than before, and stand in another partition."""
+    survives(shared_sandbox.url, chaos.MOVING[point], table=MEDIA)
 
 
 @pytest.mark.referee
@@ -25,17 +33,17 @@ def test_killed_and_run_again(shared_sandbox: BigQuerySandbox, point: str) -> No
 def test_killed_on_every_bed(bed: Bed, point: str) -> None:
     """The same on an emulator that was written by others."""
     with bed.connect() as client:
-        survives(client._connection.API_BASE_URL, point)
+        survives(client._connection.API_BASE_URL, chaos.POINTS[point])
 
 
-def survives(url: str, point: str) -> None:
+def survives(url: str, kill: chaos.Kill, *, table: Table = ACCOUNT_INSIGHTS) -> None:
     """Load a version whole, kill the next one at the point, run it again."""
     dataset = f"k_{random.SystemRandom().getrandbits(48):x}"
-    bed = chaos.prepared(url, dataset=dataset)
-    chaos.attempt(url, dataset, version=0, try_number=1)
-    assert chaos.killed(url, dataset=dataset, version=1, try_number=1, kill=chaos.POINTS[point]), "was not killed"
-    chaos.attempt(url, dataset, version=1, try_number=2)
-    assert chaos.difference(bed, versions=2) == ""
+    bed = chaos.prepared(url, dataset=dataset, table=table)
+    chaos.attempt(url, dataset, version=0, try_number=1, table=table)
+    assert chaos.killed(url, dataset=dataset, version=1, try_number=1, kill=kill, table=table), "was not killed"
+    chaos.attempt(url, dataset, version=1, try_number=2, table=table)
+    assert chaos.difference(bed, versions=2, table=table) == ""
 
 
 def test_a_short_storm(shared_sandbox: BigQuerySandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -424,6 +425,24 @@ def test_the_summary_says_what_was_done(small_stage: Stage) -> None:
     }
     assert "instagram_account_insights" in stage.instance.pushed["bigquery_table_link"]
     assert len(str(summary)) < 2000
+
+
+@pytest.mark.parametrize("load_mode", ["merge", "replace"])
+def test_a_post_whose_timestamp_changes_is_one_row(small_stage: Stage, load_mode: str) -> None:
+    """A post of two years ago that now says it is of yesterday moves, also where the run looks at 28 days only."""
+    stage = small_stage
+    stage.run("media", refresh_days=None)
+    before = {row["media_id"]: row for row in stage.rows("instagram_media")}
+    oldest = min(before.values(), key=lambda row: row["published_at"])
+    post = stage.world.media(oldest["media_id"])
+    assert post is not None
+    assert oldest["published_date"] < YESTERDAY - 60 * DAY
+    stage.world.put(replace(post, timestamp=NOW - DAY))
+    stage.run("media", load_mode=load_mode)
+    after = {row["media_id"]: row for row in stage.rows("instagram_media")}
+    assert len(stage.rows("instagram_media")) == len(before) == len(after)
+    assert (after[post.id]["published_date"], after[post.id]["published_at"]) == (YESTERDAY, NOW - DAY)
+    assert {name for name, row in after.items() if row["published_at"] != before[name]["published_at"]} == {post.id}
 
 
 def test_replace_removes_only_what_an_answer_no_longer_has(small_stage: Stage) -> None:
