@@ -39,10 +39,14 @@ class Spool:
     A context manager; closing twice is harmless. Not for use by several threads at once.
 
     :param repeated_within: how many days apart one key can come again, where the day is not part of it.
+    :param moves: a key may stand in any day; so it is for the media in any case.
     """
 
-    def __init__(self, destination: Destination, *, repeated_within: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, destination: Destination, *, repeated_within: timedelta = timedelta(0), moves: bool = False
+    ) -> None:
         self.destination = destination
+        self.moves = moves or destination.table.moves
         self._repeated_within = repeated_within
         self._account_ids: set[object] = set()
         self.rows = 0

@@ -48,7 +48,7 @@ def write_target(
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
     destination = spool.destination
     reach = Reach(span=spool.span, looked_at=spool.span)
-    if load_mode != "append" and destination.table.moves:
+    if load_mode != "append" and spool.moves:
         reach = find_reach(spool, staging=staged.path, wire=wire)
     jobs = [
         # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.

@@ -107,7 +107,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
             destination = self.make_destination(STORY_INSIGHTS, project=client.project, table_id=self.table_id)
             # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
             warehouse.ensure([destination], load_mode=None)
-            with _make_spool(destination) as spool:
+            with _make_spool(destination, undated=numbers.undated) as spool:
                 for row in numbers.rows:
                     write_row(spool, row, findings)
                 results = warehouse.commit([spool])
@@ -127,14 +127,14 @@ def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
             yield notification, event.timestamp
 
 
-def _make_spool(destination: Destination) -> Spool:
-    """Return a spool that looks for its keys in the days around its rows, too.
+def _make_spool(destination: Destination, *, undated: bool) -> Spool:
+    """Return a spool that looks for its keys in the days around its rows, too; where some are undated, in all days.
 
     ``snapshot_date`` is the day on which Meta sent the numbers, and a repetition can be sent on another one.
     """
     from airflow_provider_iginsights.bigquery.spool import Spool
 
-    return Spool(destination, repeated_within=REDELIVERY)
+    return Spool(destination, repeated_within=REDELIVERY, moves=undated)
 
 
 def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import rows
 from airflow_provider_iginsights.bigquery.check import check
 from airflow_provider_iginsights.bigquery.span import MOST_DAYS, Span, condition
 from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, Table
+from airflow_provider_iginsights.pacific import pacific_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +138,14 @@ def test_twins_in_two_days_are_found_and_healed(bed: Bed) -> None:
         assert [each.healed for each in check(client, destinations=[destination], heal=True)] == [True]
         assert [each.doubled for each in check(client, destinations=[destination])] == [0]
     assert stored(bed) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
+
+
+@pytest.mark.parametrize("first", [datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)], ids=str)
+def test_the_day_of_a_poll_follows_from_its_hour(first: datetime) -> None:
+    """Also around the changes of daylight saving: stories that were polled need not be sought in other days."""
+    for minutes in range(0, 3 * 24 * 60, 7):
+        at = first + timedelta(minutes=minutes)
+        assert pacific_date(at) == pacific_date(at.replace(minute=0))
 
 
 def test_a_span_names_days_and_accounts() -> None:

@@ -113,6 +113,17 @@ def test_a_repetition_is_no_second_row(small_stage: Stage, hours: int) -> None:
     assert len(small_stage.rows(TABLE)) == 2
 
 
+@pytest.mark.parametrize("time", [None, "soon", 0, 2**70])
+def test_a_message_that_does_not_say_when_it_was_sent_is_one_row(small_stage: Stage, time: Any) -> None:
+    """It is dated by its receipt; read again months later, it moves to that day and is no second row."""
+    undated = message()
+    undated["entry"][0]["time"] = time
+    land(small_stage, payload=undated)
+    small_stage.travel(timedelta(days=60))
+    land(small_stage, payload=undated, run_id="manual__2")
+    assert values(small_stage.rows(TABLE)) == {(STORY, "reach"): 17, (STORY, "exits"): 1}
+
+
 def test_several_events_are_one_load(small_stage: Stage) -> None:
     """All events of a run are merged: one load job and one MERGE, each story and metric once, the last sending's."""
     events = [message(NOW + timedelta(minutes=minute), reach=minute) for minute in range(5)]
