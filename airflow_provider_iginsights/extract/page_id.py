@@ -1,7 +1,8 @@
-"""The most common wrong id: that of a Facebook Page. The account that is linked to the Page is named in the error."""
+"""The most common wrong id is that of a Facebook Page: the error names the account that is linked to the Page."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,28 +17,38 @@ if TYPE_CHECKING:
 
 Read = Callable[..., Iterator[TableRow]]
 
-PAGE = "node type (Page)"
-"""How Meta names, in every language, what has none of an account's fields."""
+_NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # Meta translates its messages, but not this
+PAGE = "Page"
 
 
 def explain_page_ids(client: GraphClient, read: Read) -> Read:
-    """Return a reader of accounts that names, where an id is a Page's, the account that is linked to it.
+    """Return a reader of accounts that says what an id is of, where it is of no account.
 
-    It costs one request for such an id, and none for others.
+    For a Page it names the account that is linked to it: that costs one request, others cost none.
     """
 
     def read_account(account_id: str, *open_questions: Sequence[Again]) -> Iterator[TableRow]:
         try:
             yield from read(account_id, *open_questions)
         except AccountUnavailable as error:
-            if PAGE not in error.facts.said:
+            found = _NODE_TYPE.search(error.facts.said)
+            if found is None:
                 raise
-            raise AccountUnavailable(_explain(client, account_id), facts=error.facts) from error
+            kind = found["kind"]
+            message = _explain_page(client, account_id) if kind == PAGE else _explain(account_id, kind)
+            raise AccountUnavailable(message, facts=error.facts) from error
 
     return read_account
 
 
-def _explain(client: GraphClient, page_id: str) -> str:
+def _explain(wrong_id: str, kind: str) -> str:
+    return (
+        f"{wrong_id} is the id of an object of the type {kind}, not of an Instagram professional account. "
+        "Give the account's id, or its username with an @, in account_ids."
+    )
+
+
+def _explain_page(client: GraphClient, page_id: str) -> str:
     try:
         linked = _find_linked_account(client, page_id)
     except InsightsError:

@@ -183,10 +183,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
     # Which fields a node has depends on what it is: of a Page every field of an account is missing.
     Fault(
         AccountUnavailable,
-        "The id of {whom} is that of a Facebook Page. Give the id of the Instagram account that is linked to it: the "
-        "Page's instagram_business_account.",
+        "The id of {whom} is that of a Facebook Page, a person, a portfolio or an app. Give the id of the Instagram "
+        "account; a Page's is its instagram_business_account.",
         {100},
-        says=r"\bnode type \(Page\)",
+        says=r"\bnode type \((?!(?:Shadow)?(?:IG|Instagram))\w+\)",
         about={"account"},
     ),
     Fault(MetricRefused, "Meta has ended one of the metrics or fields asked of {whom}.", {12}),

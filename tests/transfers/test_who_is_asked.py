@@ -111,6 +111,24 @@ def test_a_token_of_a_page_finds_its_account(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "media", "story"])
+@pytest.mark.parametrize("node", ["User", "Business", "Application"])
+def test_an_id_of_something_else_says_of_what(stage: Stage, kind: str, node: str) -> None:
+    """The id of a person, a portfolio or an app fails for good as well, and the other accounts are loaded."""
+    effect = ErrorEffect(
+        100, http=400, message=f"(#100) Tried accessing nonexisting field (media) on node type ({node})"
+    )
+    for path in ("601", "601/insights", "601/media", "601/stories"):
+        stage.graph.faults.add(Fault(effect=effect, path=path, times=None))
+    with pytest.raises(
+        AccountUnavailable, match=f"601 is the id of an object of the type {node}, not of an Instagram"
+    ) as error:
+        stage.run(kind, account_ids=["601", A], metrics="reach")
+    assert isinstance(error.value, AirflowFailException)
+    assert stage.instance.pushed["summary"]["accounts_done"] == [A]
+    assert len([received for received in stage.graph.log if "601" in str((received.path, received.items))]) == 1
+
+
+@pytest.mark.parametrize("kind", ["account", "media", "story"])
 def test_a_page_id_is_answered_with_its_account(stage: Stage, kind: str) -> None:
     """The Page's id fails for good with the id that was meant, and the other accounts are loaded."""
     page_id = stage.world.accounts[B].page_id
