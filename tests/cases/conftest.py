@@ -8,7 +8,6 @@ import pytest
 
 OPEN: Mapping[str, tuple[str, ...]] = {
     "silence is not named": (
-        "test_silence_is_named",
         "test_what_a_small_account_does_not_get_is_named",
     ),
     "a code of one post costs more than that post": (

@@ -130,9 +130,9 @@ MISTAKES: Mapping[str, Mistake] = {
         words=(STRANGER, "17841400000000998", "2 of 2 accounts failed"),
     ),
     "account id that is none": Mistake(
-        arguments={"account_ids": "@brand"},
+        arguments={"account_ids": "the brand!"},
         error=ConfigurationError,
-        words=("account_ids", "consist of digits"),
+        words=("account_ids", "number 1 of 2", "A username needs its @"),
         calls_meta=False,
     ),
     "no account ids": Mistake(

@@ -72,7 +72,9 @@ def test_every_spelling_is_read_alike(stage: Stage, given: Any, found: tuple[str
         assert InstagramHook().find_account_ids("None") == found
 
 
-@pytest.mark.parametrize("given", [[], (), "[]", ",", [[]], Results()], ids=lambda given: f"{type(given).__name__} {len(given)}")
+@pytest.mark.parametrize(
+    "given", [[], (), "[]", ",", [[]], Results()], ids=lambda given: f"{type(given).__name__} {len(given)}"
+)
 def test_an_empty_list_is_one_error_everywhere(stage: Stage, given: Any) -> None:
     """No list of accounts turns into all that the token sees."""
     with pytest.raises(ConfigurationError, match="account_ids is an empty list") as hook:
