@@ -332,14 +332,20 @@ def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable
 def make_world() -> World:
     """Return three small accounts; one post is too old for insights, and one story has too few viewers."""
     world = World.build(now=NOW, accounts=3, media_per_account=2, stories_per_account=1)
-    for number, account_id in enumerate(world.accounts):
-        reel = Media(f"1798000000000{number}1", account_id, "VIDEO", "REELS", NOW - 2 * DAY, caption="A reel")
-        photo = Media(f"1798000000000{number}2", account_id, "IMAGE", "FEED", NOW - 5 * DAY, caption="A photo")
-        world.put(reel)
-        world.put(replace(photo, alt_text="What it shows", shared_to_facebook=True))
-    first = next(iter(world.accounts))
-    world.put(Media("17980000000000091", first, "IMAGE", "FEED", NOW - 9 * DAY, before_business=True))
-    world.put(Media("17980000000000092", first, "IMAGE", "STORY", NOW - DAY / 4, viewers=3))
+    accounts = list(world.accounts)
+    posts = [
+        Media(f"1798000000000{number}1", account_id, "VIDEO", "REELS", NOW - 2 * DAY, alt_text="What it shows")
+        for number, account_id in enumerate(accounts)
+    ]
+    posts += [
+        Media(f"1798000000000{number}2", account_id, "IMAGE", "FEED", NOW - 5 * DAY, shared_to_facebook=True)
+        for number, account_id in enumerate(accounts)
+    ]
+    posts.append(Media("17980000000000091", accounts[0], "IMAGE", "FEED", NOW - 9 * DAY, before_business=True))
+    posts.append(Media("17980000000000092", accounts[0], "IMAGE", "STORY", NOW - DAY / 4, viewers=3))
+    for post in posts:
+        code = f"C{post.id[-4:]}"
+        world.put(replace(post, caption=f"A {code}", shortcode=code, permalink=f"https://www.instagram.com/p/{code}/"))
     return world
 
 
