@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.bigquery import faults
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
+from airflow_provider_iginsights.bigquery.primary_key import has_former_key, replace_key
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.errors import DatasetUnavailable, IncompatibleTable
 
@@ -73,10 +74,7 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | 
         payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
         wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
     if has_former_key(destination, found=found):
-        log.info("%s claims the key of an earlier release; it gets the key of this one.", destination.path)
-        sql = replace_key_statement(destination)
-        payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
-        wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"replace the key of {destination.path}")
+        replace_key(destination, found=found, wire=wire)
 
 
 def holds_history(found: Any) -> bool:
@@ -109,24 +107,6 @@ def add_columns_statement(destination: Destination, *, columns: Sequence[Column]
         for c in columns
     )
     return f"ALTER TABLE {quoted(destination.path)}\n{additions}"
-
-
-def has_former_key(destination: Destination, *, found: Any) -> bool:
-    """Return whether a table claims the primary key of an earlier release. A key of the user's own is left alone."""
-    constraints = found.table_constraints
-    if constraints is None or constraints.primary_key is None:
-        return False
-    claimed = {name.lower() for name in constraints.primary_key.columns}
-    return any(claimed == set(key) for key in destination.table.former_keys)
-
-
-def replace_key_statement(destination: Destination) -> str:
-    """Return the one statement that gives a table today's key, whatever another task has done to it meanwhile.
-
-    BigQuery's optimizer trusts a key that it does not enforce: one that no longer holds makes joins wrong.
-    """
-    keys = ", ".join(quoted(name) for name in destination.table.key)
-    return f"ALTER TABLE {quoted(destination.path)}\nDROP PRIMARY KEY IF EXISTS,\nADD PRIMARY KEY ({keys}) NOT ENFORCED"
 
 
 def table_resource(

@@ -12,6 +12,7 @@ from google.cloud.bigquery import SchemaField
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable, LoadError
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,8 +148,22 @@ def test_another_key_is_the_users(bed: Bed, key: tuple[str, ...] | None) -> None
     assert claimed(bed, destination) == key
 
 
+@pytest.mark.parametrize(("table", "former"), FORMER, ids=lambda value: getattr(value, "name", ""))
+def test_a_former_key_is_replaced_where_the_alter_is_refused(
+    sandbox: BigQuerySandbox, faulty: Bed, table: Table, former: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A BigQuery that takes one action at a time has the key replaced by an update, also if another was faster."""
+    destination = claims(faulty, table, former)
+    text = f"ALTER TABLE `{destination.path}` DROP PRIMARY KEY, and what is no SQL"
+    monkeypatch.setattr("airflow_provider_iginsights.bigquery.primary_key.replace_key_statement", lambda _: text)
+    sandbox.faults.add(Fault(route=r"PATCH .*/tables/", effect="answerLost"))
+    ensure(faulty, destination)
+    assert claimed(faulty, destination) == table.key
+
+
+@pytest.mark.referee
 def test_many_tasks_replace_a_key_at_once(bed: Bed) -> None:
-    """Tasks that see the former key at the same moment all succeed, and the table claims today's."""
+    """Tasks that see the former key at the same moment all succeed, also where one ALTER does not take both actions."""
     destination = claims(bed, MEDIA, ("media_id",))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ensure(bed, destination), range(4)))

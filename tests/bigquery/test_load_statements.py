@@ -13,7 +13,7 @@ from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
 from airflow_provider_iginsights.bigquery.destination import LoadMode
-from airflow_provider_iginsights.bigquery.ensure import add_columns_statement, replace_key_statement
+from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
 from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
 from airflow_provider_iginsights.bigquery.merge import (
     elsewhere_query,
@@ -21,6 +21,7 @@ from airflow_provider_iginsights.bigquery.merge import (
     new_keys_query,
     replace_statement,
 )
+from airflow_provider_iginsights.bigquery.primary_key import replace_key_statement
 from airflow_provider_iginsights.bigquery.span import ALL_DAYS, Span, slices
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.views import view_query

@@ -1,0 +1,72 @@
+"""Gives a table that claims the primary key of an earlier release today's, before anything is written by it.
+
+BigQuery's optimizer trusts a key that it does not enforce: one that no longer holds makes joins wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.errors import LoadError
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.wire import Wire
+
+log = logging.getLogger(__name__)
+
+_CONSTRAINTS = "tableConstraints"
+
+
+def has_former_key(destination: Destination, *, found: Any) -> bool:
+    """Return whether a table claims the primary key of an earlier release. A key of the user's own is left alone."""
+    constraints = found.table_constraints
+    if constraints is None or constraints.primary_key is None:
+        return False
+    claimed = {name.lower() for name in constraints.primary_key.columns}
+    return any(claimed == set(key) for key in destination.table.former_keys)
+
+
+def replace_key(destination: Destination, *, found: Any, wire: Wire) -> None:
+    """Replace the key in one step: never is there none, and other tasks may do the same at the same moment.
+
+    GoogleSQL's grammar takes both actions in one ALTER; BigQuery's reference shows them in two. Where it refuses, the
+    table's metadata is updated instead, which BigQuery does as one step, too. Raises LoadError.
+    """
+    log.info("%s claims the key of an earlier release; it gets the key of this one.", destination.path)
+    sql, doing = replace_key_statement(destination), f"replace the key of {destination.path}"
+    # The etag: should the former key come back, the same statement is not taken for the one that was done.
+    payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
+    try:
+        wire.query(destination, verb="alter", sql=sql, payload=payload, doing=doing)
+    except LoadError as refusal:
+        log.info("One ALTER cannot do it (%s); the table's metadata are updated.", refusal)
+        wire.calls(lambda: _update(destination, wire=wire), doing=doing)
+
+
+def replace_key_statement(destination: Destination) -> str:
+    """Return the one statement that gives a table today's key, whatever another task has done to it meanwhile."""
+    keys = ", ".join(quoted(name) for name in destination.table.key)
+    return f"ALTER TABLE {quoted(destination.path)}\nDROP PRIMARY KEY IF EXISTS,\nADD PRIMARY KEY ({keys}) NOT ENFORCED"
+
+
+def _update(destination: Destination, *, wire: Wire) -> None:
+    """Update the metadata of the table as it is now; where another task was faster, look again."""
+    from google.api_core.exceptions import PreconditionFailed
+
+    while True:
+        found = wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+        if not has_former_key(destination, found=found):
+            return
+        # The library can set constraints since 3.28 only, but it sends any property of the resource.
+        claimed = {"primaryKey": {"columns": list(destination.table.key)}}
+        found._properties[_CONSTRAINTS] = {**found._properties[_CONSTRAINTS], **claimed}
+        try:
+            wire.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
+        except PreconditionFailed:
+            continue
+        return
