@@ -34,8 +34,9 @@ def _check(conn_id: str, account_id: str | None) -> int:
     hook = InstagramHook(conn_id)
     try:
         with hook.get_conn() as client:
-            known = (account_id,) if account_id else hook.account_ids
-            chosen = next(iter(known), None) or next((account.id for account in discover_accounts(client)), None)
+            chosen = next(iter(hook.find_named_account_ids(account_id)), None) or next(
+                (account.id for account in discover_accounts(client)), None
+            )
             found = list(check_catalog(client, chosen)) if chosen else []
     except InsightsError as error:
         print(error, file=sys.stderr)
