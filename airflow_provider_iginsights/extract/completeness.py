@@ -34,7 +34,7 @@ def compare_with_media_count(client: GraphClient, account_id: str, *, listed: in
     count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
     if count and listed < LISTED_AT_LEAST * count:
         findings.remark(
-            f"account {account_id}",
+            f"account {account_id} ({listed} of {count})",
             "The posts",
-            f"Meta listed {listed}, more than 5 % fewer than the {count} that the profile counts.",
+            "Meta listed more than 5 % fewer than the profile counts.",
         )

@@ -35,23 +35,15 @@ class Findings:
 
     def __init__(self) -> None:
         self._findings: dict[tuple[str, str], Finding] = {}
-        self._remarks: dict[str, Finding] = {}
+        self._remarks: dict[tuple[str, str], Finding] = {}
         self._seen: set[int] = set()  # hashes: a run over many posts would remember as many names
         self._lock = threading.Lock()
 
     def note(self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING) -> None:
         """Keep what was left out for ``whom``; log the first of its kind on this level."""
-        seen = hash((whom, what, kind))
-        with self._lock:
-            if seen in self._seen:
-                return
-            self._seen.add(seen)
-            finding = self._findings.setdefault((what, kind), Finding(what, kind, why))
-            finding.count += 1
-            if len(finding.whom) < EXAMPLES:
-                finding.whom[whom] = None
-            is_first = finding.count == 1
-        log.log(level if is_first else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
+        finding = Finding(what, kind, why)
+        if count := self._count(self._findings, (what, kind), finding, whom):
+            log.log(level if count == 1 else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Keep a refusal of Meta under the name of its error."""
@@ -63,15 +55,22 @@ class Findings:
 
     def remark(self, whom: str, what: str, why: str) -> None:
         """Keep what somebody should know about numbers that were stored; log the first of its kind."""
+        remark = Finding(what, "remark", why)
+        if count := self._count(self._remarks, (what, why), remark, whom):
+            log.log(logging.WARNING if count == 1 else logging.DEBUG, "%s of %s: %s", what, whom, why)
+
+    def _count(self, known: dict[tuple[str, str], Finding], key: tuple[str, str], new: Finding, whom: str) -> int:
+        """Take one more down and return how many there are by now; 0 where it was known."""
+        seen = hash((whom, new.what, new.kind))
         with self._lock:
-            remark = self._remarks.setdefault(what, Finding(what, "remark", why))
-            if whom in remark.whom:
-                return
-            remark.count += 1
-            if len(remark.whom) < EXAMPLES:
-                remark.whom[whom] = None
-            is_first = remark.count == 1
-        log.log(logging.WARNING if is_first else logging.DEBUG, "%s of %s: %s", what, whom, why)
+            if seen in self._seen:
+                return 0
+            self._seen.add(seen)
+            finding = known.setdefault(key, new)
+            finding.count += 1
+            if len(finding.whom) < EXAMPLES:
+                finding.whom[whom] = None
+            return finding.count
 
     def list_remarks(self) -> list[str]:
         """Return the remarks as sentences that say whom they concern."""

@@ -163,7 +163,7 @@ class Listing:
             media_id = read_id(item.get("id")) if isinstance(item, dict) else None
             if media_id is None:
                 self._unnamed += 1
-                whom = f"account {self.account_id}, {self._noun} without id no. {self._unnamed}"
+                whom = f"account {self.account_id} (no. {self._unnamed} without an id)"
                 self.findings.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
             elif media_id not in self._met:
                 self._met.add(media_id)

@@ -79,3 +79,29 @@ def test_what_has_not_even_a_name_is_told_apart(what: str, kind: str) -> None:
     findings = Findings()
     findings.note("account 1", what, kind, "why")
     assert findings.names_no_metric
+
+
+def test_remarks_are_about_what_was_stored() -> None:
+    """A remark is no finding: it says once for each thing whom it concerns, twenty by name and the rest by number."""
+    findings = Findings()
+    for number in range(25):
+        for _ in range(2):
+            findings.remark(f"account {number:02}", "reach", "It is odd.")
+    assert findings.summarize() == []
+    named = ", ".join(f"account {number:02}" for number in range(20))
+    assert findings.list_remarks() == [f"reach of {named} and 5 more: It is odd."]
+
+
+def test_silence_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Silence is counted like everything that is left out, and said on a lower level."""
+    findings = Findings()
+    with caplog.at_level(logging.INFO):
+        findings.note_silence("account 1", "reach", "No number came.")
+        findings.note_silence("account 2", "reach", "No number came.")
+        findings.note("account 2", "likes", "Unreadable", "It is a list.")
+    assert [(each["what"], each["kind"], each["count"]) for each in findings.summarize()] == [
+        ("reach", "NoData", 2),
+        ("likes", "Unreadable", 1),
+    ]
+    assert findings.count == 3
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.WARNING]
