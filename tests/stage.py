@@ -74,7 +74,7 @@ class Stage:
 
     @property
     def now(self) -> datetime:
-        """The instant of the world; the real clock runs on from it."""
+        """The instant of the world, which runs on."""
         return self.clock.now()
 
     @property
@@ -86,6 +86,10 @@ class Stage:
         """Make time pass, for Meta and for Airflow."""
         self.clock.advance(by)
         self._traveller.move_to(self.clock.now())
+
+    def move_worker(self, skew: timedelta) -> None:
+        """Set only the worker's clock, so far from the world's; :meth:`travel` sets it right again."""
+        self._traveller.move_to(self.clock.now() + skew)
 
     def connect(self, conn_id: str = "instagram_default", **changes: Any) -> None:
         """Define the Airflow connection; ``changes`` win over the stage's token and extra at the sandbox's address."""
@@ -126,11 +130,11 @@ def open_stage(
 ) -> Iterator[Stage]:
     """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment."""
     world = world or World.build(now=NOW)
-    clock = Clock(world.now)
+    clock = Clock(world.now, ticks=True)
     with ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(world.now, tick=True))
         graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
-        bigquery = stack.enter_context(BigQuerySandbox())
+        bigquery = stack.enter_context(BigQuerySandbox(clock=clock))
         settings = {"BIGQUERY_EMULATOR_HOST": bigquery.url, "GOOGLE_CLOUD_PROJECT": bigquery.project}
         stack.enter_context(patch.dict(os.environ, settings | dict(environment or {})))
         extra = {"api_version": pin} if pin else {}

@@ -12,7 +12,7 @@ from statistics import median, quantiles
 PACKAGE = "airflow_provider_iginsights"
 ROOT = Path(__file__).parents[1] / PACKAGE
 
-RING_0 = ("errors", "window", "pacific", "json_values", "quoting", "catalog")
+RING_0 = ("errors", "window", "pacific", "clock", "json_values", "quoting", "catalog")
 RING_1 = ("graph", "bigquery")
 RING_2 = ("extract", "webhooks")
 RING_3 = ("hooks", "transfers", "operators", "links", "retry_policy", "triggers", "plugins")

@@ -58,10 +58,18 @@ class Lookup:
 
     :param client: made by the caller with its credentials; its own retries are not used.
     :param patience: how long to wait for a busy or silent BigQuery.
+    :param job_project: project that runs and pays for the jobs; None = that of each target.
     """
 
-    def __init__(self, client: Client, *, identity: TaskIdentity, patience: Patience | None = None) -> None:
-        self._wire = connected(client, identity=identity, patience=patience)
+    def __init__(
+        self,
+        client: Client,
+        *,
+        identity: TaskIdentity,
+        patience: Patience | None = None,
+        job_project: str | None = None,
+    ) -> None:
+        self._wire = connected(client, identity=identity, patience=patience, job_project=job_project)
         self._locations: dict[str, str | None] = {}
 
     def find_groups(

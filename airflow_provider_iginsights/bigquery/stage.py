@@ -7,7 +7,7 @@ after the task instance, the try and a random suffix, so that no two tries ever 
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, UPLOAD_TIMEOUT
@@ -39,7 +39,7 @@ def create_staging(destination: Destination, *, payload: str, wire: Wire) -> str
     labels = wire.passing_labels(destination)
     description = f"Rows on their way to {destination.table_id}. Deletes itself."
     resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
-    expires = datetime.now(UTC) + LIFETIME
+    expires = wire.clock.now() + LIFETIME
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
     wire.calls(
         # The name is ours alone: if it exists, it is our own request whose answer was lost.
@@ -79,7 +79,7 @@ def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
             size=spool.size,
             num_retries=0,
             job_id=identifier,
-            project=destination.project,
+            project=wire.project_of_jobs(destination),
             location=destination.location,
             job_config=_load_config(destination, labels=wire.passing_labels(destination)),
             timeout=UPLOAD_TIMEOUT,
@@ -87,7 +87,7 @@ def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
 
     return Work(
         job_id=wire.job_id(destination, verb="load", payload=spool.payload) + suffix,
-        project=destination.project,
+        project=wire.project_of_jobs(destination),
         location=destination.location,
         submit=submit,
         fits=lambda job: job.job_type == "load" and job.destination == reference,

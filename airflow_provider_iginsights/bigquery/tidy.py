@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import faults
@@ -18,7 +18,7 @@ from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import job_prefix, staging_jobs, staging_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.wire import Wire
@@ -33,7 +33,7 @@ _MOST_SUFFIXES = 100
 def end_predecessors(destinations: Sequence[Destination], *, wire: Wire) -> None:
     """Cancel the jobs of earlier tries of this task instance, wait for their end, drop their staging tables."""
     left = list(_leftovers(destinations, wire=wire))
-    for project, group in _grouped(destinations, by="project"):
+    for project, group in _grouped(destinations, by=wire.project_of_jobs):
         prefixes = tuple(job_prefix(verb, ti=wire.ti(each)) for each in group for verb in ("load", "merge", "heal"))
         for job in _listed(project, prefixes=prefixes, wire=wire):
             _end(job, wire=wire)
@@ -56,7 +56,7 @@ def drop(staging: str, *, wire: Wire) -> None:
 
 
 def _leftovers(destinations: Sequence[Destination], *, wire: Wire) -> Iterator[tuple[Destination, str]]:
-    for dataset, group in _grouped(destinations, by="dataset_path"):
+    for dataset, group in _grouped(destinations, by=lambda each: each.dataset_path):
         for table_id in _table_ids(dataset, wire=wire):
             for each in group:
                 if table_id.startswith(staging_prefix(each.table_id, ti=wire.ti(each))):
@@ -66,7 +66,7 @@ def _leftovers(destinations: Sequence[Destination], *, wire: Wire) -> Iterator[t
 def _listed(project: str, *, prefixes: tuple[str, ...], wire: Wire) -> list[Any]:
     from google.api_core.exceptions import Forbidden
 
-    since = datetime.now(UTC) - _OLDEST
+    since = wire.clock.now() - _OLDEST
 
     def listed() -> list[Any]:
         try:
@@ -94,9 +94,8 @@ def _listed(project: str, *, prefixes: tuple[str, ...], wire: Wire) -> list[Any]
 def _under(first_id: str, *, destination: Destination, wire: Wire) -> Iterator[Any]:
     """Yield the jobs under an id and the suffixes that follow it, as long as there are any."""
     for suffix in ("", *(f"-{number}" for number in range(1, _MOST_SUFFIXES))):
-        look = functools.partial(
-            wire.jobs.look, first_id + suffix, project=destination.project, location=destination.location
-        )
+        project = wire.project_of_jobs(destination)
+        look = functools.partial(wire.jobs.look, first_id + suffix, project=project, location=destination.location)
         job = wire.calls(look, doing=f"look at job {first_id}{suffix}", role=faults.JOB_ROLE)
         if job is None:
             return
@@ -128,8 +127,10 @@ def _table_ids(dataset: str, *, wire: Wire) -> list[str]:
     return wire.calls(listed, doing=f"list the tables of {dataset}")
 
 
-def _grouped(destinations: Iterable[Destination], *, by: str) -> Iterator[tuple[str, list[Destination]]]:
+def _grouped(
+    destinations: Iterable[Destination], *, by: Callable[[Destination], str]
+) -> Iterator[tuple[str, list[Destination]]]:
     groups: dict[str, list[Destination]] = {}
     for destination in destinations:
-        groups.setdefault(getattr(destination, by), []).append(destination)
+        groups.setdefault(by(destination), []).append(destination)
     yield from groups.items()

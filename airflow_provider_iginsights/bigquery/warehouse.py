@@ -25,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import secrets
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery import ensure, stage, tidy, views
@@ -32,6 +33,7 @@ from airflow_provider_iginsights.bigquery.destination import LoadResult
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.wire import connected
 from airflow_provider_iginsights.bigquery.write import Staged, write_target
+from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -52,6 +54,9 @@ class Warehouse:
     :param create_dataset: create a dataset that does not exist, in the destination's location.
     :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
     :param patience: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
+    :param job_project: project that runs and pays for the jobs; None = that of each target.
+
+    ``clock`` is the run's, set once :meth:`read_clock` was called; ``notes`` is what somebody should know, each once.
     """
 
     def __init__(
@@ -62,12 +67,26 @@ class Warehouse:
         create_dataset: bool = False,
         labels: Mapping[str, str] | None = None,
         patience: Patience | None = None,
+        job_project: str | None = None,
     ) -> None:
-        self._wire = connected(client, identity=identity, labels=labels, patience=patience)
+        self.notes: list[str] = []
+        self.clock = RunClock(note=self._note)
+        self._wire = connected(
+            client, identity=identity, labels=labels, patience=patience, clock=self.clock, job_project=job_project
+        )
         self._create_dataset = create_dataset
         self._located: dict[str, Destination] = {}
         self._staging: list[str] = []
         self._spools: list[Spool] = []
+
+    def read_clock(self, destination: Destination) -> None:
+        """Set the run's clock by BigQuery's, asked where the destination's dataset lies; this bills no bytes.
+
+        Raises DatasetUnavailable or LoadError.
+        """
+        at, payload = self._at(destination), secrets.token_hex(16)  # asked anew each time
+        (instant,) = self._wire.values(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
+        self.clock.set_by_bigquery(instant)
 
     def ensure(self, destinations: Sequence[Destination], *, load_mode: LoadMode | None = "merge") -> None:
         """Make sure that dataset and tables exist and fit; ``load_mode`` None = nobody else writes keys of these rows.
@@ -132,6 +151,10 @@ class Warehouse:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _note(self, text: str) -> None:
+        log.warning("%s", text)
+        self.notes.append(text)
 
     def _stage(self, spool: Spool) -> Staged:
         staging = stage.create_staging(spool.destination, payload=spool.payload, wire=self._wire)

@@ -10,6 +10,7 @@ from airflow_provider_iginsights.bigquery import faults
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, Calls, Patience
 from airflow_provider_iginsights.bigquery.identifiers import job_id, sanitised_labels, task_hash
 from airflow_provider_iginsights.bigquery.jobs import Jobs, Work
+from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,12 @@ class Wire:
     calls: Calls
     jobs: Jobs
     labels: Mapping[str, str] = field(default_factory=dict)
+    clock: RunClock = field(default_factory=RunClock)
+    job_project: str | None = None
+
+    def project_of_jobs(self, destination: Destination) -> str:
+        """Return the project that runs and pays for the jobs about a target: the target's unless another was named."""
+        return self.job_project or destination.project
 
     def ti(self, destination: Destination) -> str:
         """Return the hash of this task instance and this target."""
@@ -60,7 +67,7 @@ class Wire:
                 sql,
                 job_id=identifier,
                 job_config=config,
-                project=destination.project,
+                project=self.project_of_jobs(destination),
                 location=destination.location,
                 retry=None,
                 job_retry=None,
@@ -70,7 +77,7 @@ class Wire:
         return self.jobs.run(
             Work(
                 job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
-                project=destination.project,
+                project=self.project_of_jobs(destination),
                 location=destination.location,
                 submit=submit,
                 fits=lambda job: job.job_type == "query" and job.query == sql,
@@ -97,9 +104,22 @@ class Wire:
 
 
 def connected(
-    client: Client, *, identity: TaskIdentity, labels: Mapping[str, str] | None = None, patience: Patience | None = None
+    client: Client,
+    *,
+    identity: TaskIdentity,
+    labels: Mapping[str, str] | None = None,
+    patience: Patience | None = None,
+    clock: RunClock | None = None,
+    job_project: str | None = None,
 ) -> Wire:
     """Return a line over this client."""
     calls = Calls(patience or Patience())
-    jobs = Jobs(client, calls=calls)
-    return Wire(client=client, identity=identity, calls=calls, jobs=jobs, labels=dict(labels or {}))
+    return Wire(
+        client=client,
+        identity=identity,
+        calls=calls,
+        jobs=Jobs(client, calls=calls),
+        labels=dict(labels or {}),
+        clock=clock or RunClock(),
+        job_project=job_project,
+    )

@@ -42,7 +42,7 @@ class Source:
     """One run's questions. Each method plans them, returns a reader: account id -> ``(table name, row)``, lazily.
 
     ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
-    ``remarks``: what else the run's summary ought to say, JSON-able.
+    ``remarks``: what else the run's summary ought to say, JSON-able; ``notes``: in whole sentences.
     """
 
     client: GraphClient
@@ -56,6 +56,7 @@ class Source:
     troubles: Troubles = field(default_factory=Troubles)
     fields: RefusedFields = field(default_factory=RefusedFields)
     remarks: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
         """Return a reader of ``account_insights`` and, if wanted, ``accounts``."""

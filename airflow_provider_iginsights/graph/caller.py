@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
@@ -29,6 +30,7 @@ class Caller:
 
     def __init__(self, settings: GraphSettings, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self.ledger = Ledger()
+        self.on_date: Callable[[datetime], None] | None = None
         self._pinned = settings.api_version
         self._sleep = sleep
         self._wire = Wire(settings)
@@ -103,6 +105,8 @@ class Caller:
     def _send(self, call: Call) -> Reply:
         started = time.perf_counter()
         reply = self._wire.send(call)
+        if reply.date is not None and self.on_date is not None:
+            self.on_date(reply.date)
         milliseconds = (time.perf_counter() - started) * 1000
         logger.debug("%s: %s in %.0f ms, %d calls", call, reply.status or reply.flaw, milliseconds, call.weight)
         self.ledger.count(http=1, calls=call.weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -87,6 +88,10 @@ class GraphClient:
                 if isinstance(result, Diagnosis) and result.stops:
                     raise result.error
                 yield result.error if isinstance(result, Diagnosis) else result
+
+    def tell_dates(self, listener: Callable[[datetime], None]) -> None:
+        """Hand Meta's ``Date`` (aware UTC) of every reply to ``listener``, from whatever thread got it."""
+        self._caller.on_date = listener
 
     def close(self) -> None:
         """Close the connections of all threads."""

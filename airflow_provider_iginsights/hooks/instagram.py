@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -155,6 +155,7 @@ class InstagramHook(BaseHook):
         until: Any = None,
         run_id: str = "",
     ) -> Iterator[dict[str, Any]]:
+        from airflow_provider_iginsights.clock import RunClock
         from airflow_provider_iginsights.extract.crowd import Crowd
         from airflow_provider_iginsights.extract.source import Source
         from airflow_provider_iginsights.extract.stamp import Stamp
@@ -162,15 +163,20 @@ class InstagramHook(BaseHook):
         from airflow_provider_iginsights.transfers.verdict import raise_failures
         from airflow_provider_iginsights.window import RunFacts, resolve_window
 
+        clock = RunClock()  # there is no BigQuery to ask: Meta's clock, and the worker's until Meta was asked
+        self.get_conn().tell_dates(clock.hear_meta)
         source = Source(
             client=self.get_conn(),
-            window=resolve_window(since, until, run=RunFacts(), now=datetime.now(UTC)),
-            stamp=Stamp(run_id=run_id),
+            window=resolve_window(since, until, run=RunFacts(), now=clock.now()),
+            stamp=Stamp(run_id=run_id, clock=clock.now),
             metrics=parse_metrics(metrics),
             breakdowns=parse_breakdowns(breakdowns),
         )
+        make_reader(source)  # what is wrong with the question is said before anything is asked
+        accounts = self.find_account_ids(account_ids)
+        source = replace(source, window=resolve_window(since, until, run=RunFacts(), now=clock.now()))
         crowd = Crowd(make_reader(source), workers=self.max_workers)
-        for name, row in crowd.read(self.find_account_ids(account_ids)):
+        for name, row in crowd.read(accounts):
             if name == table:
                 yield row
         raise_failures(crowd.outcome, "fail")

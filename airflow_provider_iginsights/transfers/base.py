@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
@@ -25,14 +25,12 @@ from airflow_provider_iginsights.transfers.moments import MomentTemplates
 from airflow_provider_iginsights.transfers.row_refusals import write_row
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
 from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, is_last_try, raise_failures
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
     from airflow_provider_iginsights.bigquery.spool import Spool
@@ -70,6 +68,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         gcp_conn_id: str | None = "google_cloud_default",
         impersonation_chain: str | Sequence[str] | None = None,
         project_id: str | None = None,
+        job_project_id: str | None = None,
         location: str | None = None,
         account_ids: str | Sequence[str] | None = None,
         metrics: str | Sequence[str] | None = None,
@@ -91,6 +90,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self.gcp_conn_id = gcp_conn_id
         self.impersonation_chain = impersonation_chain
         self.project_id = project_id
+        self.job_project_id = job_project_id
         self.location = location
         self.account_ids = account_ids
         self.metrics = metrics
@@ -136,10 +136,15 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     ) -> dict[str, Any]:
         try:
             self.check_arguments()
-            window = resolve_window(self.since, self.until, run=read_run_facts(context), now=datetime.now(UTC))
-            return self._run(context, window, carried=carried, waiting_since=waiting_since)
+            with self.open_warehouse(context, next(iter(self.tables))) as target:
+                window = self._resolve_window(context, target)
+                return self._run(context, window, target, carried=carried, waiting_since=waiting_since)
         except (ConfigurationError, FatalGraphError) as error:
             fail_now(error)
+
+    def _resolve_window(self, context: Context, target: OpenTarget) -> Window:
+        """Return the window by BigQuery's time: Meta was not asked yet, and says the same to within five minutes."""
+        return resolve_window(self.since, self.until, run=read_run_facts(context), now=target.clock.now())
 
     def check_arguments(self) -> None:
         """Refuse, before anything is asked, what would otherwise fail in the middle of the work.
@@ -157,6 +162,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self,
         context: Context,
         window: Window,
+        target: OpenTarget,
         *,
         carried: Mapping[str, Any] | None,
         waiting_since: datetime | None,
@@ -167,14 +173,20 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
         hook = InstagramHook(self.instagram_conn_id)
         with hook.get_conn() as client:
-            source = self._make_source(context, client, window)
+            source = self._make_source(context, client, window, target)
             read = self.make_reader(source)
             accounts = self._find_accounts(context, hook, waiting_since)
             checkpoint = self._open_checkpoint(context, window, accounts, carried)
             before = checkpoint.read()
             missing = [account_id for account_id in accounts if account_id not in before.done]
             outcome, results = self._transfer(
-                context, read, missing, workers=hook.max_workers, findings=source.findings, known=before.open_questions
+                context,
+                target,
+                read,
+                missing,
+                workers=hook.max_workers,
+                findings=source.findings,
+                known=before.open_questions,
             )
         done = before.done.union(outcome.done)
         outcome = replace(outcome, done=[account_id for account_id in accounts if account_id in done])
@@ -217,6 +229,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     def _transfer(
         self,
         context: Context,
+        target: OpenTarget,
         read: Read,
         account_ids: Sequence[str],
         *,
@@ -231,25 +244,25 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         from airflow_provider_iginsights.extract.crowd import Crowd
 
         crowd = Crowd(read, workers=workers)
-        with self.open_warehouse(context) as (bigquery, warehouse):
-            destinations: dict[str, Destination] = {
-                table.name: self.make_destination(table, project=bigquery.project, table_id=table_id)
-                for table, table_id in self.tables.items()
-            }
-            warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
-            spools = {name: warehouse.spool(destination) for name, destination in destinations.items()}
-            for name, row in crowd.read(account_ids, known):
-                if name in spools:
-                    write_row(spools[name], row, findings)
-            if self.on_account_error == "skip" or is_last_try(context):
-                close_open(crowd.outcome, findings)
-            self.finish_reading(context, bigquery, crowd.outcome, spools)
-            # An answer that could not be read to the end does not say which values are gone.
-            unread = findings.find_unread()
-            load_mode = "merge" if self._load_mode == "replace" and findings.names_no_metric else self._load_mode
-            results = warehouse.commit(list(spools.values()), load_mode=load_mode, spared=unread)
-            if self.create_views:
-                warehouse.create_views(destinations.values())
+        destinations: dict[str, Destination] = {
+            table.name: self.make_destination(table, project=target.client.project, table_id=table_id)
+            for table, table_id in self.tables.items()
+        }
+        target.warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
+        spools = {name: target.warehouse.spool(destination) for name, destination in destinations.items()}
+        for name, row in crowd.read(account_ids, known):
+            if name in spools:
+                write_row(spools[name], row, findings)
+        if self.on_account_error == "skip" or is_last_try(context):
+            close_open(crowd.outcome, findings)
+        self.finish_reading(context, target, crowd.outcome, spools)
+        # An answer that could not be read to the end does not say which values are gone.
+        unread = findings.find_unread()
+        load_mode = "merge" if self._load_mode == "replace" and findings.names_no_metric else self._load_mode
+        results = target.warehouse.commit(list(spools.values()), load_mode=load_mode, spared=unread)
+        if self.create_views:
+            target.warehouse.create_views(destinations.values())
+        self.keep_link(context, target)
         return crowd.outcome, results
 
     def _open_checkpoint(
@@ -263,17 +276,21 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     def _load_mode(self) -> LoadMode:
         return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
 
-    def finish_reading(self, context: Context, bigquery: Client, outcome: Outcome, spools: Mapping[str, Spool]) -> None:
+    def finish_reading(
+        self, context: Context, target: OpenTarget, outcome: Outcome, spools: Mapping[str, Spool]
+    ) -> None:
         """Add the rows that follow from all that was read, before anything is written; none by default."""
 
-    def _make_source(self, context: Context, client: GraphClient, window: Window) -> Source:
+    def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenTarget) -> Source:
         from airflow_provider_iginsights.extract.source import Source
         from airflow_provider_iginsights.extract.stamp import Stamp
 
+        client.tell_dates(target.clock.hear_meta)
         return Source(
             client=client,
             window=window,
-            stamp=Stamp(run_id=identify_task(context).run_id),
+            stamp=Stamp(run_id=identify_task(context).run_id, clock=target.clock.now),
+            notes=target.notes,
             metrics=parse_metrics(self.metrics),
             breakdowns=parse_breakdowns(self.breakdowns),
         )

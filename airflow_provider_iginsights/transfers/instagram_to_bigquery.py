@@ -46,7 +46,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param instagram_conn_id: Airflow connection of type ``instagram``.
     :param gcp_conn_id: Google Cloud connection; None = application default credentials.
     :param impersonation_chain: service account(s) to impersonate.
-    :param project_id: Google Cloud project; None = the credentials' own.
+    :param project_id: Google Cloud project of the dataset; None = the credentials' own.
+    :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else all
         that the token sees.

@@ -9,7 +9,7 @@ task state store where there is one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
@@ -22,16 +22,14 @@ from airflow_provider_iginsights.transfers.story_plan import CapturePlan, check_
 from airflow_provider_iginsights.transfers.story_summary import shorten, tell_outlets
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, raise_failures
-from airflow_provider_iginsights.window import resolve_window
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
     from airflow_provider_iginsights.extract.story_life import Finality, PollBook
+    from airflow_provider_iginsights.transfers.target import OpenTarget
     from airflow_provider_iginsights.window import Window
 
 Capture = Literal["now", "before_expiry"]
@@ -57,7 +55,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         self._source, self._book = source, PollBook()
         return source.read_stories(book=self._book, finality=self._finality)
 
-    def finish_reading(self, context: Context, bigquery: Client, outcome: Outcome, spools: Mapping[str, Spool]) -> None:
+    def finish_reading(
+        self, context: Context, target: OpenTarget, outcome: Outcome, spools: Mapping[str, Spool]
+    ) -> None:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
         if not self.polls_table_id:
             self._source.remarks.update(gaps={}, first_polls=0)
@@ -67,7 +67,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
         identity = identify_task(context)
         record = StoryRecord(
-            lookup=Lookup(bigquery, identity=identity),
+            lookup=Lookup(target.client, identity=identity, job_project=self._job_project),
             run_id=identity.run_id,
             findings=self._source.findings,
             finality=self._finality,
@@ -85,29 +85,42 @@ class StoryTransfer(InstagramToBigQueryOperator):
     ) -> dict[str, Any]:
         """Go on after a deferral: look at the accounts whose stories are about to expire."""
         try:
-            window = resolve_window(self.since, self.until, run=read_run_facts(context), now=datetime.now(UTC))
             lead = check_lead(self.capture_lead)
-            unpacked = CapturePlan.unpack(plan, lead=lead) if plan else self._make_plan(context)
-            return self._look(context, window, unpacked, summary)
+            with self.open_warehouse(context, next(iter(self.tables))) as target:
+                window = self._resolve_window(context, target)
+                unpacked = CapturePlan.unpack(plan, lead=lead) if plan else self._make_plan(context, target)
+                return self._look(context, window, target, unpacked, summary)
         except (ConfigurationError, FatalGraphError) as error:
             fail_now(error)
 
     def _run(
-        self, context: Context, window: Window, *, carried: Mapping[str, Any] | None, waiting_since: datetime | None
+        self,
+        context: Context,
+        window: Window,
+        target: OpenTarget,
+        *,
+        carried: Mapping[str, Any] | None,
+        waiting_since: datetime | None,
     ) -> dict[str, Any]:
         capture = self._capture
-        plan = self._make_plan(context)
-        if capture == "now" or plan.ends <= datetime.now(UTC):
-            summary = super()._run(context, window, carried=carried, waiting_since=waiting_since)
+        plan = self._make_plan(context, target)
+        if capture == "now" or plan.ends <= target.clock.now():
+            summary = super()._run(context, window, target, carried=carried, waiting_since=waiting_since)
             tell_outlets(context, self.outlets, summary)
             return summary
         kept = self._store(context).get(KEY) or {}
         if kept.get("plan", {}).get("ends") == plan.ends.isoformat():
-            return self._look(context, window, CapturePlan.unpack(kept["plan"], lead=plan.lead), kept["summary"])
-        return self._look(context, window, plan, None)
+            kept_plan = CapturePlan.unpack(kept["plan"], lead=plan.lead)
+            return self._look(context, window, target, kept_plan, kept["summary"])
+        return self._look(context, window, target, plan, None)
 
     def _look(
-        self, context: Context, window: Window, plan: CapturePlan, before: Mapping[str, Any] | None
+        self,
+        context: Context,
+        window: Window,
+        target: OpenTarget,
+        plan: CapturePlan,
+        before: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
@@ -115,29 +128,32 @@ class StoryTransfer(InstagramToBigQueryOperator):
         on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
         hook = InstagramHook(self.instagram_conn_id)
         with hook.get_conn() as client:
-            source = self._make_source(context, client, window)
+            source = self._make_source(context, client, window, target)
             read = self.make_reader(source)
             if not plan.captures:
-                plan.begin(self._find_accounts(context, hook, None), now=datetime.now(UTC))
-            due = plan.find_due(datetime.now(UTC))
-            outcome, results = self._transfer(context, read, due, workers=hook.max_workers, findings=source.findings)
+                plan.begin(self._find_accounts(context, hook, None), now=target.clock.now())
+            due = plan.find_due(target.clock.now())
+            outcome, results = self._transfer(
+                context, target, read, due, workers=hook.max_workers, findings=source.findings
+            )
             close_open(outcome, source.findings)  # the next look asks everything anew
-        self._plan_on(plan, outcome)
+        self._plan_on(plan, outcome, now=target.clock.now())
         summary = summarize(source, outcome, results, on_account_error=on_account_error)
         summary = shorten(continue_summary(before, summary))
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
         tell_outlets(context, self.outlets, summary)
         if plan.wakes_at:
-            self._wait_for(plan.wakes_at, context, plan, summary)
+            # The plan is kept in the run's time; the triggerer looks at a clock of its own.
+            self._wait_for(target.clock.on_worker(plan.wakes_at), context, plan, summary)
         self._store(context).delete(KEY)
         self.log.info("Summary: %s", summary)
         return self._end(context, plan, summary, on_account_error)
 
-    def _plan_on(self, plan: CapturePlan, outcome: Outcome) -> None:
+    def _plan_on(self, plan: CapturePlan, outcome: Outcome, *, now: datetime) -> None:
         for poll in self._book.of(outcome.done):
             plan.take(poll)
         for account_id, error in outcome.failed.items():
-            plan.take_failure(account_id, error, now=datetime.now(UTC))
+            plan.take_failure(account_id, error, now=now)
         plan.captures += 1
 
     def _wait_for(self, moment: datetime, context: Context, plan: CapturePlan, summary: dict[str, Any]) -> None:
@@ -163,12 +179,12 @@ class StoryTransfer(InstagramToBigQueryOperator):
         raise_failures(outcome, on_account_error)
         return summary
 
-    def _make_plan(self, context: Context) -> CapturePlan:
+    def _make_plan(self, context: Context, target: OpenTarget) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""
         capture_for = parse_timedelta(self.capture_for, argument="capture_for", least=SHORTEST)
         run = read_run_facts(context)
         scheduled = run.data_interval_end or run.run_after or run.logical_date
-        scheduled = scheduled or find_first_reschedule(context) or datetime.now(UTC)
+        scheduled = scheduled or find_first_reschedule(context) or target.clock.now()
         return CapturePlan(ends=scheduled + capture_for, lead=check_lead(self.capture_lead))
 
     def _store(self, context: Context) -> Any:

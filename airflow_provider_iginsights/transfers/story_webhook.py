@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
@@ -11,7 +11,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.transfers.arguments import is_not_given
 from airflow_provider_iginsights.transfers.row_refusals import write_row
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
 from airflow_provider_iginsights.transfers.verdict import fail_now
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 from airflow_provider_iginsights.webhooks.story_insights import REASONS, REDELIVERY, StoryNumbers, read_story_insights
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
     from airflow_provider_iginsights.bigquery.spool import Spool
 
-Received = tuple[Notification, datetime]
+Received = tuple[Notification, datetime | None]
 
 
 class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
@@ -37,7 +37,8 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     :param table_id: table for the numbers, that of :class:`InstagramStoryInsightsToBigQueryOperator`.
     :param gcp_conn_id: Google Cloud connection; None = application default credentials.
     :param impersonation_chain: service account(s) to impersonate.
-    :param project_id: Google Cloud project; None = the credentials' own.
+    :param project_id: Google Cloud project of the dataset; None = the credentials' own.
+    :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param create_dataset: create the dataset where it is missing.
     """
@@ -54,6 +55,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         gcp_conn_id: str | None = "google_cloud_default",
         impersonation_chain: str | Sequence[str] | None = None,
         project_id: str | None = None,
+        job_project_id: str | None = None,
         location: str | None = None,
         create_dataset: bool = False,
         **kwargs: Any,
@@ -65,6 +67,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         self.gcp_conn_id = gcp_conn_id
         self.impersonation_chain = impersonation_chain
         self.project_id = project_id
+        self.job_project_id = job_project_id
         self.location = location
         self.create_dataset = create_dataset
 
@@ -76,11 +79,14 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         """
         try:
             self.check_target()
-            numbers = read_story_insights(self._read_payload(context), run_id=context["ti"].run_id)
-            results = self._load(context, numbers, findings := Findings())
+            payload = self._read_payload(context)
+            with self.open_warehouse(context, STORY_INSIGHTS) as target:
+                received = [(notification, at or target.clock.now()) for notification, at in payload]
+                numbers = read_story_insights(received, run_id=context["ti"].run_id)
+                results = self._load(context, target, numbers, findings := Findings())
         except ConfigurationError as error:
             fail_now(error)
-        summary = _summarize(numbers, results, refused=findings.count)
+        summary = _summarize(numbers, results, refused=findings.count) | {"notes": target.notes}
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
         self.log.info("Summary: %s", summary)
@@ -88,6 +94,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         return summary
 
     def _read_payload(self, context: Context) -> list[Received]:
+        """Return the notifications, each with the moment of its event; None = now, where they were given by hand."""
         if is_not_given(self.payload):
             return list(_read_events(context, task_id=self.task_id))
         value = self.payload
@@ -99,18 +106,19 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
                     f"The payload of task {self.task_id!r} is no JSON: {error}. A template must give the notification "
                     "as JSON, such as {{ ... | tojson }}."
                 ) from error
-        now = datetime.now(UTC)
-        return [(notification, now) for notification in find_notifications(value)]
+        return [(notification, None) for notification in find_notifications(value)]
 
-    def _load(self, context: Context, numbers: StoryNumbers, findings: Findings) -> tuple[LoadResult, ...]:
-        with self.open_warehouse(context) as (client, warehouse):
-            destination = self.make_destination(STORY_INSIGHTS, project=client.project, table_id=self.table_id)
-            # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
-            warehouse.ensure([destination], load_mode=None)
-            with _make_spool(destination, undated=numbers.undated) as spool:
-                for row in numbers.rows:
-                    write_row(spool, row, findings)
-                results = warehouse.commit([spool])
+    def _load(
+        self, context: Context, target: OpenTarget, numbers: StoryNumbers, findings: Findings
+    ) -> tuple[LoadResult, ...]:
+        destination = self.make_destination(STORY_INSIGHTS, project=target.client.project, table_id=self.table_id)
+        # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
+        target.warehouse.ensure([destination], load_mode=None)
+        with _make_spool(destination, undated=numbers.undated) as spool:
+            for row in numbers.rows:
+                write_row(spool, row, findings)
+            results = target.warehouse.commit([spool])
+        self.keep_link(context, target)
         return results
 
 

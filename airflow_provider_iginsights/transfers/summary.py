@@ -45,7 +45,7 @@ def summarize(
         "accounts_throttled": _name(throttled),
         "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
         "left_out": source.findings.summarize(),
-        "notes": [*source.client.notes, *source.findings.list_remarks()],
+        "notes": [*source.notes, *source.client.notes, *source.findings.list_remarks()],
         "graph_calls": source.client.tally.calls,
         "http_requests": source.client.tally.http,
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],

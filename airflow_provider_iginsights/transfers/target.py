@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.transfers.arguments import parse_text
+from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_text
 from airflow_provider_iginsights.transfers.identity import identify_task
 
 if TYPE_CHECKING:
@@ -18,9 +19,36 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.warehouse import Warehouse
     from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.clock import RunClock
 
-TARGET_FIELDS = ("gcp_conn_id", "impersonation_chain", "project_id", "dataset_id", "location", "table_id")
+TARGET_FIELDS = (
+    "gcp_conn_id",
+    "impersonation_chain",
+    "project_id",
+    "job_project_id",
+    "dataset_id",
+    "location",
+    "table_id",
+)
 """The arguments that say where to and as whom; all of them are templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTarget:
+    """The open door to the dataset. ``clock`` is the run's."""
+
+    client: Client
+    warehouse: Warehouse
+
+    @property
+    def clock(self) -> RunClock:
+        """Return the run's clock."""
+        return self.warehouse.clock
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what somebody should know about the target; it grows."""
+        return self.warehouse.notes
 
 
 class WritesToBigQuery(BaseOperator):
@@ -32,6 +60,7 @@ class WritesToBigQuery(BaseOperator):
     gcp_conn_id: str | None
     impersonation_chain: str | Sequence[str] | None
     project_id: str | None
+    job_project_id: str | None
     dataset_id: str
     location: str | None
     table_id: str
@@ -45,7 +74,7 @@ class WritesToBigQuery(BaseOperator):
         """
         for name in ("dataset_id", "table_id"):
             parse_text(getattr(self, name), argument=name)
-        for name in ("gcp_conn_id", "project_id", "location"):
+        for name in ("gcp_conn_id", "project_id", "job_project_id", "location"):
             parse_text(getattr(self, name), argument=name, optional=True)
 
     def on_kill(self) -> None:
@@ -54,8 +83,11 @@ class WritesToBigQuery(BaseOperator):
             self._warehouse.cancel()
 
     @contextmanager
-    def open_warehouse(self, context: Context) -> Iterator[tuple[Client, Warehouse]]:
-        """Connect as the arguments say, for the time of the block; where nothing goes wrong, the link is kept."""
+    def open_warehouse(self, context: Context, table: Table) -> Iterator[OpenTarget]:
+        """Connect as the arguments say, for the time of the block, and set the run's clock by BigQuery's.
+
+        :param table: any that the operator writes.
+        """
         from airflow_provider_iginsights.bigquery.warehouse import Warehouse
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
@@ -67,11 +99,27 @@ class WritesToBigQuery(BaseOperator):
         )
         with (
             closing(client),
-            Warehouse(client, identity=identify_task(context), create_dataset=self.create_dataset) as warehouse,
+            Warehouse(
+                client,
+                identity=identify_task(context),
+                create_dataset=self.create_dataset,
+                job_project=self._job_project,
+            ) as warehouse,
         ):
             self._warehouse = warehouse
-            yield client, warehouse
-        BigQueryTableLink().persist(context, project=client.project, dataset=self.dataset_id, table_id=self.table_id)
+            warehouse.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
+            yield OpenTarget(client, warehouse)
+
+    def keep_link(self, context: Context, target: OpenTarget) -> None:
+        """Show the button to the table that was written."""
+        project = target.client.project
+        BigQueryTableLink().persist(context, project=project, dataset=self.dataset_id, table_id=self.table_id)
+
+    @property
+    def _job_project(self) -> str | None:
+        from airflow_provider_iginsights.bigquery.identifiers import checked
+
+        return None if is_not_given(self.job_project_id) else checked(str(self.job_project_id), part="project")
 
     def make_destination(self, table: Table, *, project: str, table_id: str) -> Destination:
         """Return a table of the dataset."""

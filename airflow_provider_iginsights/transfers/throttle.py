@@ -56,6 +56,7 @@ def plan_wait(
     :param of: how many accounts the task reads, for the message.
     :raises Throttled: no wait fits any more; the message names the accounts.
     """
+    # The worker's own clock: a wait is so many seconds from now, by the clocks of Airflow that look at the moment.
     now = datetime.now(UTC)
     since = waiting_since or now
     left = (since + timeout - now).total_seconds()

@@ -11,6 +11,7 @@ import pytest
 import truth
 from stage import DATASET, DAY, END, KEYS, NOW, START, Row, Stage, facts, open_stage, pacific_days
 
+from airflow_provider_iginsights.clock import RunClock
 from airflow_provider_iginsights.sandbox.graph import Account, Media, Token, World
 
 YESTERDAY = date(2026, 11, 20)
@@ -77,6 +78,9 @@ def test_the_same_on_the_referee(referee: str, monkeypatch: pytest.MonkeyPatch) 
 
     with open_stage(World.build(now=NOW, accounts=1)) as stage:
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", referee)
+        # The referee lives in the real time, and no test can set its clock: it is not asked for it.
+        monkeypatch.setattr(RunClock, "set_by_bigquery", lambda *_: None)
+        monkeypatch.setattr("airflow_provider_iginsights.bigquery.stage.LIFETIME", timedelta(days=36500))
         client = Client(
             project=stage.bigquery.project,
             credentials=AnonymousCredentials(),

@@ -85,6 +85,7 @@ def test_an_event_becomes_rows(small_stage: Stage) -> None:
         "stories": 1,
         "accounts": 1,
         "left_out": {},
+        "notes": [],
     }
     assert small_stage.instance.pushed["summary"]["rows"] == 2
     assert TABLE in small_stage.instance.pushed["bigquery_table_link"]
