@@ -105,7 +105,7 @@ class AccountReader:
             build=lambda ask: self._build(account_id, ask),
             refusals=self.refusals.open_account(),
             findings=self.findings,
-            troubles=self.troubles.open_account(account_id),
+            troubles=self.troubles.open_account(account_id, again=open_questions is not None),
             pack=lambda ask: {"days": [day.isoformat() for day in ask.about.days]},
             must_answer=True,
         )
@@ -265,7 +265,7 @@ def _select(asks: Iterable[Ask], open_questions: Sequence[Again]) -> Iterator[As
     for ask in asks:
         days = {day.isoformat() for day in ask.about.days}
         about = [again for again in open_questions if not days.isdisjoint(again.get("days") or ()) or not days]
-        for query in select_open(ask.query, about):
+        for query in select_open(ask.query, about, of=len(open_questions)):
             yield replace(ask, query=query)
 
 

@@ -81,7 +81,7 @@ class Listing:
             build=self._build,
             refusals=self.refusals.open_account(witnesses=MEDIA_FOR_ALL),
             findings=self.findings,
-            troubles=self.troubles.open_account(self.account_id),
+            troubles=self.troubles.open_account(self.account_id, again=self.open_questions is not None),
             pack=self._pack,
         )
 
@@ -145,7 +145,7 @@ class Listing:
                 continue
             kind = self._product_type(media)
             for query in (*((self.plan.core,) if self.plan.core else ()), *self.plan.extras.get(kind, ())):
-                for part in select_open(query, [again]):
+                for part in select_open(query, [again], of=len(open_questions)):
                     yield Ask(query=part, group=kind, whom=f"{self._noun} {media['id']}", about=media)
 
     def _pack(self, ask: Ask) -> Again:

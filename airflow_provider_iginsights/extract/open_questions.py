@@ -18,6 +18,9 @@ ENOUGH = 3
 """So many accounts (or objects of one account) must exhaust all patience over the same question, before the others are
 asked once only."""
 
+FEW = 50
+"""Up to so many open questions of an account are asked again metric by metric."""
+
 Again = Mapping[str, Any]
 """What a reader needs to ask an open question again, JSON-able: ``{"profile": True}``, ``{"after": CURSOR}`` for the
 rest of a listing, or a query's ``metrics``, ``period``, ``breakdown``, ``timeframe`` with ``days`` or ``media``."""
@@ -60,8 +63,12 @@ def pack_query(query: InsightsQuery) -> dict[str, Any]:
     }
 
 
-def select_open(query: InsightsQuery, asked: Sequence[Again]) -> Iterator[InsightsQuery]:
-    """Yield the parts of a planned query that are among the questions: of its metrics, and of their totals alone."""
+def select_open(query: InsightsQuery, asked: Sequence[Again], *, of: int = 0) -> Iterator[InsightsQuery]:
+    """Yield the parts of a planned query that are among the questions: of its metrics, and of their totals alone.
+
+    Metric by metric, so that one which never answers does not take those along that were asked with it; unless so many
+    questions are open (``of``) that it is no single metric's trouble, and would cost too many calls.
+    """
     for variant in (query, query.of_totals(query.names)):
         if variant is None:
             continue
@@ -73,7 +80,7 @@ def select_open(query: InsightsQuery, asked: Sequence[Again]) -> Iterator[Insigh
             for name in again.get("metrics") or ()
         }
         if part := variant.without(name for name in variant.names if name not in names):
-            yield part
+            yield from part.split() if of <= FEW else (part,)
 
 
 @dataclass(slots=True)
@@ -83,9 +90,12 @@ class Troubles:
     _accounts: dict[object, set[str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open_account(self, account_id: str) -> AccountTroubles:
-        """Return the memory of one account's reading, which draws on this one and adds to it."""
-        return AccountTroubles(self, account_id)
+    def open_account(self, account_id: str, *, again: bool = False) -> AccountTroubles:
+        """Return the memory of one account's reading, which draws on this one and adds to it.
+
+        :param again: open questions are asked again; time has passed, so they deserve full patience anew.
+        """
+        return AccountTroubles(self, account_id, again)
 
     def count(self, question: object, account_id: str) -> None:
         """Remember that an account exhausted its patience over a question."""
@@ -98,11 +108,6 @@ class Troubles:
             with self._lock:
                 self._accounts.pop(question, None)
 
-    def forget_all(self) -> None:
-        """Begin anew, where time has passed: every question deserves full patience again."""
-        with self._lock:
-            self._accounts.clear()
-
     def last(self, question: object) -> bool:
         """Return whether so many accounts exhausted their patience that one try is enough for the others."""
         return len(self._accounts.get(question, ())) >= ENOUGH
@@ -114,17 +119,18 @@ class AccountTroubles:
 
     _run: Troubles
     _account_id: str
+    _again: bool = False
     _exhausted: dict[object, int] = field(default_factory=dict)
 
     def count(self, question: object) -> None:
         """Remember that an object exhausted the patience over a question."""
         self._exhausted[question] = self._exhausted.get(question, 0) + 1
-        self._run.count(question, self._account_id)
+        self._run.count((self._again, question), self._account_id)
 
     def forget(self, question: object) -> None:
         """Let the other accounts be patient again. Within this account, some objects may be troubled for good."""
-        self._run.forget(question)
+        self._run.forget((self._again, question))
 
     def last(self, question: object) -> bool:
         """Return whether one try of this question is enough."""
-        return self._exhausted.get(question, 0) >= ENOUGH or self._run.last(question)
+        return self._exhausted.get(question, 0) >= ENOUGH or self._run.last((self._again, question))

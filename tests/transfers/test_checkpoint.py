@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.transfers.checkpoint import KEY, Checkpoint, Progress
+from airflow_provider_iginsights.transfers.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
 
 ACCOUNTS = [str(17841400000000000 + number) for number in range(1000)]
 QUESTION = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}
@@ -94,3 +94,16 @@ def test_a_deferral_carries_the_progress_without_a_store() -> None:
     for kept in (None, store):
         checkpoint = Checkpoint(kept, question=QUESTION, accounts=ACCOUNTS, carried=packed)
         assert (checkpoint.read(), checkpoint.remembers) == (PROGRESS, True)
+
+
+def test_open_questions_are_kept_within_bounds() -> None:
+    """Open questions survive as JSON; of accounts beyond the bound nothing is kept, so that all is asked again."""
+    store = Store()
+    checkpoint = Checkpoint(store, question={}, accounts=["1", "2", "3"])
+    few = [{"metrics": ["reach"], "period": "day", "breakdown": "", "timeframe": "", "days": ["2026-11-20"]}]
+    many = few * MOST_OPEN
+    checkpoint.write(Progress(done=frozenset("3"), open_questions={"1": few, "2": many}))
+    read = Checkpoint(store, question={}, accounts=["1", "2", "3"]).read()
+    assert read.open_questions == {"1": few}
+    assert read.done == {"3"}
+    assert len(json.dumps(checkpoint.pack(Progress(open_questions={"2": many})))) < 100_000

@@ -14,6 +14,7 @@ pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task sta
 from dag_runs import clear_and_run, dag_of, pull, run, states
 from stage import NOW, Stage, facts, open_stage
 
+from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
 
 ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
@@ -52,7 +53,8 @@ def per_account(stage: Stage) -> Counter[str]:
 def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stage, tmp_path: Path) -> None:
     """The second try asks for the one account that failed; the summary counts both; a clear then asks for all three."""
     second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(Fault(effect=DOWN, path=second, times=5))
+    # All tries of the client, when the account is first read and again at the end of the first try of the task.
+    stage.graph.faults.add(Fault(effect=DOWN, path=second, times=2 * GraphSettings(token="EAAG").max_tries))
     arguments = ", profile_table_id=None, retries=2, retry_delay=timedelta(0)"
     with dag_of(tmp_path, "retried", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
@@ -70,6 +72,24 @@ def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stag
         assert (again.run_id, again.state, again.try_number) == (instance.run_id, "success", 3)
     assert asked(stage) == Counter("123")
     assert len(facts("instagram_account_insights", stage.rows("instagram_account_insights"))) == len(rows)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("retries", [0, 1])
+def test_the_last_try_ends_well_and_names_what_is_missing(stage: Stage, tmp_path: Path, retries: int) -> None:
+    """An account that one question never answers is loaded but for that; the task is tried again while it may."""
+    second = list(stage.world.accounts)[1]
+    stage.graph.faults.add(Fault(effect=DOWN, object_id=second, metric="reach", times=None))
+    arguments = f", profile_table_id=None, retries={retries}, retry_delay=timedelta(0)"
+    both = ACCOUNT.replace('["likes"]', '["likes", "reach"]').format(arguments)
+    with dag_of(tmp_path, f"not_whole_{retries}", both) as dag:
+        (instance,) = run(dag).values()
+        assert (instance.state, instance.try_number) == ("success", 1 + retries)
+        summary = pull(instance)
+    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert {found["kind"] for found in summary["left_out"]} == {"ServerTrouble"}
+    assert {whom for found in summary["left_out"] for whom in found["whom"]} == {f"account {second}"}
+    assert {row["account_id"] for row in stage.rows("instagram_account_insights")} == set(stage.world.accounts)
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["rescheduled", "deferred"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -18,7 +19,9 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.extract.crowd import Outcome
-from airflow_provider_iginsights.transfers.verdict import combine, fail_now, raise_failures
+from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.open_questions import OpenQuestion
+from airflow_provider_iginsights.transfers.verdict import close_open, combine, fail_now, is_last_try, raise_failures
 
 FACTS = GraphFacts(asked="GET 1/insights", code=100, subcode=33)
 
@@ -112,3 +115,44 @@ def test_failing_now_keeps_the_name(kind: type[errors.FatalGraphError]) -> None:
     assert type(caught.value).__name__ == kind.__name__
     assert str(caught.value) == str(error)
     assert caught.value.__cause__ is error
+
+
+def left_open(count: int = 1) -> tuple[OpenQuestion, ...]:
+    """Return open questions about an account."""
+    error = ServerTrouble("Meta's servers failed.", facts=GraphFacts(code=2), retry_after=7)
+    return tuple(
+        OpenQuestion(whom="account 1", what=f"metric_{number}", error=error, again={}) for number in range(count)
+    )
+
+
+def test_an_account_that_is_not_whole_is_tried_again() -> None:
+    """Its error is retriable, keeps what Meta said, and names the questions, at most ten."""
+    with pytest.raises(ServerTrouble, match=r"metric_0 of account 1.*; and 2 more") as caught:
+        raise_failures(Outcome(open={"1": left_open(12)}), "fail")
+    assert (caught.value.facts.code, caught.value.retry_after) == (2, 7)
+    assert "metric_10" not in str(caught.value)
+    with pytest.raises(ServerTrouble, match="2 of 3 accounts failed"):
+        raise_failures(Outcome(done=["3"], failed={"2": AccountUnavailable("gone")}, open={"1": left_open()}), "fail")
+
+
+def test_what_no_try_will_ask_is_named() -> None:
+    """At the end the account is done and its questions stand among what was left out; another failure stays one."""
+    fared, findings = (
+        Outcome(failed={"2": AccountUnavailable("gone")}, open=dict.fromkeys("12", left_open(2))),
+        Findings(),
+    )
+    close_open(fared, findings)
+    assert (fared.done, list(fared.failed), fared.open) == (["1"], ["2"], {})
+    assert [(found["what"], found["kind"]) for found in findings.summarize()] == [
+        ("metric_0", "ServerTrouble"),
+        ("metric_1", "ServerTrouble"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "most", "is_last"),
+    [(1, 0, True), (1, 2, False), (2, 2, False), (3, 2, True), (4, 2, True), (None, 2, True)],
+)
+def test_the_last_try(number: int | None, most: int, is_last: bool) -> None:
+    """Airflow counts tries from one and retries from none: with two retries, the third try is the last."""
+    assert is_last_try({"ti": SimpleNamespace(try_number=number, max_tries=most)}) is is_last  # type: ignore[typeddict-item]

@@ -1,0 +1,206 @@
+"""Trouble at Meta: asked with patience, set aside, asked again at the end; nobody is judged by it or skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from asking import ACCOUNT_KEY, MEDIA_KEY, NOW, Asking, Numbers, by_key, numbers_of, truth_of
+
+from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
+from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.extract.crowd import Crowd
+from airflow_provider_iginsights.extract.open_questions import ENOUGH, Troubles, pack_query, select_open
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, World
+from airflow_provider_iginsights.sandbox.graph.api import Answer, Request
+
+TROUBLE = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
+Work = Callable[[Request], bool]
+
+
+@contextmanager
+def open_slow_asking(world: World) -> Iterator[tuple[Asking, list[float]]]:
+    """Connect a client with its own bounds, whose pauses only move its clock: the second value, in seconds."""
+    passed = [0.0]
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    with GraphSandbox(world) as sandbox:
+        settings = GraphSettings(token=world.system_user_token, base_url=sandbox.url)
+        with GraphClient(settings, sleep=sleep, clock=lambda: passed[0]) as client:
+            yield Asking(sandbox, client), passed
+
+
+def trouble(asking: Asking, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> None:
+    """Let Meta's servers fail on the requests that ``strikes`` chooses."""
+    answer = asking.sandbox._api.answer
+
+    def fail(request: Request, work: Callable[..., object] | None = None) -> Answer:
+        if strikes(request):
+            error = TROUBLE.error()
+            return Answer(status=error.kind.http, body=error.body("A1"))
+        return answer(request, work)
+
+    monkeypatch.setattr(asking.sandbox._api, "answer", fail)
+
+
+def read_accounts(asking: Asking, *, workers: int = 1) -> tuple[Crowd, Numbers]:
+    """Read all accounts' insights of the last day."""
+    crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=workers)
+    return crowd, numbers_of(crowd.read([account.id for account in asking.accounts]), ACCOUNT_KEY)
+
+
+@pytest.mark.parametrize("seconds", [30, 55, 90])
+def test_no_number_is_lost_to_a_short_trouble(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Code 1 on every request with a breakdown, while the first of ten accounts are read: all ten are whole."""
+    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (asking, passed):
+        _, whole = read_accounts(asking)
+        trouble(asking, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
+        crowd, found = read_accounts(asking)
+        assert found == whole
+        assert len(crowd.outcome.done) == 10
+        assert crowd.outcome.open == crowd.outcome.failed == asking.left_out == {}
+
+
+def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never answers costs three accounts all patience, at first and again; the others one try each, never none."""
+    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (asking, passed):
+        _, whole = read_accounts(asking)
+        asked: list[str] = []
+
+        def strikes(request: Request) -> bool:
+            is_struck = request.params.get("breakdown") == "age"
+            if is_struck:
+                asked.append(request.path.split("/")[-2])
+            return is_struck
+
+        trouble(asking, monkeypatch, strikes)
+        crowd, found = read_accounts(asking)
+        assert found == {key: value for key, value in whole.items() if key[4] != "age"}
+        assert set(crowd.outcome.open) == {account.id for account in asking.accounts}
+        assert crowd.outcome.failed == asking.left_out == {}
+        assert 6 * 60 <= passed[0] <= 6 * 120
+        questions = {question.what for each in crowd.outcome.open.values() for question in each}
+        assert all("by age" in what for what in questions)
+        plan = plan_account(None, None, version="v25.0", login="facebook")
+        groups = [query for query in plan.snapshots if query.breakdown == "age"]
+        for account in asking.accounts[ENOUGH:]:
+            assert asked.count(account.id) == len(groups) + sum(len(group.names) for group in groups)
+
+
+def test_what_answers_once_more_is_patiently_asked_again() -> None:
+    """After three accounts one try is enough; an answer of any account ends that."""
+    troubles = Troubles()
+    for account in ("1", "2", "3"):
+        assert not troubles.open_account("9").last("q")
+        troubles.open_account(account).count("q")
+    assert troubles.open_account("9").last("q")
+    assert not troubles.open_account("9").last("another")
+    assert not troubles.open_account("9", again=True).last("q")
+    troubles.open_account("4").forget("q")
+    assert not troubles.open_account("9").last("q")
+
+
+def test_three_objects_of_one_account() -> None:
+    """Within an account three objects are enough, and an answer about a fourth does not make the others sound."""
+    troubles = Troubles().open_account("1")
+    for _ in range(ENOUGH):
+        assert not troubles.last("q")
+        troubles.count("q")
+    troubles.forget("q")
+    assert troubles.last("q")
+
+
+def test_many_troubled_posts_cost_one_patience() -> None:
+    """Of 300 posts whose servers always fail, one batch is tried with patience at first, and one at the end."""
+    with open_slow_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as (asking, passed):
+        whole = truth_of(asking)
+        asking.sandbox.faults.add(Fault(effect=TROUBLE, path="/insights$", times=None))
+        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
+        found = numbers_of(crowd.read([asking.accounts[0].id]), MEDIA_KEY)
+        assert found
+        assert found.items() < whole.items()
+        missing = {key[0] for key in whole if key not in found}
+        assert {question.whom for question in crowd.outcome.open[asking.accounts[0].id]} == {
+            f"media {media_id}" for media_id in missing
+        }
+        assert passed[0] <= 2 * 2 * 120
+
+
+@pytest.mark.parametrize("path", ["/media$", "^/$"])
+def test_trouble_with_a_whole_page_or_batch(path: str) -> None:
+    """A page, or a batch as a whole, that fails in the middle of a listing is made up for at the end, once."""
+    with open_slow_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as (asking, _):
+        whole = truth_of(asking)
+        asking.sandbox.faults.add(Fault(effect=HtmlBody(502), path=path, skip=1, times=15))
+        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
+        rows = list(crowd.read([asking.accounts[0].id]))
+        assert numbers_of(rows, MEDIA_KEY) == whole
+        by_key([{**row, "value": 0} for table, row in rows if table == "media"], ("media_id",))
+        assert sum(table == "media" for table, _ in rows) == 250
+        assert crowd.outcome.done == [asking.accounts[0].id]
+
+
+def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
+    """It is asked again at the end as a whole; then it has failed, and its sisters are done."""
+    with open_slow_asking(World.build(accounts=3, media_per_account=5, now=NOW)) as (asking, _):
+        bad = asking.accounts[1].id
+        asking.sandbox.faults.add(Fault(effect=TROUBLE, path=f"{bad}/media", times=None))
+        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
+        list(crowd.read([account.id for account in asking.accounts]))
+        assert sorted(crowd.outcome.done) == sorted(account.id for account in asking.accounts if account.id != bad)
+        assert {key: type(error) for key, error in crowd.outcome.failed.items()} == {bad: ServerTrouble}
+        assert crowd.outcome.open == {}
+
+
+def test_stories_go_on_with_the_same_poll() -> None:
+    """A story that is asked again belongs to the poll that saw it: same hour, one poll, every number once."""
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)) as (asking, _):
+        whole = asking.read_stories()
+        story = asking.world.stories_of(asking.accounts[0].id, NOW)[2]
+        asking.sandbox.faults.add(Fault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
+        crowd = Crowd(asking.open_source().read_stories(), workers=1)
+        rows = [row for table, row in crowd.read([asking.accounts[0].id]) if table == "story_insights"]
+        assert by_key(rows, MEDIA_KEY) == whole
+        assert len({row["snapshot_at"] for row in rows}) == 1
+
+
+def queries() -> list[InsightsQuery]:
+    """Return everything that is asked of an account."""
+    plan = plan_account("all", None, version="v25.0", login="facebook")
+    return [*plan.series, *plan.totals, *plan.snapshots]
+
+
+def test_an_open_question_finds_its_query_again() -> None:
+    """Whatever part of a plan's query stays open, that part is selected from the plan, and nothing else."""
+    everything = queries()
+    for query in everything:
+        for part in query.split():
+            selected = [found for other in everything for found in select_open(other, [pack_query(part)])]
+            assert [(found.names, found.breakdown) for found in selected] == [(part.names, part.breakdown)]
+
+
+def test_a_total_that_was_asked_alone_is_found_again() -> None:
+    """The total of a metric whose breakdown is refused is a question of its own, which no plan holds as such."""
+    found = 0
+    for query in queries():
+        if totals := query.of_totals(query.names):
+            selected = [part for other in queries() for part in select_open(other, [pack_query(totals)])]
+            assert [(part.names, part.breakdown) for part in selected] == [((name,), "") for name in totals.names]
+            found += 1
+    assert found
+
+
+def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that never answers is asked alone at the end: what was asked with it is answered then."""
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
+        _, whole = read_accounts(asking)
+        trouble(asking, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
+        crowd, found = read_accounts(asking)
+        assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
+        [questions] = crowd.outcome.open.values()
+        assert {name for question in questions for name in question.again["metrics"]} == {"replies"}
