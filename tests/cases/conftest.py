@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "silence is not named": (
-        "test_what_a_small_account_does_not_get_is_named",
-    ),
+    "silence is not named": ("test_what_a_small_account_does_not_get_is_named",),
     "a code of one post costs more than that post": (
         "test_one_media_of_many_costs_itself[24-2207006]",
         "test_one_media_of_many_costs_itself[-1-2207001]",

@@ -1,0 +1,32 @@
+"""Signed JSON of any shape: what it is told of is stored by any database, and what is no number is named."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_provider_iginsights.webhooks.payload import read_json, select_story_insights
+from airflow_provider_iginsights.webhooks.story_insights import read_story_insights
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 5000, "-" + "1" * 41], ids=lambda text: text[:8])
+def test_a_number_beyond_everything_costs_itself_alone(number: str) -> None:
+    """The other numbers of its story are kept, in JSON that a database takes, and it is named."""
+    value = f'{{"media_id": "17800000000000001", "reach": {number}, "exits": 3}}'
+    change = f'{{"field": "story_insights", "value": {value}}}'
+    body = f'{{"object": "instagram", "entry": [{{"id": "17841", "time": 1795219200, "changes": [{change}]}}]}}'
+    kept = json.loads(json.dumps(select_story_insights(read_json(body)), allow_nan=False))
+    found = read_story_insights((notification, NOW) for notification in kept)
+    assert [(row["metric"], row["value"]) for row in found.rows] == [("exits", 3)]
+    assert found.left_out == {"not_a_number": 1}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', "Infinity", b"\xff", ""], ids=lambda text: str(text)[:8])
+def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+    """Anything else than strict JSON is one kind of error."""
+    with pytest.raises(ValueError, match=r"."):
+        read_json(text)
