@@ -233,9 +233,9 @@ def test_other_subscriptions_are_not_kept() -> None:
     assert select_story_insights([message(), {"a": 1}, message()]) == (message(), message())
 
 
-@pytest.mark.parametrize("text", ["", "{", b"\xff\xfe", '{"a": NaN}', "[Infinity]", "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize("text", ["", "{", b"\xff\xfe", '{"a": NaN}', "[Infinity]", "[" * 100_000])
 def test_strict_json(text: str | bytes) -> None:
-    """What is not JSON, or so deep or long that it is an attack, is one kind of error."""
+    """What is not JSON, or so deep that it is an attack, is one kind of error."""
     with pytest.raises(ValueError, match=r".+"):
         read_json(text)
 
