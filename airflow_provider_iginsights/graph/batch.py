@@ -41,6 +41,7 @@ class Batcher:
     :param observe: learns how much of the rate limit is used from an item's headers: the envelope has none of them.
     :param repeat: repeats a round as long as it returns places that are worth another.
     :param version: the pinned Graph API version.
+    :param learn: takes the size of a batch that was answered where a larger one was not.
     :param subject: whom messages about a whole batch name.
     """
 
@@ -49,6 +50,7 @@ class Batcher:
     observe: Callable[[Mapping[str, str]], None]
     repeat: Callable[[Callable[[], list[int]]], list[int]]
     version: str
+    learn: Callable[[int], None] = lambda size: None  # noqa: ARG005
     subject: Subject | None = None
 
     def settle(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
@@ -72,13 +74,15 @@ class Batcher:
         self.repeat(ask_what_is_open)
         return results
 
-    def _ask(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
+    def _ask(self, requests: Sequence[GraphRequest], *, halved: bool = False) -> list[Answer | Diagnosis]:
         call = pack(requests, version=self.version, subject=self.subject)
         envelope = self.call(replace(call, divisible=len(requests) > SMALLEST_BATCH))
         if isinstance(envelope, Diagnosis):
             if len(requests) > SMALLEST_BATCH and may_be_too_much(envelope.error):
                 return self._ask_in_halves(requests)
             return [_refuse(envelope)] * len(requests)
+        if halved:
+            self.learn(len(requests))
         # The last item read knows best; parsing the same header fifty times would cost more than it tells.
         self.observe(next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}))
         if len(envelope.payload) != len(requests):
@@ -87,8 +91,8 @@ class Batcher:
         return [self._read(item, request, envelope) for request, item in zip(requests, envelope.payload, strict=True)]
 
     def _ask_in_halves(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
-        middle = (len(requests) + 1) // 2
-        first = self._ask(requests[:middle])
+        middle = max((len(requests) + 1) // 2, SMALLEST_BATCH)
+        first = self._ask(requests[:middle], halved=True)
         stop = next((result for result in first if isinstance(result, Diagnosis) and result.stops), None)
         return [*first, *([stop] * (len(requests) - middle) if stop else self._ask(requests[middle:]))]
 
@@ -106,10 +110,10 @@ class Batcher:
         return Answer(reply.payload, envelope.served or self.version, request, envelope.date)
 
 
-def chunk(requests: Iterable[GraphRequest], size: int = LARGEST_BATCH) -> Iterator[list[GraphRequest]]:
-    """Yield the requests in lists of at most ``size``, reading no further ahead than that."""
+def chunk(requests: Iterable[GraphRequest], size: Callable[[], int]) -> Iterator[list[GraphRequest]]:
+    """Yield the requests in lists of at most ``size``, asked anew for each, reading no further ahead than that."""
     source = iter(requests)
-    while taken := list(islice(source, size)):
+    while taken := list(islice(source, size())):
         yield taken
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.batch import STOPPING, Batcher, chunk, is_unsupported
+from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batcher, chunk, is_unsupported
 from airflow_provider_iginsights.graph.caller import Caller
 from airflow_provider_iginsights.graph.exchange import Call
 from airflow_provider_iginsights.graph.faults import Diagnosis
@@ -43,6 +43,7 @@ class GraphClient:
         self.settings = settings
         self._caller = Caller(settings, sleep=sleep, clock=clock)
         self._batches = settings.batches
+        self._batch_sizes: dict[str | None, int] = {}
 
     @property
     def tally(self) -> Tally:
@@ -83,7 +84,7 @@ class GraphClient:
         :raises InsightsError: what holds for all that follow, after the results before it: Throttled, TokenExpired or
             PolicyBlocked in an item, any refusal of a whole batch, a host that does not answer.
         """
-        for requests_at_once in chunk(requests):
+        for requests_at_once in chunk(requests, lambda: self._batch_sizes.get(account_id, LARGEST_BATCH)):
             for result in self._settle(requests_at_once, account_id):
                 if isinstance(result, Diagnosis) and result.stops:
                     raise result.error
@@ -122,6 +123,7 @@ class GraphClient:
             observe=partial(self._caller.observe, account_id=account_id),
             repeat=self._caller.repeat,
             version=self.settings.api_version,
+            learn=partial(self._batch_sizes.__setitem__, account_id),
             subject=Subject("account", account_id) if account_id else None,
         )
 

@@ -374,6 +374,41 @@ def test_a_batch_that_is_too_large_is_halved(
     assert sizes == [50, 50, 25, 25, 13, 12, 25, 25, 13, 12]
 
 
+def test_a_batch_size_that_was_answered_is_kept_for_the_account(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
+) -> None:
+    """What was learned of one account's batches serves its next ones, and no other account's."""
+
+    def answer(call: dict[str, Any]) -> tuple[int, Any]:
+        return _refuse_more_than(25, TOO_MUCH[1])(json.loads(parse_qs(call["body"])["batch"][0]))
+
+    client = connect(perform_by(answer))
+    asked = [str(number) for number in range(100)]
+    assert _ids(client.batch(_requests(asked), account_id="1")) == asked
+    assert _ids(client.batch(_requests(asked[:50]), account_id="1")) == asked[:50]
+    assert _ids(client.batch(_requests(asked[:50]), account_id="2")) == asked[:50]
+    sizes = [len(json.loads(parse_qs(call["body"])["batch"][0])) for call in seen]
+    assert sizes == [50, 50, 25, 25, 25, 25, 25, 25, 50, 50, 25, 25]
+
+
+def test_trouble_at_every_batch_size_teaches_no_size(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
+) -> None:
+    """Where no size is answered it was trouble: the next batch is a whole one again."""
+    script = iter([TOO_MUCH[3]] * 9)
+
+    def answer(call: dict[str, Any]) -> tuple[int, Any]:
+        return next(script, None) or _refuse_more_than(50, TOO_MUCH[3])(json.loads(parse_qs(call["body"])["batch"][0]))
+
+    client = connect(perform_by(answer), max_tries=3)
+    asked = [str(number) for number in range(50)]
+    with pytest.raises(ServerTrouble):
+        list(client.batch(_requests(asked), account_id="1"))
+    assert _ids(client.batch(_requests(asked), account_id="1")) == asked
+    sizes = [len(json.loads(parse_qs(call["body"])["batch"][0])) for call in seen]
+    assert (min(sizes), sizes[-1]) == (10, 50)
+
+
 @pytest.mark.parametrize("refusal", TOO_MUCH, ids=lambda refusal: json.dumps(refusal[1])[:40])
 def test_a_page_that_is_too_large_is_halved(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]], refusal: tuple[int, dict[str, Any]]
