@@ -157,7 +157,12 @@ class Pages:
             # A post published meanwhile has pushed another over the edge of the page.
             if isinstance(part, Answer) and wanted <= index_media(part).keys()
         )
-        arrived = {name for query, _ in parts for name in query.names}
+        # What a server failed on was not refused: it is asked media by media, like what arrived for others only.
+        arrived = {name for query, _ in parts for name in query.names} | {
+            query.names[0]
+            for query, part in zip(singles, listed, strict=True)
+            if isinstance(part, InsightsError) and is_trouble(part)
+        }
         refused = (*culprits, *(name for name in core.names if name not in arrived))
         # Asked with others, a metric that is refused without a word would cost those as well.
         alone = self._unnamed.union(refused if len(refused) == 1 else ())

@@ -53,6 +53,10 @@ def is_about_fields(error: InsightsError, fields: Sequence[str]) -> bool:
     )
 
 
+def _refuses(error: InsightsError) -> bool:
+    return isinstance(error, MetricRefused | PermissionMissing) and not is_other_node(error)
+
+
 @dataclass(slots=True)
 class RefusedFields:
     """What the accounts of a run taught about the fields of a node (``profile``, ``media``, ``stories``)."""
@@ -111,7 +115,7 @@ class FieldSearch:
         if not named or self._named > MOST_NAMED:
             self._is_searched = True
             results = zip(left, self.ask_alone(left), strict=True)
-            found |= {name: alone for name, alone in results if alone is not None and is_about_fields(alone, [name])}
+            found |= {name: alone for name, alone in results if alone is not None and _refuses(alone)}
         if len(found) == len(left):
             return False
         self.refused |= found

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from asking import ACCOUNT_KEY, MEDIA_KEY, NOW, Asking, Numbers, by_key, numbers_of, truth_of
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
-from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, ServerTrouble
 from airflow_provider_iginsights.extract.crowd import Crowd
 from airflow_provider_iginsights.extract.open_questions import ENOUGH, Troubles, pack_query, select_open
 from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.request import Answer as GraphAnswer
+from airflow_provider_iginsights.graph.request import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, World
 from airflow_provider_iginsights.sandbox.graph.api import Answer, Request
 
 TROUBLE = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
+Result = GraphAnswer | InsightsError
 Work = Callable[[Request], bool]
 
 
@@ -204,3 +207,32 @@ def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> Non
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
         [questions] = crowd.outcome.open.values()
         assert {name for question in questions for name in question.again["metrics"]} == {"replies"}
+
+
+class Miscounting:
+    """A client whose batches hold more or fewer results than questions."""
+
+    def __init__(self, client: GraphClient, *, surplus: int) -> None:
+        self.settings = client.settings
+        self._client, self._surplus = client, surplus
+
+    def batch(self, requests: Iterable[GraphRequest], *, account_id: str) -> Iterator[Result]:
+        """Yield too many or too few results."""
+        results = list(self._client.batch(requests, account_id=account_id))
+        yield from (*results, *results[: self._surplus]) if self._surplus > 0 else results[: self._surplus]
+
+
+@pytest.mark.parametrize("surplus", [3, -1])
+def test_a_batch_of_another_length(surplus: int) -> None:
+    """Answers that nobody asked for are left lying; questions without an answer stay open."""
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
+        _, whole = read_accounts(asking)
+        asking.client = Miscounting(asking.client, surplus=surplus)  # type: ignore[assignment]
+        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
+        found = numbers_of(crowd.read([asking.accounts[0].id]), ACCOUNT_KEY)
+        if surplus > 0:
+            assert (found, crowd.outcome.open) == (whole, {})
+        else:
+            assert found.items() < whole.items()
+            [questions] = crowd.outcome.open.values()
+            assert {type(question.error) for question in questions} == {BrokenResponse}
