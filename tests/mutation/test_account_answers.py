@@ -9,7 +9,6 @@ from invariants import check
 SEEDS = range(1, 31)
 
 
-@pytest.mark.xfail(reason="the reading of strange answers is being mended", strict=False)
 @pytest.mark.parametrize("question", ["account", "account, all, discovered"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_strange_answer_costs_no_more_than_itself(bench: Bench, question: str, seed: int) -> None:

@@ -9,7 +9,6 @@ from invariants import check
 SEEDS = range(1, 61)
 
 
-@pytest.mark.xfail(reason="the reading of strange answers is being mended", strict=False)
 @pytest.mark.parametrize("question", ["list accounts", "test connection"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_strange_answer_is_named(bench: Bench, question: str, seed: int) -> None:
