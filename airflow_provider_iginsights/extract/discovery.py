@@ -97,7 +97,7 @@ def _read_ids(client: GraphClient, path: str, fields: str) -> Iterator[str]:
         if found := _read_account_id(item.get("id")):
             yield found
         else:
-            log.warning("%s: an item without a readable id is left out.", path)
+            client.note(f"{path}: an item without a readable id is left out.")
 
 
 def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, str]:
@@ -152,25 +152,25 @@ def _read_list(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[
 
 
 def _items(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a list. What is none is left out with a warning; what is no list is a broken answer."""
+    """Yield the objects of a list. What is none is left out with a note; what is no list is a broken answer."""
     for answer in client.pages(GraphRequest(path, {"fields": fields}, _WHO)):
         listed = read_list(answer.body.get("data"))
         objects = read_objects(listed)
         if listed is None or objects is None:
             raise BrokenResponse(f"The answer to {path} holds no list of data, so it tells nothing about accounts.")
         if left_out := len(listed) - len(objects):
-            log.warning("%s: %d of %d items are no objects and are left out.", path, left_out, len(listed))
+            client.note(f"{path}: {left_out} of {len(listed)} items are no objects and are left out.")
         yield from objects
 
 
 def _through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
     try:
         for page in _items(client, "me/accounts", _PAGE_FIELDS):
-            yield from _of_page(page)
+            yield from _of_page(client, page)
     except _REFUSALS as error:
         if error.facts.code != 100:
             raise
-        yield from _of_page(_read_own_page(client, error))
+        yield from _of_page(client, _read_own_page(client, error))
 
 
 def _read_own_page(client: GraphClient, refusal: InsightsError) -> Mapping[str, Any]:
@@ -185,14 +185,14 @@ def _read_own_page(client: GraphClient, refusal: InsightsError) -> Mapping[str, 
     return body
 
 
-def _of_page(page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
+def _of_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
     """Yield the account behind a Page, if it has one."""
     linked = page.get("instagram_business_account")
     account = read_object(linked)
     if account and (account_id := _read_account_id(account.get("id"))):
         yield _account(account, account_id, read_id(page.get("id")) or "")
     elif linked is not None:
-        log.warning("The account of Page %s is left out: its id cannot be read.", quote_value(page.get("id")))
+        client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
 
 
 def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:

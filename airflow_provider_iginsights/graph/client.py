@@ -55,6 +55,10 @@ class GraphClient:
         """Return what somebody should know about the run, each once: such as another version than the pinned."""
         return self._caller.ledger.notes
 
+    def note(self, text: str) -> None:
+        """Add a sentence to the notes of the run, and log it as a warning, unless it is there already."""
+        self._caller.ledger.note(text)
+
     def get(self, request: GraphRequest, *, account_id: str | None = None) -> Answer:
         """Read once.
 
