@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -59,6 +59,11 @@ def story_numbers(stage: Stage, dataset: str = "instagram") -> dict[tuple[Any, .
     return {(row["media_id"], row["metric"], row["breakdown_value"]): row["value"] for row in found}
 
 
+def is_named(summary: Mapping[str, Any], whom: str) -> bool:
+    """Say whether something of this object was left out by name."""
+    return any(whom in str(entry["whom"]) for entry in summary["left_out"])
+
+
 def run_clean(stage: Stage, kind: str, **arguments: Any) -> None:
     """Run the same transfer without faults into the dataset ``clean``."""
     stage.graph.faults.clear()
@@ -90,22 +95,24 @@ def test_half_a_minute_of_stumbles_costs_no_account_its_audience(opened: Callabl
     assert facts(stage, table).keys() == facts(stage, table, "clean").keys()
 
 
-CODES = ((24, 2207006), (-1, 2207001), (12, None), (25, 2207050), (33, None), (9, None), (21009, None), (-2, None))
+# Without -1/2207001, which is waited for: hours pass, and the numbers of this world grow by the hour.
+CODES = ((24, 2207006), (12, None), (25, 2207050), (33, None), (9, None), (21009, None), (-2, None))
 
 
-@pytest.mark.parametrize(("code", "subcode"), CODES)
-def test_one_media_of_many_costs_itself(opened: Callable[[World], Stage], code: int, subcode: int | None) -> None:
-    """All other posts have all their numbers; the one is named."""
+def test_odd_posts_among_many_cost_themselves(opened: Callable[[World], Stage]) -> None:
+    """Whatever code a post answers, all other posts have all their numbers; it is named, and its media row is there."""
     stage = opened(World.build(now=NOW, accounts=1, media_per_account=162, stories_per_account=0))
-    bad = stage.world.media_of(stage.account.id, stage.now)[40].id
-    stage.graph.faults.add(Fault(effect=ErrorEffect(code, subcode), object_id=bad, times=None))
+    posts = stage.world.media_of(stage.account.id, stage.now)
+    odd = {posts[20 + 15 * place].id: code for place, code in enumerate(CODES)}
+    for media_id, (code, subcode) in odd.items():
+        stage.graph.faults.add(Fault(effect=ErrorEffect(code, subcode), object_id=media_id, times=None))
     summary = stage.run("media", refresh_days=None)
     run_clean(stage, "media", refresh_days=None)
     table = "instagram_media_insights"
-    others = {key: row for key, row in facts(stage, table, "clean").items() if row["media_id"] != bad}
-    assert len({row["media_id"] for row in others.values()}) > 150
-    assert {key: row for key, row in facts(stage, table).items() if row["media_id"] != bad} == others
-    assert any(bad in entry["whom"] for entry in summary["left_out"])
+    others = {key: row for key, row in facts(stage, table, "clean").items() if row["media_id"] not in odd}
+    assert len({row["media_id"] for row in others.values()}) > 140
+    assert {key: row for key, row in facts(stage, table).items() if row["media_id"] not in odd} == others
+    assert [media_id for media_id in odd if not is_named(summary, media_id)] == []
     assert facts(stage, "instagram_media") == facts(stage, "instagram_media", "clean")
 
 
@@ -118,7 +125,7 @@ def test_a_media_that_says_try_again_is_tried_again(opened: Callable[[World], St
     summary = stage.run("media", refresh_days=None)
     run_clean(stage, "media", refresh_days=None)
     assert facts(stage, "instagram_media_insights") == facts(stage, "instagram_media_insights", "clean")
-    assert not any(odd in entry["whom"] for entry in summary["left_out"])
+    assert not is_named(summary, odd)
 
 
 def test_what_a_small_account_does_not_get_is_named(opened: Callable[[World], Stage]) -> None:
@@ -127,7 +134,7 @@ def test_what_a_small_account_does_not_get_is_named(opened: Callable[[World], St
     small = next(iter(world.accounts.values()))
     world.put(replace(small, followers_count=50))
     summary = opened(world).run("account")
-    named = {entry["what"] for entry in summary["left_out"] if small.id in entry["whom"]}
+    named = {entry["what"] for entry in summary["left_out"] if small.id in str(entry["whom"])}
     for metric in ("follower_count", "online_followers", "follows_and_unfollows"):
         assert any(metric in what for what in named), named
 
@@ -144,13 +151,17 @@ def test_days_beyond_the_history_are_named_once(opened: Callable[[World], Stage]
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["numbers_as_text", "whole_floats", "counts_as_text", "empty_page", "too_much_data_in_other_words", "stumble"],
+    ("kind", "name"),
+    [
+        *(("account", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "stumble")),
+        *(("media", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "stumble")),
+        *(("media", name) for name in ("empty_page", "too_much_data", "too_much_data_in_other_words")),
+        *(("story", name) for name in ("numbers_as_text", "empty_page", "stumble")),
+    ],
 )
-@pytest.mark.parametrize("kind", ["account", "media", "story"])
 def test_what_has_one_plain_reading_changes_no_table(opened: Callable[[World], Stage], kind: str, name: str) -> None:
     """Played again and again (a stumble: twice), these end in the same tables as a clean run."""
-    stage = opened(World.build(now=NOW, accounts=2, media_per_account=40, stories_per_account=3))
+    stage = opened(World.build(now=NOW, accounts=2, media_per_account=30, stories_per_account=2))
     stage.graph.faults.play(name, times={"stumble": 2, "empty_page": 3}.get(name))
     stage.run(kind)
     run_clean(stage, kind)
