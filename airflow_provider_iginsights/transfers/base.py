@@ -200,7 +200,8 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         context["ti"].xcom_push(key="summary", value=summary)
         progress = Progress(
             done=done,
-            open_questions={name: [each.again for each in open_] for name, open_ in outcome.open.items()},
+            open_questions={name: known for name, known in before.open_questions.items() if name in outcome.failed}
+            | {name: [each.again for each in open_] for name, open_ in outcome.open.items()},
             summary=keep_summary(summary),
             waiting_since=waiting_since or before.waiting_since,
         )

@@ -24,13 +24,14 @@ def is_last_try(context: Context) -> bool:
 
 
 def close_open(outcome: Outcome, findings: Findings) -> None:
-    """Let accounts that are not whole count as done, as no further try will ask them: what is open is named."""
-    for account_id, questions in outcome.open.items():
-        for question in questions:
+    """Let accounts that are not whole count as done, as no further try will ask them: what is open is named.
+
+    Those that failed over something else as well stay as they are: they may be read again after a rate limit.
+    """
+    for account_id in [*outcome.open.keys() - outcome.failed.keys()]:
+        for question in outcome.open.pop(account_id):
             findings.note_error(question.whom, question.what, question.error)
-        if account_id not in outcome.failed:
-            outcome.done.append(account_id)
-    outcome.open.clear()
+        outcome.done.append(account_id)
 
 
 def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> InsightsError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from stage import END, START, RecordingTaskInstance, Stage
 
+from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
 
@@ -94,3 +97,30 @@ def test_an_account_that_answered_nothing_has_failed(stage: Stage) -> None:
     stage.graph.faults.add(Fault(effect=TROUBLE, path=f"{first}/", times=None))
     with pytest.raises(ServerTrouble, match=first):
         execute(Store(), try_number=3)
+
+
+def test_a_rate_limit_meanwhile_costs_no_question(stage: Stage) -> None:
+    """What one try left open is still all that is asked after another try met the account's rate limit."""
+    store, media_id = Store(), trouble_one_post(stage)
+    with pytest.raises(ServerTrouble, match=media_id):
+        execute(store, try_number=1)
+    stage.graph.faults.clear()
+    stage.graph.faults.add(Fault(effect=ErrorEffect(80002, message="too many calls"), path=media_id, times=1))
+    with pytest.raises(AirflowRescheduleException):
+        execute(store, try_number=2)
+    stage.travel(timedelta(hours=2))
+    stage.graph.clear_log()
+    assert execute(store, try_number=2)["left_out"] == []
+    asked = [item.partition("?")[0] for sent in stage.graph.log for item in sent.items]
+    assert asked
+    assert all(path.endswith(f"{media_id}/insights") for path in asked)
+    assert store == {}
+
+
+def test_the_hook_raises_at_the_end(stage: Stage) -> None:
+    """The hook's iterator gives all other rows first; whoever reads it learns that some are missing."""
+    media_id = trouble_one_post(stage)
+    rows: list[dict[str, Any]] = []
+    with pytest.raises(ServerTrouble, match=media_id):
+        rows.extend(InstagramHook("instagram_default").media_insights(refresh_days=None))
+    assert {row["account_id"] for row in rows} == set(stage.world.accounts)

@@ -142,7 +142,7 @@ def test_what_no_try_will_ask_is_named() -> None:
         Findings(),
     )
     close_open(fared, findings)
-    assert (fared.done, list(fared.failed), fared.open) == (["1"], ["2"], {})
+    assert (fared.done, list(fared.failed), list(fared.open)) == (["1"], ["2"], ["2"])
     assert [(found["what"], found["kind"]) for found in findings.summarize()] == [
         ("metric_0", "ServerTrouble"),
         ("metric_1", "ServerTrouble"),
