@@ -40,6 +40,7 @@ from airflow_provider_iginsights.json_values import (
     read_objects,
     read_text,
 )
+from airflow_provider_iginsights.quoting import quote_value
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
@@ -242,6 +243,9 @@ class Listing:
             if kind not in rest:
                 rest[kind] = _find_rest(self.plan, kind, page)
             met[kind] += 1
+            if any(self.plan.extras.values()) and kind not in {*self.plan.extras, "AD"}:
+                why = f"Its media_product_type {quote_value(kind)} is unknown: only what all posts share was asked."
+                self.findings.note(self.name(item), "metrics of one product type", "NoData", why)
             # Of several suspects the first media of each kind tell which are refused: they are asked metric by metric.
             tells = page.suspects and met[kind] <= MEDIA_FOR_ALL
             for query in rest[kind]:
@@ -257,7 +261,8 @@ class Listing:
         return "story" if self.edge == "stories" else "media"
 
     def _product_type(self, media: Media) -> str:
-        return read_text(media.get("media_product_type")) or ("STORY" if self.edge == "stories" else "FEED")
+        # What the edge of stories lists is a story, whatever it is called.
+        return "STORY" if self.edge == "stories" else read_text(media.get("media_product_type")) or "FEED"
 
 
 def _entries(media: Media) -> Any:

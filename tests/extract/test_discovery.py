@@ -86,3 +86,13 @@ def test_a_refused_token() -> None:
         pytest.raises(TokenExpired),
     ):
         list(discover_accounts(client))
+
+
+def test_what_is_left_out_stands_in_the_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account whose id cannot be read is no silent loss: the run's notes name its Page."""
+    world = World.build(accounts=2, media_per_account=0, now=NOW)
+    broken, kept = world.accounts.values()
+    monkeypatch.setitem(world.accounts, broken.id, Account(id="none", username="a", page_id=broken.page_id))
+    with connected(world, world.system_user_token) as (client, _):
+        assert [account.id for account in discover_accounts(client)] == [kept.id]
+        assert client.notes == (f"The account of Page '{broken.page_id}' is left out: its id cannot be read.",)

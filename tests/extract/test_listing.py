@@ -104,3 +104,14 @@ def test_no_token_in_any_address() -> None:
         asking.read_media()
         assert len(asking.sandbox.log) == 5
         assert not any(received.token_in_url for received in asking.sandbox.log)
+
+
+def test_an_unknown_product_type_is_named() -> None:
+    """A post of a type that nobody here knows is asked for what all posts share; that this is not all is said."""
+    with open_asking() as asking:
+        strange = replace(asking.posts[4], media_product_type="HOLOGRAM")
+        asking.world.put(strange)
+        asking.read_media()
+        found = [found for (what, _), found in asking.left_out.items() if what == "metrics of one product type"]
+        assert [(each["kind"], each["whom"]) for each in found] == [("NoData", [f"media {strange.id}"])]
+        assert "'HOLOGRAM'" in str(found[0]["why"])
