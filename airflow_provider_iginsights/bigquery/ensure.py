@@ -53,14 +53,16 @@ def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Des
     return dataclasses.replace(destination, location=found.location or location)
 
 
-def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None = "merge") -> None:
+def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None = "merge") -> Any:
     """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit.
+
+    Returns google.cloud.bigquery.Table, as it was found or created.
 
     :param load_mode: None = whatever the table is: rows whose keys nobody else writes.
     """
     found = find_table(destination, wire=wire)
-    if found is None and _create_table(destination, wire=wire, load_mode=load_mode):
-        return
+    if found is None and (created := _create_table(destination, wire=wire, load_mode=load_mode)):
+        return created
     found = found or find_table(destination, wire=wire)
     if found is None:
         raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
@@ -75,6 +77,7 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | 
         wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
     if has_former_key(destination, found=found):
         replace_key(destination, found=found, wire=wire)
+    return found
 
 
 def holds_history(found: Any) -> bool:
@@ -166,21 +169,21 @@ def _created_dataset(destination: Destination, *, wire: Wire) -> Any | None:
     return _dataset(destination, wire=wire)
 
 
-def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None) -> bool:
-    """Create the target; return False if it is there already, made by another task or by a lost request."""
+def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None) -> Any | None:
+    """Create and return the target; None if it is there already, made by another task or by a lost request."""
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
 
     labels = wire.target_labels(destination)
     table = Table.from_api_repr(target_resource(destination, labels=labels, load_mode=load_mode))
 
-    def create() -> bool:
+    def create() -> Any | None:
         try:
-            wire.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
+            created = wire.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict:
-            return False
+            return None
         log.info("Created the table %s.", destination.path)
-        return True
+        return created
 
     return wire.calls(create, doing=f"create the table {destination.path}")
 

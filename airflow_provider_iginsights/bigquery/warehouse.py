@@ -2,7 +2,7 @@
 
 ::
 
-    ensure    dataset, tables, columns                                    before anything is fetched
+    read_clock, ensure (dataset, tables, columns), rehearse (a dry run)   before anything is fetched
     spool     rows -> temporary file                                      while fetching
     commit    end earlier tries -> stage all -> write each target -> look for twins -> drop staging
     create_views                                                          on demand, after the commit
@@ -28,7 +28,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery import ensure, stage, tidy, views
+from airflow_provider_iginsights.bigquery import ensure, expiration, rehearsal, stage, tidy, views
 from airflow_provider_iginsights.bigquery.destination import LoadResult
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.wire import connected
@@ -52,6 +52,7 @@ class Warehouse:
 
     :param client: made by the caller with its credentials; its own retries are not used.
     :param create_dataset: create a dataset that does not exist, in the destination's location.
+    :param inherit_expiration: let new targets expire as their dataset's default says.
     :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
     :param patience: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
     :param job_project: project that runs and pays for the jobs; None = that of each target.
@@ -65,6 +66,7 @@ class Warehouse:
         *,
         identity: TaskIdentity,
         create_dataset: bool = False,
+        inherit_expiration: bool = False,
         labels: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         job_project: str | None = None,
@@ -72,9 +74,16 @@ class Warehouse:
         self.notes: list[str] = []
         self.clock = RunClock(note=self._note)
         self._wire = connected(
-            client, identity=identity, labels=labels, patience=patience, clock=self.clock, job_project=job_project
+            client,
+            identity=identity,
+            labels=labels,
+            patience=patience,
+            clock=self.clock,
+            job_project=job_project,
+            note=self._note,
         )
         self._create_dataset = create_dataset
+        self._inherit_expiration = inherit_expiration
         self._located: dict[str, Destination] = {}
         self._staging: list[str] = []
         self._spools: list[Spool] = []
@@ -94,7 +103,17 @@ class Warehouse:
         Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
         """
         for destination in destinations:
-            ensure.ensure_table(self._at(destination), wire=self._wire, load_mode=load_mode)
+            found = ensure.ensure_table(self._at(destination), wire=self._wire, load_mode=load_mode)
+            if not self._inherit_expiration:
+                expiration.settle_expiration(destination, found=found, wire=self._wire)
+
+    def rehearse(self, destinations: Sequence[Destination], *, load_mode: LoadMode = "merge") -> None:
+        """Ask BigQuery whether it would carry out the statements that write, before anything is fetched.
+
+        Raises LoadError (or DatasetUnavailable), which names the role that is missing or the person to ask.
+        """
+        for destination in destinations:
+            rehearsal.rehearse(self._at(destination), load_mode=load_mode, wire=self._wire)
 
     def spool(self, destination: Destination) -> Spool:
         """Return an empty spool for the rows of one table."""

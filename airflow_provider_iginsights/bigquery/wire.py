@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,14 @@ from airflow_provider_iginsights.bigquery.jobs import Jobs, Work
 from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
     from airflow_provider_iginsights.bigquery.identifiers import Verb
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class Wire:
     labels: Mapping[str, str] = field(default_factory=dict)
     clock: RunClock = field(default_factory=RunClock)
     job_project: str | None = None
+    note: Callable[[str], None] = log.warning
+    """Takes what somebody should know about a target, in whole sentences."""
 
     def project_of_jobs(self, destination: Destination) -> str:
         """Return the project that runs and pays for the jobs about a target: the target's unless another was named."""
@@ -111,6 +116,7 @@ def connected(
     patience: Patience | None = None,
     clock: RunClock | None = None,
     job_project: str | None = None,
+    note: Callable[[str], None] = log.warning,
 ) -> Wire:
     """Return a line over this client."""
     calls = Calls(patience or Patience())
@@ -122,4 +128,5 @@ def connected(
         labels=dict(labels or {}),
         clock=clock or RunClock(),
         job_project=job_project,
+        note=note,
     )

@@ -78,6 +78,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         on_account_error: OnAccountError = "fail",
         load_mode: LoadMode = "merge",
         create_dataset: bool = False,
+        inherit_expiration: bool = False,
         create_views: bool = False,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -100,6 +101,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self.on_account_error = on_account_error
         self.load_mode = load_mode
         self.create_dataset = create_dataset
+        self.inherit_expiration = inherit_expiration
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
@@ -250,6 +252,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             for table, table_id in self.tables.items()
         }
         target.warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
+        target.warehouse.rehearse(list(destinations.values()), load_mode=self._load_mode)
         spools = {name: target.warehouse.spool(destination) for name, destination in destinations.items()}
         for name, row in crowd.read(account_ids, known):
             if name in spools:

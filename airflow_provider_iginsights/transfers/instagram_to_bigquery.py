@@ -59,6 +59,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param on_account_error: ``"fail"`` loads all other accounts first and fails then; ``"skip"`` only reports.
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param create_dataset: create the dataset where it is missing.
+    :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.
     :param create_views: create or update the analysts' views of the tables after the load.
     :param throttle_timeout: how long the task waits for Meta's rate limit in all before it fails.
     :param deferrable: wait out Meta's rate limit without a worker slot.

@@ -41,6 +41,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param create_dataset: create the dataset where it is missing.
+    :param inherit_expiration: let a new table expire as the dataset's default says; False = it never expires.
     """
 
     template_fields: Sequence[str] = ("payload", *TARGET_FIELDS)
@@ -58,6 +59,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         job_project_id: str | None = None,
         location: str | None = None,
         create_dataset: bool = False,
+        inherit_expiration: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -70,6 +72,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         self.job_project_id = job_project_id
         self.location = location
         self.create_dataset = create_dataset
+        self.inherit_expiration = inherit_expiration
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.

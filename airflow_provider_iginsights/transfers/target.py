@@ -65,6 +65,7 @@ class WritesToBigQuery(BaseOperator):
     location: str | None
     table_id: str
     create_dataset: bool
+    inherit_expiration: bool
     _warehouse: Warehouse | None = None
 
     def check_target(self) -> None:
@@ -103,6 +104,7 @@ class WritesToBigQuery(BaseOperator):
                 client,
                 identity=identify_task(context),
                 create_dataset=self.create_dataset,
+                inherit_expiration=self.inherit_expiration,
                 job_project=self._job_project,
             ) as warehouse,
         ):
