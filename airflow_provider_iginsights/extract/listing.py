@@ -29,7 +29,7 @@ from airflow_provider_iginsights.extract.open_questions import (
 from airflow_provider_iginsights.extract.pages import Edge, Page, Pages
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
-from airflow_provider_iginsights.extract.sighting import NOTHING, Media, Sighting, Wanted
+from airflow_provider_iginsights.extract.sighting import NOTHING, Media, Sighting, Wanted, keep_distinct_media
 from airflow_provider_iginsights.extract.spelling import spell_insights
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
@@ -167,9 +167,14 @@ class Listing:
                 whom = f"account {self.account_id} (no. {self._unnamed} without an id)"
                 self.findings.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
             elif media_id not in self._met:
-                self._met.add(media_id)
                 found.append(item if item["id"] is media_id else {**item, "id": media_id})
-        return found
+        kept = keep_distinct_media(found)
+        for media_id in {item["id"] for item in found}.difference(item["id"] for item in kept):
+            whom = f"account {self.account_id} ({self._noun} {media_id})"
+            why = "One page lists two different objects under its id; neither is kept."
+            self.findings.note(whom, self._noun, "Contradictory", why)
+        self._met.update(item["id"] for item in found)
+        return kept
 
     def _is_wanted(self, media: Media) -> bool:
         """Return whether it was published when it should. What has no date was listed for these days by Meta."""
@@ -243,8 +248,10 @@ class Listing:
             if kind not in rest:
                 rest[kind] = _find_rest(self.plan, kind, page)
             met[kind] += 1
-            if any(self.plan.extras.values()) and kind not in {*self.plan.extras, "AD"}:
-                why = f"Its media_product_type {quote_value(kind)} is unknown: only what all posts share was asked."
+            is_told = self.edge == "stories" or read_text(item.get("media_product_type"))
+            if any(self.plan.extras.values()) and (not is_told or kind not in {*self.plan.extras, "AD"}):
+                named = f"{quote_value(kind)} is unknown" if is_told else "is missing"
+                why = f"Its media_product_type {named}: what only other types have was not asked."
                 self.findings.note(self.name(item), "metrics of one product type", "NoData", why)
             # Of several suspects the first media of each kind tell which are refused: they are asked metric by metric.
             tells = page.suspects and met[kind] <= MEDIA_FOR_ALL

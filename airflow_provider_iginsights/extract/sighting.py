@@ -51,3 +51,14 @@ class Sighting:
     answer: Answer
     listed: bool
     wanted: Wanted
+
+
+def keep_distinct_media(items: list[Media]) -> list[Media]:
+    """Return one object per id, and none where different ones stand under an id: nobody can say whose it is."""
+    if len({item["id"] for item in items}) == len(items):
+        return items
+    kept: dict[str, Media | None] = {}
+    for item in items:
+        if kept.setdefault(item["id"], item) != item:
+            kept[item["id"]] = None
+    return [item for item in kept.values() if item is not None]

@@ -386,3 +386,21 @@ def test_an_empty_breakdown_beside_a_total_is_no_silence(answers: Answers) -> No
     rows, source = answers.read("account", ["reach", "likes"], 4)
     assert sorted(insights(rows, "metric", "value")) == [("likes", 5)] * 4 + [("reach", 5)] * 4
     assert left_out(source) == set()
+
+
+@pytest.mark.parametrize("product_type", [7, None, "", {}, "HOLOGRAM"])
+def test_an_unknown_product_type(answers: Answers, product_type: Any) -> None:
+    """Where nobody can say which metrics a post has beside those of all, that is named, and the others are read."""
+    answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": [post(media_product_type=product_type), post(OTHER)]}
+    rows, source = answers.read("media", ["reach", "ig_reels_avg_watch_time"])
+    assert insights(rows, "media_id", "value") == [(POST, 101), (OTHER, 101)]
+    assert ("metrics of one product type", "NoData") in left_out(source)
+
+
+def test_two_objects_under_one_id(answers: Answers) -> None:
+    """The same object twice on a page is one; two different ones under one id are both left out and named."""
+    pages = [post(), post(), post(OTHER, like_count=1), post(OTHER, like_count=2), post(OTHER, like_count=1)]
+    answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": pages}
+    rows, source = answers.read("media", ["reach"])
+    assert {row["media_id"] for _, row in rows} == {POST}
+    assert left_out(source) == {("media", "Contradictory")}
