@@ -91,8 +91,14 @@ class AccountReader:
         """
         hearing = Hearing(account_id=account_id, findings=self.findings, silences=self.silences)
         followers: int | None = None
+        troubles = self.troubles.open_account(account_id, again=open_questions is not None)
         profile = ProfileCourier(
-            client=self.client, account_id=account_id, stamp=self.stamp, findings=self.findings, fields=self.fields
+            client=self.client,
+            account_id=account_id,
+            stamp=self.stamp,
+            findings=self.findings,
+            fields=self.fields,
+            troubles=troubles,
         )
         wanted = self.profiles and self.current
         asks = self._asks(account_id)
@@ -105,7 +111,7 @@ class AccountReader:
             build=lambda ask: self._build(account_id, ask),
             refusals=self.refusals.open_account(),
             findings=self.findings,
-            troubles=self.troubles.open_account(account_id, again=open_questions is not None),
+            troubles=troubles,
             pack=lambda ask: {"days": [day.isoformat() for day in ask.about.days]},
             must_answer=True,
         )

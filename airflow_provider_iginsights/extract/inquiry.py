@@ -155,8 +155,7 @@ class Inquiry:
     def _set_aside(self, ask: Ask, error: InsightsError) -> None:
         # A traceback holds the frames' pages.
         self._open.append(self._describe_open(ask, error.with_traceback(None)))
-        if not self.troubles.last(ask.same):
-            self.troubles.count(ask.same)
+        self.troubles.exhaust(ask.same)
 
     def _describe_open(self, ask: Ask, error: InsightsError) -> OpenQuestion:
         again = {**pack_query(ask.query), **self.pack(ask)}

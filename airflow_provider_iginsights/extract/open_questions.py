@@ -122,6 +122,11 @@ class AccountTroubles:
     _again: bool = False
     _exhausted: dict[object, int] = field(default_factory=dict)
 
+    def exhaust(self, question: object) -> None:
+        """Remember that the account itself exhausted the patience over a question, unless it was tried once only."""
+        if not self.last(question):
+            self.count(question)
+
     def count(self, question: object) -> None:
         """Remember that an object exhausted the patience over a question."""
         self._exhausted[question] = self._exhausted.get(question, 0) + 1

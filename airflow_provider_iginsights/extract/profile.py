@@ -13,7 +13,7 @@ from airflow_provider_iginsights.catalog.tables import ACCOUNTS
 from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.nodes import read_columns
-from airflow_provider_iginsights.extract.open_questions import OpenQuestion, is_trouble
+from airflow_provider_iginsights.extract.open_questions import AccountTroubles, OpenQuestion, is_trouble
 from airflow_provider_iginsights.extract.refused_fields import (
     FieldSearch,
     RefusedFields,
@@ -45,6 +45,7 @@ class ProfileCourier:
     stamp: Stamp
     findings: Findings
     fields: RefusedFields
+    troubles: AccountTroubles
     questions: list[OpenQuestion] = field(default_factory=list, init=False)
     _row: Row | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
@@ -110,9 +111,11 @@ class ProfileCourier:
         :raises InsightsError: it is the account's.
         """
         if isinstance(result, Answer):
+            self.troubles.forget(NODE)
             self._row = self._read(result)
         elif is_trouble(result):
             error = result.with_traceback(None)
+            self.troubles.exhaust(NODE)
             self.questions.append(OpenQuestion(whom=self._whom, what=NODE, error=error, again={"profile": True}))
         elif is_about_fields(result, self._list_fields()):
             self._refusal = result
@@ -137,7 +140,8 @@ class ProfileCourier:
         return [name for name in fields_for(self.settings.api_version, PROFILE_FIELDS) if name not in refused]
 
     def _request(self, fields: Sequence[str]) -> GraphRequest:
-        return GraphRequest(self.account_id, {"fields": ",".join(fields)}, Subject("account", self.account_id))
+        once = self.troubles.last(NODE)
+        return GraphRequest(self.account_id, {"fields": ",".join(fields)}, Subject("account", self.account_id), once)
 
     @property
     def _whom(self) -> str:

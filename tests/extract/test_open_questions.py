@@ -236,3 +236,24 @@ def test_a_batch_of_another_length(surplus: int) -> None:
             assert found.items() < whole.items()
             [questions] = crowd.outcome.open.values()
             assert {type(question.error) for question in questions} == {BrokenResponse}
+
+
+@pytest.mark.parametrize("kind", ["account", "media", "story"])
+def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
+    """Where nothing answers at all, twelve accounts cost hardly more waiting than three; each is tried, twice."""
+    waited = []
+    for count in (3, 12):
+        with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (asking, passed):
+            asking.sandbox.faults.add(Fault(effect=HtmlBody(502), times=None))
+            source = asking.open_source()
+            readers = {
+                "account": source.read_accounts(lookback_days=3, profiles=True),
+                "media": source.read_media(refresh_days=None),
+                "story": source.read_stories(),
+            }
+            crowd = Crowd(readers[kind], workers=1)
+            assert list(crowd.read([account.id for account in asking.accounts])) == []
+            assert len(crowd.outcome.failed) == count
+            assert asking.http >= 2 * count
+            waited.append(passed[0])
+    assert waited[1] <= 1.2 * waited[0]
