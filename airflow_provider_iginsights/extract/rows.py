@@ -147,7 +147,8 @@ def _read_point(point: Mapping[str, Any], map_dimension: str, tell: Callable[[st
 
 def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, tell: Callable[[str], None]) -> Iterator[Number]:
     results = _read_elements(breakdown.get("results"), "results", tell)
-    if not results or asked == "":
+    # A breakdown of nobody comes without results; one without its dimensions is another thing.
+    if asked == "" or (not results and read_list(breakdown.get("dimension_keys"))):
         return
     keys = _read_names(breakdown.get("dimension_keys"))
     names = [key for key in keys if key != "timeframe"]

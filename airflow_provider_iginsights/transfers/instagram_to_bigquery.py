@@ -23,12 +23,11 @@ from airflow_provider_iginsights.transfers.story_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.transfers.target import OpenTarget
 
 
 class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
@@ -97,14 +96,20 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self._source = source
         return source.read_accounts(lookback_days=self._lookback_days, profiles=bool(self.profile_table_id))
 
-    def finish_reading(self, context: Context, bigquery: Client, outcome: Outcome, spools: Mapping[str, Spool]) -> None:  # noqa: ARG002
+    def finish_reading(
+        self,
+        context: Context,
+        target: OpenTarget,
+        outcome: Outcome,  # noqa: ARG002 - the base's signature
+        spools: Mapping[str, Spool],
+    ) -> None:
         """Warn of metrics that Meta was silent about, and that our own table has of the days before."""
         from airflow_provider_iginsights.bigquery.lookup import Lookup
         from airflow_provider_iginsights.transfers.silence import warn_of_silence
 
         warn_of_silence(
             self._source.silences,
-            lookup=Lookup(bigquery, identity=identify_task(context)),
+            lookup=Lookup(target.client, identity=identify_task(context), job_project=self._job_project),
             destination=spools[ACCOUNT_INSIGHTS.name].destination,
             findings=self._source.findings,
         )
