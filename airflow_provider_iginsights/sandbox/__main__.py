@@ -28,7 +28,7 @@ def run_sandbox(options: argparse.Namespace) -> Iterator[dict[str, str]]:
     )
     with (
         GraphSandbox(world, clock=clock, latency=options.latency, pin=options.pin) as graph,
-        BigQuerySandbox(project=options.project) as bigquery,
+        BigQuerySandbox(project=options.project, clock=clock) as bigquery,
     ):
         for name in options.fault:
             graph.faults.play(name, times=None)

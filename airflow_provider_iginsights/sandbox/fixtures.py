@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
-__all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox"]
+__all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
 
 
 @pytest.fixture
-def graph_sandbox() -> Iterator[GraphSandbox]:
-    """Run a Graph API with two accounts; its clock stands still at the real time of the start."""
-    with GraphSandbox(World.build()) as sandbox:
+def sandbox_clock() -> Clock:
+    """Return the clock of both sandboxes; it runs on from the real time of the start, and a test may set it."""
+    return Clock(datetime.now(UTC), ticks=True)
+
+
+@pytest.fixture
+def graph_sandbox(sandbox_clock: Clock) -> Iterator[GraphSandbox]:
+    """Run a Graph API with two accounts."""
+    with GraphSandbox(World.build(now=sandbox_clock.now()), clock=sandbox_clock) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def bigquery_sandbox() -> Iterator[BigQuerySandbox]:
+def bigquery_sandbox(sandbox_clock: Clock) -> Iterator[BigQuerySandbox]:
     """Run an empty BigQuery, kept in memory."""
-    with BigQuerySandbox() as sandbox:
+    with BigQuerySandbox(clock=sandbox_clock) as sandbox:
         yield sandbox
 
 
