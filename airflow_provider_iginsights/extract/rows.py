@@ -79,7 +79,7 @@ def read_numbers(
     :param tell: takes a sentence about each thing that has no plain reading.
     """
     total, points = entry.get("total_value"), _read_elements(entry.get("values"), "values", tell)
-    if total is None and len(points) == 1 and _is_plain(value := points[0].get("value")):
+    if total is None and len(points) == 1 and not map_dimension and _is_plain(value := points[0].get("value")):
         return [Number(value, "", "", "", points[0].get("end_time"))]  # nearly every answer about a media
     numbers: list[Number] = []
     total = _read_container(total, "total_value", tell)
@@ -122,7 +122,10 @@ def _read_elements(value: Any, name: str, tell: Callable[[str], None]) -> Sequen
     if elements is None:
         tell(f"{name} is {describe(value)} where a list belongs.")
         return ()
-    return [each for each in elements if _read_container(each, f"an element of {name}", tell) is not None]
+    for each in elements:
+        if read_object(each) is None:
+            tell(f"an element of {name} is {describe(each)} where an object belongs.")
+    return [each for each in elements if read_object(each) is not None]
 
 
 def _read_value(value: Any, number: Number, tell: Callable[[str], None]) -> Iterator[Number]:
@@ -141,6 +144,8 @@ def _read_point(point: Mapping[str, Any], map_dimension: str, tell: Callable[[st
     if isinstance(value, dict) and (map_dimension or not value):
         for key, inner in value.items():
             yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), tell)
+    elif map_dimension and value is not None:
+        tell(f"a value is {describe(value)} where an object belongs.")
     else:
         yield from _read_value(value, Number(None, "", "", "", end_time), tell)
 
@@ -163,6 +168,8 @@ def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, tell: Calla
         found = dict(zip(keys, values, strict=True))
         timeframe = found.pop("timeframe", "")
         number = Number(None, "|".join(names), join_values([found[name] for name in names]), timeframe, None)
+        if result.get("value") is None:
+            tell("a result of a breakdown has no value.")
         yield from _read_value(result.get("value"), number, tell)
 
 

@@ -414,7 +414,30 @@ ODD: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
 @pytest.mark.parametrize(("entry", "numbers"), ODD.values(), ids=ODD)
 def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> None:
     """What is missing is no number and never 0; what is unknown, negative or fractional is kept as it came."""
-    assert [tuple(number) for number in read_numbers(entry, map_dimension="hour")] == numbers
+    dimension = "hour" if any(number[1] == "hour" for number in numbers) else ""
+    assert [tuple(number) for number in read_numbers(entry, map_dimension=dimension)] == numbers
+
+
+@pytest.mark.parametrize(
+    ("entry", "dimension", "why"),
+    [
+        ({"values": [{"value": 0}]}, "hour", "a value is a number where an object belongs."),
+        ({"total_value": {"value": 1, "breakdowns": [None]}}, "", "an element of breakdowns is null where an object"),
+        (
+            {"total_value": {"breakdowns": [{"dimension_keys": ["a"], "results": [{"dimension_values": ["b"]}]}]}},
+            "",
+            "a result of a breakdown has no value.",
+        ),
+    ],
+    ids=["a number instead of hours", "a breakdown that is null", "a result without a value"],
+)
+def test_what_is_missing_inside_is_told(entry: dict[str, Any], dimension: str, why: str) -> None:
+    """No number is made of it, and the loss is not silent."""
+    told: list[str] = []
+    found = read_numbers(entry, map_dimension=dimension, tell=told.append)
+    assert [number for number in found if number.breakdown or dimension] == []
+    assert len(told) == 1
+    assert told[0].startswith(why)
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"data": [{"name": "likes"}]}], ids=str)
