@@ -143,6 +143,8 @@ class Scenario:
     wanted: dict[str, Tables]
     wanted_after: dict[str, Tables]
     secrets: tuple[str, ...]
+    allowed: set[str] = field(default_factory=set)
+    """Why tables may differ from the truth: what the checks found to be the mutation's plain reading."""
 
 
 class _Log(logging.Handler):

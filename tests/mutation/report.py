@@ -17,12 +17,14 @@ class Report:
     played: int = 0
     violated: int = 0
     endings: Counter[str] = field(default_factory=Counter)
+    allowed: Counter[str] = field(default_factory=Counter)
     groups: dict[tuple[str, str], list[tuple[Scenario, Violation]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, scenario: Scenario, violations: Sequence[Violation]) -> Iterator[str]:
         """Take one scenario down; yield a line per kind of violation that it shows."""
         self.played += 1
         self.violated += bool(violations)
+        self.allowed.update(f"{reason}: {scenario.spot.shape}" for reason in scenario.allowed)
         error = scenario.mutated.error
         self.endings["well" if error is None else type(error).__name__] += 1
         for invariant, kind in dict.fromkeys((each.invariant, each.kind) for each in violations):
@@ -38,4 +40,6 @@ class Report:
             for scenario, violation in found[:3]:
                 lines.append(f"* SEED={scenario.seed} `{scenario.spot}`: {violation.details[:220]!r}")
             lines.append("")
+        lines += ["### Plain readings of mutated values", ""]
+        lines += [f"* {reason} ({count})" for reason, count in self.allowed.most_common()]
         return "\n".join(lines)
