@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from airflow_provider_iginsights.extract.rows import (
     Tell,
     describe,
     format_instant,
+    is_pacific_midnight,
     keep_distinct,
     read_end_time,
     read_entries,
@@ -39,7 +40,6 @@ from airflow_provider_iginsights.pacific import (
     chunks,
     pacific_date,
     pacific_day_bounds,
-    pacific_midnight,
     request_window,
     split_by_horizon,
 )
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 _UNBOUND: Row = dict.fromkeys(("end_time", "window_start", "window_end"))
 GROUP = "account"
 OLDEST = "account on the oldest day"
+_NEAR = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +256,16 @@ class AccountReader:
         if dated is None:
             tell(name, "Undated", f"its end_time is {describe(number.end_time)} and no date with its offset from UTC.")
             return None
-        end_time, day = dated
-        is_asked = not days or day in days
-        if end_time != _midnight(day):
-            if not is_asked:
-                tell(name, "Undated", "its end_time is no Pacific midnight, and its Pacific date was not asked for.")
-                return None
+        (end_time, day), is_midnight = dated, is_pacific_midnight(number.end_time)
+        if days and day not in days:
+            # Meta adds the running day, and may add a neighbour; what lies further away answers another question.
+            if not is_midnight or not days[0] - _NEAR <= day <= days[-1] + _NEAR:
+                tell(name, "Undated", f"its end_time {end_time} belongs to a Pacific date that was not asked for.")
+            return None
+        if not is_midnight:
             why = "Meta's end_time is no Pacific midnight; the numbers are stored under its Pacific date."
             self.findings.remark(f"account {hearing.account_id}", name, why)
-        return {**_bound(day), "end_time": end_time} if is_asked else None  # another day is another run's
+        return {**_bound(day), "end_time": end_time}
 
 
 def _select(asks: Iterable[Ask], open_questions: Sequence[Again]) -> Iterator[Ask]:
@@ -286,11 +288,6 @@ def _ask(account_id: str, query: InsightsQuery, days: tuple[date, ...], today: d
     if _is_oldest(days, query.metrics, today):
         return Ask(query=query, group=OLDEST, whom=f"{whom} on {days[0]}", about=Span(days))
     return Ask(query=query, group=GROUP, whom=whom, about=Span(days))
-
-
-@lru_cache(maxsize=1024)
-def _midnight(day: date) -> str:
-    return format_instant(pacific_midnight(day))
 
 
 @lru_cache(maxsize=1024)

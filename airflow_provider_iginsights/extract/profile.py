@@ -113,6 +113,8 @@ class ProfileCourier:
         if isinstance(result, Answer):
             self.troubles.forget(NODE)
             self._row = self._read(result)
+            if self._row is None:
+                self.findings.note(self._whom, NODE, "NoData", "Meta was asked for it and said nothing of it.")
         elif is_trouble(result):
             error = result.with_traceback(None)
             self.troubles.exhaust(NODE)
@@ -147,13 +149,16 @@ class ProfileCourier:
     def _whom(self) -> str:
         return f"account {self.account_id}"
 
-    def _read(self, answer: Answer) -> Row:
+    def _read(self, answer: Answer) -> Row | None:
+        """Return the row; None where the answer holds none of the fields."""
         fields = self._list_fields()
         self.fields.learn_answer(NODE, (name for name in fields if name in answer.body))
         reading = self.stamp.read_now()
         tell = partial(self.findings.note, self._whom)
         columns = tuple((name, column) for name, column in PROFILE_FIELDS.items() if name in fields)
         profile = read_columns(read_object(answer.body) or {}, columns, ACCOUNTS, tell)
+        if not profile:
+            return None
         return profile | {
             "account_id": self.account_id,
             "snapshot_date": reading.snapshot_date,

@@ -21,7 +21,7 @@ from airflow_provider_iginsights.json_values import (
     read_object,
     read_text,
 )
-from airflow_provider_iginsights.pacific import as_utc, pacific_date
+from airflow_provider_iginsights.pacific import as_utc, pacific_date, pacific_midnight
 
 Row = dict[str, Any]
 TableRow = tuple[str, Row]
@@ -198,6 +198,13 @@ def read_end_time(value: Any) -> tuple[str, date] | None:
 def _read_end_time(text: str) -> tuple[str, date] | None:
     instant = read_instant(text)
     return None if instant is None else (format_instant(instant), pacific_date(instant))
+
+
+@lru_cache(maxsize=4096)
+def is_pacific_midnight(end_time: str) -> bool:
+    """Return whether an ``end_time`` that can be read is the midnight between two Pacific days."""
+    dated = _read_end_time(end_time)
+    return dated is not None and dated[0] == format_instant(pacific_midnight(dated[1]))
 
 
 def format_instant(instant: datetime) -> str:

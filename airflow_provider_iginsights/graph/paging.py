@@ -46,8 +46,14 @@ class Walk:
 
         The last page of a media listing has a cursor, too, but no ``next``.
         """
-        paging = read_object(body.get("paging")) or {}
+        paging = read_object(body.get("paging") or {})
         self._empty = 0 if body.get("data") else self._empty + 1
+        if paging is None:
+            self.note(
+                f"The listing {self.whom} brought a page whose paging cannot be read. It was ended there: what "
+                "follows, if anything does, is missing."
+            )
+            return None
         if not paging.get("next"):
             return None
         cursor = read_text((read_object(paging.get("cursors")) or {}).get("after"))

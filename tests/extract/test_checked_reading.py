@@ -404,3 +404,37 @@ def test_two_objects_under_one_id(answers: Answers) -> None:
     rows, source = answers.read("media", ["reach"])
     assert {row["media_id"] for _, row in rows} == {POST}
     assert left_out(source) == {("media", "Contradictory")}
+
+
+@pytest.mark.parametrize("odd", [None, {"dimension_values": ["FEED"]}, {"dimension_values": ["FEED"], "value": None}])
+def test_a_group_without_a_number_is_named(answers: Answers, odd: Any) -> None:
+    """A group of a breakdown that is null, or has no value, costs itself, and its neighbours nothing."""
+    results = [{"dimension_values": ["REELS"], "value": 7}, odd]
+    breakdowns = [{"dimension_keys": ["media_product_type"], "results": results}]
+    total = {"value": 9, "breakdowns": breakdowns}
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {
+        "data": [{"name": "views", "period": "day", "total_value": total}]
+    }
+    rows, source = answers.read("account", ["views"], breakdowns={"views": ["media_product_type"]})
+    found = [(row["breakdown_value"], row["value"]) for table, row in rows if table == "account_insights"]
+    assert sorted(found) == [("", 9), ("REELS", 7)]
+    assert ("views", "Unreadable") in {(each["what"], each["kind"]) for each in source.findings.summarize()}
+
+
+@pytest.mark.parametrize(("day", "kinds"), [("2027-11-19", {"Undated"}), ("2025-11-20", {"Undated"})])
+def test_a_point_of_a_day_far_away_is_named(answers: Answers, day: str, kinds: set[str]) -> None:
+    """A point that is dated far from the days that were asked for is stored nowhere, and named."""
+    points = [{"value": 5, "end_time": f"{day}T08:00:00+0000"}]
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [{"name": "reach", "period": "day", "values": points}]}
+    rows, source = answers.read("account", ["reach"], days=2)
+    assert [table for table, _ in rows] == ["accounts"]
+    assert kinds <= {each["kind"] for each in source.findings.summarize()}
+
+
+@pytest.mark.parametrize("profile", [{}, {"id": ACCOUNT}, {"username": {}}])
+def test_a_profile_that_says_nothing_is_no_row(answers: Answers, profile: Row) -> None:
+    """Where the answer holds none of the fields there is no profile of the day, and that is named."""
+    answers.bodies[ACCOUNT] = lambda _: profile
+    rows, source = answers.read("account", ["reach"])
+    assert [row for table, row in rows if table == "accounts"] == []
+    assert ("profile", "NoData") in {(each["what"], each["kind"]) for each in source.findings.summarize()}

@@ -150,7 +150,10 @@ def test_where_a_listing_ends(
         ([_page("1", after="a"), _page(after="b"), _page("2", more=False)], None),
         ([_page("1", after="a", more=False)], None),
         ([(200, {}, '{"data":[]}')], None),
-        ([(200, {}, '{"data":[{"id":"1"}],"paging":"none"}')], None),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":"none"}')], "cannot be read"),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":5}')], "cannot be read"),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":[]}')], None),
+        ([(200, {}, '{"data":[{"id":"1"}],"paging":null}')], None),
     ],
 )
 def test_an_end_that_is_not_ordinary_is_noted(

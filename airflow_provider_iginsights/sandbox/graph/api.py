@@ -119,7 +119,8 @@ class GraphAPI:
         }
         if any(isinstance(effect, NoUsageHeaders) for effect in call.effects):
             return headers
-        if call.account is None:
+        # graph.instagram.com reports the app's use only, whomever a call is about.
+        if call.account is None or call.login == "instagram":
             return headers | self.usage.app_header()
         return headers | self.usage.account_header(call.account, call.now)
 
