@@ -4,6 +4,7 @@
 
     InsightsError
     |- ConfigurationError (ValueError)   fix the Dag or the connection        -> fail now
+    |  |- GoogleProviderMissing
     |- FatalGraphError                   act at Meta                          -> fail now
     |  |- TokenExpired  PermissionMissing  AccountUnavailable  PolicyBlocked
     |- RetriableGraphError               wait                                 -> retry, .retry_after seconds
@@ -70,7 +71,9 @@ class InsightsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by message and facts, so that errors cross process boundaries whole."""
-        return _rebuild, (type(self), self.message, self.facts, dict(self.__dict__))
+        # What is raised so that Airflow does not retry it is of a class made for that, which no other process knows.
+        kind = globals().get(type(self).__name__, type(self))
+        return _rebuild, (kind, self.message, self.facts, dict(self.__dict__))
 
 
 def _rebuild(kind: type[InsightsError], message: str, facts: GraphFacts, state: dict[str, Any]) -> InsightsError:
@@ -81,6 +84,10 @@ def _rebuild(kind: type[InsightsError], message: str, facts: GraphFacts, state: 
 
 class ConfigurationError(InsightsError, ValueError):
     """The Dag or the connection asks for something that cannot be: fix it, a retry will not help."""
+
+
+class GoogleProviderMissing(ConfigurationError):
+    """A ``gcp_conn_id`` is given, but the Google provider, which reads such connections, is not installed."""
 
 
 class FatalGraphError(InsightsError):

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError
+from airflow_provider_iginsights.transfers.verdict import fail_now
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InsightsError)),
@@ -37,12 +38,22 @@ def test_an_error_is_built_again_by_name(kind: type[InsightsError]) -> None:
 def test_no_error_stands_elsewhere() -> None:
     """Every error that any module of the package defines stands in ``errors``, so that its name can be looked up."""
     import airflow_provider_iginsights.graph.fault_table
+    import airflow_provider_iginsights.hooks.bigquery
     import airflow_provider_iginsights.transfers.instagram_to_bigquery  # noqa: F401
 
-    def descend(kind: type[InsightsError]) -> set[type[InsightsError]]:
-        return {kind}.union(*map(descend, kind.__subclasses__()))
+    def descend(kind: type[InsightsError]) -> set[str]:
+        return {kind.__name__}.union(*map(descend, kind.__subclasses__()))
 
-    assert descend(InsightsError) == set(KINDS)
+    assert descend(InsightsError) == {kind.__name__ for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_that_is_not_retried_crosses_processes(kind: type[InsightsError]) -> None:
+    """What fails a task for good is known to another process under its own name."""
+    with pytest.raises(kind) as caught:
+        fail_now(kind("It broke.", facts=FACTS))
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), copy.message, copy.facts) == (kind, "It broke.", FACTS)
 
 
 def test_the_docstring_names_every_error() -> None:

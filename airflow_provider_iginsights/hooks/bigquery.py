@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights import __version__
-from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.errors import ConfigurationError, GoogleProviderMissing
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-
-
-class GoogleProviderMissing(ConfigurationError):
-    """A ``gcp_conn_id`` is given, but the Google provider, which reads such connections, is not installed."""
 
 
 def get_bigquery_client(

@@ -247,8 +247,10 @@ class Bench:
         level = root.level
         root.addHandler(log)
         root.setLevel(logging.DEBUG)
-        for noisy in ("urllib3", "asyncio", "google", "requests"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        noisy = [logging.getLogger(name) for name in ("urllib3", "asyncio", "google", "requests")]
+        levels = [logger.level for logger in noisy]
+        for logger in noisy:
+            logger.setLevel(logging.WARNING)
         try:
             ending.result = self._execute(question, instance)
         except Exception as error:
@@ -256,6 +258,8 @@ class Bench:
         finally:
             root.removeHandler(log)
             root.setLevel(level)
+            for logger, before in zip(noisy, levels, strict=True):
+                logger.setLevel(before)
         ending.log = "\n".join(log.lines)
         pushed = instance.pushed.get("summary")
         ending.summary = ending.result if isinstance(ending.result, dict) else pushed or {}
