@@ -193,6 +193,8 @@ def _of_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[Discovere
         yield _account(account, account_id, read_id(page.get("id")) or "")
     elif linked is not None:
         client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
+    elif not read_id(page.get("id")):
+        client.note("me/accounts: an item without a readable id is no Page; an account behind it is left out.")
 
 
 def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:

@@ -96,3 +96,14 @@ def test_what_is_left_out_stands_in_the_notes(monkeypatch: pytest.MonkeyPatch) -
     with connected(world, world.system_user_token) as (client, _):
         assert [account.id for account in discover_accounts(client)] == [kept.id]
         assert client.notes == (f"The account of Page '{broken.page_id}' is left out: its id cannot be read.",)
+
+
+def test_what_is_no_page_stands_in_the_notes() -> None:
+    """A Page without an account is nothing to speak of; an item without an id may hide one."""
+    world = World.build(accounts=1, media_per_account=0, now=NOW)
+    world.put(Page(id="", name="Nameless"))
+    with connected(world, world.system_user_token) as (client, _):
+        assert [account.id for account in discover_accounts(client)] == list(world.accounts)
+        assert [note.partition(";")[0] for note in client.notes] == [
+            "me/accounts: an item without a readable id is no Page"
+        ]

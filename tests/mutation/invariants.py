@@ -14,7 +14,9 @@ from typing import Any
 
 from bench import Ending, Scenario, Tables, index
 from documents import Inner, Literal, Pairs
-from stage import KEYS, Row
+from stage import DAY, KEYS, Row
+
+from airflow_provider_iginsights.sandbox.graph.numbers import midnight
 
 OURS = "airflow_provider_iginsights"
 METRIC = re.compile(r"[a-z]_[a-z]|reach|views|likes|saves|shares|comments|replies|reposts|follows")
@@ -174,6 +176,8 @@ def _check_spot(scenario: Scenario) -> Iterator[Violation]:
                     _is_named(scenario, account_id, table, wanted[key])
                     or _may_be_fewer(scenario)
                     or _has_another_key(scenario, key, found.keys() - wanted.keys())
+                    or _has_another_id(scenario, key)
+                    or _is_young(scenario, wanted[key])
                 ):
                     yield Violation("d: a row is missing, unnamed", table, str(key))
             for key in found.keys() & wanted.keys():
@@ -359,6 +363,33 @@ def _has_another_key(scenario: Scenario, key: tuple[Any, ...], others: Iterable[
         if len(changed) == 1 and (spell(changed[0]) in new or any(part in new for part in str(changed[0]).split("|"))):
             return _allow(scenario, "another key")
     return False
+
+
+def _has_another_id(scenario: Scenario, key: tuple[Any, ...]) -> bool:
+    """Say whether the row's media or account was given another id: it is asked, and named, under that one."""
+    mutation = scenario.mutation
+    if mutation is None or mutation.path[-1] != "id" or mutation.old not in key:
+        return False
+    new = readings(scenario)
+    named = {
+        number for entry in scenario.mutated.summary["left_out"] for number in re.findall(r"\d+", str(entry["whom"]))
+    }
+    asked = named.union(scenario.mutated.summary["accounts_done"])
+    is_swapped = mutation.name == "the value of another"
+    return (is_swapped or not new.isdisjoint(asked)) and _allow(scenario, "another id")
+
+
+def _is_young(scenario: Scenario, row: Row) -> bool:
+    """Say whether the number is of a day that ended less than 48 hours ago: Meta may not have it yet, silence is usual.
+
+    It counts only where the answer says nothing at all under the metric's name.
+    """
+    mutation, day = scenario.mutation, row.get("metric_date")
+    if mutation is None or day is None or not re.search(r"data\[\](\.name|\.values)?$", scenario.spot.shape):
+        return False
+    gone = mutation.name in ("drop", "rename", "null", "list") or scenario.spot.shape.endswith(".name")
+    ended = midnight(day + DAY)
+    return gone and scenario.world.now - ended < 2 * DAY and _allow(scenario, "too young to be missed")
 
 
 def _metric(row: Row) -> str:
