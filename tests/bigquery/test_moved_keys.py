@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 
 
 def load(
-    bed: Bed, *given: Mapping[str, object], try_number: int = 1, mode: LoadMode = "merge", table: Table = MEDIA
+    bed: Bed,
+    *given: Mapping[str, object],
+    task_id: str = "load",
+    try_number: int = 1,
+    mode: LoadMode = "merge",
+    table: Table = MEDIA,
 ) -> LoadResult:
     """Run one try that loads media."""
     destination = rows.target(table, project=bed.project, dataset=bed.dataset)
-    with bed.warehouse(rows.identity(try_number=try_number)) as warehouse:
+    with bed.warehouse(rows.identity(task_id=task_id, try_number=try_number)) as warehouse:
         warehouse.ensure([destination])
         spool = warehouse.spool(destination)
         for row in given:
@@ -120,7 +125,7 @@ def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, 
     with ThreadPoolExecutor(2) as pool:
         results = [
             each.result()
-            for each in [pool.submit(load, faulty, *part, try_number=n) for n, part in enumerate(given, 2)]
+            for each in [pool.submit(load, faulty, *part, task_id=f"task_{n}") for n, part in enumerate(given)]
         ]
     assert sum(result.healed for result in results) >= 8, "the tasks did not race"
     assert stored(faulty) == rows.truth(MEDIA, [media(99, "2026-10-05"), *given[1]])
