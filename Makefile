@@ -28,8 +28,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
+types: install $(VENV)/.pyright
 	$(BIN)/mypy
+	$(BIN)/python tests/type_completeness.py 99
+
+$(VENV)/.pyright: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[types]'
+	@touch $@
 
 unit: install
 	$(BIN)/coverage erase

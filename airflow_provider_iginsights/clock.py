@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 AGREES = timedelta(minutes=5)
 """Meta's clock is taken where it differs from BigQuery's by this at most."""

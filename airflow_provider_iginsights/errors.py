@@ -62,7 +62,7 @@ class InsightsError(Exception):
     def __init__(self, message: str, *, facts: GraphFacts | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.facts = facts or GraphFacts()
+        self.facts: GraphFacts = facts or GraphFacts()
 
     def __str__(self) -> str:
         """Return the message followed by the facts in brackets."""

@@ -20,12 +20,12 @@ from airflow_provider_iginsights.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import Context, RetryDecision
-
-try:
-    from airflow_provider_iginsights._compat import RetryPolicy
-except ImportError:  # below 3.3: the module can be imported, default_retry_policy() says what is missing
-    RetryPolicy = object  # type: ignore[assignment, misc]
+    from airflow_provider_iginsights._compat import Context, RetryDecision, RetryPolicy
+else:
+    try:
+        from airflow_provider_iginsights._compat import RetryPolicy
+    except ImportError:  # below 3.3: the module can be imported, default_retry_policy() says what is missing
+        RetryPolicy = object
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.wire import Wire
     from airflow_provider_iginsights.catalog.tables import Column
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MODE_LABEL = "iginsights_mode"
 """The label that tells a table of raw history (``append``) from one that holds each key once (none)."""

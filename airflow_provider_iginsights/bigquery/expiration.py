@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.wire import Wire
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 NEW = timedelta(days=1)
 _MOST_LOOKS = 10

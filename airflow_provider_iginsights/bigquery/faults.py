@@ -129,7 +129,7 @@ class JobFailed(Exception):
     def __init__(self, job: Any) -> None:
         result: Mapping[str, str] = job.error_result or {}
         rows = [error.get("message", "") for error in (job.errors or [])[:3]]
-        self.reason = result.get("reason", "")
+        self.reason: str = result.get("reason", "")
         super().__init__("; ".join(dict.fromkeys([result.get("message", ""), *rows])))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.bigquery.calls import Calls
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _MOST_IDS = 100
 

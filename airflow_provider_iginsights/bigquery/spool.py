@@ -46,11 +46,11 @@ class Spool:
         self, destination: Destination, *, repeated_within: timedelta = timedelta(0), moves: bool = False
     ) -> None:
         self.destination = destination
-        self.moves = moves or destination.table.moves
+        self.moves: bool = moves or destination.table.moves
         self._repeated_within = repeated_within
         self._account_ids: set[object] = set()
-        self.rows = 0
-        self.size = 0
+        self.rows: int = 0
+        self.size: int = 0
         self._days: set[object] = set()
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.wire import Wire
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # DML may wait 7 hours in BigQuery's queue and run for 6.
 _OLDEST = timedelta(hours=24)

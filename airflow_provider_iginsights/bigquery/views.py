@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.wire import Wire
     from airflow_provider_iginsights.catalog.views import View
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 Done = Literal["created", "updated", "unchanged", "impossible"]
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Warehouse:
@@ -72,7 +72,7 @@ class Warehouse:
         job_project: str | None = None,
     ) -> None:
         self.notes: list[str] = []
-        self.clock = RunClock(note=self._note)
+        self.clock: RunClock = RunClock(note=self._note)
         self._wire = connected(
             client,
             identity=identity,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
     from airflow_provider_iginsights.bigquery.identifiers import Verb
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.bigquery.wire import Wire
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 10
 

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.json_values import read_object, read_whole_numb
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MOST_LISTED = 10_000
 """Meta lists no more media than these, so that an account with more is never listed whole."""

@@ -24,7 +24,7 @@ from airflow_provider_iginsights.extract.rows import TableRow
 if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.source import Read
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 PARCEL = 200  # rows handed over at once; a queue operation per row would cost more than the row
 _PATIENCE = 0.2  # seconds between two looks at whether anybody still receives
@@ -61,7 +61,7 @@ class Crowd:
         self._in_a_row = 0
         self._set_aside: dict[str, Questions] = {}
         self._gave_rows: set[str] = set()
-        self.outcome = Outcome()
+        self.outcome: Outcome = Outcome()
 
     def read(
         self, account_ids: Iterable[str], open_questions: Mapping[str, Sequence[Again]] | None = None

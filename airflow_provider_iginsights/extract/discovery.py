@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.graph.client import GraphClient
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # No access_token among the fields: a Page's token has no business in our memory.
 _PAGE_FIELDS = "id,name,instagram_business_account{id,username,followers_count}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import InsightsError
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 EXAMPLES = 20
 UNREAD = frozenset({"Unreadable", "Undated", "Contradictory"})

@@ -47,7 +47,7 @@ class BoundedHTTPResponse(http.client.HTTPResponse):
         super().__init__(sock, method=method)
         unbuffered = sock.makefile("rb", buffering=0)
         self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(unbuffered, sock, seconds))
+        self.fp: io.BufferedReader = io.BufferedReader(_TimedReader(unbuffered, sock, seconds))
 
     def begin(self) -> None:
         """Read the status and the headers of the final answer."""

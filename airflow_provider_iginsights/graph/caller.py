@@ -19,7 +19,7 @@ from airflow_provider_iginsights.graph.retry import Patience
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph.transport import Wire
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 TRIES_BEFORE_DIVIDING = 2
 """What may be too large is tried again once, then in smaller parts."""
@@ -29,7 +29,7 @@ class Caller:
     """Makes calls for any number of accounts and threads; what goes wrong is returned, never raised."""
 
     def __init__(self, settings: GraphSettings, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
-        self.ledger = Ledger()
+        self.ledger: Ledger = Ledger()
         self.on_date: Callable[[datetime], None] | None = None
         self._pinned = settings.api_version
         self._sleep = sleep

@@ -22,7 +22,7 @@ from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_WORKERS = 4

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_iginsights._compat import AirflowPlugin
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 PREFIX = "/instagram"
 SECTION = "instagram"

@@ -203,7 +203,7 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
         super().__init__(table_id=table_id, **kwargs)
         self.media_table_id = media_table_id
         self.polls_table_id = polls_table_id
-        self.capture = capture
+        self.capture: Capture = capture
         self.capture_lead = capture_lead
         self.capture_for = capture_for
         self.final_within = final_within

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.findings import Findings
     from airflow_provider_iginsights.extract.silence import Silences
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 LATELY = timedelta(days=28)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.spool import Spool
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MEMORY = timedelta(days=35)
 _DAY = timedelta(days=1)

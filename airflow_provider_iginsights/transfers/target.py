@@ -15,7 +15,7 @@ from airflow_provider_iginsights.transfers.identity import identify_task
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights._compat import BaseOperatorLink, Context
     from airflow_provider_iginsights.bigquery.destination import Destination
     from airflow_provider_iginsights.bigquery.warehouse import Warehouse
     from airflow_provider_iginsights.catalog.tables import Table
@@ -54,7 +54,7 @@ class OpenTarget:
 class WritesToBigQuery(BaseOperator):
     """An operator that writes to one dataset; its constructor assigns the arguments that stand here."""
 
-    operator_extra_links = (BigQueryTableLink(),)
+    operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
 
     gcp_conn_id: str | None

@@ -27,7 +27,7 @@ from airflow_provider_iginsights.sandbox.bigquery.uploads import Uploads, split_
 
 __all__ = ["build_app"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -44,10 +44,10 @@ class BigQuerySandbox:
         ``clock`` is what CURRENT_TIMESTAMP, the times of jobs and all expirations follow; None = the real time.
         """
         self.project = project
-        self.faults = Faults()
-        self.switches = Switches()
+        self.faults: Faults = Faults()
+        self.switches: Switches = Switches()
         self.log: list[Request] = []
-        self.clock = clock or Clock()
+        self.clock: Clock = clock or Clock()
         self._storage = Storage(storage, location=location, clock=self.clock, switches=self.switches)
         self._jobs = Jobs(self._storage, self.switches)
         self._uploads = Uploads()

@@ -54,7 +54,7 @@ class Storage:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         self.location = location
-        self.clock = clock or Clock()
+        self.clock: Clock = clock or Clock()
         self._switches = switches or Switches()
         self._in_use: dict[int, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.RLock()

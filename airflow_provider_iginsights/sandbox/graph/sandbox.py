@@ -37,9 +37,9 @@ class GraphSandbox:
         port: int = 0,
     ) -> None:
         self.world = world
-        self.clock = clock or Clock(world.now)
-        self.faults = FaultScript(SHAPES)
-        self.usage = Usage()
+        self.clock: Clock = clock or Clock(world.now)
+        self.faults: FaultScript = FaultScript(SHAPES)
+        self.usage: Usage = Usage()
         self._api = GraphAPI(world, clock=self.clock, faults=self.faults, usage=self.usage, pin=pin)
         self._log: list[Received] = []
         self._lock = threading.Lock()

@@ -26,7 +26,7 @@ class Usage:
         self.minutes = minutes
         self.foreign: list[Mapping[str, Any]] = []
         """Entries of other products, added under the business's key."""
-        self.app_percent = 0.0
+        self.app_percent: float = 0.0
         self._percent: dict[str, float] = {}
         self._blocked_until: dict[str, datetime] = {}
         self._lock = threading.Lock()

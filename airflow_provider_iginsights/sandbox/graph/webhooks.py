@@ -33,7 +33,7 @@ RETRY_AGES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 
 
 OLD_NAMES = ("exits", "replies", "reach", "taps_forward", "taps_back", "impressions")
 NEW_NAMES = ("views", "reach", "replies", "navigation", "shares", "total_interactions", "profile_visits", "follows")
-TEST_MESSAGE = {
+TEST_MESSAGE: dict[str, str | int] = {
     "media_id": "17887498072083520",
     "impressions": 444,
     "reach": 44,
