@@ -63,6 +63,11 @@ def read_whole_number(value: Any) -> int | None:
     return value if _is_int64(value) else None
 
 
+def read_flag(value: Any) -> bool | None:
+    """Return true or false; None for anything else."""
+    return value if isinstance(value, bool) else None
+
+
 def read_number(value: Any) -> int | float | Decimal | None:
     """Return a finite number that NUMERIC can store, also one that came as text (``"12"``, ``"1.25"``).
 

@@ -44,7 +44,6 @@ __all__ = [
     "pacific_date",
     "pacific_day_bounds",
     "pacific_midnight",
-    "parse_instant",
     "parse_moment",
     "request_window",
     "resolve_window",
@@ -188,11 +187,6 @@ def parse_moment(value: Moment, *, argument: str = "since") -> date | datetime |
             f"{argument}={quote_value(value)} is no instant. Give a date (2026-11-20, a Pacific date), ISO 8601 "
             "(2026-11-20T08:00:00+00:00, UTC where it has no offset) or Unix seconds (10 digits, no milliseconds)."
         ) from error
-
-
-def parse_instant(value: Moment, *, argument: str = "since") -> datetime | None:
-    """Return :func:`parse_moment` as an instant (UTC): a bare date is its Pacific midnight."""
-    return _instant(parse_moment(value, argument=argument))
 
 
 def _read_moment(value: object) -> date | datetime | None:

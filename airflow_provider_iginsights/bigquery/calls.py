@@ -63,11 +63,6 @@ class Calls:
         """End all waiting; what is under way fails with LoadError."""
         self._stopped.set()
 
-    @property
-    def stopped(self) -> bool:
-        """Tell whether :meth:`stop` was called."""
-        return self._stopped.is_set()
-
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond :meth:`stop`."""
         if self._stopped.wait(seconds):

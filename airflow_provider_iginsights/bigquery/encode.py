@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_iginsights.catalog.tables import ColumnType
+    from airflow_provider_iginsights.catalog.columns import ColumnType
 
     Encoder = Callable[[object], str]
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.catalog.tables import Column, Role, Table
+    from airflow_provider_iginsights.catalog.columns import Role
+    from airflow_provider_iginsights.catalog.tables import Column, Table
 
 GONE = "iginsights_gone"
 _UPDATED: dict[Role, str] = {

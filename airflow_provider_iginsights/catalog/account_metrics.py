@@ -25,8 +25,7 @@ _Series = partial(Metric, level="account", metric_type="time_series", periods=("
 _Total = partial(
     Metric, level="account", metric_type="total_value", periods=("day",), introduced="v15.0", history_days=HISTORY_DAYS
 )
-_Additive = partial(_Total, additive=True)
-_ByProduct = partial(_Additive, breakdowns=("media_product_type",), default_breakdowns=("media_product_type",))
+_ByProduct = partial(_Total, breakdowns=("media_product_type",), default_breakdowns=("media_product_type",))
 _Demographics = partial(
     Metric,
     level="account",
@@ -39,7 +38,7 @@ _Demographics = partial(
     timeframes=("this_month", "this_week"),
     min_followers=100,
 )
-_Clicks = partial(_Series, additive=True, retired="v21.0", removed_on=_V21_SERIES_END)
+_Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END)
 _ContactClicks = partial(_Clicks, successor="profile_links_taps with breakdown contact_button_type")
 _Audience = partial(
     Metric,
@@ -56,7 +55,7 @@ _Threads = partial(Metric, level="account", metric_type="total_value", periods=(
 ACCOUNT_METRICS: tuple[Metric, ...] = (
     # series
     _Series(name="reach", periods=("day", "week", "days_28")),
-    _Series(name="follower_count", additive=True, history_days=RECENT_DAYS, min_followers=100),
+    _Series(name="follower_count", history_days=RECENT_DAYS, min_followers=100),
     _Series(
         name="online_followers",
         periods=("lifetime",),
@@ -70,7 +69,7 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         breakdowns=("media_product_type", "follow_type"),
         default_breakdowns=("media_product_type", "follow_type"),
     ),
-    _Additive(
+    _Total(
         name="views",
         introduced="2025-01-21",
         breakdowns=("media_product_type", "follow_type"),
@@ -82,20 +81,18 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     _ByProduct(name="comments"),
     _ByProduct(name="shares"),
     _ByProduct(name="saves"),
-    _Additive(name="replies"),
-    _Additive(name="reposts", introduced="2025-12-03"),
-    _Additive(
+    _Total(name="replies"),
+    _Total(name="reposts", introduced="2025-12-03"),
+    _Total(
         name="follows_and_unfollows",
         breakdowns=("follow_type",),
         default_breakdowns=("follow_type",),
         needs_breakdown=True,
         min_followers=100,
     ),
-    _Additive(
-        name="profile_links_taps", breakdowns=("contact_button_type",), default_breakdowns=("contact_button_type",)
-    ),
-    _Additive(name="profile_views"),
-    _Additive(name="website_clicks"),
+    _Total(name="profile_links_taps", breakdowns=("contact_button_type",), default_breakdowns=("contact_button_type",)),
+    _Total(name="profile_views"),
+    _Total(name="website_clicks"),
     # demographics
     _Demographics(name="follower_demographics", timeframes=_ALL_TIMEFRAMES),
     _Demographics(name="engaged_audience_demographics", min_followers=None),
@@ -104,7 +101,6 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     _Series(
         name="impressions",
         periods=("day", "week", "days_28"),
-        additive=True,
         retired="v22.0",
         removed_on=date(2025, 4, 21),
         successor="views",

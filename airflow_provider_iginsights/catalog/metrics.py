@@ -53,7 +53,6 @@ class Metric:
     timeframes: tuple[str, ...] = ()
     logins: tuple[Login, ...] = BOTH_LOGINS
     unit: Unit = "count"
-    additive: bool = False
     alone: bool = False
     history_days: int | None = None
     min_followers: int | None = None

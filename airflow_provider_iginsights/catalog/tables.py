@@ -6,79 +6,31 @@ where there is nothing, since keys compare with ``=`` and NULL equals nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
-ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
-TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
-Role = Literal["stated", "kept", "text"]
-"""What becomes of a stored value when the newer row has none.
+from airflow_provider_iginsights.catalog.columns import Column, Table, TableName
 
-``stated``: it goes; each row says all of it (key, number, how the row came to be). ``kept``: it stays, since Meta
-leaves fields out now and then, and hides some later (counts, who and what it is). ``text``: the owner's own words,
-which the owner can delete: ``''`` in the newer row empties it (stored as NULL), an absent one leaves it.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A BigQuery column. ``required`` = mode REQUIRED, else NULLABLE."""
-
-    name: str
-    type: ColumnType
-    description: str
-    required: bool = False
-    role: Role = "stated"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column.
-
-    ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
-    ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
-    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch.
-    """
-
-    name: TableName
-    default_id: str
-    description: str
-    key: tuple[str, ...]
-    partition_by: str
-    cluster_by: tuple[str, ...]
-    columns: tuple[Column, ...]
-    former_keys: tuple[tuple[str, ...], ...] = ()
-    group: tuple[str, ...] | None = None
-    moves: bool = False
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Return the column names in table order."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """Return the columns that are not part of the key, in table order."""
-        return tuple(name for name in self.column_names if name not in self.key)
-
-    @property
-    def text_keys(self) -> tuple[str, ...]:
-        """Return the key's text columns that are no ids, in table order: which number of an object a row holds."""
-        texts = (column.name for column in self.columns if column.type == "STRING" and not column.name.endswith("_id"))
-        return tuple(name for name in texts if name in self.key)
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Return the columns whose change makes a row worth rewriting: all but the key and how the row came to be."""
-        return tuple(name for name in self.values if name not in PROVENANCE)
-
-
-PROVENANCE = ("api_version", "fetched_at", "run_id")
+__all__ = [
+    "ACCOUNTS",
+    "ACCOUNT_INSIGHTS",
+    "MEDIA",
+    "MEDIA_INSIGHTS",
+    "STORY_INSIGHTS",
+    "STORY_POLLS",
+    "TABLES",
+    "Column",
+    "Table",
+    "TableName",
+]
 
 _ACCOUNT_ID = Column(
-    "account_id", "STRING", "Instagram professional account id (IG User id), a string of digits.", required=True
+    "account_id",
+    "STRING",
+    "Instagram professional account id (IG User id), a string of digits.",
+    required=True,
+    is_object_id=True,
 )
-_MEDIA_ID = Column("media_id", "STRING", "IG Media id, a string of digits.", required=True)
+_MEDIA_ID = Column("media_id", "STRING", "IG Media id, a string of digits.", required=True, is_object_id=True)
 _METRIC = Column(
     "metric", "STRING", "Metric name as Meta spells it, such as reach or total_interactions.", required=True
 )
@@ -101,12 +53,19 @@ _VALUE = Column(
     required=True,
 )
 _API_VERSION = Column(
-    "api_version", "STRING", "Graph API version that answered, which can be newer than the one asked for."
+    "api_version",
+    "STRING",
+    "Graph API version that answered, which can be newer than the one asked for.",
+    volatile=True,
 )
 _FETCHED_AT = Column(
-    "fetched_at", "TIMESTAMP", "When the number was read from Meta (UTC). The latest wins.", required=True
+    "fetched_at",
+    "TIMESTAMP",
+    "When the number was read from Meta (UTC). The latest wins.",
+    required=True,
+    volatile=True,
 )
-_RUN_ID = Column("run_id", "STRING", "Airflow run that wrote the row.")
+_RUN_ID = Column("run_id", "STRING", "Airflow run that wrote the row.", volatile=True)
 _PUBLISHED_AT = Column("published_at", "TIMESTAMP", "When the media was published (UTC).", role="kept")
 _SNAPSHOT_DATE = Column(
     "snapshot_date",
@@ -167,17 +126,26 @@ ACCOUNTS = Table(
     columns=(
         _ACCOUNT_ID,
         Column("snapshot_date", "DATE", "Pacific date on which the profile was read.", required=True),
-        Column("username", "STRING", "Username without @.", role="kept"),
-        Column("name", "STRING", "Display name.", role="kept"),
-        Column("biography", "STRING", "Biography.", role="text"),
-        Column("website", "STRING", "Website address of the profile.", role="text"),
-        Column("followers_count", "INT64", "Followers at the time of the snapshot.", role="kept"),
-        Column("follows_count", "INT64", "Accounts followed at the time of the snapshot.", role="kept"),
+        Column("username", "STRING", "Username without @.", role="kept", field="username"),
+        Column("name", "STRING", "Display name.", role="kept", field="name"),
+        Column("biography", "STRING", "Biography.", role="text", field="biography"),
+        Column("website", "STRING", "Website address of the profile.", role="text", field="website"),
+        Column(
+            "followers_count", "INT64", "Followers at the time of the snapshot.", role="kept", field="followers_count"
+        ),
+        Column(
+            "follows_count",
+            "INT64",
+            "Accounts followed at the time of the snapshot.",
+            role="kept",
+            field="follows_count",
+        ),
         Column(
             "media_count",
             "INT64",
             "Media count as the profile states it; it can differ from the media that are listed.",
             role="kept",
+            field="media_count",
         ),
         _FETCHED_AT,
         _RUN_ID,
@@ -195,23 +163,24 @@ MEDIA = Table(
     cluster_by=("account_id",),
     columns=(
         _ACCOUNT_ID,
-        _MEDIA_ID,
+        replace(_MEDIA_ID, field="id"),
         Column("published_date", "DATE", "Pacific date of publication; the partition.", required=True),
-        Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM.", role="kept"),
-        Column("media_product_type", "STRING", "FEED, REELS, STORY or AD.", role="kept"),
-        Column("caption", "STRING", "Caption.", role="text"),
-        Column("permalink", "STRING", "Public address.", role="kept"),
-        Column("shortcode", "STRING", "Short code of the public address.", role="kept"),
-        Column("username", "STRING", "Username of the owner.", role="kept"),
-        _PUBLISHED_AT,
+        Column("media_type", "STRING", "IMAGE, VIDEO or CAROUSEL_ALBUM.", role="kept", field="media_type"),
+        Column("media_product_type", "STRING", "FEED, REELS, STORY or AD.", role="kept", field="media_product_type"),
+        Column("caption", "STRING", "Caption.", role="text", field="caption"),
+        Column("permalink", "STRING", "Public address.", role="kept", field="permalink"),
+        Column("shortcode", "STRING", "Short code of the public address.", role="kept", field="shortcode"),
+        Column("username", "STRING", "Username of the owner.", role="kept", field="username"),
+        replace(_PUBLISHED_AT, field="timestamp"),
         Column(
             "like_count",
             "INT64",
             "Likes when Meta last told them: where the owner hides them, they stay as they were, or NULL.",
             role="kept",
+            field="like_count",
         ),
-        Column("comments_count", "INT64", "Comments at the time of the fetch.", role="kept"),
-        Column("alt_text", "STRING", "Alternative text.", role="text"),
+        Column("comments_count", "INT64", "Comments at the time of the fetch.", role="kept", field="comments_count"),
+        Column("alt_text", "STRING", "Alternative text.", role="text", field="alt_text", field_since="v21.0"),
         _FETCHED_AT,
         _RUN_ID,
     ),
@@ -292,7 +261,7 @@ STORY_POLLS = Table(
         ),
         Column("seen_late", "INT64", "Live stories of which no poll had seen the first half of their 24 hours."),
         Column("finals_missed", "INT64", "Known stories that expired since the previous poll without final numbers."),
-        Column("fetched_at", "TIMESTAMP", "When the poll began (UTC).", required=True),
+        Column("fetched_at", "TIMESTAMP", "When the poll began (UTC).", required=True, volatile=True),
         _RUN_ID,
     ),
 )

@@ -44,7 +44,7 @@ _REFUSALS = (FatalGraphError, ConfigurationError, SkippableGraphError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredAccount:
-    """An Instagram professional account. ``page_id`` is ``''`` where no Page led to it.
+    """An Instagram professional account.
 
     ``followers_count`` is None where Meta did not say; ``refused`` is what it said instead.
     """
@@ -52,7 +52,6 @@ class DiscoveredAccount:
     id: str
     username: str = ""
     followers_count: int | None = None
-    page_id: str = ""
     refused: InsightsError | None = None
 
 
@@ -136,7 +135,7 @@ def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterat
     requests = [GraphRequest(one, {"fields": _ACCOUNT_FIELDS}, Subject("account", one)) for one in asked]
     for account_id, result in zip(asked, client.batch(requests), strict=True):
         if not isinstance(result, InsightsError):
-            yield _account(result.body, account_id, "")
+            yield _account(result.body, account_id)
         elif isinstance(result, _REFUSALS):
             yield DiscoveredAccount(id=account_id, refused=result)
         else:
@@ -190,7 +189,7 @@ def _of_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[Discovere
     linked = page.get("instagram_business_account")
     account = read_object(linked)
     if account and (account_id := _read_account_id(account.get("id"))):
-        yield _account(account, account_id, read_id(page.get("id")) or "")
+        yield _account(account, account_id)
     elif linked is not None:
         client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
     elif not read_id(page.get("id")):
@@ -209,7 +208,7 @@ def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
     account_id = _read_account_id(body.get("user_id")) or _read_account_id(body.get("id"))
     if account_id is None:
         raise BrokenResponse("The answer to me names no account id, so the token's own account is not known.")
-    return _account(body, account_id, "")
+    return _account(body, account_id)
 
 
 def _read_account_id(value: Any) -> str | None:
@@ -217,10 +216,9 @@ def _read_account_id(value: Any) -> str | None:
     return found if found and found.isdigit() else None
 
 
-def _account(node: Mapping[str, Any], account_id: str, page_id: str) -> DiscoveredAccount:
+def _account(node: Mapping[str, Any], account_id: str) -> DiscoveredAccount:
     return DiscoveredAccount(
         id=account_id,
         username=read_text(node.get("username")) or "",
         followers_count=read_whole_number(node.get("followers_count")),
-        page_id=page_id,
     )

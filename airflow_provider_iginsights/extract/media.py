@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS
-from airflow_provider_iginsights.catalog.tables import MEDIA
+from airflow_provider_iginsights.catalog.tables import MEDIA, Table
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.nodes import read_columns
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.request import Answer
 
 _DATED = ("id", "timestamp")  # read apart: the id by the listing, the timestamp into two columns
-_FIELDS = tuple((field, column) for field, column in MEDIA_FIELDS.items() if field not in _DATED)
 
 
 def read_media(listing: Listing, stamp: Stamp) -> Iterator[TableRow]:
@@ -62,7 +60,7 @@ def media_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Read
     """
     media = sighting.media
     tell = partial(listing.findings.note, listing.name(media))
-    row = read_columns(media, _FIELDS, MEDIA, tell)
+    row = read_columns(media, _list_plain_fields(MEDIA), MEDIA, tell)
     published = read_end_time(media.get("timestamp"))
     if published is None:
         tell(
@@ -77,6 +75,11 @@ def media_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Read
     row["published_at"], row["published_date"] = published
     row["fetched_at"], row["run_id"] = reading.fetched_at, stamp.run_id
     yield "media", row
+
+
+@lru_cache(maxsize=4)
+def _list_plain_fields(table: Table) -> tuple[str, ...]:
+    return tuple(column.field for column in table.columns if column.field and column.field not in _DATED)
 
 
 def _insight_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Reading) -> list[Row]:

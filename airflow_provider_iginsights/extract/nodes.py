@@ -8,19 +8,23 @@ from typing import Any
 
 from airflow_provider_iginsights.catalog.tables import Table
 from airflow_provider_iginsights.extract.rows import Row, Tell, describe
-from airflow_provider_iginsights.json_values import read_text, read_whole_number
+from airflow_provider_iginsights.json_values import read_flag, read_text, read_whole_number
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {"STRING": read_text, "INT64": read_whole_number}
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "STRING": read_text,
+    "INT64": read_whole_number,
+    "BOOL": read_flag,
+}
 _ABSENT: Any = object()
 
 
-def read_columns(node: Mapping[str, Any], fields: tuple[tuple[str, str], ...], table: Table, tell: Tell) -> Row:
-    """Return what a node says about these columns of a table; what it does not say is no member of the row.
+def read_columns(node: Mapping[str, Any], fields: tuple[str, ...], table: Table, tell: Tell) -> Row:
+    """Return what a node says about the columns that its fields fill; what it does not say is no member of the row.
 
     A field that is absent tells nothing, so what is stored stays. Null tells nothing about a count or a name either,
     but it empties a text that its owner writes: that is ``""`` in the row.
 
-    :param fields: pairs of a Graph API field and a column.
+    :param fields: Graph API fields that fill columns of the table.
     :param tell: takes each field whose value has no plain reading; its column is left out as well.
     """
     row: Row = {}
@@ -43,10 +47,9 @@ def read_columns(node: Mapping[str, Any], fields: tuple[tuple[str, str], ...], t
 
 
 @lru_cache(maxsize=16)
-def _find_readers(
-    fields: tuple[tuple[str, str], ...], table: Table
-) -> tuple[tuple[str, str, Callable[[Any], Any], bool], ...]:
-    columns = {column.name: column for column in table.columns}
+def _find_readers(fields: tuple[str, ...], table: Table) -> tuple[tuple[str, str, Callable[[Any], Any], bool], ...]:
     return tuple(
-        (field, column, _READERS[columns[column].type], columns[column].role == "text") for field, column in fields
+        (column.field, column.name, _READERS[column.type], column.role == "text")
+        for column in table.columns
+        if column.field in fields
     )

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_iginsights.catalog.fields import MEDIA_FIELDS, fields_for
+from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
+from airflow_provider_iginsights.catalog.tables import MEDIA
 from airflow_provider_iginsights.catalog.versions import parse_version
 from airflow_provider_iginsights.errors import (
     FatalGraphError,
@@ -96,7 +97,7 @@ class Pages:
 
     def __post_init__(self) -> None:
         """Begin with all the fields that the version knows."""
-        fields = fields_for(self.client.settings.api_version, MEDIA_FIELDS)
+        fields = list_fields(MEDIA, self.client.settings.api_version)
         self._search = FieldSearch(fields=fields, ask_alone=self._ask_alone)
 
     def read(self) -> Iterator[Page]:

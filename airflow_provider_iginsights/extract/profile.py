@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.catalog.fields import PROFILE_FIELDS, fields_for
+from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS
 from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
@@ -139,7 +139,7 @@ class ProfileCourier:
         refused = self.fields.find(NODE, self.account_id)
         for name, error in refused.items():
             self.findings.note_error(self._whom, name, error)
-        return [name for name in fields_for(self.settings.api_version, PROFILE_FIELDS) if name not in refused]
+        return [name for name in list_fields(ACCOUNTS, self.settings.api_version) if name not in refused]
 
     def _request(self, fields: Sequence[str]) -> GraphRequest:
         once = self.troubles.last(NODE)
@@ -155,8 +155,7 @@ class ProfileCourier:
         self.fields.learn_answer(NODE, (name for name in fields if name in answer.body))
         reading = self.stamp.read_now()
         tell = partial(self.findings.note, self._whom)
-        columns = tuple((name, column) for name, column in PROFILE_FIELDS.items() if name in fields)
-        profile = read_columns(read_object(answer.body) or {}, columns, ACCOUNTS, tell)
+        profile = read_columns(read_object(answer.body) or {}, tuple(fields), ACCOUNTS, tell)
         if not profile:
             return None
         return profile | {

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from airflow_provider_iginsights.bigquery import spool as spool_module
 from airflow_provider_iginsights.bigquery.encode import ENCODERS, Refused
 from airflow_provider_iginsights.bigquery.spool import Spool
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, ColumnType, Table
+from airflow_provider_iginsights.catalog.columns import ColumnType
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import LoadError, RowRefused
 
 BERLIN = timezone(timedelta(hours=2))

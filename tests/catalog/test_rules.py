@@ -33,7 +33,7 @@ EXPLAINED: dict[tuple[str, str], tuple[object, object, str]] = {
             "sandbox has no number to answer with.",
         )
         for name in ("content_views", "quotes")
-        for fact, values in {"total": (("day",), ()), "is_unique": (True, False)}.items()
+        for fact, values in {"total": (("day",), ())}.items()
     },
 }
 
@@ -49,7 +49,6 @@ def account_facts(rows: list[Metric]) -> dict[str, Any]:
         "timeframes": {name for row in totals for name in row.timeframes},
         "only_last_30_days": any(row.history_days == 30 for row in series),
         "min_followers": next((row.min_followers for row in rows if row.min_followers), None),
-        "is_unique": not all(row.additive for row in totals) if totals and totals[0].history_days else False,
     }
 
 
@@ -62,7 +61,6 @@ def sandbox_account_facts(rule: rules.UserMetric) -> dict[str, Any]:
         "timeframes": set(rule.timeframes),
         "only_last_30_days": rule.only_last_30_days,
         "min_followers": rule.min_followers or None,
-        "is_unique": rule.is_unique,
     }
 
 

@@ -63,3 +63,18 @@ def test_roles(table: Table) -> None:
         else:
             assert column.role == ("stated" if column.name in STATED.union(table.key) else "kept"), column.name
         assert not (column.required and column.role != "stated")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_what_says_how_a_row_came_to_be_rewrites_nothing(table: Table) -> None:
+    """A row is written again for its numbers and texts, not for a later fetch, another run or another version."""
+    volatile = {column.name for column in table.columns if column.volatile}
+    assert volatile == {"api_version", "fetched_at", "run_id"} & set(table.column_names)
+    assert set(table.measures) == set(table.column_names) - set(table.key) - volatile
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_ids_of_objects(table: Table) -> None:
+    """The columns that name an account or a media say so."""
+    objects = {column.name for column in table.columns if column.is_object_id}
+    assert objects == {"account_id", "media_id"} & set(table.column_names)

@@ -1,0 +1,83 @@
+"""What a table and a column are: the vocabulary of the tables that we write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
+TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
+Role = Literal["stated", "kept", "text"]
+"""What becomes of a stored value when the newer row has none.
+
+``stated``: it goes; each row says all of it (key, number, how the row came to be). ``kept``: it stays, since Meta
+leaves fields out now and then, and hides some later (counts, who and what it is). ``text``: the owner's own words,
+which the owner can delete: ``''`` in the newer row empties it (stored as NULL), an absent one leaves it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A BigQuery column. ``required`` = mode REQUIRED, else NULLABLE.
+
+    * ``field``: the field of Meta's node (IG User, IG Media) that fills it; ``''`` where it comes from elsewhere.
+      ``field_since``: the first version that knows the field; an older one refuses the whole request for it.
+    * ``is_object_id``: it says which account or media a row is about, not which of its numbers the row holds.
+    * ``volatile``: a change of this column alone is no reason to write a stored row again.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    required: bool = False
+    role: Role = "stated"
+    field: str = ""
+    field_since: str = "v10.0"
+    is_object_id: bool = False
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A target table: ``key`` identifies a row, ``partition_by`` is a DATE column.
+
+    ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
+    ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
+    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch.
+    """
+
+    name: TableName
+    default_id: str
+    description: str
+    key: tuple[str, ...]
+    partition_by: str
+    cluster_by: tuple[str, ...]
+    columns: tuple[Column, ...]
+    former_keys: tuple[tuple[str, ...], ...] = ()
+    group: tuple[str, ...] | None = None
+    moves: bool = False
+
+    def __hash__(self) -> int:
+        """Return a hash that costs nothing: what is remembered per table is looked up for every row."""
+        return hash(self.name)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Return the columns that are not part of the key, in table order."""
+        return tuple(name for name in self.column_names if name not in self.key)
+
+    @property
+    def text_keys(self) -> tuple[str, ...]:
+        """Return the key's text columns that are no ids, in table order: which number of an object a row holds."""
+        texts = (column.name for column in self.columns if column.type == "STRING" and not column.is_object_id)
+        return tuple(name for name in texts if name in self.key)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the columns whose change makes a row worth rewriting: all but the key and the volatile ones."""
+        return tuple(column.name for column in self.columns if column.name not in self.key and not column.volatile)

@@ -1,0 +1,67 @@
+"""A field of Meta's node becomes a column by one line of the table; nothing else has to know of it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from stage import Stage, open_stage
+
+from airflow_provider_iginsights.catalog import tables
+from airflow_provider_iginsights.catalog.tables import Column, Table
+
+PACKAGE = "airflow_provider_iginsights"
+ROOMS = ("extract", "bigquery", "transfers")
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Serve a small world."""
+    with open_stage() as opened:
+        yield opened
+
+
+def widen(monkeypatch: pytest.MonkeyPatch, name: str, column: Column) -> None:
+    """Let a table have one more column, as if its line stood in the catalog: under its name, wherever it is used."""
+    for room in ROOMS:  # what a run imports late would keep the wider table for good
+        path = importlib.import_module(f"{PACKAGE}.{room}").__path__
+        for found in pkgutil.iter_modules(path, f"{PACKAGE}.{room}."):
+            importlib.import_module(found.name)
+    table: Table = getattr(tables, name)
+    wider = replace(table, columns=(*table.columns, column))
+    users = [module for key, module in sys.modules.items() if key.startswith(PACKAGE)]
+    for module in users:
+        if vars(module).get(name) is table:
+            monkeypatch.setattr(module, name, wider)
+
+
+NEW = [
+    ("media", "MEDIA", Column("thumbnail", "STRING", "Address.", role="kept", field="media_url", volatile=True)),
+    ("media", "MEDIA", Column("comments_on", "BOOL", "Whether one may comment.", field="is_comment_enabled")),
+    ("account", "ACCOUNTS", Column("picture", "STRING", "Address.", role="kept", field="profile_picture_url")),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "column"), NEW, ids=lambda value: getattr(value, "field", None))
+def test_one_line_is_a_column(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str, name: str, column: Column
+) -> None:
+    """The field is asked for, checked and stored in BigQuery, with no other change."""
+    widen(monkeypatch, name, column)
+    stage.run(kind)
+    stored = [row[column.name] for row in stage.rows(getattr(tables, name).default_id)]
+    assert stored
+    assert {type(value) for value in stored} == {bool if column.type == "BOOL" else str}
+
+
+def test_a_young_field_is_not_asked_of_an_old_version(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that does not know the field would refuse the whole request: it is left out, the column is empty."""
+    widen(monkeypatch, "MEDIA", Column("young", "STRING", "Text.", role="kept", field="media_url", field_since="v99.0"))
+    stage.run("media")
+    rows = stage.rows(tables.MEDIA.default_id)
+    assert rows
+    assert {row["young"] for row in rows} == {None}
