@@ -10,6 +10,7 @@ from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_r
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
 from airflow_provider_iginsights.transfers.arguments import (
     is_not_given,
+    parse_boolean,
     parse_count,
     parse_names,
     parse_timedelta,
@@ -117,6 +118,8 @@ class InstagramListAccountsOperator(BaseOperator):
     def _attempt(self, context: Context, waiting_since: datetime | None = None) -> Chunks:
         try:
             parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
+            for name in ("portfolios", "deferrable"):
+                parse_boolean(getattr(self, name), argument=name)
             return self._list_chunks()
         except Throttled as error:
             since = waiting_since or find_first_reschedule(context)
@@ -194,7 +197,7 @@ class InstagramListAccountsOperator(BaseOperator):
         from airflow_provider_iginsights.extract.discovery import discover_accounts, discover_portfolio_accounts
 
         found = list(discover_accounts(client))
-        if not self.portfolios:
+        if not parse_boolean(self.portfolios, argument="portfolios"):
             return found
         beside = list(discover_portfolio_accounts(client, {account.id for account in found}))
         for account in beside:

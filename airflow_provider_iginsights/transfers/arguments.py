@@ -21,6 +21,12 @@ MOST_DAYS = 10_000
 """More days than Meta has had the API for, and few enough for every calendar."""
 LONGEST_NAME = 200
 LONGEST_TEXT = 1024  # characters of a table id, BigQuery's longest name
+_BOOLEANS: Mapping[object, bool] = {
+    True: True,
+    False: False,
+    **dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n", "off"), False),
+}
 _NOT_GIVEN = ("", "None", "none", "null")
 
 
@@ -112,6 +118,19 @@ def parse_choice(value: Any, choices: Sequence[str], *, argument: str) -> str:
         if written == choice:
             return choice
     raise ConfigurationError(f"{argument} must be one of {', '.join(choices)}, not {quote_value(value)}.")
+
+
+def parse_boolean(value: Any, *, argument: str) -> bool:
+    """Return True or False, from either, from 1 and 0, or from the texts that mean them, in any case.
+
+    :raises ConfigurationError: the value is none of these.
+    """
+    written = value.strip().lower() if isinstance(value, str) else value
+    # A list cannot be looked up, and 1.0 would be found as 1.
+    found = _BOOLEANS.get(written) if isinstance(written, str | bool | int) else None
+    if found is None:
+        raise ConfigurationError(f"{argument} must be True or False, not {quote_value(value)}.")
+    return found
 
 
 def parse_text(value: Any, *, argument: str, optional: bool = False) -> str | None:

@@ -13,6 +13,7 @@ from airflow_provider_iginsights._compat import conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
 from airflow_provider_iginsights.transfers.arguments import (
     OnAccountError,
+    parse_boolean,
     parse_breakdowns,
     parse_choice,
     parse_metrics,
@@ -192,9 +193,8 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
             )
         done = before.done.union(outcome.done)
         outcome = replace(outcome, done=[account_id for account_id in accounts if account_id in done])
-        summary = continue_summary(
-            before.summary, summarize(source, outcome, results, on_account_error=on_account_error)
-        )
+        now = summarize(source, outcome, results, on_account_error=on_account_error)
+        summary = continue_summary(before.summary, now)
         self.log.info("Summary: %s", summary)
         if not outcome.failed and not outcome.open:
             checkpoint.delete()
@@ -264,7 +264,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         unread = findings.find_unread()
         load_mode = "merge" if self._load_mode == "replace" and findings.names_no_metric else self._load_mode
         results = target.warehouse.commit(list(spools.values()), load_mode=load_mode, spared=unread)
-        if self.create_views:
+        if parse_boolean(self.create_views, argument="create_views"):
             target.warehouse.create_views(destinations.values())
         self.keep_link(context, target)
         return crowd.outcome, results

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError
-from airflow_provider_iginsights.transfers.arguments import parse_choice, parse_timedelta
+from airflow_provider_iginsights.transfers.arguments import parse_boolean, parse_choice, parse_timedelta
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
@@ -164,7 +164,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         state = {"plan": plan.pack(), "summary": {**keep_summary(summary), "captures": plan.captures}}
         self._store(context).set(KEY, state)
         context["ti"].xcom_push(key="summary", value=summary)
-        if not self.deferrable:
+        if not parse_boolean(self.deferrable, argument="deferrable"):
             raise AirflowRescheduleException(moment)  # type: ignore[no-untyped-call]
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume_capture", kwargs=state)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_text
+from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_boolean, parse_text
 from airflow_provider_iginsights.transfers.identity import identify_task
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ TARGET_FIELDS = (
     "table_id",
 )
 """The arguments that say where to and as whom; all of them are templates."""
+_BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,12 @@ class WritesToBigQuery(BaseOperator):
     _warehouse: Warehouse | None = None
 
     def check_target(self) -> None:
-        """Refuse what cannot name a place in BigQuery.
+        """Refuse what cannot name a place in BigQuery, and what does not say how to write there.
 
-        :raises ConfigurationError: an argument is no text.
+        :raises ConfigurationError: an argument is no text, or neither true nor false.
         """
+        for name in _BOOLEANS:
+            parse_boolean(getattr(self, name, False), argument=name)
         for name in ("dataset_id", "table_id"):
             parse_text(getattr(self, name), argument=name)
         for name in ("gcp_conn_id", "project_id", "job_project_id", "location"):
@@ -103,8 +106,8 @@ class WritesToBigQuery(BaseOperator):
             Warehouse(
                 client,
                 identity=identify_task(context),
-                create_dataset=self.create_dataset,
-                inherit_expiration=self.inherit_expiration,
+                create_dataset=parse_boolean(self.create_dataset, argument="create_dataset"),
+                inherit_expiration=parse_boolean(self.inherit_expiration, argument="inherit_expiration"),
                 job_project=self._job_project,
             ) as warehouse,
         ):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_provider_iginsights.errors import InsightsError, Throttled
+from airflow_provider_iginsights.transfers.arguments import parse_boolean
 from airflow_provider_iginsights.transfers.verdict import combine, fail_now
 
 if TYPE_CHECKING:
@@ -105,6 +106,6 @@ def _step_aside(operator: Patient, wait: Wait, state: dict[str, Any]) -> NoRetur
     from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
 
     operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
-    if not operator.deferrable:
+    if not parse_boolean(operator.deferrable, argument="deferrable"):
         raise AirflowRescheduleException(wait.until)  # type: ignore[no-untyped-call]
     operator.defer(trigger=DateTimeTrigger(moment=wait.until), method_name="resume", kwargs=state)

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.transfers.arguments import (
+    parse_boolean,
     parse_breakdowns,
     parse_choice,
     parse_count,
@@ -136,6 +137,8 @@ def test_days_counts_and_names(value: Any) -> None:
     refused_or_read(lambda: parse_count(value, argument="chunk_size"))
     names = refused_or_read(lambda: parse_names(value, argument="allow"))
     assert names is None or all(name and name == name.strip() for name in names)
+    truth = refused_or_read(lambda: parse_boolean(value, argument="deferrable"))
+    assert truth is None or type(truth) is bool
     refused_or_read(lambda: parse_choice(value, ("fail", "skip"), argument="on_account_error"))
     duration = refused_or_read(lambda: parse_timedelta(value, argument="throttle_timeout"))
     assert duration is None or NOW + duration
@@ -184,6 +187,9 @@ WRONG: dict[str, list[Any]] = {
     "account_ids": [{}, 1.5, [None], object(), DEEP, [], b"1", True, TOKEN],
     "instagram_conn_id": [None, 7, "", [], "nobody", "a\x00b", "x" * 5000, TOKEN],
 }
+NOT_TRUE_OR_FALSE: list[Any] = [None, "", "None", "maybe", 2, -1, 1.0, 0.0, [], [True], {}, b"true", object(), TOKEN]
+BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable")
+WRONG |= dict.fromkeys(BOOLEANS, NOT_TRUE_OR_FALSE)
 NAMES = ["dataset_id", "table_id", "profile_table_id", "project_id", "location", "gcp_conn_id"]
 WRONG |= {name: [5, 1.5, {"a": 1}, ["a"], True, "a\x00", "\ud800", b"x", "x" * 5000, TOKEN] for name in NAMES}
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
@@ -248,6 +254,8 @@ def test_a_media_transfer_refuses(stage: Stage, value: Any) -> None:
 
 
 LISTER: dict[str, list[Any]] = {
+    "portfolios": NOT_TRUE_OR_FALSE,
+    "deferrable": NOT_TRUE_OR_FALSE,
     "instagram_conn_ids": [[], 5.5, {"a": 1}, [None], DEEP, [[]], object()],
     "chunk_size": [1.9, None, "many", -1, math.inf, [50]],
     "minimum_followers": [None, -1, 1.5, "few", [], math.nan],
@@ -262,7 +270,7 @@ LISTER: dict[str, list[Any]] = {
 LISTED = [(name, value, {}) for name, values in LISTER.items() for value in values]
 LISTED += [
     (name, value, {"instagram_conn_ids": ["instagram_default"]})
-    for name in ("chunk_size", "minimum_followers", "throttle_timeout", "allow", "deny")
+    for name in ("chunk_size", "minimum_followers", "throttle_timeout", "allow", "deny", "portfolios")
     for value in LISTER[name]
 ]
 
