@@ -117,7 +117,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         destination = self.make_destination(STORY_INSIGHTS, project=target.client.project, table_id=self.table_id)
         # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
         target.warehouse.ensure([destination], load_mode=None)
-        with _make_spool(destination, undated=numbers.undated) as spool:
+        with _make_spool(destination) as spool:
             for row in numbers.rows:
                 write_row(spool, row, findings)
             results = target.warehouse.commit([spool])
@@ -138,14 +138,15 @@ def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
             yield notification, event.timestamp
 
 
-def _make_spool(destination: Destination, *, undated: bool) -> Spool:
-    """Return a spool that looks for its keys in the days around its rows, too; where some are undated, in all days.
+def _make_spool(destination: Destination) -> Spool:
+    """Return a spool that looks for its keys in the days around its rows, and for those that are new in all days.
 
-    ``snapshot_date`` is the day on which Meta sent the numbers, and a repetition can be sent on another one.
+    ``snapshot_date`` is the day on which Meta sent the numbers, which is no part of the key: a repetition, or the same
+    story sent anew by hand, has another one.
     """
     from airflow_provider_iginsights.bigquery.spool import Spool
 
-    return Spool(destination, repeated_within=REDELIVERY, moves=undated)
+    return Spool(destination, repeated_within=REDELIVERY, moves=True)
 
 
 def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:

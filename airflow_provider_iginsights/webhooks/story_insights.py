@@ -25,7 +25,7 @@ Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_
 
 END_OF_TIME = "9999-12-31T00:00:00Z"
 REDELIVERY = timedelta(days=8)
-"""How far apart two sendings of one message may lie: Meta's pages say 36 hours, that of WhatsApp 7 days."""
+"""How far apart two sendings of one message usually lie: Meta's pages say 36 hours, that of WhatsApp 7 days."""
 
 REASONS: Mapping[Reason, str] = MappingProxyType(
     {
@@ -49,14 +49,10 @@ _IN_MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryNumbers:
-    """Rows of the table ``story_insights``, one per account, story and metric, and how much was left out, and why.
-
-    ``undated``: a message did not say when it was sent, so that it has another day whenever it is read again.
-    """
+    """Rows of the table ``story_insights``, one per account, story and metric, and how much was left out, and why."""
 
     rows: tuple[Row, ...]
     left_out: Mapping[str, int]
-    undated: bool = False
 
     @property
     def stories(self) -> int:
@@ -81,13 +77,7 @@ def read_story_insights(
     """
     left_out: Counter[str] = Counter()
     rows: dict[tuple[str, str, str], Row] = {}
-    undated = False
     for notification, received_at in notifications:
-        undated = undated or any(
-            _read_sent_at(entry.get("time"), received_at) is None
-            for entry in items(notification.get("entry"))
-            if isinstance(entry, Mapping)
-        )
         for row in _read_notification(notification, received_at, left_out):
             key = row["account_id"], row["media_id"], row["metric"]
             left_out["repeated"] += key in rows
@@ -96,7 +86,6 @@ def read_story_insights(
     return StoryNumbers(
         rows=tuple(rows.values()),
         left_out={name: count for name, count in left_out.items() if count},
-        undated=undated,
     )
 
 
@@ -109,7 +98,7 @@ def _read_notification(notification: Notification, received_at: datetime, left_o
         if account_id is None:
             left_out["malformed"] += 1
             continue
-        sent_at = _read_sent_at(entry.get("time"), received_at) or as_utc(received_at).replace(microsecond=0)
+        sent_at = _read_sent_at(entry.get("time"), received_at)
         for change in items(entry.get("changes")):
             yield from _read_change(change, account_id, sent_at, left_out)
 
@@ -158,10 +147,13 @@ def _read_id(value: Any) -> str | None:
     return text if _ID.fullmatch(text) else None
 
 
-def _read_sent_at(value: Any, received_at: datetime) -> datetime | None:
-    """Return the whole second (UTC) of sending: Unix seconds, or milliseconds as some products of Meta send them."""
+def _read_sent_at(value: Any, received_at: datetime) -> datetime:
+    """Return the whole second (UTC) of sending: Unix seconds, or milliseconds as some products of Meta send them.
+
+    Where the message does not say it, that of its receipt.
+    """
     if (moment := read_whole_number(value)) and moment > 0:
         seconds = moment // 1000 if moment >= _IN_MILLISECONDS else moment
         if _FIRST_YEAR.timestamp() <= seconds <= (as_utc(received_at) + timedelta(days=1)).timestamp():
             return datetime.fromtimestamp(seconds, UTC)
-    return None
+    return as_utc(received_at).replace(microsecond=0)

@@ -101,7 +101,7 @@ def test_a_run_again_changes_nothing(small_stage: Stage) -> None:
         assert small_stage.rows(TABLE) == first
 
 
-@pytest.mark.parametrize("hours", [1, 12, 36, 24 * 7])
+@pytest.mark.parametrize("hours", [1, 12, 36, 24 * 7, 24 * 9, 24 * 60, 24 * 800])
 def test_a_repetition_is_no_second_row(small_stage: Stage, hours: int) -> None:
     """A message that is sent again later, on another Pacific day too, is the same rows; the last sending is theirs."""
     land(small_stage, message())
