@@ -31,14 +31,23 @@ def explain_page_ids(client: GraphClient, read: Read) -> Read:
         try:
             yield from read(account_id, *open_questions)
         except AccountUnavailable as error:
-            found = _NODE_TYPE.search(error.facts.said)
-            if found is None:
+            message = explain_wrong_id(client, account_id, error)
+            if message is None:
                 raise
-            kind = found["kind"]
-            message = _explain_page(client, account_id) if kind == PAGE else _explain(account_id, kind)
             raise AccountUnavailable(message, facts=error.facts) from error
 
     return read_account
+
+
+def explain_wrong_id(client: GraphClient, account_id: str, error: InsightsError) -> str | None:
+    """Return what an id is of, as sentences, if Meta's refusal says that it is of no account; else None.
+
+    For a Page this costs one request.
+    """
+    found = _NODE_TYPE.search(error.facts.said) if isinstance(error, AccountUnavailable) else None
+    if found is None:
+        return None
+    return _explain_page(client, account_id) if found["kind"] == PAGE else _explain(account_id, found["kind"])
 
 
 def _explain(wrong_id: str, kind: str) -> str:

@@ -18,6 +18,7 @@ from airflow_provider_iginsights.extract.discovery import (
     find_usernames,
     read_own_account,
 )
+from airflow_provider_iginsights.extract.page_id import explain_wrong_id
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username"}
 TOKEN = Subject("token", "")
+NAMED_ACCOUNT = "id,username,media_count"
+"""A Page has a username, too; it has no media_count."""
 MAX_ACCOUNTS = 500
 MAX_NAMED_ACCOUNTS = 10
 _END_OF_TIME = 253_402_300_800  # the year 10000, which no date can name
@@ -144,13 +147,18 @@ def _ask_named_accounts(client: GraphClient, account_ids: tuple[str, ...]) -> Ac
     usernames = [one for one in account_ids if is_username(one)]
     ids = find_usernames(client, usernames) if usernames else {}
     asked = [ids.get(one, one) for one in account_ids[:MAX_NAMED_ACCOUNTS]]
-    requests = [GraphRequest(one, {"fields": "id,username"}, Subject("account", one)) for one in asked]
-    results = list(zip(asked, client.batch(requests), strict=True))
+    requests = [GraphRequest(one, {"fields": NAMED_ACCOUNT}, Subject("account", one)) for one in asked]
+    results = dict(zip(asked, client.batch(requests), strict=True))
+    refused = {one: error for one, error in results.items() if isinstance(error, InsightsError)}
+    explained = {one: explain_wrong_id(client, one, error) for one, error in refused.items()}
     return Accounts(
         seen={
-            one: read_text(answer.body.get("username")) or "" for one, answer in results if isinstance(answer, Answer)
+            one: read_text(found.body.get("username")) or ""
+            for one, found in results.items()
+            if isinstance(found, Answer)
         },
-        refused={one: type(error).__name__ for one, error in results if isinstance(error, InsightsError)},
+        refused={one: type(error).__name__ for one, error in refused.items() if not explained[one]},
+        wrong={one: sentences for one, sentences in explained.items() if sentences},
         is_complete=len(asked) == len(account_ids),
     )
 

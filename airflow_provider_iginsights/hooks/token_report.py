@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+
+from airflow_provider_iginsights.graph.redact import escape
 
 Login = Literal["facebook", "instagram"]
 
@@ -44,11 +45,13 @@ class Accounts:
 
     :param seen: id to user name.
     :param refused: ids that the connection names and the token cannot read, to the name of the error.
+    :param wrong: ids that the connection names and that are of no account, to sentences that say what they are of.
     :param is_complete: whether all were looked at.
     """
 
     seen: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
+    wrong: Mapping[str, str] = field(default_factory=dict)
     is_complete: bool = True
 
 
@@ -108,7 +111,7 @@ def _permitted(facts: TokenFacts) -> tuple[bool, str]:
     if facts.permissions is None:
         return _probed(facts.probe)
     needed = dict(PERMISSIONS[facts.login])
-    if facts.accounts.seen or facts.accounts.refused:
+    if facts.accounts.seen or facts.accounts.refused or facts.accounts.wrong:
         needed.pop(DISCOVERY_PERMISSION, None)
     missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in facts.permissions]
     if not missing:
@@ -149,9 +152,11 @@ def _seen(accounts: Accounts) -> Iterator[tuple[bool, str]]:
         bound = "" if accounts.is_complete else "at least "
         yield True, f"It sees {bound}{len(names)} Instagram account{'s' if len(names) > 1 else ''}: {shown}."
     if accounts.refused:
-        refused = ", ".join(f"{one} ({error})" for one, error in accounts.refused.items())
+        refused = ", ".join(f"{_plain(one)} ({error})" for one, error in accounts.refused.items())
         yield False, f"It cannot read these account_ids of the connection: {refused}."
-    if not names and not accounts.refused:
+    for sentences in accounts.wrong.values():
+        yield False, sentences
+    if not names and not accounts.refused and not accounts.wrong:
         yield (
             False,
             (
@@ -162,4 +167,5 @@ def _seen(accounts: Accounts) -> Iterator[tuple[bool, str]]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w .,&()'-]", "", text).strip()[:60]
+    """Return what somebody named, as it can stand in a sentence: short, on one line, and nothing hidden in it."""
+    return escape(" ".join(text.split()))[:60]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from airflow_provider_iginsights.graph.redact import escape
 from airflow_provider_iginsights.hooks.__main__ import main
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, ServedVersion, Token, World
 
@@ -191,6 +192,46 @@ def test_named_accounts(graph, check):
     assert not works
     assert f"It sees 1 Instagram account: @{first.username}." in message
     assert "It cannot read these account_ids of the connection: 17840000000000000 (AccountUnavailable)." in message
+
+
+def test_a_named_page(graph, check):
+    """A Page's id is told with the account that is linked to the Page, as the operators tell it; others are seen."""
+    first, second = graph.world.accounts.values()
+    works, message = check(graph.world.system_user_token, account_ids=[first.page_id, second.id])
+    assert not works
+    assert f"{first.page_id} is the id of a Page; its Instagram account is {first.id}." in message
+    assert "AccountUnavailable" not in message
+    assert f"It sees 1 Instagram account: @{second.username}." in message
+
+
+def test_a_named_page_alone(graph, check):
+    """Where the Page's id is all that is named, nobody is told that the token sees no account."""
+    first = next(iter(graph.world.accounts.values()))
+    works, message = check(graph.world.system_user_token, account_ids=[first.page_id])
+    assert not works
+    assert message.endswith(f"its Instagram account is {first.id}. Give that id in account_ids.")
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\x1b[31m", "\u200b", "\u2028", "\u2066", "\x00"])
+def test_names_hide_nothing(graph, check, hidden):
+    """What would move or hide text in the name of an account or an owner is spelt out, as in every other message."""
+    first, second = graph.world.accounts.values()
+    graph.world.put(dataclasses.replace(first, username=f"a{hidden}b"))
+    message = check(graph.world.system_user_token)[1]
+    instagram = check(graph.world.instagram_token(first.id), host=graph.instagram_url)[1]
+    named = check(graph.world.system_user_token, account_ids=[first.id, second.id])[1]
+    spelt = {"\u2028": "a b"}.get(hidden, f"a{escape(hidden)}b")
+    for said in (message, instagram, named):
+        assert f"@{spelt}" in said
+        assert said.isprintable()
+    assert f"The token belongs to {spelt}." in instagram
+
+
+def test_names_are_shown_as_they_are(graph, check):
+    """A name in any script is shown whole."""
+    first = next(iter(graph.world.accounts.values()))
+    graph.world.put(dataclasses.replace(first, username="café_ميلانو.日本"))
+    assert "@café_ميلانو.日本" in check(graph.world.system_user_token)[1]
 
 
 def test_other_version_than_pinned(graph, check):
