@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.tables import Table
 
 LoadMode = Literal["merge", "replace", "append"]
+Spared = Collection[Mapping[str, Sequence[str]]]
+"""Groups of rows of which nothing is deleted: each maps columns to the texts (ISO dates) that they hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

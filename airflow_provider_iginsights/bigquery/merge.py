@@ -33,9 +33,9 @@ from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.span import Span, condition, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.destination import Destination, Spared
     from airflow_provider_iginsights.catalog.columns import Role
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
@@ -66,11 +66,11 @@ def replace_statement(
     staging: str,
     span: Span,
     source_span: Span | None = None,
-    spared: Collection[str] = (),
+    spared: Spared = (),
 ) -> str:
     """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement.
 
-    :param spared: metrics of which nothing is deleted, since their answers could not be read to the end.
+    :param spared: groups of rows of which nothing is deleted, since their answers could not be read to the end.
     """
     table = destination.table
     if table.group is None:
@@ -154,11 +154,9 @@ def _newest(table: Table, *, staging: str, span: Span | None) -> str:
     return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
-def _vanished(
-    destination: Destination, *, group: Iterable[str], staging: str, span: Span, spared: Collection[str]
-) -> str:
+def _vanished(destination: Destination, *, group: Iterable[str], staging: str, span: Span, spared: Spared) -> str:
     table = destination.table
-    others = f"      AND O.`metric` NOT IN ({', '.join(map(literal, sorted(spared)))})\n" if spared else ""
+    others = "".join(f"      AND NOT ({_is_in(each, table=table, alias='O')})\n" for each in spared)
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
         f"SELECT * FROM {quoted(destination.path)} O\n"
@@ -167,6 +165,17 @@ def _vanished(
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
         f"    QUALIFY {numbered(table.key)} = 1"
     )
+
+
+def _is_in(group: Mapping[str, Sequence[str]], *, table: Table, alias: str) -> str:
+    """Return the condition that a row is of the group; a column that the table lacks says nothing about its rows."""
+    kinds = {column.name: column.type for column in table.columns}
+    listed = {
+        name: ", ".join(f"{'' if kinds[name] == 'STRING' else kinds[name] + ' '}{literal(each)}" for each in values)
+        for name, values in group.items()
+        if name in kinds
+    }
+    return " AND ".join(f"{alias}.{quoted(name)} IN ({values})" for name, values in listed.items()) or "TRUE"
 
 
 def _update(table: Table, *, also: str) -> str:

@@ -36,12 +36,12 @@ from airflow_provider_iginsights.bigquery.write import Staged, write_target
 from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, TaskIdentity
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Spared, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -122,13 +122,13 @@ class Warehouse:
         return spool
 
     def commit(
-        self, spools: Iterable[Spool], *, load_mode: LoadMode = "merge", spared: Collection[str] = ()
+        self, spools: Iterable[Spool], *, load_mode: LoadMode = "merge", spared: Spared = ()
     ) -> tuple[LoadResult, ...]:
         """Write all spools and close them; return what was done, in their order.
 
         An empty spool causes no job. Every staging table is loaded before the first target is written.
 
-        :param spared: metrics of which ``replace`` deletes nothing.
+        :param spared: groups of rows of which ``replace`` deletes nothing.
         """
         spools = tuple(spools)
         full = tuple(spool for spool in spools if spool.rows)
@@ -182,9 +182,7 @@ class Warehouse:
         log.info("Loaded %d rows for %s into staging (job %s).", spool.rows, spool.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
 
-    def _write(
-        self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, spared: Collection[str]
-    ) -> LoadResult:
+    def _write(self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, spared: Spared) -> LoadResult:
         if staged is None:
             return LoadResult(destination=spool.destination, rows=0)
         result = write_target(spool, staged=staged, load_mode=load_mode, spared=spared, wire=self._wire)

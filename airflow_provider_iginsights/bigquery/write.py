@@ -23,9 +23,9 @@ from airflow_provider_iginsights.bigquery.span import ALL_DAYS, MOST_PARTITIONS,
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Spared
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.bigquery.wire import Wire
 
@@ -42,9 +42,7 @@ class Staged:
     load_job_id: str
 
 
-def write_target(
-    spool: Spool, *, staged: Staged, load_mode: LoadMode, spared: Collection[str], wire: Wire
-) -> LoadResult:
+def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, spared: Spared, wire: Wire) -> LoadResult:
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
     destination = spool.destination
     reach = Reach(span=spool.span, looked_at=spool.span)
@@ -99,9 +97,7 @@ def find_reach(spool: Spool, *, staging: str, wire: Wire) -> Reach:
     return Reach(span=span.with_days(days), looked_at=replace(ALL_DAYS, account_ids=span.account_ids))
 
 
-def statements(
-    spool: Spool, *, staging: str, load_mode: LoadMode, span: Span, spared: Collection[str] = ()
-) -> Iterator[str]:
+def statements(spool: Spool, *, staging: str, load_mode: LoadMode, span: Span, spared: Spared = ()) -> Iterator[str]:
     """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
     destination = spool.destination
     if load_mode == "append":

@@ -27,6 +27,7 @@ from airflow_provider_iginsights.extract.rows import (
     format_instant,
     is_pacific_midnight,
     keep_distinct,
+    name_group,
     read_end_time,
     read_entries,
     read_numbers,
@@ -200,7 +201,9 @@ class AccountReader:
             "run_id": self.stamp.run_id,
         }
         hearing.ask(ask.query, ask.about.days)
-        tell = partial(self.findings.note, f"account {hearing.account_id}")
+        known = {"account_id": (hearing.account_id,), "metric_date": ask.about.days or (reading.snapshot_date,)}
+        group = name_group(ask.query.breakdown, period=(ask.query.period,), **known)
+        tell = partial(self.findings.note_unread, f"account {hearing.account_id}", group=group)
         return keep_distinct(self._read_answer(hearing, ask, answer, common, reading.snapshot_date, tell), tell)
 
     def _read_answer(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import InsightsError
 
 log: logging.Logger = logging.getLogger(__name__)
 
+Group = Mapping[str, Sequence[str]]
+"""Rows by what stands in some of their columns: each column with the texts (ISO dates) that it may hold."""
+
 EXAMPLES = 20
-UNREAD = frozenset({"Unreadable", "Undated", "Contradictory"})
-"""Kinds of what Meta did send, though nobody can say what it means."""
+UNNAMED = "insights"
+"""Stands in the place of a metric where an answer does not name it."""
+MOST_GROUPS = 1000
+"""More groups with something unread are told by their metrics alone: they end up in one statement."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,7 @@ class Findings:
     def __init__(self) -> None:
         self._findings: dict[tuple[str, str], Finding] = {}
         self._remarks: dict[tuple[str, str], Finding] = {}
+        self._unread: dict[frozenset[tuple[str, tuple[str, ...]]], Group] = {}
         self._seen: set[int] = set()  # hashes: a run over many posts would remember as many names
         self._lock = threading.Lock()
 
@@ -44,6 +51,23 @@ class Findings:
         finding = Finding(what, kind, why)
         if count := self._count(self._findings, (what, kind), finding, whom):
             log.log(level if count == 1 else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
+
+    def note_unread(self, whom: str, what: str, kind: str, why: str, *, group: Group) -> None:
+        """Keep what Meta did send though nobody can say what it means: the group may have more rows than are stored.
+
+        :param what: a metric, which narrows the group; or what stands in its place where not even that is known.
+        :param group: where the rows of this answer are; ``{}`` = anywhere.
+        """
+        self.note(whom, what, kind, why)
+        self.keep_unread(group if what == UNNAMED else {**group, "metric": (what,)})
+
+    def keep_unread(self, group: Group) -> None:
+        """Keep that a group may have more rows than are stored."""
+        with self._lock:
+            self._unread[frozenset((name, tuple(values)) for name, values in group.items())] = group
+            if len(self._unread) > MOST_GROUPS:
+                coarse = [{"metric": each["metric"]} if "metric" in each else {} for each in self._unread.values()]
+                self._unread = {frozenset((name, tuple(of)) for name, of in each.items()): each for each in coarse}
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Keep a refusal of Meta under the name of its error."""
@@ -81,18 +105,10 @@ class Findings:
                 for each in self._remarks.values()
             ]
 
-    def find_unread(self) -> frozenset[str]:
-        """Return the metrics (and fields) of which something came that could not be read: they may have more values."""
+    def find_unread(self) -> list[Group]:
+        """Return the groups of which something came that could not be read: they may have more rows than are stored."""
         with self._lock:
-            return frozenset(what for what, kind in self._findings if kind in UNREAD)
-
-    @property
-    def names_no_metric(self) -> bool:
-        """Whether numbers were lost of which not even the metric is known."""
-        with self._lock:
-            return any(
-                kind == "RowRefused" or (what, kind) == ("insights", "Unreadable") for what, kind in self._findings
-            )
+            return list(self._unread.values())
 
     @property
     def count(self) -> int:

@@ -17,6 +17,7 @@ from airflow_provider_iginsights.extract.rows import (
     Tell,
     describe,
     keep_distinct,
+    name_group,
     read_end_time,
     read_entries,
     read_numbers,
@@ -132,7 +133,9 @@ def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
 
 def _read_checked(sighting: Sighting, common: Row, findings: Findings, whom: str) -> list[Row]:
     heard: set[str] = set()
-    rows = keep_distinct(_read_numbers(sighting, common, heard, tell := partial(findings.note, whom)), tell)
+    ids = {name: (common[name],) for name in ("account_id", "media_id")}
+    tell = partial(findings.note_unread, whom, group=name_group(sighting.wanted.breakdown, **ids))
+    rows = keep_distinct(_read_numbers(sighting, common, heard, tell), tell)
     for name in sorted(sighting.wanted.expected - heard):
         findings.note_silence(whom, name, "Meta was asked for it and sent no number.")
     return rows

@@ -189,6 +189,16 @@ def join_values(values: Sequence[str]) -> str:
     return "|".join(value.replace("\\", "\\\\").replace("|", "\\|") for value in values)
 
 
+def name_group(breakdown: str, **columns: Iterable[str | date]) -> dict[str, tuple[str, ...]]:
+    """Return what rows of one answer hold in their columns, as far as the question tells it.
+
+    :param breakdown: as it was asked for. One dimension stands in the rows, too; several are joined in the order of the
+        answer, which may be any.
+    """
+    known = {name: tuple(map(str, values)) for name, values in columns.items()}
+    return known | ({} if "," in breakdown else {"breakdown": ("", breakdown)[: 1 + bool(breakdown)]})
+
+
 def read_end_time(value: Any) -> tuple[str, date] | None:
     """Return Meta's ``2026-11-20T08:00:00+0000`` as ``2026-11-20T08:00:00Z`` and its Pacific date, or None."""
     return _read_end_time(value) if isinstance(value, str) else None

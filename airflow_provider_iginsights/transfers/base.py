@@ -262,8 +262,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self.finish_reading(context, target, crowd.outcome, spools)
         # An answer that could not be read to the end does not say which values are gone.
         unread = findings.find_unread()
-        load_mode = "merge" if self._load_mode == "replace" and findings.names_no_metric else self._load_mode
-        results = target.warehouse.commit(list(spools.values()), load_mode=load_mode, spared=unread)
+        results = target.warehouse.commit(list(spools.values()), load_mode=self._load_mode, spared=unread)
         if parse_boolean(self.create_views, argument="create_views"):
             target.warehouse.create_views(destinations.values())
         self.keep_link(context, target)

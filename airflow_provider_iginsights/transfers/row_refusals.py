@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.errors import RowRefused
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.findings import Findings
 
 
@@ -19,4 +21,17 @@ def write_row(spool: Spool, row: Mapping[str, Any], findings: Findings) -> None:
     except RowRefused as refusal:
         table = spool.destination.table
         whom = ", ".join(f"{name} {ascii(row.get(name))[:40]}" for name in table.key if row.get(name) not in (None, ""))
+        if table.group:
+            findings.keep_unread(_find_group(row, table, table.group))
         findings.note_error(whom or "a row without a key", f"a row of table {table.name}", refusal)
+
+
+def _find_group(row: Mapping[str, Any], table: Table, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the group of a row as far as the row can be believed: what is none of the column's values is left open."""
+    values = {name: row.get(name) for name in columns}
+    texts = {column.name for column in table.columns if column.type == "STRING"}
+    return {
+        name: (str(value),)
+        for name, value in values.items()
+        if type(value) is date or (name in texts and isinstance(value, str) and (value.isprintable() or not value))
+    }

@@ -74,8 +74,9 @@ def around(table: Table) -> list[str]:
     destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28", account_ids=ODD)
     moved = [query(destination, staging=STAGING, span=span) for query in (new_keys_query, elsewhere_query)]
     moved += [write(destination, staging=STAGING, span=SPAN) for write in (merge_statement, replace_statement)]
+    spared = [dict.fromkeys(table.group or (), ("2026-10-05",)), {"account_id": ODD, "elsewhere": ("1",)}]
     if table.group:
-        moved.append(replace_statement(destination, staging=STAGING, span=span, spared=ODD))
+        moved.append(replace_statement(destination, staging=STAGING, span=span, spared=spared))
     looks = [
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))

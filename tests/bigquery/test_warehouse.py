@@ -158,21 +158,42 @@ def test_replace_deletes_what_the_new_answer_no_longer_has(bed: Bed) -> None:
 
 
 @pytest.mark.referee
-def test_replace_spares_metrics_that_were_not_read_to_the_end(bed: Bed) -> None:
-    """Nothing goes of a metric of which something could not be read, whatever else is restated."""
+def test_replace_spares_groups_that_were_not_read_to_the_end(bed: Bed) -> None:
+    """Nothing goes of a group of which something could not be read; the same metric of another account or day does."""
     names = ("reach", "it's", "views")
     part = {"breakdown": "country", "fetched_at": rows.hour(1)}
-    load(bed, [rows.reach("1", "2026-10-05", 1, metric=name, breakdown_value="FR", **part) for name in names])
+    places = [(name, account, day) for name in names for account in ("1", "2") for day in ("2026-10-05", "2026-10-06")]
+    load(bed, [rows.reach(account, day, 1, metric=name, breakdown_value="FR", **part) for name, account, day in places])
     part["fetched_at"] = rows.hour(2)
-    given = [rows.reach("1", "2026-10-05", 2, metric=name, breakdown_value="DE", **part) for name in names]
-    load(bed, given, try_number=2, load_mode="replace", spared={"reach", "it's"})
-    assert values(bed, "metric", "value") == [
-        ("it's", "1"),
-        ("it's", "2"),
-        ("reach", "1"),
-        ("reach", "2"),
-        ("views", "2"),
+    given = [rows.reach(account, day, 2, metric=name, breakdown_value="DE", **part) for name, account, day in places]
+    spared = [
+        {"account_id": ("1",), "metric": ("reach",), "metric_date": ("2026-10-05",), "breakdown": ("", "country")},
+        {"account_id": ("2", "3"), "metric": ("it's",)},
+        {"account_id": ("1",), "metric": ("views",), "breakdown": ("city",)},
     ]
+    load(bed, given, try_number=2, load_mode="replace", spared=spared)
+    kept = [row for row in values(bed, "metric", "account_id", "metric_date", "value") if row[-1] == "1"]
+    assert [row[:3] for row in kept] == [
+        ("it's", "2", "2026-10-05"),
+        ("it's", "2", "2026-10-06"),
+        ("reach", "1", "2026-10-05"),
+    ]
+    assert len(values(bed, "value")) == len(kept) + len(given)
+
+
+def test_replace_spares_everything_of_which_nothing_is_known(bed: Bed) -> None:
+    """A group without a column is any row: nothing is deleted."""
+    part = {"breakdown": "country", "fetched_at": rows.hour(1)}
+    load(bed, [rows.reach("1", "2026-10-05", 1, breakdown_value="FR", **part)])
+    part["fetched_at"] = rows.hour(2)
+    load(
+        bed,
+        [rows.reach("1", "2026-10-05", 2, breakdown_value="DE", **part)],
+        try_number=2,
+        load_mode="replace",
+        spared=[{}],
+    )
+    assert values(bed, "value") == [("1",), ("2",)]
 
 
 def test_replace_never_deletes_what_was_fetched_later(bed: Bed) -> None:

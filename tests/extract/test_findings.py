@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_iginsights.errors import GraphFacts, ObjectGone
-from airflow_provider_iginsights.extract.findings import EXAMPLES, Findings
+from airflow_provider_iginsights.extract.findings import EXAMPLES, MOST_GROUPS, Findings
 
 
 def test_the_same_thing_counts_once() -> None:
@@ -68,17 +68,42 @@ def test_many_threads() -> None:
 def test_what_could_not_be_read_is_told_apart() -> None:
     """Metrics of which a value was lost may have more than was stored; refusals and silence leave nothing in doubt."""
     findings = Findings()
-    for what, kind in [("reach", "Unreadable"), ("views", "Contradictory"), ("likes", "Undated"), ("saves", "NoData")]:
-        findings.note("account 1", what, kind, "why")
-    assert (findings.find_unread(), findings.names_no_metric) == ({"reach", "views", "likes"}, False)
+    findings.note("account 1", "saves", "NoData", "why")
+    for what, kind in [("reach", "Unreadable"), ("views", "Contradictory"), ("reach", "Undated")]:
+        findings.note_unread("account 1", what, kind, "why", group={"account_id": ("1",)})
+    assert findings.find_unread() == [
+        {"account_id": ("1",), "metric": ("reach",)},
+        {"account_id": ("1",), "metric": ("views",)},
+    ]
+    assert findings.count == 4
 
 
-@pytest.mark.parametrize(("what", "kind"), [("insights", "Unreadable"), ("a row of table media", "RowRefused")])
-def test_what_has_not_even_a_name_is_told_apart(what: str, kind: str) -> None:
-    """Where the metric itself is lost, any metric may have more than was stored."""
+def test_what_has_not_even_a_name_is_told_apart() -> None:
+    """Where the metric itself is lost, any metric of the answer may have more than was stored."""
     findings = Findings()
-    findings.note("account 1", what, kind, "why")
-    assert findings.names_no_metric
+    findings.note_unread("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
+    assert findings.find_unread() == [{"account_id": ("1",)}]
+
+
+def test_very_many_groups_are_told_by_their_metrics() -> None:
+    """What ends up in one statement stays short, and spares rather more than less."""
+    findings = Findings()
+    for number in range(3 * MOST_GROUPS):
+        group = {"account_id": ("1",), "media_id": (str(number),)}
+        findings.note_unread(f"media {number}", ("reach", "likes")[number % 2], "Unreadable", "why", group=group)
+        assert len(findings.find_unread()) <= MOST_GROUPS
+    unread = findings.find_unread()
+    for metric in ("reach", "likes"):
+        assert {"metric": (metric,)} in unread
+
+
+def test_what_may_be_anywhere_stays_so() -> None:
+    """Of very many groups, one that names no metric leaves everything in doubt."""
+    findings = Findings()
+    findings.note_unread("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
+    for number in range(MOST_GROUPS):
+        findings.keep_unread({"metric": ("reach",), "account_id": (str(number),)})
+    assert {} in findings.find_unread()
 
 
 def test_remarks_are_about_what_was_stored() -> None:
