@@ -35,6 +35,7 @@ class Metric:
     * ``map_dimension``: what the keys are where Meta answers an object (``hour`` of ``online_followers``).
     * ``history_days``: how many days back Meta answers. ``min_followers``: Meta is silent below.
     * ``documented``: False where Meta accepts the name but no page of its reference says what it means.
+    * ``declared``: False where the catalog knows nothing of it, and a user asked for it with a ``+`` all the same.
     * ``selection``: asked by default, only with ``metrics="all"``, only by name, or never (another product's).
     """
 
@@ -58,6 +59,7 @@ class Metric:
     min_followers: int | None = None
     successor: str | None = None
     documented: bool = True
+    declared: bool = True
     selection: Selection = "default"
 
     def lives_in(self, version: str) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import FEED, MEDIA_METRICS, REELS, STORY
 from airflow_provider_iginsights.catalog.metrics import Login, Metric
-from airflow_provider_iginsights.catalog.selection import Breakdowns, Choice, Metrics, Offer, select
+from airflow_provider_iginsights.catalog.offer import Offer
+from airflow_provider_iginsights.catalog.selection import Breakdowns, Choice, Metrics, select
 from airflow_provider_iginsights.catalog.versions import parse_version
 
 
@@ -89,7 +91,7 @@ def plan_account(metrics: Metrics, breakdowns: Breakdowns, *, version: str, logi
     ]
     return AccountPlan(
         series=_grouped(dated, metric_type="time_series" if typed else None),
-        totals=_grouped(summed, metric_type="total_value", without_total=with_series),
+        totals=_group_apart(summed, metric_type="total_value", without_total=with_series),
         snapshots=_grouped(standing, metric_type="total_value") + _grouped(undated, metric_type=None),
     )
 
@@ -121,7 +123,7 @@ def _plan_lifetime(metrics: Metrics, breakdowns: Breakdowns, offer: Offer) -> Me
     return MediaPlan(
         core=queries[0] if queries else None,
         extras={
-            product_type: _extras(
+            product_type: _group_apart(
                 [choice for choice in choices if choice not in core and product_type in choice.metric.product_types]
             )
             for product_type in offer.product_types
@@ -135,9 +137,13 @@ def _is_core(choice: Choice, product_types: tuple[str, ...]) -> bool:
     return shared and not choice.breakdowns and not metric.alone and metric.selection == "default"
 
 
-def _extras(choices: list[Choice]) -> tuple[InsightsQuery, ...]:
-    together = _grouped([choice for choice in choices if not choice.metric.alone])
-    return together + tuple(query for choice in choices if choice.metric.alone for query in _grouped([choice]))
+def _group_apart(
+    choices: list[Choice], *, metric_type: str | None = None, without_total: Iterable[str] = ()
+) -> tuple[InsightsQuery, ...]:
+    """Return queries as :func:`_grouped` does, but those that are better asked ``alone`` share none."""
+    group = partial(_grouped, metric_type=metric_type, without_total=without_total)
+    together = group([choice for choice in choices if not choice.metric.alone])
+    return together + tuple(query for choice in choices if choice.metric.alone for query in group([choice]))
 
 
 def _grouped(

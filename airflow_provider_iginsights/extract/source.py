@@ -48,7 +48,7 @@ class Source:
     client: GraphClient
     window: Window
     stamp: Stamp
-    metrics: Sequence[str] | str | None = None
+    metrics: Sequence[str] | None = None
     breakdowns: Mapping[str, Sequence[str]] | None = None
     findings: Findings = field(default_factory=Findings)
     refusals: Refusals = field(default_factory=Refusals)

@@ -52,10 +52,9 @@ def parse_names(value: Any, *, argument: str) -> tuple[str, ...] | None:
     return tuple(name for name in names if name)
 
 
-def parse_metrics(value: Any) -> tuple[str, ...] | str | None:
-    """Return metric names, ``"all"``, or None for the default set."""
-    names = parse_names(value, argument="metrics")
-    return "all" if names == ("all",) else names
+def parse_metrics(value: Any) -> tuple[str, ...] | None:
+    """Return metric names and sets (``"default"``, ``"all"``) as they are written; None for the default set."""
+    return parse_names(value, argument="metrics")
 
 
 def parse_breakdowns(value: Any) -> dict[str, tuple[str, ...]] | None:

@@ -50,8 +50,9 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else all
         that the token sees.
-    :param metrics: names, ``"all"``, or None for the default set; ``reach/days_28`` asks for another period,
-        ``follower_demographics/this_week`` for another timeframe.
+    :param metrics: names, ``"default"``, ``"all"``; None = the default set; ``reach/days_28`` asks for another period,
+        ``follower_demographics/this_week`` for another timeframe, ``+name`` for a metric that this release does not
+        know, and ``-name`` leaves one out.
     :param breakdowns: metric -> list of breakdowns, several dimensions joined by a comma; an empty list asks for none.
     :param since: start of the window: ISO 8601, a Pacific date, or Unix seconds; None = from the run.
     :param until: end of the window, exclusive; None = from the run.

@@ -88,9 +88,9 @@ def test_check_with_differences(
     sandbox: GraphSandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Other rules at Meta, said in another language, are named on both levels, and the command returns 1."""
-    monkeypatch.setitem(rules.USER_METRICS, "waves", rules.UserMetric())  # type: ignore[arg-type]
-    monkeypatch.delitem(rules.USER_METRICS, "saves")  # type: ignore[arg-type]
-    monkeypatch.setitem(rules.MEDIA_METRICS, "echoes", rules.MediaMetric(("FEED",)))  # type: ignore[arg-type]
+    sandbox.world.user_metrics["waves"] = rules.UserMetric()
+    del sandbox.world.user_metrics["saves"]
+    sandbox.world.media_metrics["echoes"] = rules.MediaMetric(("FEED",))
     thai = errors.Kind(100, "(#100) {name} ต้องเป็นค่าใดค่าหนึ่งต่อไปนี้: {values}")
     monkeypatch.setitem(errors.ERRORS, "not_in_enum", thai)  # type: ignore[arg-type]
     assert main(["--check"]) == DIFFERENT

@@ -48,7 +48,7 @@ def queries_of(found: Any) -> list[Any]:
         ("media", ["total_interaction"], "Did you mean total_interactions"),
         ("account", ["REACH"], "no metric named 'REACH'"),
         ("account", [""], "no metric named ''"),
-        ("account", [], "metrics is an empty list"),
+        ("account", [], "metrics asks for nothing"),
         ("account", ["impressions"], "Ask for views instead"),
         ("account", ["audience_gender_age"], "follower_demographics with breakdown age,gender"),
         ("account", ["audience_locale"], "It has no successor"),
@@ -204,3 +204,76 @@ def test_undocumented_metrics_are_asked_by_name_only(kind: str, name: str) -> No
         for metrics in (name, None, "all")
     }
     assert [name in names for names in asked.values()] == [True, False, False]
+
+
+def names_of(kind: str, metrics: object, breakdowns: object = None) -> set[str]:
+    """Return the names that a plan asks for."""
+    return {name for query in queries_of(plan(kind, metrics, breakdowns)) for name in query.names}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+@pytest.mark.parametrize("base", ["default", "all"])
+def test_sets_can_be_named_widened_and_narrowed(kind: str, base: str) -> None:
+    """A set is named like a metric; what has a plus comes to it, what has a minus goes, and the rest stays."""
+    whole = names_of(kind, None if base == "default" else "all")
+    assert names_of(kind, [base]) == names_of(kind, [base, "reach"]) == whole
+    assert names_of(kind, [base, "+profile_shares"]) == whole | {"profile_shares"}
+    assert names_of(kind, ["-reach", base, "+profile_shares"]) == whole - {"reach"} | {"profile_shares"}
+
+
+def test_one_period_can_be_left_out() -> None:
+    """A minus with a period takes that period alone."""
+    queries = queries_of(plan("account", ["all", "-reach/days_28"]))
+    assert {query.period for query in queries if "reach" in query.names} == {"day", "week"}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_a_new_metric_is_asked_alone(kind: str) -> None:
+    """What Meta may not know shares no request, so that its refusal costs nothing else."""
+    queries = [
+        query for query in queries_of(plan(kind, ["default", "+profile_shares"])) if "profile_shares" in query.names
+    ]
+    assert queries
+    for query in queries:
+        assert query.names == ("profile_shares",)
+        assert (query.period, query.breakdown) == ("day" if kind == "account" else "lifetime", "")
+        assert query.metric_type == ("total_value" if kind == "account" else None)
+
+
+def test_a_plus_before_a_known_metric_changes_nothing() -> None:
+    """A Dag that asked for a new metric goes on when a release knows it; what is not offered is asked for anyway."""
+    assert plan("account", ["+views"]) == plan("account", ["views"])
+    assert plan("account", ["+reach/week"]) == plan("account", ["reach/week"])
+    assert names_of("story", ["+likes"]) == {"likes"}
+    assert names_of("account", ["+impressions"]) == {"impressions"}
+
+
+@pytest.mark.parametrize("name", ["profile_shares", "+profile_shares"])
+def test_a_new_metric_can_be_broken_down(name: str) -> None:
+    """A breakdown may be asked for under its name, with or without its plus; the catalog does not know which dimensions it has."""
+    (query,) = queries_of(plan("account", ["+profile_shares"], {name: ["gender, follow_type"]}))
+    assert (query.breakdown, set(query.totals)) == ("gender,follow_type", {"profile_shares"})
+
+
+@pytest.mark.parametrize(
+    ("metrics", "breakdowns", "said"),
+    [
+        (["default", "+"], None, "cannot be the name of a new metric"),
+        (["+Views"], None, "cannot be the name of a new metric"),
+        (["+views){id}"], None, "cannot be the name of a new metric"),
+        (["+profile_shares/week"], None, "without a period or timeframe"),
+        (["default", "-quantum"], None, "leaves out 'quantum', which is not among the metrics asked for"),
+        (["default", "-reech"], None, "Did you mean reach"),
+        (["reach", "-views"], None, "leaves out 'views'"),
+        (["-reach"], None, 'such as ["default", "-reach"]'),
+        (["reach", "-reach"], None, "leaves out all that it asks for"),
+        (["quantum"], None, "asked for with a + before its name"),
+        (["+profile_shares"], {"profile_shares": ["a)b"]}, "cannot be broken down by 'a)b'"),
+        (["reach"], {"+profile_shares": ["gender"]}, "not among the metrics asked for"),
+    ],
+)
+def test_refusals_of_signs(metrics: list[str], breakdowns: object, said: str) -> None:
+    """A sign before what cannot be, and a minus before what is not asked for, is refused with the way out."""
+    with pytest.raises(ConfigurationError) as refused:
+        plan("account", metrics, breakdowns)
+    assert said in str(refused.value)

@@ -52,9 +52,10 @@ def test_account_ids(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "parsed"),
     [
-        ("all", "all"),
-        (["all"], "all"),
-        ('["all"]', "all"),
+        ("all", ("all",)),
+        (["all"], ("all",)),
+        ('["all"]', ("all",)),
+        ("default, +new_name,-reach", ("default", "+new_name", "-reach")),
         ("['reach', 'likes']", ("reach", "likes")),
         ("reach", ("reach",)),
         ("reach, follower_demographics/this_week", ("reach", "follower_demographics/this_week")),
@@ -64,7 +65,7 @@ def test_account_ids(value: Any) -> None:
     ids=repr,
 )
 def test_metrics(value: Any, parsed: Any) -> None:
-    """Names are taken as they are; only "all" alone is the whole set; an empty list stays empty."""
+    """Names and sets are taken as they are, signs included; an empty list stays empty."""
     assert parse_metrics(value) == parsed
 
 

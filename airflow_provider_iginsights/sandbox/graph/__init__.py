@@ -31,6 +31,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import (
     appsecret_proof,
 )
 from airflow_provider_iginsights.sandbox.graph.record import Received
+from airflow_provider_iginsights.sandbox.graph.rules import MediaMetric, UserMetric
 from airflow_provider_iginsights.sandbox.graph.sandbox import GraphSandbox
 from airflow_provider_iginsights.sandbox.graph.shapes import SHAPES
 from airflow_provider_iginsights.sandbox.graph.usage import Usage
@@ -55,6 +56,7 @@ __all__ = [
     "GraphSandbox",
     "HtmlBody",
     "Media",
+    "MediaMetric",
     "NoUsageHeaders",
     "NullItem",
     "Page",
@@ -67,6 +69,7 @@ __all__ = [
     "Token",
     "TruncatedBody",
     "Usage",
+    "UserMetric",
     "WebhookSender",
     "World",
     "appsecret_proof",

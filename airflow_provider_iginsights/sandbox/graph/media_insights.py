@@ -36,7 +36,7 @@ def answer_media_insights(call: Call, media: Media, params: Mapping[str, str]) -
     breakdown = names(params, "breakdown")
     check_enum("breakdown", breakdown, rules.MEDIA_BREAKDOWNS)
     for metric in metrics:
-        _check_breakdown(metric, breakdown)
+        _check_breakdown(call, metric, breakdown)
         _check_product(call, media, metric)
     if media.before_business:
         raise fail("before_business")
@@ -80,16 +80,16 @@ def _age(call: Call, media: Media) -> timedelta:
 
 def _accepted(call: Call) -> tuple[str, ...]:
     is_facebook = call.login == "facebook"
-    return tuple(name for name, rule in rules.MEDIA_METRICS.items() if is_facebook or not rule.facebook_login_only)
+    return tuple(name for name, rule in call.world.media_metrics.items() if is_facebook or not rule.facebook_login_only)
 
 
-def _check_breakdown(metric: str, breakdown: tuple[str, ...]) -> None:
-    if breakdown and breakdown != (rules.MEDIA_METRICS[metric].breakdown,):
+def _check_breakdown(call: Call, metric: str, breakdown: tuple[str, ...]) -> None:
+    if breakdown and breakdown != (call.world.media_metrics[metric].breakdown,):
         raise fail("not_that_breakdown", breakdown=",".join(breakdown), metric=metric)
 
 
 def _check_product(call: Call, media: Media, metric: str) -> None:
-    rule = rules.MEDIA_METRICS[metric]
+    rule = call.world.media_metrics[metric]
     if rule.only_media_until is not None and (
         major(call.version) > _IMPRESSIONS_UNTIL or media.timestamp.date() > rule.only_media_until
     ):

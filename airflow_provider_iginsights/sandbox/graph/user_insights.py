@@ -34,14 +34,14 @@ class Asked:
 
 def answer_user_insights(call: Call, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the answer's body, or raise the error of the first rule that the request breaks."""
-    asked = _read(params)
+    asked = _read(call, params)
     call.meet("object", object_id=account.id, metrics=asked.metrics)
     for check in (_check_types, _check_periods, _check_breakdowns, _check_timeframe):
         check(call, asked)
     window = read_window(params, call.now)
-    is_dated = any(not rules.USER_METRICS[metric].timeframes for metric in asked.metrics)
+    is_dated = any(not call.world.user_metrics[metric].timeframes for metric in asked.metrics)
     if is_dated:
-        recent = tuple(metric for metric in asked.metrics if rules.USER_METRICS[metric].only_last_30_days)
+        recent = tuple(metric for metric in asked.metrics if call.world.user_metrics[metric].only_last_30_days)
         window.check(call.now, recent)
     body: dict[str, Any] = {"data": list(_entries(call, account, asked, window))}
     return {**body, "paging": paging(call, account, params, window)} if is_dated else body
@@ -72,11 +72,11 @@ def account_value(call: Call, account: Account, metric: str, day: date) -> int:
     return numbers.seen_of_day(numbers.account_day(call.world.seed, account.id, metric, day), day, call.now)
 
 
-def _read(params: Mapping[str, str]) -> Asked:
+def _read(call: Call, params: Mapping[str, str]) -> Asked:
     metrics = names(params, "metric")
     if not metrics:
         raise fail("required", name="metric")
-    check_enum("metric", metrics, tuple(rules.USER_METRICS))
+    check_enum("metric", metrics, tuple(call.world.user_metrics))
     if not params.get("period"):
         raise fail("required", name="period")
     for name, accepted in (("period", rules.PERIODS), ("metric_type", rules.METRIC_TYPES)):
@@ -91,7 +91,7 @@ def _read(params: Mapping[str, str]) -> Asked:
 
 
 def _check_types(call: Call, asked: Asked) -> None:
-    table = rules.USER_METRICS
+    table = call.world.user_metrics
     if asked.is_total:
         wrong = [metric for metric in asked.metrics if table[metric].series and not table[metric].total]
         if wrong:
@@ -105,22 +105,22 @@ def _check_types(call: Call, asked: Asked) -> None:
 
 def _check_periods(call: Call, asked: Asked) -> None:
     for metric in asked.metrics:
-        rule = rules.USER_METRICS[metric]
+        rule = call.world.user_metrics[metric]
         periods = rule.total if asked.is_total else rule.series or (rule.total if call.login == "instagram" else ())
         if periods and asked.period not in periods:
             raise fail("not_that_period", period=asked.period, metric=metric)
 
 
-def _check_breakdowns(_call: Call, asked: Asked) -> None:
+def _check_breakdowns(call: Call, asked: Asked) -> None:
     for metric in asked.metrics if asked.is_total else ():
-        wrong = [name for name in asked.breakdown if name not in rules.USER_METRICS[metric].breakdowns]
+        wrong = [name for name in asked.breakdown if name not in call.world.user_metrics[metric].breakdowns]
         if wrong:
             raise fail("not_that_breakdown", breakdown=",".join(wrong), metric=metric)
 
 
-def _check_timeframe(_call: Call, asked: Asked) -> None:
+def _check_timeframe(call: Call, asked: Asked) -> None:
     for metric in asked.metrics:
-        rule = rules.USER_METRICS[metric]
+        rule = call.world.user_metrics[metric]
         if rule.needs_timeframe and asked.timeframe is None:
             raise fail("required", name="timeframe")
         if rule.timeframes and asked.timeframe and asked.timeframe not in rule.timeframes:
@@ -130,7 +130,7 @@ def _check_timeframe(_call: Call, asked: Asked) -> None:
 def _entries(call: Call, account: Account, asked: Asked, window: Window) -> Iterator[dict[str, object]]:
     days = window.days(call.now)
     for metric in asked.metrics:
-        rule = rules.USER_METRICS[metric]
+        rule = call.world.user_metrics[metric]
         if rule.timeframes:
             yield _demographics(call, account, asked, metric)
         elif account.followers_count < rule.min_followers or not days:
@@ -165,7 +165,7 @@ def _total(call: Call, account: Account, asked: Asked, metric: str, days: list[d
     if has_no_total and not asked.breakdown:
         yield entry(account.id, metric, asked.period)
         return
-    value = _over_days(metric, [account_value(call, account, metric, day) for day in days])
+    value = _over_days(call, metric, [account_value(call, account, metric, day) for day in days])
     if value == 0 and not has_no_total and numbers.is_left_out(call.world.seed, account.id, metric, days[0]):
         return
     total: dict[str, object] = {} if has_no_total else {"value": value}
@@ -174,13 +174,13 @@ def _total(call: Call, account: Account, asked: Asked, metric: str, days: list[d
     yield entry(account.id, metric, asked.period, total_value=total)
 
 
-def _over_days(metric: str, values: list[int]) -> int:
-    return numbers.reach_of_days(values) if rules.USER_METRICS[metric].is_unique else sum(values)
+def _over_days(call: Call, metric: str, values: list[int]) -> int:
+    return numbers.reach_of_days(values) if call.world.user_metrics[metric].is_unique else sum(values)
 
 
 def _parts(call: Call, account: Account, dimensions: tuple[str, ...], metric: str, days: list[date]) -> Parts:
     by_day = [_parts_of_day(call, account, dimensions, metric, day) for day in days]
-    return {key: _over_days(metric, [parts.get(key, 0) for parts in by_day]) for key in by_day[0]}
+    return {key: _over_days(call, metric, [parts.get(key, 0) for parts in by_day]) for key in by_day[0]}
 
 
 def _parts_of_day(call: Call, account: Account, dimensions: tuple[str, ...], metric: str, day: date) -> Parts:
@@ -195,7 +195,7 @@ def _parts_of_day(call: Call, account: Account, dimensions: tuple[str, ...], met
 
 
 def _demographics(call: Call, account: Account, asked: Asked, metric: str) -> dict[str, object]:
-    if account.followers_count < rules.USER_METRICS[metric].min_followers:
+    if account.followers_count < call.world.user_metrics[metric].min_followers:
         raise fail("not_enough_users")
     if not asked.breakdown:
         return entry(account.id, metric, asked.period)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+from airflow_provider_iginsights.sandbox.graph import rules
 from airflow_provider_iginsights.sandbox.graph.generate import (
     EPOCH,
     account_id_of,
@@ -49,6 +50,10 @@ class World:
     deleted: set[str] = field(default_factory=set)
     overrides: dict[tuple[str, str], Number] = field(default_factory=dict)
     """(object id, metric) -> the number to give, or the values by breakdown value; wins over ``numbers``."""
+    user_metrics: dict[str, rules.UserMetric] = field(default_factory=lambda: dict(rules.USER_METRICS))
+    """What accounts can be asked for; put in what Meta announces tomorrow: ``UserMetric(total=("day",))``."""
+    media_metrics: dict[str, rules.MediaMetric] = field(default_factory=lambda: dict(rules.MEDIA_METRICS))
+    """The same for media: ``MediaMetric(("FEED", "STORY"))``."""
 
     @classmethod
     def build(
