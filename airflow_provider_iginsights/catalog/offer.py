@@ -28,8 +28,9 @@ class Offer:
             return f"The metric {metric.name!r} belongs to Threads, not to Instagram insights. Remove it."
         if self.product_types and not set(self.product_types) & set(metric.product_types):
             return (
-                f"The metric {metric.name!r} exists for {', '.join(metric.product_types)} media only, and this operator "
-                f"reads {', '.join(self.product_types)} media. Ask for it with the operator of that media, or remove it."
+                f"The metric {metric.name!r} exists for {', '.join(metric.product_types)} media only, and this "
+                f"operator reads {', '.join(self.product_types)} media. Ask for it with the operator of that media, or "
+                "remove it."
             )
         if not metric.lives_in(self.version):
             return self._absence(metric)

@@ -250,7 +250,7 @@ def test_a_plus_before_a_known_metric_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["profile_shares", "+profile_shares"])
 def test_a_new_metric_can_be_broken_down(name: str) -> None:
-    """A breakdown may be asked for under its name, with or without its plus; the catalog does not know which dimensions it has."""
+    """A breakdown may be asked for under its name, with or without the plus; nobody knows which dimensions it has."""
     (query,) = queries_of(plan("account", ["+profile_shares"], {name: ["gender, follow_type"]}))
     assert (query.breakdown, set(query.totals)) == ("gender,follow_type", {"profile_shares"})
 
