@@ -24,6 +24,7 @@ from airflow_provider_iginsights.extract.rows import (
     TableRow,
     Tell,
     describe,
+    find_missing_half,
     format_instant,
     is_pacific_midnight,
     keep_distinct,
@@ -224,24 +225,16 @@ class AccountReader:
             for why in faults:
                 tell(name, "Unreadable", why)
                 hearing.hear(query, metric, days)
+            if half := find_missing_half(entry, numbers, asked=query.breakdown, wants_total=name in query.totals):
+                self.findings.note_silence(f"account {hearing.account_id}", *half)
             for number in numbers:
                 dated = self._date(number, name, days, today, hearing, tell)
                 hearing.hear(query, metric, (dated["metric_date"],) if dated and days else days)
                 if dated and (number.breakdown or name in query.totals):
                     key = (name, number.breakdown, number.breakdown_value, number.timeframe, dated["metric_date"])
-                    yield (
-                        key,
-                        common
-                        | dated
-                        | {
-                            "metric": name,
-                            "period": query.period,
-                            "timeframe": number.timeframe,
-                            "breakdown": number.breakdown,
-                            "breakdown_value": number.breakdown_value,
-                            "value": number.value,
-                        },
-                    )
+                    columns = {"metric": name, "period": query.period, "timeframe": number.timeframe}
+                    columns |= {"breakdown": number.breakdown, "breakdown_value": number.breakdown_value}
+                    yield key, common | dated | columns | {"value": number.value}
 
     def _date(
         self, number: Number, name: str, days: tuple[date, ...], today: date, hearing: Hearing, tell: Tell

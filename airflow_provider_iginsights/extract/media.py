@@ -12,10 +12,12 @@ from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.nodes import read_columns
 from airflow_provider_iginsights.extract.rows import (
     PLAIN,
+    Miss,
     Row,
     TableRow,
     Tell,
     describe,
+    find_missing_half,
     keep_distinct,
     name_group,
     read_end_time,
@@ -112,6 +114,8 @@ def number_rows(sighting: Sighting, common: Row, findings: Findings, *, whom: st
 
 def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
     """Return the rows where every metric asked came once, with one whole number; None where anything is otherwise."""
+    if sighting.wanted.breakdown:
+        return None
     missing = set(sighting.wanted.expected)
     rows: list[Row] = []
     try:
@@ -135,13 +139,16 @@ def _read_checked(sighting: Sighting, common: Row, findings: Findings, whom: str
     heard: set[str] = set()
     ids = {name: (common[name],) for name in ("account_id", "media_id")}
     tell = partial(findings.note_unread, whom, group=name_group(sighting.wanted.breakdown, **ids))
-    rows = keep_distinct(_read_numbers(sighting, common, heard, tell), tell)
+    miss = partial(findings.note_silence, whom)
+    rows = keep_distinct(_read_numbers(sighting, common, heard, tell, miss), tell)
     for name in sorted(sighting.wanted.expected - heard):
         findings.note_silence(whom, name, "Meta was asked for it and sent no number.")
     return rows
 
 
-def _read_numbers(sighting: Sighting, common: Row, heard: set[str], tell: Tell) -> Iterator[tuple[object, Row]]:
+def _read_numbers(
+    sighting: Sighting, common: Row, heard: set[str], tell: Tell, miss: Miss
+) -> Iterator[tuple[object, Row]]:
     """Yield every number with its key. ``heard`` takes the metrics of which anything came, readable or not."""
     wanted = sighting.wanted
     for name, entry in read_entries(sighting.entries, names=wanted.names, tell=tell):
@@ -151,8 +158,11 @@ def _read_numbers(sighting: Sighting, common: Row, heard: set[str], tell: Tell) 
             tell(name, "Unreadable", why)
         if faults or numbers:
             heard.add(name)
+        wants_total = name in wanted.totals
+        if missing := find_missing_half(entry, numbers, asked=wanted.breakdown, wants_total=wants_total):
+            miss(*missing)
         for value, breakdown, breakdown_value, _, _ in numbers:
-            if breakdown or name in wanted.totals:
+            if breakdown or wants_total:
                 row = common.copy()
                 row["metric"], row["value"] = name, value
                 row["breakdown"], row["breakdown_value"] = breakdown, breakdown_value

@@ -9,7 +9,8 @@ What has no plain reading costs that number alone, and is told with its reason. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -31,8 +32,14 @@ Fault = Literal["Unreadable", "Undated", "Contradictory"]
 Tell = Callable[[str, Fault, str], None]
 """Takes what is left out (a metric, a field), the fault, and the reason as a sentence. It never gets Meta's text."""
 
+Miss = Callable[[str, str], None]
+"""Takes what was asked and did not come, and the reason as a sentence."""
+
 PLAIN = 2**53
 """Whole numbers up to here are read without a further look: they fit every column and every JSON reader."""
+
+_TIMEFRAME = re.compile(r"[a-z]+_[a-z0-9_]+", re.ASCII | re.IGNORECASE)
+"""``THIS_MONTH``, ``LAST_90_DAYS`` and what Meta may add; no country, age, gender or city reads so."""
 
 _NAMES = {str: "a text", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
 
@@ -52,17 +59,25 @@ def describe(value: Any) -> str:
     return _NAMES.get(type(value), "a number")
 
 
-def read_entries(data: Any, *, names: Container[str], tell: Tell) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_entries(data: Any, *, names: Collection[str], tell: Tell) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the elements of an answer's ``data`` with their metrics' names, those of ``names`` only.
 
-    Meta may answer more than was asked; what stands under another name is another's number.
+    Meta may answer more than was asked; what stands under another name is another's number. Where metrics that were
+    asked are missing beside it, they are told: that is no silence, however young the day.
     """
+    came: set[str] = set()
     for entry in _read_elements(data, "data", lambda why: tell("insights", "Unreadable", why)):
         name = entry.get("name")
         if not isinstance(name, str):
             tell("insights", "Unreadable", f"the name of a metric is {describe(name)}.")
-        elif name in names:
+            continue
+        came.add(name)
+        if name in names:
             yield name, entry
+    if not came.issubset(names):
+        for name in names:
+            if name not in came:
+                tell(name, "Unreadable", "Meta answered with a metric that was not asked for, and without this one.")
 
 
 def read_numbers(
@@ -91,6 +106,27 @@ def read_numbers(
         for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", tell):
             numbers += _read_breakdown(breakdown, asked, tell)
     return numbers
+
+
+def find_missing_half(
+    entry: Mapping[str, Any], numbers: Collection[Number], *, asked: str, wants_total: bool
+) -> tuple[str, str] | None:
+    """Return which half of a metric is missed, by its name, and why: the breakdown beside the total, or the total.
+
+    A breakdown that is there and empty is an answer, and a total of 0 has nothing to break down.
+
+    :param asked: the breakdown that was asked for; ``''``: the total is all that was asked.
+    :param wants_total: whether the total is to come from this answer.
+    """
+    totals = [number.value for number in numbers if not number.breakdown]
+    if not asked or not numbers:
+        return None
+    if len(totals) < len(numbers):
+        why = "Meta was asked for its total as well, and sent the breakdown only."
+        return (entry["name"], why) if wants_total and not totals else None
+    breakdowns = (read_object(entry.get("total_value")) or {}).get("breakdowns")
+    why = "Meta was asked for it and sent the total only."
+    return None if breakdowns is not None or not any(totals) else (f"{entry['name']} by {asked}", why)
 
 
 def keep_distinct(rows: Iterable[tuple[object, Row]], tell: Tell) -> list[Row]:
@@ -167,6 +203,9 @@ def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, tell: Calla
             continue
         found = dict(zip(keys, values, strict=True))
         timeframe = found.pop("timeframe", "")
+        if timeframe and not _TIMEFRAME.fullmatch(timeframe):
+            tell("the timeframe of a result is none.")
+            continue
         number = Number(None, "|".join(names), join_values([found[name] for name in names]), timeframe, None)
         if result.get("value") is None:
             tell("a result of a breakdown has no value.")

@@ -100,6 +100,7 @@ def total(value: Any) -> Row:
     return {"data": [{"name": "likes", "period": "day", "total_value": value}]}
 
 
+RESULTS = [{"dimension_values": ["REEL"], "value": 5}]
 VALUES: dict[str, tuple[Any, list[Any], set[tuple[str, str]]]] = {
     "a number": (5, [5], set()),
     "digits": ("123", [123], set()),
@@ -309,7 +310,7 @@ def test_a_metric_that_was_not_asked_for(answers: Answers) -> None:
     answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [{"name": "likes", "total_value": {"value": 5}}]}
     rows, source = answers.read("account", ["views"], 4, breakdowns={"views": []})
     assert insights(rows, "metric") == []
-    assert left_out(source) == {("views", "NoData")}
+    assert left_out(source) == {("views", "NoData"), ("views", "Unreadable")}
 
 
 def test_silence_of_an_account(answers: Answers) -> None:
@@ -380,11 +381,66 @@ def test_an_empty_breakdown_beside_a_total_is_no_silence(answers: Answers) -> No
         if params.get("metric_type") == "time_series":
             points = [{"value": 5, "end_time": f"2026-11-{day}T08:00:00+0000"} for day in (17, 18, 19, 20)]
             return {"data": [{"name": "reach", "period": "day", "values": points}]}
+        if "likes" not in params["metric"]:
+            return {"data": []}
         return {"data": [{"name": "likes", "period": "day", "total_value": {"value": 5, "breakdowns": []}}]}
 
     answers.bodies[f"{ACCOUNT}/insights"] = answer
     rows, source = answers.read("account", ["reach", "likes"], 4)
     assert sorted(insights(rows, "metric", "value")) == [("likes", 5)] * 4 + [("reach", 5)] * 4
+    assert left_out(source) == set()
+
+
+@pytest.mark.parametrize("days", [1, 4], ids=["yesterday", "four days"])
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"value": 5}, "likes by media_product_type"),
+        ({"value": 5, "breakdowns": None}, "likes by media_product_type"),
+        ({"value": 0}, None),
+        ({"value": 5, "breakdowns": [{"dimension_keys": ["media_product_type"]}]}, None),
+        ({"breakdowns": [{"dimension_keys": ["media_product_type"], "results": RESULTS}]}, "likes"),
+    ],
+    ids=["no breakdown", "null", "a total of nothing", "a breakdown of nobody", "no total"],
+)
+def test_half_of_what_was_asked_is_missing(answers: Answers, value: Row, named: str | None, days: int) -> None:
+    """What was asked with its breakdown and came without it is named, and so is a total that is missing beside it."""
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: total(value)
+    _, source = answers.read("account", ["likes"], days)
+    assert left_out(source) == ({(named, "NoData")} if named else set())
+
+
+def test_a_story_without_the_breakdown_that_was_asked(answers: Answers) -> None:
+    """Its total stands in ``values`` as well: it is stored, and the breakdown is named."""
+    entry = {"name": "navigation", "period": "lifetime", "values": [{"value": 25}]}
+    answers.bodies[f"{ACCOUNT}/stories"] = lambda _: {"data": [post(media_product_type="STORY", insights=None)]}
+    answers.bodies[f"{POST}/insights"] = lambda _: {"data": [entry]}
+    rows, source = answers.read("story", ["navigation"])
+    assert insights(rows, "metric", "breakdown", "value") == [("navigation", "", 25)]
+    assert left_out(source) == {("navigation by story_navigation_action_type", "NoData")}
+
+
+def test_a_timeframe_that_is_none(answers: Answers) -> None:
+    """A city never gets into the column of the timeframe. Another timeframe than the one asked is kept as that."""
+    frames = ["THIS_MONTH", "Rome, Lazio", "US", "18-24", "F", "THIS_WEEK"]
+    results = [{"dimension_values": [frame, f"city {place}"], "value": place} for place, frame in enumerate(frames)]
+    value = {"breakdowns": [{"dimension_keys": ["timeframe", "city"], "results": results}]}
+    entry = {"name": "reached_audience_demographics", "period": "lifetime", "total_value": value}
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [entry]}
+    rows, source = answers.read("account", [entry["name"]], breakdowns={entry["name"]: ["city"]})
+    assert insights(rows, "timeframe", "breakdown_value") == [("THIS_MONTH", "city 0"), ("THIS_WEEK", "city 5")]
+    assert left_out(source) == {(entry["name"], "Unreadable")}
+
+
+def test_another_metric_instead_of_the_one_that_was_asked(answers: Answers) -> None:
+    """That is no silence: it is named though the day is young. Beside what was asked, another metric is no matter."""
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [{"name": "impressions", "total_value": {"value": 5}}]}
+    _, source = answers.read("account", ["views"], breakdowns={"views": []})
+    assert left_out(source) == {("views", "Unreadable")}
+    both = [{"name": name, "total_value": {"value": 5}} for name in ("impressions", "views")]
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": both}
+    rows, source = answers.read("account", ["views"], breakdowns={"views": []})
+    assert insights(rows, "metric") == [("views",)]
     assert left_out(source) == set()
 
 
