@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tenacity
 import truth
 from stage import DAY, END, NOW, TRANSFERS, RecordingTaskInstance, Row, Stage, facts, open_stage, pacific_days
 
@@ -210,7 +209,7 @@ def impatience() -> Iterator[None]:
     """Wait milliseconds where users would wait minutes; how often something is tried stays the same."""
     short = Patience(busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_iginsights.graph.retry._BACKOFF", tenacity.wait_none())
+        patch.setattr("airflow_provider_iginsights.graph.retry._back_off", lambda _: 0.0)
         patch.setattr(
             "airflow_provider_iginsights.bigquery.warehouse.connected",
             lambda client, **options: connected(client, **options | {"patience": short}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -17,84 +17,106 @@ from airflow_provider_iginsights.errors import (
     Throttled,
     TokenExpired,
 )
+from airflow_provider_iginsights.graph.caller import Caller
 from airflow_provider_iginsights.graph.exchange import Call, Reply, read_reply
-from airflow_provider_iginsights.graph.faults import Diagnosis, may_be_too_much
+from airflow_provider_iginsights.graph.faults import Diagnosis
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject, spell_path, spell_query
+from airflow_provider_iginsights.graph.retry import PartSize
 from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 
 LARGEST_BATCH: Final = 50
 """Items that Meta takes in one batch."""
 
-SMALLEST_BATCH: Final = 10
-"""Items. A batch that Meta may find too large is halved as long as it has more."""
-
 STOPPING: Final = (Throttled, TokenExpired, PolicyBlocked)
 """What an item may say that holds for all items after it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batcher:
-    """Settles requests by the batch.
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """Up to 50 reads that are asked together, and what came of each so far.
 
-    :param call: makes one HTTP call, with pacing and retries of its own.
-    :param judge: says what is wrong with a reply, an item's as well; None = nothing.
-    :param observe: learns how much of the rate limit is used from an item's headers: the envelope has none of them.
-    :param repeat: repeats a round as long as it returns places that are worth another.
+    :param size: how many of them one POST carries; ``learn`` takes it once a smaller one than at first was answered.
     :param version: the pinned Graph API version.
-    :param learn: takes the size of a batch that was answered where a larger one was not.
-    :param subject: whom messages about a whole batch name.
     """
 
-    call: Callable[[Call], Reply | Diagnosis]
-    judge: Callable[[Reply, Call], Diagnosis | None]
-    observe: Callable[[Mapping[str, str]], None]
-    repeat: Callable[[Callable[[], list[int]]], list[int]]
+    caller: Caller
+    requests: Sequence[GraphRequest]
+    account_id: str | None
     version: str
-    learn: Callable[[int], None] = lambda size: None  # noqa: ARG005
-    subject: Subject | None = None
+    size: PartSize
+    learn: Callable[[int], None]
+    _results: list[Answer | Diagnosis] = field(init=False)
+    _tries: list[int] = field(init=False)
+    _failed: int = field(default=0, init=False)
 
-    def settle(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
-        """Ask for up to 50 requests at once, then again for those that came to nothing. One result each, in order.
+    def __post_init__(self) -> None:
+        """Begin with nothing answered."""
+        self._results = [_miss(request) for request in self.requests]
+        self._tries = [0] * len(self.requests)
 
-        Where Meta refuses a whole batch, that refusal is the result of every request still open, marked as stopping.
+    def settle(self) -> list[Answer | Diagnosis]:
+        """Ask for all of them, then again for those that came to nothing. One result each, in order.
+
+        Where Meta refuses a whole POST, that refusal is the result of every request still open, marked as stopping.
         """
-        results: list[Answer | Diagnosis] = [_miss(request) for request in requests]
+        failure = self.caller.retrier.call(
+            self._send_open,
+            retry_if=self._is_worth_more,
+            retry_after=lambda failure: self.size.find_wait(failure) if failure else None,
+        )
+        if failure:
+            for place in self._list_open():
+                self._results[place] = _refuse(failure)
+        return self._results
 
-        asked = 0
+    def _send_open(self) -> Diagnosis | None:
+        """Send what is open, part by part; return what is wrong with a whole part, which ends this round."""
+        places = self._list_open()
+        for start in range(0, len(places), self.size.items):
+            failure = self._send(places[start : start + self.size.items])
+            if failure or self._is_stopped:
+                return failure
+        return None
 
-        def ask_what_is_open() -> list[int]:
-            nonlocal asked
-            places = list(range(len(requests))) if not asked else _list_open(results, requests, asked=asked)
-            asked += 1
-            answers = self._ask([requests[place] for place in places])
-            for place, answer in zip(places, answers, strict=True):
-                results[place] = answer
-            return _list_open(results, requests, asked=asked)
-
-        self.repeat(ask_what_is_open)
-        return results
-
-    def _ask(self, requests: Sequence[GraphRequest], *, halved: bool = False) -> list[Answer | Diagnosis]:
-        call = pack(requests, version=self.version, subject=self.subject)
-        envelope = self.call(replace(call, divisible=len(requests) > SMALLEST_BATCH))
+    def _send(self, places: Sequence[int]) -> Diagnosis | None:
+        subject = Subject("account", self.account_id) if self.account_id else None
+        requests = [self.requests[place] for place in places]
+        envelope = self.caller.send(pack(requests, version=self.version, subject=subject), account_id=self.account_id)
         if isinstance(envelope, Diagnosis):
-            if len(requests) > SMALLEST_BATCH and may_be_too_much(envelope.error):
-                return self._ask_in_halves(requests)
-            return [_refuse(envelope)] * len(requests)
-        if halved:
-            self.learn(len(requests))
-        # The last item read knows best; parsing the same header fifty times would cost more than it tells.
-        self.observe(next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}))
-        if len(envelope.payload) != len(requests):
-            # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not away.
-            return [_miss(request) for request in requests]
-        return [self._read(item, request, envelope) for request, item in zip(requests, envelope.payload, strict=True)]
+            self._failed = len(places)
+            return envelope
+        if self.size.is_halved:
+            self.learn(self.size.items)
+        # The envelope has no usage headers; the last item read knows best, and reading all would tell no more.
+        self.caller.observe(
+            next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}),
+            account_id=self.account_id,
+        )
+        # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not away.
+        items = envelope.payload if len(envelope.payload) == len(places) else [None] * len(places)
+        for place, item in zip(places, items, strict=True):
+            self._tries[place] += 1
+            self._results[place] = self._read(item, self.requests[place], envelope)
+        return None
 
-    def _ask_in_halves(self, requests: Sequence[GraphRequest]) -> list[Answer | Diagnosis]:
-        middle = max((len(requests) + 1) // 2, SMALLEST_BATCH)
-        first = self._ask(requests[:middle], halved=True)
-        stop = next((result for result in first if isinstance(result, Diagnosis) and result.stops), None)
-        return [*first, *([stop] * (len(requests) - middle) if stop else self._ask(requests[middle:]))]
+    def _is_worth_more(self, failure: Diagnosis | None) -> bool:
+        places = self._list_open()
+        if failure is None:
+            return bool(places) and not self._is_stopped
+        return not all(self.requests[place].once for place in places) and self.size.take(failure, sent=self._failed)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return any(isinstance(result, Diagnosis) and result.stops for result in self._results)
+
+    def _list_open(self) -> list[int]:
+        """Return the places of what was not asked yet, and of what is worth being asked again."""
+        return [
+            place
+            for place, (result, tries) in enumerate(zip(self._results, self._tries, strict=True))
+            if not tries
+            or (isinstance(result, Diagnosis) and result.is_worth_more(tries) and not self.requests[place].once)
+        ]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
@@ -104,7 +126,7 @@ class Batcher:
         if status is None or not 100 <= status < 600:
             return _miss(request)
         reply = read_reply(status, headers, item["body"], dict)
-        wrong = self.judge(reply, Call(request))
+        wrong = self.caller.judge(reply, Call(request), account_id=self.account_id)
         if wrong is not None:
             return replace(wrong, stops=isinstance(wrong.error, STOPPING))
         return Answer(reply.payload, envelope.served or self.version, request, envelope.date)
@@ -121,8 +143,7 @@ def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | N
     """Return the POST that carries the requests. The items name no token: the envelope's is good for all of them."""
     items = [{"method": "GET", "relative_url": _spell_relative_url(request, version)} for request in requests]
     form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "true"}
-    once = all(request.once for request in requests)
-    return Call(GraphRequest("", {}, subject, once), shape=list, form=form, weight=len(requests))
+    return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
 
 
 def is_unsupported(refusal: Diagnosis) -> bool:
@@ -141,17 +162,6 @@ def _read_headers(item: Any) -> dict[str, str]:
     pairs = item.get("headers") if isinstance(item, Mapping) else None
     named = ((read_text(pair.get("name")), read_text(pair.get("value"))) for pair in read_objects(pairs) or ())
     return {name.lower(): value for name, value in named if name and value is not None}
-
-
-def _list_open(results: Sequence[Answer | Diagnosis], requests: Sequence[GraphRequest], *, asked: int) -> list[int]:
-    """Return the places of results that are worth another round: none once something stops all."""
-    if any(isinstance(result, Diagnosis) and result.stops for result in results):
-        return []
-    return [
-        place
-        for place, (result, request) in enumerate(zip(results, requests, strict=True))
-        if isinstance(result, Diagnosis) and result.is_worth_more(asked) and not request.once
-    ]
 
 
 def _miss(request: GraphRequest) -> Diagnosis:

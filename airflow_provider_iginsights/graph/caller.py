@@ -1,4 +1,4 @@
-"""One call as Meta wants it made: paced before, counted and judged after, tried again where that helps."""
+"""One call as Meta wants it made: paced before, counted and judged after. What is tried again, ``retrier`` bounds."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from airflow_provider_iginsights.errors import RetriableGraphError, Throttled
+from airflow_provider_iginsights.errors import Throttled
 from airflow_provider_iginsights.graph.exchange import Call, Reply
-from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw, may_be_too_much
+from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw
 from airflow_provider_iginsights.graph.headers import read_retry_after
 from airflow_provider_iginsights.graph.ledger import Ledger
 from airflow_provider_iginsights.graph.pacing import Pacer, read_usage
-from airflow_provider_iginsights.graph.retry import Patience
+from airflow_provider_iginsights.graph.retry import Retrier
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph.transport import Wire
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-TRIES_BEFORE_DIVIDING = 2
-"""What may be too large is tried again once, then in smaller parts."""
 
 
 class Caller:
@@ -35,7 +32,7 @@ class Caller:
         self._sleep = sleep
         self._wire = Wire(settings)
         self._pacer = Pacer(threshold=settings.usage_threshold, max_pause=settings.max_pause, clock=clock)
-        self._patience = Patience(
+        self.retrier = Retrier(
             tries=settings.max_tries,
             seconds=settings.max_wait,
             sleep=self._rest,
@@ -43,25 +40,22 @@ class Caller:
             on_retry=partial(self.ledger.count, retries=1),
         )
 
-    def call(self, call: Call, *, account_id: str | None) -> Reply | Diagnosis:
-        """Return the reply, or what is wrong once retries do not help. A blocked account is not asked."""
-        made = 0
-
-        def attempt() -> Reply | Diagnosis:
-            nonlocal made
-            made += 1
-            return self._attempt(call, account_id)
-
-        def is_worth_more(result: Reply | Diagnosis) -> bool:
-            if not isinstance(result, Diagnosis) or not result.is_worth_more(made) or call.request.once:
-                return False
-            return not (call.divisible and made >= TRIES_BEFORE_DIVIDING and may_be_too_much(result.error))
-
-        return self._patience.persist(attempt, again=is_worth_more, told=_find_told)
-
-    def repeat(self, ask_what_is_open: Callable[[], list[int]]) -> list[int]:
-        """Call again, with the same patience, as long as something is open; return what is left."""
-        return self._patience.persist(ask_what_is_open, again=bool, told=lambda _: None)
+    def send(self, call: Call, *, account_id: str | None) -> Reply | Diagnosis:
+        """Make one call, once, and return the reply or what is wrong with it. A blocked account is not asked."""
+        try:
+            self._rest(self._pacer.measure_pause(account_id))
+        except Throttled as blocked:
+            return Diagnosis(blocked)
+        started = time.perf_counter()
+        reply = self._wire.send(call)
+        milliseconds = (time.perf_counter() - started) * 1000
+        logger.debug("%s: %s in %.0f ms, %d calls", call, reply.status or reply.flaw, milliseconds, call.weight)
+        self.ledger.count(http=1, calls=call.weight)
+        if reply.date is not None and self.on_date is not None:
+            self.on_date(reply.date)
+        self._pacer.observe(reply.headers, account_id)
+        self._compare_version(reply)
+        return self.judge(reply, call, account_id=account_id) or reply
 
     def judge(self, reply: Reply, call: Call, *, account_id: str | None) -> Diagnosis | None:
         """Say what is wrong with a reply, None for nothing, and close the account's gate where its limit is used up."""
@@ -92,26 +86,6 @@ class Caller:
         """Close the connections of all threads."""
         self._wire.close()
 
-    def _attempt(self, call: Call, account_id: str | None) -> Reply | Diagnosis:
-        try:
-            self._rest(self._pacer.measure_pause(account_id))
-        except Throttled as blocked:
-            return Diagnosis(blocked)
-        reply = self._send(call)
-        self._pacer.observe(reply.headers, account_id)
-        self._compare_version(reply)
-        return self.judge(reply, call, account_id=account_id) or reply
-
-    def _send(self, call: Call) -> Reply:
-        started = time.perf_counter()
-        reply = self._wire.send(call)
-        if reply.date is not None and self.on_date is not None:
-            self.on_date(reply.date)
-        milliseconds = (time.perf_counter() - started) * 1000
-        logger.debug("%s: %s in %.0f ms, %d calls", call, reply.status or reply.flaw, milliseconds, call.weight)
-        self.ledger.count(http=1, calls=call.weight)
-        return reply
-
     def _compare_version(self, reply: Reply) -> None:
         if reply.served and reply.served != self._pinned:
             self.ledger.note(
@@ -123,12 +97,6 @@ class Caller:
         if seconds > 0:
             self._sleep(seconds)
             self.ledger.count(seconds_paused=seconds)
-
-
-def _find_told(result: Reply | Diagnosis) -> float | None:
-    if isinstance(result, Diagnosis) and isinstance(result.error, RetriableGraphError):
-        return result.error.retry_after
-    return None
 
 
 def _find_wait(reply: Reply) -> float | None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batcher, chunk, is_unsupported
+from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batch, chunk, is_unsupported
 from airflow_provider_iginsights.graph.caller import Caller
 from airflow_provider_iginsights.graph.exchange import Call
 from airflow_provider_iginsights.graph.faults import Diagnosis
 from airflow_provider_iginsights.graph.ledger import Tally
 from airflow_provider_iginsights.graph.paging import Walk, read_pages
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+from airflow_provider_iginsights.graph.retry import PartSize
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 __all__ = ["GraphClient", "Tally"]
@@ -43,7 +45,7 @@ class GraphClient:
         self.settings = settings
         self._caller = Caller(settings, sleep=sleep, clock=clock)
         self._batches = settings.batches
-        self._batch_sizes: dict[str | None, int] = {}
+        self._sizes: dict[tuple[str | None, str], int] = {}  # answered where larger ones were not, by account and path
 
     @property
     def tally(self) -> Tally:
@@ -64,15 +66,20 @@ class GraphClient:
 
         :raises InsightsError: the leaf that says what to do; for transient trouble only after the retries.
         """
-        result = self._read(request, account_id)
-        if isinstance(result, Diagnosis):
-            raise result.error
-        return result
+        return _open(self._read(lambda _: request, PartSize(1), account_id))
 
     def pages(self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100) -> Iterator[Answer]:
-        """Read a listing page by page, lazily, ``limit`` items at a time or fewer where Meta finds that too much."""
-        get_page = partial(self._get_page, account_id=account_id)
-        return read_pages(get_page, request, limit=limit, note=self._caller.ledger.note)
+        """Read a listing page by page, lazily, ``limit`` items at a time or fewer where Meta finds that too much.
+
+        Where Meta may find a page too large, in whatever words or by not answering in time, it is asked once more, then
+        with half the limit, down to 10: at the same cursor, so that no item is lost or comes twice. A limit that was
+        answered holds for the rest of the listing, and for the next ones of this path; where none was, it was trouble.
+
+        :raises TooMuchData: when even a page of one item is too large.
+        :raises InsightsError: the leaf that says what to do; for transient trouble only after the retries.
+        """
+        get_page = partial(self._get_page, limit=limit, account_id=account_id)
+        return read_pages(get_page, request, note=self._caller.ledger.note)
 
     def walk(self, request: GraphRequest) -> Walk:
         """Return what says where the listing goes on and ends, for those who open its pages themselves."""
@@ -88,8 +95,8 @@ class GraphClient:
         :raises InsightsError: what holds for all that follow, after the results before it: Throttled, TokenExpired or
             PolicyBlocked in an item, any refusal of a whole batch, a host that does not answer.
         """
-        for requests_at_once in chunk(requests, lambda: self._batch_sizes.get(account_id, LARGEST_BATCH)):
-            for result in self._settle(requests_at_once, account_id):
+        for some in chunk(requests, lambda: self._sizes.get((account_id, ""), LARGEST_BATCH)):
+            for result in self._settle(some, account_id) or (self._read_alone(each, account_id) for each in some):
                 if isinstance(result, Diagnosis) and result.stops:
                     raise result.error
                 yield result.error if isinstance(result, Diagnosis) else result
@@ -111,42 +118,58 @@ class GraphClient:
     def __repr__(self) -> str:
         return f"GraphClient({self.settings!r})"
 
-    def _settle(self, requests: list[GraphRequest], account_id: str | None) -> Iterable[Answer | Diagnosis]:
-        if self._batches:
-            results = self._batcher(account_id).settle(requests)
-            if not any(isinstance(result, Diagnosis) and is_unsupported(result) for result in results):
-                return results
+    def _settle(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | Diagnosis] | None:
+        """Return what came of a batch; None where the host offers none."""
+        if not self._batches:
+            return None
+        results = Batch(
+            caller=self._caller,
+            requests=requests,
+            account_id=account_id,
+            version=self.settings.api_version,
+            size=PartSize(len(requests)),
+            learn=partial(self._sizes.__setitem__, (account_id, "")),
+        ).settle()
+        if any(isinstance(result, Diagnosis) and is_unsupported(result) for result in results):
             self._batches = False
             self._caller.ledger.note("The Graph host offers no batch requests: objects are asked for one by one.")
-        return (self._read_alone(request, account_id) for request in requests)
-
-    def _batcher(self, account_id: str | None) -> Batcher:
-        return Batcher(
-            call=partial(self._caller.call, account_id=account_id),
-            judge=partial(self._caller.judge, account_id=account_id),
-            observe=partial(self._caller.observe, account_id=account_id),
-            repeat=self._caller.repeat,
-            version=self.settings.api_version,
-            learn=partial(self._batch_sizes.__setitem__, account_id),
-            subject=Subject("account", account_id) if account_id else None,
-        )
+            return None
+        return results
 
     def _read_alone(self, request: GraphRequest, account_id: str | None) -> Answer | Diagnosis:
-        result = self._read(request, account_id)
+        result = self._read(lambda _: request, PartSize(1), account_id)
         if isinstance(result, Diagnosis):
             # A host that does not answer at all would cost the whole patience for each request left.
             silent = result.retryable and result.error.facts.http_status is None
             return Diagnosis(result.error, stops=silent or isinstance(result.error, STOPPING))
         return result
 
-    def _get_page(self, request: GraphRequest, *, divisible: bool, account_id: str | None) -> Answer:
-        result = self._read(request, account_id, divisible=divisible)
-        if isinstance(result, Diagnosis):
-            raise result.error
-        return result
+    def _get_page(self, request: GraphRequest, *, limit: int, account_id: str | None) -> Answer:
+        key = (account_id, request.path)
+        size = PartSize(min(limit, self._sizes.get(key, limit)))
+        answer = _open(
+            self._read(lambda items: replace(request, params={**request.params, "limit": str(items)}), size, account_id)
+        )
+        if size.is_halved:
+            self._sizes[key] = size.items
+        return answer
 
-    def _read(self, request: GraphRequest, account_id: str | None, *, divisible: bool = False) -> Answer | Diagnosis:
-        reply = self._caller.call(Call(request, divisible=divisible), account_id=account_id)
+    def _read(
+        self, ask_for: Callable[[int], GraphRequest], size: PartSize, account_id: str | None
+    ) -> Answer | Diagnosis:
+        """Read with all patience what ``ask_for`` asks for, given the number of items."""
+        once = ask_for(size.items).once
+        reply = self._caller.retrier.call(
+            lambda: self._caller.send(Call(ask_for(size.items)), account_id=account_id),
+            retry_if=lambda reply: isinstance(reply, Diagnosis) and not once and size.take(reply),
+            retry_after=lambda reply: size.find_wait(reply) if isinstance(reply, Diagnosis) else None,
+        )
         if isinstance(reply, Diagnosis):
             return reply
-        return Answer(reply.payload, reply.served or self.settings.api_version, request, reply.date)
+        return Answer(reply.payload, reply.served or self.settings.api_version, ask_for(size.items), reply.date)
+
+
+def _open(result: Answer | Diagnosis) -> Answer:
+    if isinstance(result, Diagnosis):
+        raise result.error
+    return result

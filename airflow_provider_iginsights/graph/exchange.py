@@ -15,23 +15,20 @@ from airflow_provider_iginsights.graph.request import GraphRequest
 
 _NAME = re.compile(r"[a-z0-9.-]{1,80}")
 
-Flaw = Literal["no_answer", "cut", "not_json", "not_a_list", "too_large", "redirect"]
-"""What keeps a reply from being one: nothing came, it broke off, it is not the JSON due, a listing
-brings no list, it is larger than any answer may be, it points elsewhere."""
+Flaw = Literal["no_answer", "timed_out", "cut", "not_json", "not_a_list", "too_large", "redirect"]
+"""What keeps a reply from being one: the server was not reached; it took the request, but no answer came in time or the
+connection was dropped; the answer broke off, is not the JSON due, brings no list where a listing was asked for, is
+larger than any may be, points elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds.
-
-    ``divisible``: where Meta may find it too large, it is asked again in smaller parts instead of the same once more.
-    """
+    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds."""
 
     request: GraphRequest
     shape: type = dict
     form: Mapping[str, str] | None = field(default=None, repr=False)
     weight: int = 1
-    divisible: bool = False
 
     @property
     def method(self) -> Literal["GET", "POST"]:

@@ -45,6 +45,7 @@ class Fault:
     :param about: kinds of subject that the request must be about.
     :param retryable: worth a quick retry before it counts.
     :param most_tries: how often it is tried at most, where that is less than the client's patience; 0 = as patient.
+    :param may_be_size: it also answers, or may answer, what asks for too much at once.
     """
 
     error: type[InsightsError]
@@ -55,6 +56,7 @@ class Fault:
     about: Collection[SubjectKind] = ()
     retryable: bool = False
     most_tries: int = 0
+    may_be_size: bool = False
 
     def fits(self, facts: GraphFacts, text: str, request: GraphRequest) -> bool:
         """Return whether every condition of the row holds."""
@@ -112,10 +114,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
         says="reduce the amount of data",
         retryable=True,
         most_tries=2,
+        may_be_size=True,
     ),
     # None of these says what was wrong with the question, so nothing is to be learned from them about it. Meta lists
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes), and -1 is its "no other code fits".
-    Fault(ServerTrouble, _DOWN, {-3, -1, 1, 2, 1200}, retryable=True),
+    # 1 (with subcode 99 or none), 2 and -3 have all meant too much data, too, in words that nobody can list
+    # (Facebook PHP SDK 948, tap-facebook 65, Facebook Python Business SDK 136 and 510).
+    Fault(ServerTrouble, _DOWN, {-3, 1, 2}, retryable=True, may_be_size=True),
+    Fault(ServerTrouble, _DOWN, {-1, 1200}, retryable=True),
     # Tokens. Code 2500 also answers what cannot be read as a request.
     Fault(
         ConfigurationError,
@@ -218,6 +224,13 @@ FLAWS: Final[Mapping[Flaw, Fault]] = {
         "No answer for {whom} after several tries. Check the network, the proxy and Meta's status; try again.",
         retryable=True,
     ),
+    # A server that still works on an answer which is too large looks the same as one that is down.
+    "timed_out": Fault(
+        ServerTrouble,
+        "No answer for {whom} in time, several times in a row. Check the network and Meta's status; try again.",
+        retryable=True,
+        may_be_size=True,
+    ),
     "cut": Fault(
         BrokenResponse,
         "The answer for {whom} broke off each time. Check the network and the proxy, then try again.",
@@ -237,6 +250,7 @@ FLAWS: Final[Mapping[Flaw, Fault]] = {
     "too_large": Fault(
         TooMuchData,
         "The answer for {whom} is larger than one answer may be. Ask for fewer fields or smaller pages.",
+        may_be_size=True,
     ),
     "redirect": Fault(
         ConfigurationError,

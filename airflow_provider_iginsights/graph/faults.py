@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import ceil
 from typing import Any
 
@@ -12,9 +13,7 @@ from airflow_provider_iginsights.errors import (
     GraphFacts,
     InsightsError,
     RetriableGraphError,
-    ServerTrouble,
     Throttled,
-    TooMuchData,
 )
 from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.fault_table import (
@@ -30,10 +29,8 @@ from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.graph.request import GraphRequest
 from airflow_provider_iginsights.json_values import read_text, read_whole_number
 
-__all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw", "may_be_too_much"]
+__all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw"]
 
-# Facebook PHP SDK 948, tap-facebook 65: 1 (with 99 or none), 2 and -3 have all meant it, and so has HTTP 504.
-_SIZE_CODES = (-3, 1, 2)
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 LONGEST_QUOTE = 600
@@ -45,12 +42,14 @@ class Diagnosis:
     """An error, whether a quick retry may make it go away, and whether it ends all that was still to be asked.
 
     ``most_tries``: how often it is worth being tried, where that is less than the client's patience; 0 = as patient.
+    ``may_be_size``: it may say that too much was asked for at once.
     """
 
     error: InsightsError
     retryable: bool = False
     most_tries: int = 0
     stops: bool = False
+    may_be_size: bool = False
 
     def is_worth_more(self, tries: int) -> bool:
         """Return whether another quick try is worth it after so many."""
@@ -59,12 +58,6 @@ class Diagnosis:
 
 def _conceal(text: str) -> str:
     return escape(redact(text))
-
-
-def may_be_too_much(error: InsightsError) -> bool:
-    """Return whether an error may say that the answer is too large: Meta has many words for that, in any language."""
-    unclear = isinstance(error, ServerTrouble) and (error.facts.code in _SIZE_CODES or error.facts.http_status == 504)
-    return unclear or isinstance(error, TooMuchData)
 
 
 def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:
@@ -103,7 +96,7 @@ def diagnose(
     )
     row = next((row for row in FAULTS if row.fits(facts, text, request)), None) or _guess(found, http_status)
     message = _advise(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
-    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable, row.most_tries)
+    return _conclude(row, message, facts, retry_after)
 
 
 def diagnose_flaw(reply: Reply, call: Call, *, retry_after: float | None = None) -> Diagnosis:
@@ -117,7 +110,17 @@ def diagnose_flaw(reply: Reply, call: Call, *, retry_after: float | None = None)
         row = UNKNOWN_TRANSIENT
     message = f"{_advise(row, call.request, retry_after)} Seen: {reply.detail}."
     facts = GraphFacts(asked=str(call), http_status=reply.status)
-    return Diagnosis(_build(row.error, message, facts, retry_after), row.retryable, row.most_tries)
+    return _conclude(row, message, facts, retry_after)
+
+
+def _conclude(row: Fault, message: str, facts: GraphFacts, retry_after: float | None) -> Diagnosis:
+    return Diagnosis(
+        _build(row.error, message, facts, retry_after),
+        retryable=row.retryable,
+        most_tries=row.most_tries,
+        # A gateway that waited for Meta's servers in vain says so with this status, whatever stands in the body.
+        may_be_size=row.may_be_size or (row.retryable and facts.http_status == HTTPStatus.GATEWAY_TIMEOUT),
+    )
 
 
 def _advise(row: Fault, request: GraphRequest, retry_after: float | None) -> str:

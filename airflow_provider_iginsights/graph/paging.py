@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from airflow_provider_iginsights.errors import ServerTrouble, TooMuchData
-from airflow_provider_iginsights.graph.faults import may_be_too_much
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 from airflow_provider_iginsights.json_values import read_list, read_object, read_text
 
@@ -72,32 +70,19 @@ class Walk:
         return cursor
 
 
-SMALLEST_PAGE: Final = 10
-"""Items. What Meta does not answer at this size either was trouble, not size."""
-
-
-class GetPage(Protocol):
-    """Reads a page. ``divisible``: it may be asked for in smaller parts, so what may be its size is not waited out."""
-
-    def __call__(self, request: GraphRequest, *, divisible: bool) -> Answer:
-        """Return the page, or raise what is wrong."""
-
-
-def read_pages(get: GetPage, request: GraphRequest, *, limit: int, note: Callable[[str], None]) -> Iterator[Answer]:
+def read_pages(
+    get: Callable[[GraphRequest], Answer], request: GraphRequest, *, note: Callable[[str], None]
+) -> Iterator[Answer]:
     """Yield the pages of a listing, each asked for when the one before was consumed, up to the end that ``Walk`` says.
 
-    Where Meta finds a page too large, in whatever words, the limit is halved down to ``SMALLEST_PAGE`` and the same
-    cursor is asked again, so no item is lost or comes twice. A limit that was answered holds for the rest of the
-    listing; where none is answered, it was trouble, which the smallest page waits for with all patience.
-
+    :param get: reads one page, or raises what is wrong.
     :param note: takes a sentence about an end that is not an ordinary one.
-    :raises TooMuchData: when even a page of one item is too large.
-    :raises ServerTrouble: it lasts.
     """
     walk = Walk(whom=request.path, note=note)
     cursor: str | None = None
     while True:
-        answer, limit = _ask_within_means(get, request, cursor, limit)
+        params = {**request.params, **({"after": cursor} if cursor else {})}
+        answer = get(replace(request, params=params))
         if walk.is_repetition(answer.body):
             return
         yield answer
@@ -110,17 +95,3 @@ def _identify(item: Any) -> str:
     """Return what tells one item of a listing from another: its id, or all of it where it has none."""
     node = read_object(item) or {}
     return repr(node.get("id") or item)
-
-
-def _ask_within_means(get: GetPage, request: GraphRequest, cursor: str | None, limit: int) -> tuple[Answer, int]:
-    """Return a page and the limit that it was answered with: the given one, or one that was halved until it was."""
-    while True:
-        params = {**request.params, "limit": str(limit)} | ({"after": cursor} if cursor else {})
-        divisible = limit > SMALLEST_PAGE
-        try:
-            return get(replace(request, params=params), divisible=divisible), limit
-        except ServerTrouble as error:
-            # Only what says so in plain words is believed at less than the smallest page.
-            if limit <= 1 or not (isinstance(error, TooMuchData) or (divisible and may_be_too_much(error))):
-                raise
-        limit = max(limit // 2, SMALLEST_PAGE) if divisible else limit // 2

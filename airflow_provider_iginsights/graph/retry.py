@@ -1,21 +1,30 @@
-"""How often and how long a request is tried again: bounded in both, with jitter, the server's own word first."""
+"""The one retry loop of this room: bounded in tries and in time, over all sizes in which one question is asked."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential_jitter
+from airflow_provider_iginsights.errors import RetriableGraphError, TooMuchData
+from airflow_provider_iginsights.graph.faults import Diagnosis
 
 T = TypeVar("T")
 
-_BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
+LONGEST_BACK_OFF: Final = 30.0
+"""Seconds, less the jitter."""
+
+SMALLEST: Final = 10
+"""Items. What Meta does not answer at this size either was trouble, not size, unless it names the size itself."""
+
+TRIES_BEFORE_HALVING: Final = 2
+"""What may be too large is tried again once, then in smaller parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Retrier:
     """The bounds of retrying.
 
     :param tries: how often something is tried at most, the first time included.
@@ -31,32 +40,68 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     on_retry: Callable[[], None] = lambda: None
 
-    def persist(self, attempt: Callable[[], T], *, again: Callable[[T], bool], told: Callable[[T], float | None]) -> T:
-        """Call ``attempt`` while ``again`` says that its result is worth another try; return the last result.
+    def call(
+        self, attempt: Callable[[], T], *, retry_if: Callable[[T], bool], retry_after: Callable[[T], float | None]
+    ) -> T:
+        """Call ``attempt`` while ``retry_if`` says that its result is worth another try; return the last result.
 
-        Waits 1, 2, 4 … at most 30 seconds plus up to 1, longer where the server ``told`` so; gives up beyond the
-        bounds. A server that asks for less does not shorten the waits: it would use up the tries within seconds.
+        Waits 1, 2, 4 … at most 30 seconds plus up to 1, longer where ``retry_after`` says so; gives up beyond the
+        bounds. Where ``retry_after`` says 0, the next attempt asks for less: it begins at once and is no further try.
         """
-        deadline = self.clock() + self.seconds
-
-        def is_over(state: RetryCallState) -> bool:
-            return state.attempt_number >= self.tries or self.clock() + (told(_result(state)) or 0) >= deadline
-
-        def measure_wait(state: RetryCallState) -> float:
-            own = min(_BACKOFF(state), max(deadline - self.clock(), 0))
-            return max(own, told(_result(state)) or 0)
-
-        retrying = Retrying(
-            retry=retry_if_result(again),
-            stop=is_over,
-            wait=measure_wait,
-            sleep=self.sleep,
-            before_sleep=lambda _: self.on_retry(),
-            retry_error_callback=_result,
-        )
-        return retrying(attempt)
+        deadline, tries = self.clock() + self.seconds, 1
+        while retry_if(result := attempt()):
+            told = retry_after(result)
+            left = deadline - self.clock() - (told or 0)
+            if left <= 0 or (told != 0 and tries >= self.tries):
+                break
+            self.on_retry()
+            if told != 0:
+                self.sleep(max(min(_back_off(tries), left), told or 0))
+                tries += 1
+        return result
 
 
-def _result(state: RetryCallState) -> T:  # type: ignore[type-var]
-    outcome = state.outcome
-    return outcome.result() if outcome is not None else None  # type: ignore[return-value]
+@dataclass(slots=True)
+class PartSize:
+    """How many items one question asks for at once: halved where Meta may find it too much, in whatever words.
+
+    :param items: a page's limit, or the reads in a batch; 1 = what cannot be divided.
+    """
+
+    items: int
+    is_halved: bool = False
+    _failures: int = 0
+
+    def take(self, failure: Diagnosis, *, sent: int | None = None) -> bool:
+        """Count a failure; return whether it is worth another request, of the same size or of a smaller one.
+
+        :param sent: how many items were asked for, where they were fewer.
+        """
+        self._failures += 1
+        items = self.items if sent is None else sent
+        smallest = 1 if isinstance(failure.error, TooMuchData) else SMALLEST
+        if failure.may_be_size and items > smallest:
+            if self._failures < TRIES_BEFORE_HALVING and failure.retryable:
+                return True
+            self.items, self.is_halved = _halve(items), True
+            return True
+        return failure.is_worth_more(self._failures)
+
+    def find_wait(self, failure: Diagnosis) -> float | None:
+        """Return the seconds that a server asks for; 0 where it said itself that the size, halved by now, was at fault.
+
+        A server that asks for no pause does not shorten the back-off: it would use up the tries within seconds.
+        """
+        if self.is_halved and isinstance(failure.error, TooMuchData):
+            return 0
+        return failure.error.retry_after or None if isinstance(failure.error, RetriableGraphError) else None
+
+
+def _halve(items: int) -> int:
+    half = (items + 1) // 2
+    return max(half, SMALLEST) if items > SMALLEST else half
+
+
+def _back_off(tries: int) -> float:
+    """Return the seconds to wait after so many tries."""
+    return min(2.0 ** (tries - 1), LONGEST_BACK_OFF) + random.random()  # noqa: S311 - jitter, no secret

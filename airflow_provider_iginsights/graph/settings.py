@@ -44,7 +44,7 @@ class GraphSettings:
     read_timeout: float = 60
     limits: AnswerLimits = field(default_factory=AnswerLimits)
     max_tries: int = 7
-    max_wait: float = 120
+    max_wait: float = 300
     usage_threshold: int = 80
     max_pause: float = 30
 

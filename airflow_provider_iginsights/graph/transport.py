@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.graph.answer_limits import AnswerTooLarge, UndecodableAnswer, read_body
@@ -22,6 +22,14 @@ from airflow_provider_iginsights.graph.sealing import SEAL, SealingAdapter
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 _CUT: Final = (ProtocolError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+_UNREACHED: Final = (
+    NewConnectionError,
+    ConnectTimeoutError,
+    requests.ConnectTimeout,
+    requests.exceptions.ProxyError,
+    requests.exceptions.SSLError,
+)
+_UNANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # the last one: RemoteDisconnected as well
 
 
 class Wire:
@@ -49,8 +57,7 @@ class Wire:
         except UndecodableAnswer:
             return Reply(flaw="cut", detail=f"{self._host}: a body that is not encoded as its header says")
         except (requests.RequestException, HTTPError) as trouble:
-            flaw: Flaw = "cut" if isinstance(trouble, _CUT) else "no_answer"
-            return Reply(flaw=flaw, detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
+            return Reply(flaw=_find_flaw(trouble), detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
 
     def conceal(self, text: str) -> str:
         """Return foreign ``text`` without the secrets of this connection, and with nothing hidden in it."""
@@ -124,6 +131,15 @@ def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _find_flaw(trouble: BaseException) -> Flaw:
+    if isinstance(trouble, _CUT):
+        return "cut"
+    causes = list(_walk(trouble))
+    if any(isinstance(cause, _UNREACHED) for cause in causes):
+        return "no_answer"
+    return "timed_out" if any(isinstance(cause, _UNANSWERED) for cause in causes) else "no_answer"
 
 
 def _find_reason(trouble: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     GraphSandbox,
     HtmlBody,
     NullItem,
+    Slow,
     World,
     appsecret_proof,
 )
@@ -363,7 +365,7 @@ TOO_MUCH = [
 def test_a_batch_that_is_too_large_is_halved(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]], refusal: tuple[int, dict[str, Any]]
 ) -> None:
-    """In whatever words Meta finds a batch too large, it is asked once more, then in halves; no result is lost."""
+    """In whatever words Meta finds a batch too large, it is asked once more, then in smaller parts; none is lost."""
 
     def answer(call: dict[str, Any]) -> tuple[int, Any]:
         return _refuse_more_than(13, refusal)(json.loads(parse_qs(call["body"])["batch"][0]))
@@ -371,7 +373,7 @@ def test_a_batch_that_is_too_large_is_halved(
     asked = [str(number) for number in range(50)]
     assert _ids(connect(perform_by(answer)).batch(_requests(asked))) == asked
     sizes = [len(json.loads(parse_qs(call["body"])["batch"][0])) for call in seen]
-    assert sizes == [50, 50, 25, 25, 13, 12, 25, 25, 13, 12]
+    assert sizes == [50, 50, 25, 13, 13, 13, 11]
 
 
 def test_a_batch_size_that_was_answered_is_kept_for_the_account(
@@ -395,12 +397,12 @@ def test_trouble_at_every_batch_size_teaches_no_size(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
 ) -> None:
     """Where no size is answered it was trouble: the next batch is a whole one again."""
-    script = iter([TOO_MUCH[3]] * 9)
+    script = iter([TOO_MUCH[3]] * 7)
 
     def answer(call: dict[str, Any]) -> tuple[int, Any]:
         return next(script, None) or _refuse_more_than(50, TOO_MUCH[3])(json.loads(parse_qs(call["body"])["batch"][0]))
 
-    client = connect(perform_by(answer), max_tries=3)
+    client = connect(perform_by(answer))
     asked = [str(number) for number in range(50)]
     with pytest.raises(ServerTrouble):
         list(client.batch(_requests(asked), account_id="1"))
@@ -425,18 +427,93 @@ def test_a_page_that_is_too_large_is_halved(
 
     pages = connect(perform_by(answer)).pages(GraphRequest("1/media", {}), limit=100)
     assert [item["id"] for page in pages for item in page.body["data"]] == [str(number) for number in range(60)]
-    assert [call["query"]["limit"] for call in seen] == ["100", "100", "50", "50", "25", "25", "25"]
+    assert [call["query"]["limit"] for call in seen] == ["100", "100", "50", "25", "25", "25"]
+
+
+@pytest.mark.parametrize("refusal", [*TOO_MUCH[1:], (503, "no JSON")], ids=lambda refusal: json.dumps(refusal[1])[:40])
+def test_all_sizes_share_one_patience(
+    perform_by: Callable[..., str],
+    connect: Connect,
+    seen: list[dict[str, Any]],
+    pauses: list[float],
+    refusal: tuple[int, Any],
+) -> None:
+    """Trouble at every size costs a page and a batch what it costs any question: seven tries within two minutes."""
+    client = connect(perform_by(lambda _: refusal))
+    request = GraphRequest("1/media", {})
+    for ask in (client.get, lambda one: next(client.pages(one)), lambda one: next(client.batch([one] * 50))):
+        del seen[:], pauses[:]
+        with pytest.raises((ServerTrouble, BrokenResponse)):
+            ask(request)
+        assert len(seen) == client.settings.max_tries
+        assert 60 < sum(pauses) < 120
 
 
 def test_trouble_at_every_size_is_trouble(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
 ) -> None:
-    """What is not answered at the smallest size either is waited for with all patience there, then raised as it is."""
-    client = connect(perform_by(lambda _: TOO_MUCH[3]), max_tries=4)
-    with pytest.raises(ServerTrouble, match="servers failed"):
-        next(client.pages(GraphRequest("1/media", {}), limit=100))
+    """What is not answered at the smallest size either is waited for there, then raised; the size returns."""
+    client = connect(perform_by(lambda _: TOO_MUCH[3]))
+    for _ in range(2):
+        with pytest.raises(ServerTrouble, match="servers failed"):
+            next(client.pages(GraphRequest("1/media", {}), limit=100))
     limits = [int(call["query"]["limit"]) for call in seen]
-    assert limits == [100, 100, 50, 50, 25, 25, 12, 12, 10, 10, 10, 10]
+    assert limits == [100, 100, 50, 25, 13, 10, 10] * 2
+
+
+def test_a_page_size_that_was_answered_is_kept_for_the_accounts_listing(
+    perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
+) -> None:
+    """What was learned of a listing serves the next reading of it in this run, and no other listing."""
+
+    def answer(call: dict[str, Any]) -> tuple[int, Any]:
+        return TOO_MUCH[1] if int(call["query"]["limit"]) > 60 else (200, {"data": [{"id": "1"}]})
+
+    client = connect(perform_by(answer))
+    for path in ("1/media", "1/media", "1/stories", "2/media"):
+        next(client.pages(GraphRequest(path, {}), account_id=path[0]))
+    assert [call["query"]["limit"] for call in seen] == ["100", "100", "50", "50", *["100", "100", "50"] * 2]
+
+
+SILENT = [
+    pytest.param(DropConnection(), id="dropped without an answer"),
+    pytest.param(Slow(5), id="no answer in time"),
+]
+
+
+@pytest.mark.parametrize("effect", SILENT)
+def test_a_page_that_is_not_answered_is_halved(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str, effect: Any
+) -> None:
+    """A server that works too long on a page, or drops the connection over it, is asked for half as much."""
+    sandbox.faults.add(Fault(effect=effect, path="/media", times=3))
+    client = connect(sandbox.url, read_timeout=0.2)
+    pages = client.pages(GraphRequest(f"{account_id}/media", {"fields": "id"}), account_id=account_id)
+    assert [item["id"] for page in pages for item in page.body["data"]] == media_ids
+    assert client.tally.http == 5  # at 100, 100, 50 in vain; 25 and 5 items at 25
+
+
+@pytest.mark.parametrize("effect", SILENT)
+def test_a_batch_that_is_not_answered_is_halved(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any
+) -> None:
+    """So is a batch."""
+    sandbox.faults.add(Fault(effect=effect, path="^/$", times=2))
+    client = connect(sandbox.url, read_timeout=0.2)
+    assert _ids(client.batch(_requests(media_ids))) == media_ids
+    assert [len(received.items) for received in sandbox.log if received.items][-2:] == [15, 15]
+    assert client.tally.http == 4
+
+
+def test_a_host_that_is_not_reached_teaches_no_size(connect: Connect) -> None:
+    """Where nobody listens, the size is not at fault: it stays."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = connect(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(ServerTrouble, match="No answer for") as caught:
+            next(client.pages(GraphRequest("1/media", {})))
+    assert "in time" not in caught.value.message
+    assert client.tally.http == client.settings.max_tries
 
 
 def test_instagram_login_reads_one_by_one(

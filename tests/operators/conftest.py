@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import tenacity
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try as often as users would, without their waits in between."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._BACKOFF", tenacity.wait_none())
+    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._back_off", lambda _: 0.0)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tenacity
 from stage import NOW, Stage, open_stage
 
 from airflow_provider_iginsights.bigquery.calls import Patience
@@ -32,7 +31,7 @@ def small_stage() -> Iterator[Stage]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait milliseconds where users would wait minutes; how often something is tried stays the same."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._BACKOFF", tenacity.wait_none())
+    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._back_off", lambda _: 0.0)
     short = Patience(busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
     monkeypatch.setattr(
         "airflow_provider_iginsights.bigquery.warehouse.connected",
