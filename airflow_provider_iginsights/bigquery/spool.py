@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from datetime import date, timedelta
+from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.encode import ENCODERS, Refused, encode_date
+from airflow_provider_iginsights.bigquery.encode import ENCODERS, SAFE_INTEGER, Refused, encode_date
 from airflow_provider_iginsights.bigquery.span import Span
 from airflow_provider_iginsights.errors import LoadError, RowRefused
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
 MOST_BYTES = 100 * 1000 * 1000
-_REMEMBERED = 4096
+_REMEMBERED = 512
 _LONGEST = 100
 _BUNDLE = 200  # lines
 _LARGE = 1 << 16  # bytes of a line that does not wait for others
-_REPEATING = frozenset({str, date})
+_ABSENT: Any = object()
 _FIGURES = ("NUMERIC", "INT64", "BOOL")
 """Seldom the same, and of types whose values equal some that their column refuses: True is 1."""
 
@@ -54,7 +55,10 @@ class Spool:
         self._days: set[object] = set()
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []
+        self._shared: str | None = None
         self._width = len(destination.table.columns)
+        self._columns = list(map(_Member, destination.table.columns))
+        self._figures = [column for column in self._columns if column.column.type in _FIGURES]
         self._groups = _group_columns(destination.table)
         self._partition = destination.table.partition_by
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
@@ -62,15 +66,18 @@ class Spool:
     def write(self, row: Mapping[str, object]) -> None:
         """Append one row. Raises RowRefused, which names the row's key and the column; the row is then not written."""
         try:
-            line = f"{{{','.join(self._members(row))}}}\n".encode()
+            text, shared = self._encode(row)
+            line = text.encode()
         except UnicodeEncodeError:
             raise self._unwritable(row) from None
         except Refused as fault:
             raise self._refusal(row, fault=f"cannot be stored: column {fault}") from None
         if len(line) > MOST_BYTES:
             raise self._refusal(row, fault="is larger than the 100 MB that BigQuery takes for one row")
-        self._days.add(row[self._partition])
-        self._account_ids.add(row["account_id"])
+        if shared is None or shared is not self._shared:
+            self._days.add(row[self._partition])
+            self._account_ids.add(row["account_id"])
+            self._shared = shared
         self._lines.append(line)
         self.rows += 1
         self.size += len(line)
@@ -126,32 +133,44 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _members(self, row: Mapping[str, object]) -> list[str]:
-        """Return the row's ``"column":value`` texts."""
-        if len(row) != self._width:
-            row = self._complete(row)
-        members = []
-        try:
-            for group in self._groups:
-                values = group.pick(row)
-                text = group.known.get(values)
-                if text is None:
-                    text = group.encode(values)
-                if text:
-                    members.append(text)
-        except KeyError:
-            return self._members(self._complete(row))
-        except TypeError:  # a list or an object, which cannot be looked up and which no column takes
-            return [_Member(column).encode(row[column.name]) for column in self.destination.table.columns]
-        return members
+    def _encode(self, row: Mapping[str, object]) -> tuple[str, str | None]:
+        """Return the row's line, and the part of it that other rows share; None = no part is known to be shared.
 
-    def _complete(self, row: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the row with all columns: None where it had none."""
-        names = self.destination.table.column_names
-        if unknown := set(row).difference(names):
+        Raises Refused or RowRefused.
+        """
+        if self._groups and len(row) == self._width:
+            shared, names = self._groups
+            try:
+                first, second = shared.pick(row), names.pick(row)
+                text = shared.known.get(first) or shared.encode(first)
+                line = f"{{{text},{names.known.get(second) or names.encode(second)}"
+                for column in self._figures:
+                    value = row[column.name]
+                    if type(value) is int and column.is_number and -SAFE_INTEGER <= value <= SAFE_INTEGER:
+                        line += f",{column.prefix}{value}"
+                    elif figure := column.encode(value):
+                        line += f",{figure}"
+            except (KeyError, TypeError):
+                pass  # a column that the table does not have, or a list or an object, which cannot be looked up
+            else:
+                return line + "}\n", text
+        return f"{{{','.join(self._members(row))}}}\n", None
+
+    def _members(self, row: Mapping[str, object]) -> list[str]:
+        """Return the row's ``"column":value`` texts, column by column; one that the row does not have is NULL."""
+        members, absent = [], 0
+        for column in self._columns:
+            value = row.get(column.name, _ABSENT)
+            if value is _ABSENT:
+                absent += 1
+                value = None
+            if text := column.encode(value):
+                members.append(text)
+        if len(row) + absent != self._width:
+            unknown = set(row).difference(self.destination.table.column_names)
             listed = ", ".join(sorted(map(str, unknown)))
             raise self._refusal(row, fault=f"cannot be stored: the table has no column {listed[:200]}")
-        return {name: row.get(name) for name in names}
+        return members
 
     def _unwritable(self, row: Mapping[str, object]) -> RowRefused:
         broken = [name for name, value in row.items() if isinstance(value, str) and not _is_unicode(value)]
@@ -166,34 +185,34 @@ class Spool:
 
 
 class _Member:
-    """One column. ``pick`` returns its value of a row; ``known`` maps values met before to their text."""
+    """One column of a line."""
 
-    __slots__ = ("column", "known", "pick", "prefix", "spell")
+    __slots__ = ("column", "is_number", "is_text", "name", "prefix", "spell")
 
     def __init__(self, column: Column) -> None:
         self.column = column
+        self.name = column.name
         self.prefix = f'"{column.name}":'
         self.spell = ENCODERS[column.type]
-        self.pick: Callable[[Mapping[str, object]], Any] = itemgetter(column.name)
-        self.known: dict[object, str] = {}
+        self.is_text = column.type == "STRING"
+        self.is_number = column.type in ("NUMERIC", "INT64")
 
     def encode(self, value: object) -> str:
         """Return the column's text, '' for NULL. Raises Refused."""
+        if self.is_text and type(value) is str:
+            return self.prefix + encode_basestring(value)
         if value is None:
             if self.column.required:
-                raise Refused(f"{self.column.name} is required and has no value")
+                raise Refused(f"{self.name} is required and has no value")
             return ""
         try:
-            text = self.prefix + self.spell(value)
+            return self.prefix + self.spell(value)
         except Refused as fault:
-            raise Refused(f"{self.column.name} {fault}") from None
-        if type(value) in _REPEATING and len(text) <= _LONGEST:
-            _remember(self.known, value, text)
-        return text
+            raise Refused(f"{self.name} {fault}") from None
 
 
 class _Members:
-    """Several columns whose values repeat together from row to row."""
+    """Several columns whose values repeat together from row to row. ``known`` maps values met before to their text."""
 
     __slots__ = ("known", "members", "pick")
 
@@ -204,29 +223,25 @@ class _Members:
 
     def encode(self, values: tuple[object, ...]) -> str:
         """Return the columns' texts. Raises Refused."""
-        texts = [
-            member.known.get(value) or member.encode(value) for member, value in zip(self.members, values, strict=True)
-        ]
+        texts = [member.encode(value) for member, value in zip(self.members, values, strict=True)]
         text = ",".join(filter(None, texts))
         if len(text) <= _LONGEST * len(texts):
-            _remember(self.known, values, text)
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[values] = text
         return text
 
 
-def _group_columns(table: Table) -> list[_Member | _Members]:
-    """Return columns that repeat together: what all numbers of an object share, and what tells them apart."""
-    figures = [column for column in table.columns if column.type in _FIGURES]
+def _group_columns(table: Table) -> list[_Members]:
+    """Return columns that repeat together: what all numbers of an object share, and what tells them apart.
+
+    None for a table of objects, whose rows share little.
+    """
     names = [column for column in table.columns if column.name in table.text_keys]
-    shared = [column for column in table.columns if column not in names and column not in figures]
-    if len(names) > 1:
-        return [_Members(shared), _Members(names), *map(_Member, figures)]
-    return list(map(_Member, table.columns))
-
-
-def _remember(known: dict[object, str], values: object, text: str) -> None:
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    known[values] = text
+    if len(names) < 2:
+        return []
+    shared = [column for column in table.columns if column not in names and column.type not in _FIGURES]
+    return [_Members(shared), _Members(names)]
 
 
 def _is_unicode(text: str) -> bool:

@@ -117,6 +117,7 @@ def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
     if sighting.wanted.breakdown:
         return None
     missing = set(sighting.wanted.expected)
+    common = {**common, "breakdown": "", "breakdown_value": ""}
     rows: list[Row] = []
     try:
         for entry in sighting.entries:
@@ -128,7 +129,6 @@ def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
                 return None
             row = common.copy()
             row["metric"], row["value"] = name, value
-            row["breakdown"] = row["breakdown_value"] = ""
             rows.append(row)
     except (KeyError, TypeError, ValueError):
         return None

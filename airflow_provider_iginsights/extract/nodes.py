@@ -32,6 +32,9 @@ def read_columns(node: Mapping[str, Any], fields: tuple[str, ...], table: Table,
         value = node.get(field, _ABSENT)
         if value is _ABSENT:
             continue
+        if type(value) is str and read is read_text and value.isascii():  # nearly every value
+            row[column] = value
+            continue
         if value is None:
             if emptied:
                 row[column] = ""

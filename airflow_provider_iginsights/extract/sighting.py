@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.graph.request import Answer
@@ -38,8 +38,7 @@ class Wanted:
 NOTHING = Wanted()
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What one answer said of one media, whose ``id`` is a text and whose other fields are as Meta sent them.
 
     ``entries``: the insights, unchecked; ``answer``: the page or the item they stood in; ``listed``: this is the

