@@ -6,10 +6,13 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from airflow_provider_iginsights.testing import set_testing
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
 atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
@@ -41,6 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the unavoidable warnings pass."""
     for line in UNAVOIDABLE_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture
+def without_waits() -> Iterator[None]:
+    """Try as often as users would, without their waits in between."""
+    with set_testing():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,20 +11,17 @@ import gc
 import os
 import random
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import truth
 from stage import DAY, END, NOW, TRANSFERS, RecordingTaskInstance, Row, Stage, facts, open_stage, pacific_days
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
-from airflow_provider_iginsights.bigquery.calls import Patience
-from airflow_provider_iginsights.bigquery.wire import connected
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.sandbox.bigquery.faults import Fault as BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import (
@@ -38,6 +35,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     numbers,
 )
 from airflow_provider_iginsights.sandbox.graph.faults import RANDOM_EFFECTS
+from airflow_provider_iginsights.testing import set_testing
 
 GRAPH_EFFECTS = (
     *RANDOM_EFFECTS,
@@ -182,7 +180,7 @@ class Season:
 def play(seed: int, nights: int) -> Season:
     """Run one season and return it; the servers are gone by then, its differences are known."""
     world = World.build(seed=seed, now=NOW, accounts=2, media_per_account=8, stories_per_account=1)
-    with impatience(), open_stage(world) as stage:
+    with set_testing(), open_stage(world) as stage:
         stage.connect(extra={"max_workers": 2})
         season = Season(stage, random.Random(seed))
         for _ in range(nights):
@@ -202,19 +200,6 @@ def _forget_numbers() -> None:
         for thing in vars(module).values():
             if hasattr(thing, "cache_clear"):
                 thing.cache_clear()
-
-
-@contextmanager
-def impatience() -> Iterator[None]:
-    """Wait milliseconds where users would wait minutes; how often something is tried stays the same."""
-    short = Patience(busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_iginsights.graph.retry._back_off", lambda _: 0.0)
-        patch.setattr(
-            "airflow_provider_iginsights.bigquery.warehouse.connected",
-            lambda client, **options: connected(client, **options | {"patience": short}),
-        )
-        yield
 
 
 @dataclass(frozen=True, slots=True)

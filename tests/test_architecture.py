@@ -12,7 +12,7 @@ from statistics import median, quantiles
 PACKAGE = "airflow_provider_iginsights"
 ROOT = Path(__file__).parents[1] / PACKAGE
 
-RING_0 = ("errors", "window", "pacific", "clock", "json_values", "quoting", "catalog")
+RING_0 = ("errors", "window", "pacific", "clock", "json_values", "quoting", "waiting", "catalog")
 RING_1 = ("graph", "bigquery")
 RING_2 = ("extract", "webhooks")
 RING_3 = ("hooks", "transfers", "operators", "links", "retry_policy", "triggers", "plugins")
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     **dict.fromkeys(RING_3, (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL)),
     "webhooks": (*RING_0, "webhooks"),
     "sandbox": ("sandbox",),
+    "testing": ("waiting",),
     "__main__": (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL),
     "_compat": (),
     "get_provider_info": RING_0,
@@ -128,6 +129,13 @@ def test_arrows_point_inward() -> None:
             room = rest[0] if (ROOT / rest[0]).is_dir() or (ROOT / f"{rest[0]}.py").is_file() else ""
             assert room in allowed, f"{module.name}:{each.line} imports {each.name}"
             assert "__main__" not in rest or module.room == "sandbox", f"{module.name}:{each.line} imports {each.name}"
+
+
+def test_nobody_can_switch_waiting_off_but_tests() -> None:
+    """No module imports the switch, and only the switch replaces how the package waits."""
+    for module, each in all_imports():
+        assert not each.name.startswith(f"{PACKAGE}.testing"), f"{module.name}:{each.line}"
+        assert "replace_waits" not in each.name or module.name == "testing.py", f"{module.name}:{each.line}"
 
 
 def test_only_the_outer_ring_knows_airflow() -> None:

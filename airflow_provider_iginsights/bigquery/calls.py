@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_iginsights.bigquery import faults
 from airflow_provider_iginsights.errors import LoadError
+from airflow_provider_iginsights.waiting import is_testing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,16 @@ class Patience:
     longest_wait: float = 60.0
     first_poll: float = 0.1
     longest_poll: float = 3.0
+
+
+PATIENCE_IN_TESTS = Patience(
+    busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05
+)
+
+
+def get_default_patience() -> Patience:
+    """Return how long to go on where nobody said otherwise: short in test mode."""
+    return PATIENCE_IN_TESTS if is_testing() else Patience()
 
 
 class Calls:

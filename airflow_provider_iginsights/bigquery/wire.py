@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import faults
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, Calls, Patience
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, Calls, Patience, get_default_patience
 from airflow_provider_iginsights.bigquery.identifiers import job_id, sanitised_labels, task_hash
 from airflow_provider_iginsights.bigquery.jobs import Jobs, Work
 from airflow_provider_iginsights.clock import RunClock
@@ -119,7 +119,7 @@ def connected(
     note: Callable[[str], None] = log.warning,
 ) -> Wire:
     """Return a line over this client."""
-    calls = Calls(patience or Patience())
+    calls = Calls(patience or get_default_patience())
     return Wire(
         client=client,
         identity=identity,

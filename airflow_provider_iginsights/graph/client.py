@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batch, chunk, is_unsupported
 from airflow_provider_iginsights.graph.caller import Caller
@@ -39,8 +39,8 @@ class GraphClient:
         self,
         settings: GraphSettings,
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = waiting.sleep,
+        clock: Callable[[], float] = waiting.read_clock,
     ) -> None:
         self.settings = settings
         self._caller = Caller(settings, sleep=sleep, clock=clock)

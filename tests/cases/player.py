@@ -35,9 +35,9 @@ import time_machine
 from stage import DATASET, END, NOW, START, TRANSFERS, RecordingTaskInstance, Row
 
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.testing import set_testing
 
 INPUTS = Path(__file__).parent / "inputs"
 TOKEN = "EAAGplayer"
@@ -175,8 +175,7 @@ def play(given: Mapping[str, Any], *, conn_id: str = "instagram_default") -> Ite
     with ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(NOW, tick=True))
         time = Time(traveller)
-        waits = {"sleep": time.sleep, "clock": time.seconds}
-        stack.enter_context(patch.dict(GraphClient.__init__.__kwdefaults__, waits))
+        stack.enter_context(set_testing(sleep=time.sleep, clock=time.seconds))
         graph = PlayedGraph(given["answers"], now=lambda: datetime.now(UTC))
         server = stack.enter_context(Server(graph, name="played-graph"))
         bigquery = stack.enter_context(BigQuerySandbox())

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from stage import KEYS, NOW, PROVENANCE, Row, Stage, open_stage
 
-from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+from airflow_provider_iginsights.testing import set_testing
 
 Facts = dict[tuple[Any, ...], Row]
 
@@ -26,11 +25,11 @@ def opened() -> Iterator[Callable[[World], Stage]]:
     def begin(world: World) -> Stage:
         contexts.append(open_stage(world))
         stage = contexts[-1].__enter__()
-        waits = {
-            "sleep": lambda seconds: stage.travel(timedelta(seconds=seconds)),
-            "clock": lambda: stage.now.timestamp(),
-        }
-        contexts.append(patch.dict(GraphClient.__init__.__kwdefaults__, waits))
+
+        def travel(seconds: float) -> None:
+            stage.travel(timedelta(seconds=seconds))
+
+        contexts.append(set_testing(sleep=travel, clock=lambda: stage.now.timestamp()))
         contexts[-1].__enter__()
         return stage
 
@@ -85,7 +84,7 @@ def test_half_a_minute_of_stumbles_costs_no_account_its_audience(opened: Callabl
             stage.graph.faults.clear()
 
     arguments = {"metrics": ["follower_demographics", "views", "reach"]}
-    with patch.dict(GraphClient.__init__.__kwdefaults__, {"sleep": sleep}):
+    with set_testing(sleep=sleep, clock=lambda: stage.now.timestamp()):
         summary = stage.run("account", **arguments)
     assert len(summary["accounts_done"]) == 10
     run_clean(stage, "account", **arguments)

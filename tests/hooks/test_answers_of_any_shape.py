@@ -10,7 +10,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -25,6 +24,7 @@ from airflow_provider_iginsights.extract.discovery import (
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.testing import set_testing
 
 TOKEN = "EAAGany12345678shape"
 A, B = "17841400000000001", "17841400000000002"
@@ -144,8 +144,7 @@ CHANGES = [drop, double, *map(replacing, ODD)]
 def played() -> Iterator[Played]:
     """Serve the answers on a loopback socket."""
     app, seconds = Played(), itertools.count(step=30)
-    instant = {"sleep": lambda _: None, "clock": lambda: float(next(seconds))}
-    with Server(app) as server, patch.dict(GraphClient.__init__.__kwdefaults__, instant):
+    with Server(app) as server, set_testing(clock=lambda: float(next(seconds))):
         app.url = server.url
         yield app
 

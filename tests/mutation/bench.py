@@ -16,7 +16,6 @@ import truth
 from documents import Path, shape, walk, write
 from mutating_graph import Document, Exchange, Middle, MutatingGraph, Tampering
 from mutations import Mutation, mutate, names_for
-from soak import impatience
 from stage import (
     DAY,
     END,
@@ -34,11 +33,11 @@ from truth.offers import ALL_STORIES
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException, TaskDeferred
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
 from airflow_provider_iginsights.sandbox.graph import Media, World
+from airflow_provider_iginsights.testing import set_testing
 
 Tables = dict[str, dict[tuple[Any, ...], Row]]
 
@@ -386,10 +385,8 @@ def open_bench() -> Iterator[Bench]:
     waits: list[float] = []
 
     with ExitStack() as stack:
-        stack.enter_context(impatience())
         stack.enter_context(patch.object(stages, "GraphSandbox", MutatingGraph))
         stage = stack.enter_context(open_stage(make_world()))
-        patient = {"sleep": waits.append, "clock": lambda: sum(waits)}
-        stack.enter_context(patch.dict(GraphClient.__init__.__kwdefaults__, patient))
+        stack.enter_context(set_testing(sleep=waits.append, clock=lambda: sum(waits)))
         middle = stage.graph.middle  # type: ignore[attr-defined]
         yield Bench(stage, middle)

@@ -69,7 +69,7 @@ def test_a_token_that_may_not_look_into_portfolios(stage: Stage, capfd: pytest.C
     assert "business_management" in capfd.readouterr().out
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("path", ["me/businesses", "601/client_instagram_accounts"])
 def test_trouble_is_no_short_list(stage: Stage, path: str) -> None:
     """While Meta cannot answer, the task fails and is retried: a list cut short would pass for a whole one."""

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from stage import NOW, Stage, open_stage
 
-from airflow_provider_iginsights.bigquery.calls import Patience
-from airflow_provider_iginsights.bigquery.wire import connected
 from airflow_provider_iginsights.sandbox.graph import World
 
 
@@ -26,17 +24,6 @@ def small_stage() -> Iterator[Stage]:
     """Open a stage with one account of twelve posts and one story a day."""
     with open_stage(World.build(now=NOW, accounts=1, media_per_account=12, stories_per_account=1)) as opened:
         yield opened
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait milliseconds where users would wait minutes; how often something is tried stays the same."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.retry._back_off", lambda _: 0.0)
-    short = Patience(busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
-    monkeypatch.setattr(
-        "airflow_provider_iginsights.bigquery.warehouse.connected",
-        lambda client, **options: connected(client, **options | {"patience": short}),
-    )
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from stage import DAY, END, NOW, START, Row, Stage, facts, open_stage, pacific_d
 
 from airflow_provider_iginsights.sandbox.graph import World, numbers
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("without_waits")
 
 YESTERDAY = date(2026, 11, 20)
 INSIGHTS = "instagram_account_insights"

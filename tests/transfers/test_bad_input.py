@@ -39,7 +39,7 @@ def exists(stage: Stage) -> bool:
     return DATASET in found
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_named_and_changes_nothing(stage: Stage, mistake: Mistake) -> None:
     """The error has its name and words, is retried only where that helps, and leaves no row and no staging table."""
@@ -61,7 +61,7 @@ def test_a_mistake_is_named_and_changes_nothing(stage: Stage, mistake: Mistake) 
         assert rows == {"instagram_account_insights": [{"account_id": "1", "value": "many"}]}
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize(
     "mistake", ["expired token", "dataset without permission", "unreachable BigQuery", "retired metric"]
 )
@@ -110,7 +110,7 @@ def test_one_bad_account_of_three(kind: str, on_account_error: str) -> None:
             )
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 def test_trouble_with_one_account_is_retried_after_the_others_are_loaded() -> None:
     """Where a retry can help one account, the task fails in a way that Airflow retries, the others' rows in place."""
     with open_stage(World.build(now=NOW, accounts=2, media_per_account=3, stories_per_account=1)) as stage:
@@ -127,7 +127,7 @@ def test_trouble_with_one_account_is_retried_after_the_others_are_loaded() -> No
         assert {row["account_id"] for row in stage.rows("instagram_account_insights")} == {bad, good}
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 def test_a_token_that_dies_on_the_way_stops_everything() -> None:
     """When the token is refused for one account, no further account is asked; what had arrived is loaded."""
     with open_stage(World.build(now=NOW, accounts=4, media_per_account=3, stories_per_account=1)) as stage:

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.window import RULES, RunFacts
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
-pytestmark = pytest.mark.usefixtures("airflow_db", "impatient")
+pytestmark = pytest.mark.usefixtures("airflow_db", "without_waits")
 
 START = at("01T00:00")
 ONE_METRIC = {

@@ -16,7 +16,7 @@ from airflow_provider_iginsights.transfers.instagram_to_bigquery import Instagra
 
 TROUBLE = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("without_waits")
 
 
 class Instance(RecordingTaskInstance):

@@ -79,7 +79,7 @@ def test_success(stage: Stage, kind: str, caplog: pytest.LogCaptureFixture, capf
     assert_stage_is_clean(stage, caplog, capfd)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_failure(
     stage: Stage, mistake: Mistake, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

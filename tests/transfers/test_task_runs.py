@@ -49,7 +49,7 @@ def per_account(stage: Stage) -> Counter[str]:
     return Counter(row["account_id"][-1] for row in stage.rows("instagram_account_insights"))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stage, tmp_path: Path) -> None:
     """The second try asks for the one account that failed; the summary counts both; a clear then asks for all three."""
     second = list(stage.world.accounts)[1]
@@ -74,7 +74,7 @@ def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stag
     assert len(facts("instagram_account_insights", stage.rows("instagram_account_insights"))) == len(rows)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("retries", [0, 1])
 def test_the_last_try_ends_well_and_names_what_is_missing(stage: Stage, tmp_path: Path, retries: int) -> None:
     """An account that one question never answers is loaded but for that; the task is tried again while it may."""

@@ -15,7 +15,7 @@ from stage import DAY, Row, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import Media, World
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("without_waits")
 
 README = Path(__file__).parents[2] / "README.md"
 INSIGHTS = "instagram_account_insights"

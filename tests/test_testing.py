@@ -1,0 +1,116 @@
+"""Test mode: no wait takes time, nothing else changes, and it ends where it should."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights import waiting
+from airflow_provider_iginsights.bigquery.calls import PATIENCE_IN_TESTS, Patience, get_default_patience
+from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.fixtures import (
+    bigquery_sandbox,
+    graph_sandbox,
+    instagram_sandbox,
+    sandbox_clock,
+)
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox
+from airflow_provider_iginsights.testing import is_testing, set_testing
+
+__all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
+
+
+@contextmanager
+def open_client(sandbox: GraphSandbox) -> Iterator[GraphClient]:
+    """Open a client as the hook does."""
+    with GraphClient(GraphSettings(token=sandbox.world.system_user_token, base_url=sandbox.url)) as client:
+        yield client
+
+
+def test_every_try_is_made_and_none_is_waited_for(graph_sandbox: GraphSandbox) -> None:
+    """A server that keeps failing is asked as often as in production, over a minute of pauses, within seconds."""
+    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=None))
+    begun = time.monotonic()
+    with set_testing(), open_client(graph_sandbox) as client:
+        with pytest.raises(ServerTrouble):
+            client.get(GraphRequest("me", {"fields": "id"}))
+        tally = client.tally
+    assert tally.http == GraphSettings(token="x").max_tries
+    assert tally.seconds_paused > 60
+    assert time.monotonic() - begun < 10
+
+
+def test_waits_can_move_a_clock_of_ones_own(graph_sandbox: GraphSandbox) -> None:
+    """``sleep`` gets the seconds of each wait, and ``clock`` bounds the tries: two fit into a budget of 120 seconds."""
+    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=None))
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    with set_testing(sleep=sleep, clock=lambda: 100.0 * len(waits)), open_client(graph_sandbox) as client:
+        with pytest.raises(ServerTrouble):
+            client.get(GraphRequest("me", {"fields": "id"}))
+        assert client.tally.http == 3
+    assert [1 <= wait <= limit for wait, limit in zip(waits, (2, 3), strict=True)] == [True, True]
+
+
+def test_a_client_made_before_obeys_as_well(graph_sandbox: GraphSandbox) -> None:
+    """The switch counts when a wait comes up, not when the client was made."""
+    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=1))
+    waits: list[float] = []
+    with open_client(graph_sandbox) as client, set_testing(sleep=waits.append):
+        client.get(GraphRequest("me", {"fields": "id"}))
+    assert len(waits) == 1
+
+
+def test_it_ends_with_the_statement() -> None:
+    """Contexts restore what was before, also when nested; without a context it stays until it is turned off."""
+    assert not is_testing()
+    assert get_default_patience() == Patience()
+    with set_testing():
+        assert is_testing()
+        assert get_default_patience() == PATIENCE_IN_TESTS
+        with set_testing(False):
+            assert not is_testing()
+        assert is_testing()
+    assert not is_testing()
+    set_testing()
+    try:
+        assert is_testing()
+    finally:
+        set_testing(False)
+    assert waiting.replace_waits(waiting.Waits()) == waiting.Waits()
+
+
+def test_it_ends_with_an_error() -> None:
+    """A test that fails inside the context leaves nothing switched off."""
+    with pytest.raises(LookupError), set_testing():
+        raise LookupError
+    assert not is_testing()
+
+
+def test_bigquery_is_waited_for_a_fraction_of_a_second() -> None:
+    """In test mode no bound and no pause for BigQuery is longer than a fifth of a second."""
+    longest = (PATIENCE_IN_TESTS.busy, PATIENCE_IN_TESTS.lost, PATIENCE_IN_TESTS.longest_wait)
+    assert max(*longest, PATIENCE_IN_TESTS.longest_poll) <= 0.2
+
+
+def test_the_readmes_example_runs(instagram_sandbox: tuple[GraphSandbox, BigQuerySandbox]) -> None:
+    """The printed test is run as it stands, meets its three failures, and takes no time."""
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    code = text.partition("### No waiting in tests")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    begun = time.monotonic()
+    names["test_three_failures_in_a_row_cost_nothing"](instagram_sandbox)
+    assert time.monotonic() - begun < 5
