@@ -35,6 +35,9 @@ MAY_IMPORT = {
     "": (),
 }
 MAY_NAME_AIRFLOW = ("_compat",)
+LIGHT = {"importlib.import_module", "typing.TYPE_CHECKING"}
+"""What a package itself may import: it takes to load what it offers only when that is asked for."""
+
 GOOGLE_AT_MODULE_LEVEL = ("sandbox",)
 LONGEST_MODULE, MEDIAN_MODULE = 300, 120
 MEDIAN_FUNCTION, P90_FUNCTION = 12, 35
@@ -169,11 +172,11 @@ def test_imports_are_absolute() -> None:
 
 
 def test_packages_import_nothing_themselves() -> None:
-    """The package may be loaded while Airflow is half-initialised: no __init__ outside the sandbox imports anything."""
+    """The package may be loaded while Airflow is half-initialised: no __init__ but the sandbox's loads any of ours."""
     found = [module for module in modules() if module.path.name == "__init__.py" and module.room != "sandbox"]
     assert len(found) >= 7
     for module in found:
-        assert list(imports(module)) == [], module.name
+        assert {each.name for each in imports(module) if each.at_load} <= LIGHT, module.name
 
 
 def test_the_wires_know_no_metric() -> None:

@@ -65,3 +65,13 @@ def test_the_provider_info_loads_no_airflow() -> None:
         f"{PACKAGE}.catalog",
         f"{PACKAGE}.catalog.versions",
     }
+
+
+def test_a_graph_request_loads_no_http_library() -> None:
+    """``GraphRequest`` can be named by a Dag file: neither its room nor the request itself loads what sends it."""
+    for statement in (f"import {PACKAGE}.graph", f"from {PACKAGE}.graph import GraphRequest"):
+        script = f"import sys; {statement}; print(list(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        loaded = ast.literal_eval(done.stdout)
+        assert [name for name in loaded if name.split(".")[0] in ("airflow", *HEAVY)] == []
+        assert (f"{PACKAGE}.graph.redact" in loaded) == ("GraphRequest" in statement)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from http.client import RemoteDisconnected
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
+from urllib3.poolmanager import PoolManager
 
 from airflow_provider_iginsights import __version__
-from airflow_provider_iginsights.graph.answer_limits import AnswerTooLarge, UndecodableAnswer, read_body
+from airflow_provider_iginsights.graph.answer_limits import (
+    AnswerTooLarge,
+    BoundedHTTPResponse,
+    UndecodableAnswer,
+    read_body,
+)
 from airflow_provider_iginsights.graph.exchange import Call, Flaw, Reply, read_reply
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 from airflow_provider_iginsights.graph.request import spell_path, spell_query
-from airflow_provider_iginsights.graph.sealing import SEAL, SealingAdapter
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 _CUT: Final = (ProtocolError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
@@ -30,6 +39,13 @@ _UNREACHED: Final = (
     requests.exceptions.SSLError,
 )
 _UNANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # the last one: RemoteDisconnected as well
+
+SEAL: Final = "X-Sealed-Query"
+"""Name of the private header that holds a query which nobody but the server may see. It never reaches the wire.
+
+Meta reads ``appsecret_proof`` from the query string, but the HTTP libraries write URLs into debug logs and exceptions.
+So the URL they handle does not hold it: it waits in this header, and the connection moves it to the request line.
+"""
 
 
 class Wire:
@@ -112,6 +128,56 @@ class _BearerToken(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._header
         return request
+
+
+class SealingAdapter(HTTPAdapter):
+    """An adapter whose connections, direct or through any proxy, open the seal, and wait so long for an answer.
+
+    :param seconds: how long one answer may take in all.
+    """
+
+    def __init__(self, *, seconds: float, **options: Any) -> None:
+        self._seconds = seconds
+        super().__init__(**options)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Prepare the pools of direct connections."""
+        super().init_poolmanager(*args, **options)
+        _seal(self.poolmanager, self._seconds)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        """Return the pools of connections through ``proxy``."""
+        return _seal(super().proxy_manager_for(proxy, **options), self._seconds)
+
+
+class _Sealed:
+    """Mixed into a connection class."""
+
+    seconds: float
+
+    def response_class(self, sock: socket.socket, *_: Any, method: str | None = None) -> BoundedHTTPResponse:
+        return BoundedHTTPResponse(sock, self.seconds, method)
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        opened = dict(headers or {})
+        if query := opened.pop(SEAL, None):
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        super().request(method, url, body=body, headers=opened, **options)  # type: ignore[misc]
+
+
+def _seal(pools: PoolManager, seconds: float) -> PoolManager:
+    classes = pools.pool_classes_by_scheme
+    pools.pool_classes_by_scheme = {scheme: _derive(pool, seconds) for scheme, pool in classes.items()}
+    return pools
+
+
+@cache
+def _derive(pool: Any, seconds: float) -> type[HTTPConnectionPool]:
+    """Return a subclass of a pool class whose connections open the seal; the class itself where they do already."""
+    if issubclass(pool.ConnectionCls, _Sealed):
+        return pool  # type: ignore[no-any-return]
+    connection = type(f"Sealed{pool.ConnectionCls.__name__}", (_Sealed, pool.ConnectionCls), {"seconds": seconds})
+    return type(f"Sealed{pool.__name__}", (pool,), {"ConnectionCls": connection})
 
 
 def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
