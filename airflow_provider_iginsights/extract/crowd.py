@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, PolicyBlocked, Throttled, TokenExpired
@@ -36,7 +36,7 @@ Parcel = list[TableRow] | BaseException | None
 Questions = Sequence[Again] | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How the accounts fared: ids that were ``done``, and the error of each that ``failed``.
 
@@ -44,9 +44,19 @@ class Outcome:
     an account is not done; it may have failed as well, over something else.
     """
 
-    done: list[str] = field(default_factory=list)
-    failed: dict[str, InsightsError] = field(default_factory=dict)
-    open: dict[str, tuple[OpenQuestion, ...]] = field(default_factory=dict)
+    done: Sequence[str] = ()
+    failed: Mapping[str, InsightsError] = field(default_factory=dict)
+    open: Mapping[str, Sequence[OpenQuestion]] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all accounts are done."""
+        return not self.failed and not self.open
+
+    def join(self, done: Collection[str], *, of: Iterable[str]) -> Outcome:
+        """Return the outcome of all accounts ``of`` the task, some of which an earlier try had ``done``."""
+        known = {*done, *self.done}
+        return replace(self, done=[account_id for account_id in of if account_id in known])
 
 
 class Crowd:
@@ -61,7 +71,14 @@ class Crowd:
         self._in_a_row = 0
         self._set_aside: dict[str, Questions] = {}
         self._gave_rows: set[str] = set()
-        self.outcome: Outcome = Outcome()
+        self._done: list[str] = []
+        self._failed: dict[str, InsightsError] = {}
+        self._open: dict[str, tuple[OpenQuestion, ...]] = {}
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return how the accounts fared, as far as they were read."""
+        return Outcome([*self._done], {**self._failed}, {**self._open})
 
     def read(
         self, account_ids: Iterable[str], open_questions: Mapping[str, Sequence[Again]] | None = None
@@ -105,7 +122,7 @@ class Crowd:
             if self._stopping is None:
                 self._read(account_id, questions)
             else:
-                self.outcome.failed[account_id] = self._stopping
+                self._failed[account_id] = self._stopping
         except Unanswered as unanswered:
             self._take_open(account_id, unanswered.questions)
         except InsightsError as error:
@@ -129,9 +146,9 @@ class Crowd:
             if self._stopped.is_set():
                 return
         self._in_a_row = 0
-        self.outcome.open.pop(account_id, None)
-        self.outcome.failed.pop(account_id, None)
-        self.outcome.done.append(account_id)
+        self._open.pop(account_id, None)
+        self._failed.pop(account_id, None)
+        self._done.append(account_id)
 
     def _hand_over(self, parcel: Parcel) -> None:
         """Wait for room in the queue, unless nobody receives any more."""
@@ -143,17 +160,17 @@ class Crowd:
     def _take_open(self, account_id: str, questions: tuple[OpenQuestion, ...]) -> None:
         """Keep what an account did not answer. One that answered nothing at all has failed."""
         self._in_a_row = 0
-        self.outcome.failed.pop(account_id, None)
+        self._failed.pop(account_id, None)
         if account_id in self._gave_rows:
-            self.outcome.open[account_id] = questions
+            self._open[account_id] = questions
         else:
-            self.outcome.failed[account_id] = questions[0].error
+            self._failed[account_id] = questions[0].error
         self._set_aside[account_id] = [question.again for question in questions]
         log.warning("Account %s left %d questions open: %s", account_id, len(questions), questions[0].error)
 
     def _take(self, account_id: str, error: InsightsError) -> None:
         # A traceback holds the frames' pages; with a thousand failed accounts that would be the memory.
-        self.outcome.failed[account_id] = error.with_traceback(None)
+        self._failed[account_id] = error.with_traceback(None)
         if is_trouble(error) and account_id not in self._gave_rows:
             self._set_aside[account_id] = None
         if self._stopping is None and self._concerns_all(error):
@@ -169,7 +186,7 @@ class Crowd:
             f"An answer about account {account_id} has a form that this release cannot read ({type(fault).__name__}). "
             "Please report it, with the traceback from the debug log; the other accounts are not concerned."
         )
-        self.outcome.failed[account_id] = error
+        self._failed[account_id] = error
         log.warning("Account %s failed: %s", account_id, error)
 
     def _concerns_all(self, error: InsightsError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, plan_media, plan_story
 from airflow_provider_iginsights.extract.account import AccountReader
@@ -42,7 +42,7 @@ class Source:
     """One run's questions. Each method plans them, returns a reader: account id -> ``(table name, row)``, lazily.
 
     ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
-    ``remarks``: what else the run's summary ought to say, JSON-able; ``notes``: in whole sentences.
+    ``polls``: what the readers of stories saw. ``notes``: what somebody should know, in whole sentences.
     """
 
     client: GraphClient
@@ -55,7 +55,7 @@ class Source:
     silences: Silences = field(default_factory=Silences)
     troubles: Troubles = field(default_factory=Troubles)
     fields: RefusedFields = field(default_factory=RefusedFields)
-    remarks: dict[str, Any] = field(default_factory=dict)
+    polls: PollBook = field(default_factory=PollBook)
     notes: list[str] = field(default_factory=list)
 
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> Read:
@@ -89,19 +89,18 @@ class Source:
             ),
         )
 
-    def read_stories(self, *, book: PollBook | None = None, finality: Finality | None = None) -> Read:
-        """Return a reader of ``media`` and ``story_insights``; ``book`` takes down what each account's poll saw.
+    def read_stories(self, *, finality: Finality | None = None) -> Read:
+        """Return a reader of ``media`` and ``story_insights``; ``polls`` take down what each account's poll saw.
 
         Open questions belong to a poll of this run; of another's, everything is asked anew, since the hour is another.
         """
         settings = self.client.settings
         plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
-        polls = book or PollBook()
 
         def read(account_id: str, open_questions: Sequence[Again] | None = None) -> Iterator[TableRow]:
-            known = open_questions if polls.of([account_id]) else None
+            known = open_questions if self.polls.of([account_id]) else None
             return read_stories(
-                self._list(account_id, "stories", plan, known), self.stamp, book=polls, finality=finality
+                self._list(account_id, "stories", plan, known), self.stamp, book=self.polls, finality=finality
             )
 
         return explain_page_ids(self.client, read)

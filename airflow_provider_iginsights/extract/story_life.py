@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,6 @@ class PollBook:
             self._polls[account_id] = poll
         return poll
 
-    def of(self, account_ids: list[str]) -> list[Poll]:
+    def of(self, account_ids: Iterable[str]) -> list[Poll]:
         """Return the polls of the accounts that were read to the end."""
         return [self._polls[account_id] for account_id in account_ids if account_id in self._polls]

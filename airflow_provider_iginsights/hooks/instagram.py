@@ -179,7 +179,7 @@ class InstagramHook(BaseHook):
         for name, row in crowd.read(accounts):
             if name == table:
                 yield row
-        raise_failures(crowd.outcome, "fail")
+        raise_failures(crowd.outcome)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask Meta whose token it is, what it may do, when it expires and which accounts it sees; in a few calls.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
@@ -15,8 +15,9 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_names,
     parse_timedelta,
 )
+from airflow_provider_iginsights.transfers.checkpoint import read_waiting_since
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, wait_for_limit
-from airflow_provider_iginsights.transfers.verdict import fail_now
+from airflow_provider_iginsights.transfers.verdict import failing_for_good
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -104,28 +105,24 @@ class InstagramListAccountsOperator(BaseOperator):
 
         :raises InsightsError: the token is refused, or an argument cannot be read.
         """
-        return self._attempt(context)
+        return self.resume(context)
 
     def resume(
         self,
         context: Context,
         event: Any = None,  # noqa: ARG002 - Airflow's signature
-        waiting_since: str | None = None,
+        progress: Mapping[str, Any] | None = None,
     ) -> Chunks:
         """Ask again, after a deferral."""
-        return self._attempt(context, datetime.fromisoformat(waiting_since) if waiting_since else None)
-
-    def _attempt(self, context: Context, waiting_since: datetime | None = None) -> Chunks:
-        try:
+        with failing_for_good():
             parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
             for name in ("portfolios", "deferrable"):
                 parse_boolean(getattr(self, name), argument=name)
-            return self._list_chunks()
-        except Throttled as error:
-            since = waiting_since or find_first_reschedule(context)
-            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
-        except (ConfigurationError, FatalGraphError) as error:
-            fail_now(error)
+            try:
+                return self._list_chunks()
+            except Throttled as error:
+                since = read_waiting_since(progress) or find_first_reschedule(context)
+                wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
     def _list_chunks(self) -> Chunks:
         from airflow_provider_iginsights.extract.choice import Choice

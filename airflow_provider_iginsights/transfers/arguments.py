@@ -9,13 +9,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.json_values import read_whole_number
 from airflow_provider_iginsights.quoting import quote_value
 
 OnAccountError = Literal["fail", "skip"]
+ON_ACCOUNT_ERROR: tuple[str, ...] = get_args(OnAccountError)
 
 MOST_DAYS = 10_000
 """More days than Meta has had the API for, and few enough for every calendar."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
-from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
+from airflow_provider_iginsights.errors import Throttled
 from airflow_provider_iginsights.transfers.arguments import (
+    ON_ACCOUNT_ERROR,
     OnAccountError,
     parse_boolean,
     parse_breakdowns,
@@ -20,27 +21,26 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_text,
     parse_timedelta,
 )
-from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
+from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress, read_waiting_since
 from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.moments import MomentTemplates
 from airflow_provider_iginsights.transfers.row_refusals import write_row
+from airflow_provider_iginsights.transfers.run import Loaded, TransferRun
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
 from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
-from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, is_last_try, raise_failures
+from airflow_provider_iginsights.transfers.verdict import close_open, failing_for_good, is_last_try, raise_failures
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.crowd import Outcome
-    from airflow_provider_iginsights.extract.findings import Findings
     from airflow_provider_iginsights.extract.source import Read, Source
     from airflow_provider_iginsights.graph.client import GraphClient
-    from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
 LOAD_MODES = ("merge", "replace", "append")
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
@@ -121,168 +121,158 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
 
         :raises InsightsError: see the README's table of errors; configuration and fatal ones are not retried.
         """
-        return self._attempt(context)
+        return self.resume(context)
 
     def resume(
         self,
         context: Context,
         event: Any = None,  # noqa: ARG002 - Airflow's signature
         progress: Mapping[str, Any] | None = None,
-        waiting_since: str | None = None,
     ) -> dict[str, Any]:
-        """Go on with the accounts that had to wait, after a deferral: what is missing in ``progress``."""
-        since = datetime.fromisoformat(waiting_since) if waiting_since else None
-        return self._attempt(context, carried=progress, waiting_since=since)
+        """Do the same after a deferral, for what is missing in ``progress``."""
+        from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
-    def _attempt(
-        self, context: Context, *, carried: Mapping[str, Any] | None = None, waiting_since: datetime | None = None
-    ) -> dict[str, Any]:
-        try:
+        with failing_for_good():
             self.check_arguments()
             with self.open_warehouse(context, next(iter(self.tables))) as target:
-                window = self._resolve_window(context, target)
-                return self._run(context, window, target, carried=carried, waiting_since=waiting_since)
-        except (ConfigurationError, FatalGraphError) as error:
-            fail_now(error)
-
-    def _resolve_window(self, context: Context, target: OpenTarget) -> Window:
-        """Return the window by BigQuery's time: Meta was not asked yet, and says the same to within five minutes."""
-        return resolve_window(self.since, self.until, run=read_run_facts(context), now=target.clock.now())
+                # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
+                window = resolve_window(self.since, self.until, run=read_run_facts(context), now=target.clock.now())
+                self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
+                hook = InstagramHook(self.instagram_conn_id)
+                with hook.get_conn() as client:
+                    source = self._make_source(context, client, window, target)
+                    run = TransferRun(context=context, target=target, hook=hook, source=source)
+                    return self.transfer(run, progress)
 
     def check_arguments(self) -> None:
         """Refuse, before anything is asked, what would otherwise fail in the middle of the work.
 
         :raises ConfigurationError: an argument cannot be.
         """
-        parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
+        parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
         parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
         parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
         self.check_target()
         for name in ("profile_table_id", "media_table_id", "polls_table_id"):
             parse_text(getattr(self, name, None), argument=name, optional=True)
 
-    def _run(
-        self,
-        context: Context,
-        window: Window,
-        target: OpenTarget,
-        *,
-        carried: Mapping[str, Any] | None,
-        waiting_since: datetime | None,
-    ) -> dict[str, Any]:
-        from airflow_provider_iginsights.hooks.instagram import InstagramHook
+    def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Read and load the accounts that are missing yet, and return the summary of all; or wait, or fail.
 
-        self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
-        on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
-        hook = InstagramHook(self.instagram_conn_id)
-        with hook.get_conn() as client:
-            source = self._make_source(context, client, window, target)
-            read = self.make_reader(source)
-            accounts = self._find_accounts(context, hook, waiting_since)
-            checkpoint = self._open_checkpoint(context, window, accounts, carried)
-            before = checkpoint.read()
-            missing = [account_id for account_id in accounts if account_id not in before.done]
-            outcome, results = self._transfer(
-                context,
-                target,
-                read,
-                missing,
-                workers=hook.max_workers,
-                findings=source.findings,
-                known=before.open_questions,
-            )
-        done = before.done.union(outcome.done)
-        outcome = replace(outcome, done=[account_id for account_id in accounts if account_id in done])
-        now = summarize(source, outcome, results, on_account_error=on_account_error)
-        summary = continue_summary(before.summary, now)
-        self.log.info("Summary: %s", summary)
-        if not outcome.failed and not outcome.open:
-            checkpoint.delete()
-            return summary
-        context["ti"].xcom_push(key="summary", value=summary)
-        progress = Progress(
-            done=done,
-            open_questions={name: known for name, known in before.open_questions.items() if name in outcome.failed}
-            | {name: [each.again for each in open_] for name, open_ in outcome.open.items()},
-            summary=keep_summary(summary),
-            waiting_since=waiting_since or before.waiting_since,
+        :param carried: the progress that a deferral carried.
+        """
+        read = self.make_reader(run.source)
+        account_ids = self.find_accounts(run, carried)
+        checkpoint = self._open_checkpoint(run, account_ids, carried)
+        before = Progress.unpack(checkpoint.read(), account_ids)
+        missing = [account_id for account_id in account_ids if account_id not in before.done]
+        loaded = self.load(run, read, missing, known=before.open_questions)
+        outcome = loaded.outcome.join(before.done, of=account_ids)
+        summary = continue_summary(
+            before.summary, summarize(run.source, replace(loaded, outcome=outcome), skips=self._skips)
         )
-        self._settle(context, outcome, checkpoint, progress)
-        raise_failures(outcome, on_account_error)
+        self.log.info("Summary: %s", summary)
+        if not outcome.is_whole:
+            run.context["ti"].xcom_push(key="summary", value=summary)
+            progress = before.go_on(outcome, keep_summary(summary))
+            checkpoint.write(progress.pack(account_ids))
+            if throttled := find_throttled(outcome.failed):
+                since = read_waiting_since(carried) or before.waiting_since
+                if since is None and not checkpoint.remembers:
+                    since = find_first_reschedule(run.context)
+                wait_for_limit(
+                    self,
+                    throttled,
+                    of=len(account_ids),
+                    since=since,
+                    keep=lambda waiting: checkpoint.write(progress.pack(account_ids) | waiting),
+                )
+            raise_failures(outcome, skips=self._skips)
         checkpoint.delete()
         return summary
 
-    def _settle(self, context: Context, outcome: Outcome, checkpoint: Checkpoint, progress: Progress) -> None:
-        """Keep what was loaded for the next try; where accounts are throttled, wait for it."""
-        checkpoint.write(replace(progress, waiting_since=None))
-        if throttled := find_throttled(outcome.failed):
-            since = progress.waiting_since
-            if since is None and not checkpoint.remembers:
-                since = find_first_reschedule(context)
-            of = len(outcome.failed.keys() | outcome.open.keys()) + len(outcome.done)
-            wait_for_limit(self, throttled, of=of, since=since, checkpoint=checkpoint, progress=progress)
-
-    def _find_accounts(self, context: Context, hook: InstagramHook, waiting_since: datetime | None) -> tuple[str, ...]:
+    def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """Return the accounts to read; where Meta's rate limit is used up, wait for it."""
         try:
-            return hook.find_account_ids(self.account_ids)
+            return run.hook.find_account_ids(self.account_ids)
         except Throttled as error:
-            since = waiting_since or find_first_reschedule(context)
+            since = read_waiting_since(carried) or find_first_reschedule(run.context)
             wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
-    def _transfer(
+    def load(
         self,
-        context: Context,
-        target: OpenTarget,
+        run: TransferRun,
         read: Read,
         account_ids: Sequence[str],
         *,
-        workers: int,
-        findings: Findings,
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    ) -> tuple[Outcome, tuple[LoadResult, ...]]:
+    ) -> Loaded:
         """Read the accounts, of those in ``known`` only the open questions, and write what they say.
 
         The tables are made sure of before anything is read.
         """
         from airflow_provider_iginsights.extract.crowd import Crowd
 
-        crowd = Crowd(read, workers=workers)
-        destinations: dict[str, Destination] = {
-            table.name: self.make_destination(table, project=target.client.project, table_id=table_id)
-            for table, table_id in self.tables.items()
+        warehouse, findings = run.target.warehouse, run.source.findings
+        destinations = self._make_destinations(run.target)
+        warehouse.ensure(destinations, load_mode=self._load_mode)
+        warehouse.rehearse(destinations, load_mode=self._load_mode)
+        spools: dict[str, Spool] = {
+            destination.table.name: warehouse.spool(destination) for destination in destinations
         }
-        target.warehouse.ensure(list(destinations.values()), load_mode=self._load_mode)
-        target.warehouse.rehearse(list(destinations.values()), load_mode=self._load_mode)
-        spools = {name: target.warehouse.spool(destination) for name, destination in destinations.items()}
+        crowd = Crowd(read, workers=run.hook.max_workers)
         for name, row in crowd.read(account_ids, known):
             if name in spools:
                 write_row(spools[name], row, findings)
-        if self.on_account_error == "skip" or is_last_try(context):
-            close_open(crowd.outcome, findings)
-        self.finish_reading(context, target, crowd.outcome, spools)
+        outcome = crowd.outcome
+        if self._skips or is_last_try(run.context):
+            outcome = close_open(outcome, findings)
+        remarks = self.finish_reading(run, outcome, spools)
         # An answer that could not be read to the end does not say which values are gone.
-        unread = findings.find_unread()
-        results = target.warehouse.commit(list(spools.values()), load_mode=self._load_mode, spared=unread)
+        results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, spared=findings.find_unread())
         if parse_boolean(self.create_views, argument="create_views"):
-            target.warehouse.create_views(destinations.values())
-        self.keep_link(context, target)
-        return crowd.outcome, results
+            warehouse.create_views(destinations)
+        self.keep_link(run.context, run.target)
+        return Loaded(outcome, results, remarks)
+
+    def finish_reading(
+        self,
+        run: TransferRun,  # noqa: ARG002 - for the subclasses
+        outcome: Outcome,  # noqa: ARG002
+        spools: Mapping[str, Spool],  # noqa: ARG002
+    ) -> Mapping[str, Any]:
+        """Add the rows that follow from all that was read, before anything is written; none by default.
+
+        :return: what the summary ought to say of it, JSON-able.
+        """
+        return {}
+
+    def describe_question(self) -> dict[str, Any]:
+        """Return the arguments that decide what an account's rows are: progress on other ones counts for nothing."""
+        asked = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
+        return asked | {"load_mode": self.load_mode, "version": __version__}
 
     def _open_checkpoint(
-        self, context: Context, window: Window, account_ids: Sequence[str], carried: Mapping[str, Any] | None
+        self, run: TransferRun, account_ids: Sequence[str], carried: Mapping[str, Any] | None
     ) -> Checkpoint:
-        question = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
-        question |= {"window": (window.since, window.until), "load_mode": self.load_mode, "version": __version__}
-        return Checkpoint(context.get("task_state_store"), question=question, accounts=account_ids, carried=carried)
+        window = run.source.window
+        question = {"window": (window.since, window.until), "accounts": sorted(account_ids)}
+        store = run.context.get("task_state_store")
+        return Checkpoint(store, question=self.describe_question() | question, carried=carried)
+
+    def _make_destinations(self, target: OpenTarget) -> list[Destination]:
+        project = target.client.project
+        return [
+            self.make_destination(table, project=project, table_id=table_id) for table, table_id in self.tables.items()
+        ]
 
     @property
     def _load_mode(self) -> LoadMode:
         return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
 
-    def finish_reading(
-        self, context: Context, target: OpenTarget, outcome: Outcome, spools: Mapping[str, Spool]
-    ) -> None:
-        """Add the rows that follow from all that was read, before anything is written; none by default."""
+    @property
+    def _skips(self) -> bool:
+        return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error") == "skip"
 
     def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenTarget) -> Source:
         from airflow_provider_iginsights.extract.source import Source

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.crowd import Outcome
 
 KEY = "iginsights_checkpoint"
 MOST_OPEN = 500
@@ -32,6 +35,50 @@ class Store(Protocol):
         """Forget the value."""
 
 
+class Checkpoint:
+    """Where a task keeps its progress on one question; a different question starts afresh.
+
+    :param question: anything that JSON can hold.
+    :param carried: what :meth:`pack` gave, where a deferral carried it; wins over the store.
+    """
+
+    def __init__(
+        self, store: Store | None, *, question: Mapping[str, Any], carried: Mapping[str, Any] | None = None
+    ) -> None:
+        self._store = store
+        self._carried = carried
+        text = json.dumps(question, sort_keys=True, default=str)
+        self._question = hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def remembers(self) -> bool:
+        """Return whether anything is kept beyond this try."""
+        return self._store is not None or self._carried is not None
+
+    def read(self) -> Mapping[str, Any]:
+        """Return the state that was kept for this question, empty where there is none."""
+        kept = self._carried or (self._store.get(KEY) if self._store is not None else None)
+        if not isinstance(kept, Mapping) or kept.get("question") != self._question:
+            return {}
+        return kept
+
+    def pack(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the state as a deferral carries it."""
+        return {**state, "question": self._question}
+
+    def write(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the state for the next try, and return it as a deferral carries it."""
+        packed = self.pack(state)
+        if self._store is not None:
+            self._store.set(KEY, packed)
+        return packed
+
+    def delete(self) -> None:
+        """Forget, so that a clear of the task fetches everything again."""
+        if self._store is not None:
+            self._store.delete(KEY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a task has come: accounts that are loaded, and the ``summary`` of that, as far as it adds up.
@@ -45,75 +92,41 @@ class Progress:
     waiting_since: datetime | None = None
     summary: Mapping[str, Any] | None = None
 
+    def go_on(self, outcome: Outcome, summary: Mapping[str, Any]) -> Progress:
+        """Return the progress after one more try. Who failed again keeps the questions that were open before."""
+        kept = {name: questions for name, questions in self.open_questions.items() if name in outcome.failed}
+        left = {name: [each.again for each in questions] for name, questions in outcome.open.items()}
+        return Progress(done=frozenset(outcome.done), open_questions=kept | left, summary=summary)
 
-class Checkpoint:
-    """The progress on one question; a different one starts afresh.
+    def pack(self, account_ids: Collection[str]) -> dict[str, Any]:
+        """Return JSON-able values: one bit per account, since what Airflow keeps should stay small.
 
-    :param question: anything that JSON can hold.
-    :param accounts: all accounts that the question is about.
-    :param carried: what :meth:`pack` gave, where a deferral carried it; wins over the store.
-    """
-
-    def __init__(
-        self,
-        store: Store | None,
-        *,
-        question: Mapping[str, Any],
-        accounts: Sequence[str],
-        carried: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._store = store
-        self._accounts = sorted(accounts)
-        self._carried = carried
-        text = json.dumps({**question, "accounts": self._accounts}, sort_keys=True, default=str)
-        self._question = hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def remembers(self) -> bool:
-        """Return whether anything is kept beyond this try."""
-        return self._store is not None or self._carried is not None
-
-    def read(self) -> Progress:
-        """Return the progress on this question, empty where there is none."""
-        kept = self._carried or (self._store.get(KEY) if self._store is not None else None)
-        if not isinstance(kept, Mapping) or kept.get("question") != self._question:
-            return Progress()
-        waiting = kept.get("waiting_since")
-        return Progress(
-            done=frozenset(self._name(str(kept.get("done") or "0"))),
-            open_questions=kept.get("open") or {},
-            waiting_since=datetime.fromisoformat(waiting) if waiting else None,
-            summary=kept.get("summary"),
-        )
-
-    def pack(self, progress: Progress) -> dict[str, Any]:
-        """Return the progress as JSON-able values: one bit per account, since what Airflow keeps should stay small."""
-        waiting = progress.waiting_since
+        :param account_ids: all that the task reads.
+        """
+        bits = sum(1 << place for place, name in enumerate(sorted(account_ids)) if name in self.done)
         return {
-            "question": self._question,
-            "done": self._number(progress.done),
-            "open": _limit(progress.open_questions),
-            "waiting_since": waiting.isoformat() if waiting else None,
-            "summary": dict(progress.summary) if progress.summary else None,
+            "done": format(bits, "x"),
+            "open": _limit(self.open_questions),
+            "waiting_since": self.waiting_since.isoformat() if self.waiting_since else None,
+            "summary": dict(self.summary) if self.summary else None,
         }
 
-    def write(self, progress: Progress) -> None:
-        """Keep the progress for the next try."""
-        if self._store is not None:
-            self._store.set(KEY, self.pack(progress))
+    @classmethod
+    def unpack(cls, state: Mapping[str, Any], account_ids: Collection[str]) -> Progress:
+        """Return the progress that :meth:`pack` was called on; of an empty state, none."""
+        bits = int(str(state.get("done") or "0"), 16)
+        return cls(
+            done=frozenset(name for place, name in enumerate(sorted(account_ids)) if bits >> place & 1),
+            open_questions=state.get("open") or {},
+            waiting_since=read_waiting_since(state),
+            summary=state.get("summary"),
+        )
 
-    def delete(self) -> None:
-        """Forget, so that a clear of the task fetches everything again."""
-        if self._store is not None:
-            self._store.delete(KEY)
 
-    def _number(self, done: Iterable[str]) -> str:
-        names = set(done)
-        return format(sum(1 << place for place, name in enumerate(self._accounts) if name in names), "x")
-
-    def _name(self, number: str) -> list[str]:
-        bits = int(number, 16)
-        return [name for place, name in enumerate(self._accounts) if bits >> place & 1]
+def read_waiting_since(state: Mapping[str, Any] | None) -> datetime | None:
+    """Return since when a task waits for a rate limit, by what was kept of it; None = it does not wait."""
+    waiting = (state or {}).get("waiting_since")
+    return datetime.fromisoformat(waiting) if waiting else None
 
 
 def _limit(open_questions: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

@@ -18,16 +18,14 @@ from airflow_provider_iginsights.catalog.tables import (
 from airflow_provider_iginsights.extract.story_life import HOURLY
 from airflow_provider_iginsights.transfers.arguments import parse_days
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
-from airflow_provider_iginsights.transfers.identity import identify_task
 from airflow_provider_iginsights.transfers.story_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
-    from airflow_provider_iginsights.transfers.target import OpenTarget
+    from airflow_provider_iginsights.transfers.run import TransferRun
 
 
 class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
@@ -65,8 +63,6 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param deferrable: wait out Meta's rate limit without a worker slot.
     """
 
-    _source: Source
-
     template_fields: Sequence[str] = (
         *InstagramToBigQueryOperator.template_fields,
         "profile_table_id",
@@ -94,26 +90,19 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         """Plan the metrics and return the reader of one account."""
         if explanation := source.window.explain():
             source.findings.note("the run", "days", "NoClosedDay", explanation)
-        self._source = source
         return source.read_accounts(lookback_days=self._lookback_days, profiles=bool(self.profile_table_id))
 
-    def finish_reading(
-        self,
-        context: Context,
-        target: OpenTarget,
-        outcome: Outcome,  # noqa: ARG002 - the base's signature
-        spools: Mapping[str, Spool],
-    ) -> None:
+    def finish_reading(self, run: TransferRun, outcome: Outcome, spools: Mapping[str, Spool]) -> Mapping[str, Any]:
         """Warn of metrics that Meta was silent about, and that our own table has of the days before."""
-        from airflow_provider_iginsights.bigquery.lookup import Lookup
         from airflow_provider_iginsights.transfers.silence import warn_of_silence
 
         warn_of_silence(
-            self._source.silences,
-            lookup=Lookup(target.client, identity=identify_task(context), job_project=self._job_project),
+            run.source.silences,
+            lookup=run.target.lookup,
             destination=spools[ACCOUNT_INSIGHTS.name].destination,
-            findings=self._source.findings,
+            findings=run.source.findings,
         )
+        return super().finish_reading(run, outcome, spools)
 
     @property
     def _lookback_days(self) -> int:

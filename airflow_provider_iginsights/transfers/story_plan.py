@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError, RetriableGraphError
 from airflow_provider_iginsights.extract.story_life import LIFETIME, Poll
 from airflow_provider_iginsights.quoting import quote_value
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.extract.story_life import PollBook
 
 LEAD = timedelta(minutes=10)
 CAPTURE_FOR = timedelta(hours=25)
@@ -50,6 +54,14 @@ class CapturePlan:
     def find_due(self, now: datetime) -> list[str]:
         """Return the accounts to look at now."""
         return [account_id for account_id, at in self.looks.items() if at <= now + self.lead]
+
+    def go_on(self, outcome: Outcome, polls: PollBook, *, now: datetime) -> None:
+        """Plan what follows from one capture."""
+        for poll in polls.of(outcome.done):
+            self.take(poll)
+        for account_id, error in outcome.failed.items():
+            self.take_failure(account_id, error, now=now)
+        self.captures += 1
 
     def take(self, poll: Poll) -> None:
         """Plan an account's next look by what this one saw."""

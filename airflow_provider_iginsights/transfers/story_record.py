@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -45,25 +45,25 @@ _STORY_PICKS = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryRecord:
-    """One pass over the accounts. ``gaps`` and ``first_polls`` are known once :meth:`complete` has run."""
+    """One pass over the accounts, against what BigQuery holds of the passes before."""
 
     lookup: Lookup
     run_id: str
     findings: Findings
     finality: Finality
     moves_marks: bool
-    gaps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    first_polls: list[str] = field(default_factory=list)
 
-    def complete(self, polls: Sequence[Poll], spools: Mapping[str, Spool]) -> None:
+    def complete(self, polls: Sequence[Poll], spools: Mapping[str, Spool]) -> dict[str, Any]:
         """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
 
+        :return: for the run's summary: the gaps per account, and how many accounts had no poll before.
         :raises LoadError: BigQuery refuses to be asked.
         """
+        gaps: dict[str, dict[str, Any]] = {}
         if not polls:
-            return
+            return summarize_gaps(gaps, first_polls=[])
         earlier = self._find_earlier(polls, spools[STORY_POLLS.name].destination)
         last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
         known = self._find_stories(polls, last, spools[STORY_INSIGHTS.name].destination)
@@ -73,18 +73,9 @@ class StoryRecord:
             account_id, previous = poll.account_id, last.get(poll.account_id)
             gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
             write_row(spools[STORY_POLLS.name], self._poll_row(poll, previous, gap), self.findings)
-            self._take(account_id, gap, earlier.get(account_id, {}))
-            if previous is None:
-                self.first_polls.append(account_id)
-        self._say()
-
-    def summarize(self) -> dict[str, Any]:
-        """Return what the run's summary says of gaps: per account, and how many accounts had no poll before."""
-        gaps = {
-            account_id: gap if place < ACCOUNTS else {**gap, "stories": []}
-            for place, (account_id, gap) in enumerate(self.gaps.items())
-        }
-        return {"gaps": gaps, "first_polls": len(self.first_polls)}
+            if described := _describe_gap(gap, earlier.get(account_id, {})):
+                gaps[account_id] = described
+        return summarize_gaps(gaps, first_polls=[poll.account_id for poll in polls if poll.account_id not in last])
 
     def _find_earlier(self, polls: Sequence[Poll], destination: Destination) -> dict[str, dict[str, Any]]:
         """Return per account its last poll in an earlier hour, and the pause that this very run found before."""
@@ -173,22 +164,28 @@ class StoryRecord:
             "run_id": self.run_id,
         }
 
-    def _take(self, account_id: str, gap: Gap, earlier: Mapping[str, Any]) -> None:
-        """Keep the gap; a try before this one may have found one whose summary was never shown."""
-        since, until = earlier.get("own_since"), earlier.get("own_until")
-        found = Gap(until=until, since=since) if since and until and until - since > LIFETIME else None
-        if found:
-            self.gaps[account_id] = found.describe()
-        if gap:
-            self.gaps[account_id] = merge_gaps(self.gaps.get(account_id), gap.describe())
 
-    def _say(self) -> None:
-        for account_id, gap in self.gaps.items():
-            log.warning("%s", explain(account_id, gap))
-        if self.first_polls:
-            log.info(
-                "First poll for stories of %d accounts in %d days (%s): what was live before it cannot be known.",
-                len(self.first_polls),
-                MEMORY.days,
-                ", ".join(self.first_polls[:ACCOUNTS]),
-            )
+def _describe_gap(gap: Gap, earlier: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the described gap, None without one; a try before this one may have found one that was never shown."""
+    since, until = earlier.get("own_since"), earlier.get("own_until")
+    lost = Gap(until=until, since=since) if since and until and until - since > LIFETIME else None
+    described = lost.describe() if lost else None
+    return merge_gaps(described, gap.describe()) if gap else described
+
+
+def summarize_gaps(gaps: Mapping[str, dict[str, Any]], *, first_polls: Sequence[str]) -> dict[str, Any]:
+    """Return what the summary says of gaps and of accounts without an earlier poll, and say it in the log as well."""
+    for account_id, gap in gaps.items():
+        log.warning("%s", explain(account_id, gap))
+    if first_polls:
+        log.info(
+            "First poll for stories of %d accounts in %d days (%s): what was live before it cannot be known.",
+            len(first_polls),
+            MEMORY.days,
+            ", ".join(first_polls[:ACCOUNTS]),
+        )
+    named = {
+        account_id: gap if place < ACCOUNTS else {**gap, "stories": []}
+        for place, (account_id, gap) in enumerate(gaps.items())
+    }
+    return {"gaps": named, "first_polls": len(first_polls)}

@@ -9,31 +9,29 @@ task state store where there is one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
-from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError
-from airflow_provider_iginsights.transfers.arguments import parse_boolean, parse_choice, parse_timedelta
+from airflow_provider_iginsights.transfers.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
-from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.transfers.checkpoint import Checkpoint
 from airflow_provider_iginsights.transfers.run_facts import read_run_facts
 from airflow_provider_iginsights.transfers.story_plan import CapturePlan, check_lead
 from airflow_provider_iginsights.transfers.story_summary import shorten, tell_outlets
 from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.verdict import close_open, fail_now, raise_failures
+from airflow_provider_iginsights.transfers.throttle import give_slot_back
+from airflow_provider_iginsights.transfers.verdict import close_open, raise_failures
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
-    from airflow_provider_iginsights.extract.story_life import Finality, PollBook
-    from airflow_provider_iginsights.transfers.target import OpenTarget
-    from airflow_provider_iginsights.window import Window
+    from airflow_provider_iginsights.extract.story_life import Finality
+    from airflow_provider_iginsights.transfers.run import TransferRun
 
 Capture = Literal["now", "before_expiry"]
-KEY = "iginsights_story_capture"
 SHORTEST = timedelta(seconds=1)
 
 
@@ -45,151 +43,83 @@ class StoryTransfer(InstagramToBigQueryOperator):
     capture_for: timedelta
     final_within: timedelta
     polls_table_id: str | None
-    _book: PollBook
-    _source: Source
 
     def make_reader(self, source: Source) -> Read:
         """Plan the metrics and return the reader of one account, which takes its poll down."""
-        from airflow_provider_iginsights.extract.story_life import PollBook
+        return source.read_stories(finality=self._finality)
 
-        self._source, self._book = source, PollBook()
-        return source.read_stories(book=self._book, finality=self._finality)
-
-    def finish_reading(
-        self, context: Context, target: OpenTarget, outcome: Outcome, spools: Mapping[str, Spool]
-    ) -> None:
+    def finish_reading(self, run: TransferRun, outcome: Outcome, spools: Mapping[str, Spool]) -> Mapping[str, Any]:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
         if not self.polls_table_id:
-            self._source.remarks.update(gaps={}, first_polls=0)
-            return
-        from airflow_provider_iginsights.bigquery.lookup import Lookup
+            return {"gaps": {}, "first_polls": 0}
         from airflow_provider_iginsights.transfers.story_record import StoryRecord
 
-        identity = identify_task(context)
         record = StoryRecord(
-            lookup=Lookup(target.client, identity=identity, job_project=self._job_project),
-            run_id=identity.run_id,
-            findings=self._source.findings,
+            lookup=run.target.lookup,
+            run_id=run.source.stamp.run_id,
+            findings=run.source.findings,
             finality=self._finality,
             moves_marks=self._load_mode != "append",
         )
-        record.complete(self._book.of(outcome.done), spools)
-        self._source.remarks.update(record.summarize())
+        return record.complete(run.source.polls.of(outcome.done), spools)
 
-    def resume_capture(
-        self,
-        context: Context,
-        event: Any = None,  # noqa: ARG002 - Airflow's signature
-        plan: Mapping[str, Any] | None = None,
-        summary: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Go on after a deferral: look at the accounts whose stories are about to expire."""
-        try:
-            lead = check_lead(self.capture_lead)
-            with self.open_warehouse(context, next(iter(self.tables))) as target:
-                window = self._resolve_window(context, target)
-                unpacked = CapturePlan.unpack(plan, lead=lead) if plan else self._make_plan(context, target)
-                return self._look(context, window, target, unpacked, summary)
-        except (ConfigurationError, FatalGraphError) as error:
-            fail_now(error)
-
-    def _run(
-        self,
-        context: Context,
-        window: Window,
-        target: OpenTarget,
-        *,
-        carried: Mapping[str, Any] | None,
-        waiting_since: datetime | None,
-    ) -> dict[str, Any]:
-        capture = self._capture
-        plan = self._make_plan(context, target)
-        if capture == "now" or plan.ends <= target.clock.now():
-            summary = super()._run(context, window, target, carried=carried, waiting_since=waiting_since)
-            tell_outlets(context, self.outlets, summary)
+    def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Read once, as the other transfers do; or go on with the plan of captures."""
+        begun = self._make_plan(run)
+        is_carried = bool(carried and "plan" in carried)
+        if self._capture == "now" or (begun.ends <= run.target.clock.now() and not is_carried):
+            summary = super().transfer(run, carried)
+            tell_outlets(run.context, self.outlets, summary)
             return summary
-        kept = self._store(context).get(KEY) or {}
-        if kept.get("plan", {}).get("ends") == plan.ends.isoformat():
-            kept_plan = CapturePlan.unpack(kept["plan"], lead=plan.lead)
-            return self._look(context, window, target, kept_plan, kept["summary"])
-        return self._look(context, window, target, plan, None)
+        ends = carried["plan"]["ends"] if carried and is_carried else begun.ends.isoformat()
+        store, question = run.context.get("task_state_store"), self.describe_question() | {"ends": ends}
+        checkpoint = Checkpoint(store, question=question, carried=carried)
+        kept = checkpoint.read()
+        plan = CapturePlan.unpack(kept["plan"], lead=begun.lead) if kept else begun
+        return self._capture_due(run, plan, kept.get("summary"), checkpoint)
 
-    def _look(
-        self,
-        context: Context,
-        window: Window,
-        target: OpenTarget,
-        plan: CapturePlan,
-        before: Mapping[str, Any] | None,
+    def _capture_due(
+        self, run: TransferRun, plan: CapturePlan, before: Mapping[str, Any] | None, checkpoint: Checkpoint
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
-        from airflow_provider_iginsights.hooks.instagram import InstagramHook
-
-        on_account_error = parse_choice(self.on_account_error, ("fail", "skip"), argument="on_account_error")
-        hook = InstagramHook(self.instagram_conn_id)
-        with hook.get_conn() as client:
-            source = self._make_source(context, client, window, target)
-            read = self.make_reader(source)
-            if not plan.captures:
-                plan.begin(self._find_accounts(context, hook, None), now=target.clock.now())
-            due = plan.find_due(target.clock.now())
-            outcome, results = self._transfer(
-                context, target, read, due, workers=hook.max_workers, findings=source.findings
-            )
-            close_open(outcome, source.findings)  # the next look asks everything anew
-        self._plan_on(plan, outcome, now=target.clock.now())
-        summary = summarize(source, outcome, results, on_account_error=on_account_error)
-        summary = shorten(continue_summary(before, summary))
+        clock, findings = run.target.clock, run.source.findings
+        read = self.make_reader(run.source)
+        if not plan.captures:
+            plan.begin(self.find_accounts(run), now=clock.now())
+        loaded = self.load(run, read, plan.find_due(clock.now()))
+        # The next look asks everything anew.
+        loaded = replace(loaded, outcome=close_open(loaded.outcome, findings))
+        plan.go_on(loaded.outcome, run.source.polls, now=clock.now())
+        summary = shorten(continue_summary(before, summarize(run.source, loaded, skips=self._skips)))
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
-        tell_outlets(context, self.outlets, summary)
+        tell_outlets(run.context, self.outlets, summary)
         if plan.wakes_at:
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
-            self._wait_for(target.clock.on_worker(plan.wakes_at), context, plan, summary)
-        self._store(context).delete(KEY)
+            moment = clock.on_worker(plan.wakes_at)
+            self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, moment.isoformat())
+            kept = {**keep_summary(summary), "captures": plan.captures}
+            run.context["ti"].xcom_push(key="summary", value=summary)
+            give_slot_back(self, moment, checkpoint.write({"plan": plan.pack(), "summary": kept}))
+        checkpoint.delete()
         self.log.info("Summary: %s", summary)
-        return self._end(context, plan, summary, on_account_error)
+        return self._end(run, plan, summary)
 
-    def _plan_on(self, plan: CapturePlan, outcome: Outcome, *, now: datetime) -> None:
-        for poll in self._book.of(outcome.done):
-            plan.take(poll)
-        for account_id, error in outcome.failed.items():
-            plan.take_failure(account_id, error, now=now)
-        plan.captures += 1
-
-    def _wait_for(self, moment: datetime, context: Context, plan: CapturePlan, summary: dict[str, Any]) -> None:
-        """Give the worker slot back until the next story is about to expire."""
-        from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
-
-        self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, moment.isoformat())
-        state = {"plan": plan.pack(), "summary": {**keep_summary(summary), "captures": plan.captures}}
-        self._store(context).set(KEY, state)
-        context["ti"].xcom_push(key="summary", value=summary)
-        if not parse_boolean(self.deferrable, argument="deferrable"):
-            raise AirflowRescheduleException(moment)  # type: ignore[no-untyped-call]
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume_capture", kwargs=state)
-
-    def _end(
-        self, context: Context, plan: CapturePlan, summary: dict[str, Any], on_account_error: str
-    ) -> dict[str, Any]:
+    def _end(self, run: TransferRun, plan: CapturePlan, summary: dict[str, Any]) -> dict[str, Any]:
         from airflow_provider_iginsights.extract.crowd import Outcome
 
         outcome = Outcome(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
         if outcome.failed:
-            context["ti"].xcom_push(key="summary", value=summary)
-        raise_failures(outcome, on_account_error)
+            run.context["ti"].xcom_push(key="summary", value=summary)
+        raise_failures(outcome, skips=self._skips)
         return summary
 
-    def _make_plan(self, context: Context, target: OpenTarget) -> CapturePlan:
+    def _make_plan(self, run: TransferRun) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""
         capture_for = parse_timedelta(self.capture_for, argument="capture_for", least=SHORTEST)
-        run = read_run_facts(context)
-        scheduled = run.data_interval_end or run.run_after or run.logical_date
-        scheduled = scheduled or find_first_reschedule(context) or target.clock.now()
+        facts = read_run_facts(run.context)
+        scheduled = facts.data_interval_end or facts.run_after or facts.logical_date
+        scheduled = scheduled or find_first_reschedule(run.context) or run.target.clock.now()
         return CapturePlan(ends=scheduled + capture_for, lead=check_lead(self.capture_lead))
-
-    def _store(self, context: Context) -> Any:
-        store = context.get("task_state_store")
-        return _NOWHERE if store is None else store
 
     @property
     def _finality(self) -> Finality:
@@ -204,19 +134,3 @@ class StoryTransfer(InstagramToBigQueryOperator):
     @property
     def _capture(self) -> str:
         return parse_choice(self.capture, ("now", "before_expiry"), argument="capture")
-
-
-class _Nowhere:
-    """The task state store of an Airflow that has none."""
-
-    def get(self, key: str) -> None:
-        """Return None."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep nothing."""
-
-    def delete(self, key: str) -> None:
-        """Forget nothing."""
-
-
-_NOWHERE = _Nowhere()

@@ -12,7 +12,7 @@ from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.transfers.arguments import is_not_given
 from airflow_provider_iginsights.transfers.row_refusals import write_row
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
-from airflow_provider_iginsights.transfers.verdict import fail_now
+from airflow_provider_iginsights.transfers.verdict import failing_for_good
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 from airflow_provider_iginsights.webhooks.story_insights import REASONS, REDELIVERY, StoryNumbers, read_story_insights
 
@@ -80,15 +80,13 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises ConfigurationError: there is no payload, or it is no JSON; not retried.
         :raises LoadError: BigQuery refused.
         """
-        try:
+        with failing_for_good():
             self.check_target()
             payload = self._read_payload(context)
             with self.open_warehouse(context, STORY_INSIGHTS) as target:
                 received = [(notification, at or target.clock.now()) for notification, at in payload]
                 numbers = read_story_insights(received, run_id=context["ti"].run_id)
                 results = self._load(context, target, numbers, findings := Findings())
-        except ConfigurationError as error:
-            fail_now(error)
         summary = _summarize(numbers, results, refused=findings.count) | {"notes": target.notes}
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.transfers.story_summary import continue_gaps
@@ -10,10 +10,9 @@ from airflow_provider_iginsights.transfers.throttle import find_throttled
 from airflow_provider_iginsights.transfers.verdict import describe_open
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import LoadResult
     from airflow_provider_iginsights.errors import InsightsError
-    from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Source
+    from airflow_provider_iginsights.transfers.run import Loaded
 
 NAMED = 100  # failed accounts that are named; the rest is counted
 COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
@@ -21,19 +20,17 @@ LISTS = ("left_out", "notes", "bigquery_jobs")
 REMARKS = ("gaps", "first_polls")
 
 
-def summarize(
-    source: Source, outcome: Outcome, results: Sequence[LoadResult], *, on_account_error: str
-) -> dict[str, Any]:
+def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
     """Return what one run did, as JSON-able values; never rows, never a secret.
 
     Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``not_whole`` (trouble at Meta
     left questions open, which the next try asks), ``failed``, or ``skipped`` (they failed, and
     ``on_account_error="skip"`` lets that pass).
     """
-    window = source.window
+    window, outcome, results = source.window, loaded.outcome, loaded.results
     throttled = find_throttled(outcome.failed)
     failed = {account_id: error for account_id, error in outcome.failed.items() if account_id not in throttled}
-    skips = on_account_error == "skip" and bool(outcome.done)
+    skips = skips and bool(outcome.done)
     return {
         "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
         "tables": {result.destination.path: result.rows for result in results},
@@ -49,7 +46,7 @@ def summarize(
         "graph_calls": source.client.tally.calls,
         "http_requests": source.client.tally.http,
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
-        **source.remarks,
+        **loaded.remarks,
     }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights._compat import BaseOperatorLink, Context
     from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.lookup import Lookup
     from airflow_provider_iginsights.bigquery.warehouse import Warehouse
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.clock import RunClock
@@ -40,6 +41,7 @@ class OpenTarget:
 
     client: Client
     warehouse: Warehouse
+    lookup: Lookup
 
     @property
     def clock(self) -> RunClock:
@@ -92,6 +94,7 @@ class WritesToBigQuery(BaseOperator):
 
         :param table: any that the operator writes.
         """
+        from airflow_provider_iginsights.bigquery.lookup import Lookup
         from airflow_provider_iginsights.bigquery.warehouse import Warehouse
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
@@ -101,11 +104,12 @@ class WritesToBigQuery(BaseOperator):
             project_id=self.project_id,
             location=self.location,
         )
+        identity = identify_task(context)
         with (
             closing(client),
             Warehouse(
                 client,
-                identity=identify_task(context),
+                identity=identity,
                 create_dataset=parse_boolean(self.create_dataset, argument="create_dataset"),
                 inherit_expiration=parse_boolean(self.inherit_expiration, argument="inherit_expiration"),
                 job_project=self._job_project,
@@ -113,7 +117,8 @@ class WritesToBigQuery(BaseOperator):
         ):
             self._warehouse = warehouse
             warehouse.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
-            yield OpenTarget(client, warehouse)
+            lookup = Lookup(client, identity=identity, job_project=self._job_project)
+            yield OpenTarget(client, warehouse, lookup)
 
     def keep_link(self, context: Context, target: OpenTarget) -> None:
         """Show the button to the table that was written."""

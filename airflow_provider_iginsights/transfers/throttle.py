@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from airflow_provider_iginsights.errors import InsightsError, Throttled
 from airflow_provider_iginsights.transfers.arguments import parse_boolean
 from airflow_provider_iginsights.transfers.verdict import combine, fail_now
-
-if TYPE_CHECKING:
-    from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress
 
 THROTTLE_TIMEOUT = timedelta(hours=6)
 JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
@@ -80,32 +77,29 @@ def wait_for_limit(
     *,
     of: int,
     since: datetime | None,
-    checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    keep: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> NoReturn:
     """Give the worker slot back until Meta's rate limit opens; fail for good where that would take too long.
 
-    The trigger knows the time and nothing else. After a deferral the operator's ``resume`` gets ``waiting_since`` and
-    the ``progress``; after a reschedule its ``execute`` runs again and finds the checkpoint.
+    The trigger knows the time and nothing else. After a deferral the operator's ``resume`` gets the ``progress``; after
+    a reschedule its ``execute`` runs again and finds what was kept.
 
     :param since: since when the task waits already; None = since now.
+    :param keep: keeps ``{"waiting_since": …}`` with the task's progress, and returns both as a deferral carries them.
     """
     try:
         wait = plan_wait(throttled, waiting_since=since, timeout=operator.throttle_timeout, of=of)
     except Throttled as error:
         fail_now(error)
-    state: dict[str, Any] = {"waiting_since": wait.since.isoformat()}
-    if checkpoint and progress:
-        progress = replace(progress, waiting_since=wait.since)
-        checkpoint.write(progress)
-        state["progress"] = checkpoint.pack(progress)
-    _step_aside(operator, wait, state)
+    progress = keep({"waiting_since": wait.since.isoformat()})
+    operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
+    give_slot_back(operator, wait.until, progress)
 
 
-def _step_aside(operator: Patient, wait: Wait, state: dict[str, Any]) -> NoReturn:
+def give_slot_back(operator: Patient, until: datetime, progress: Mapping[str, Any]) -> NoReturn:
+    """Leave the worker: deferred, and ``resume`` gets the progress; or rescheduled, and ``execute`` runs again."""
     from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
 
-    operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
     if not parse_boolean(operator.deferrable, argument="deferrable"):
-        raise AirflowRescheduleException(wait.until)  # type: ignore[no-untyped-call]
-    operator.defer(trigger=DateTimeTrigger(moment=wait.until), method_name="resume", kwargs=state)
+        raise AirflowRescheduleException(until)  # type: ignore[no-untyped-call]
+    operator.defer(trigger=DateTimeTrigger(moment=until), method_name="resume", kwargs={"progress": dict(progress)})

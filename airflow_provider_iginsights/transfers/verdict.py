@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from airflow_provider_iginsights.errors import InsightsError, RetriableGraphError
+from airflow_provider_iginsights.errors import (
+    ConfigurationError,
+    FatalGraphError,
+    InsightsError,
+    RetriableGraphError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -23,15 +30,17 @@ def is_last_try(context: Context) -> bool:
     return not isinstance(number, int) or not isinstance(most, int) or number > most
 
 
-def close_open(outcome: Outcome, findings: Findings) -> None:
-    """Let accounts that are not whole count as done, as no further try will ask them: what is open is named.
+def close_open(outcome: Outcome, findings: Findings) -> Outcome:
+    """Return an outcome whose accounts that are not whole count as done, as no further try will ask them.
 
-    Those that failed over something else as well stay as they are: they may be read again after a rate limit.
+    What is open is named. Those that failed over something else as well stay as they are: they may be read again after
+    a rate limit.
     """
-    for account_id in [*outcome.open.keys() - outcome.failed.keys()]:
-        for question in outcome.open.pop(account_id):
-            findings.note_error(question.whom, question.what, question.error)
-        outcome.done.append(account_id)
+    closed = [account_id for account_id in outcome.open if account_id not in outcome.failed]
+    for question in (question for account_id in closed for question in outcome.open[account_id]):
+        findings.note_error(question.whom, question.what, question.error)
+    still_open = {account_id: each for account_id, each in outcome.open.items() if account_id not in closed}
+    return replace(outcome, done=[*outcome.done, *closed], open=still_open)
 
 
 def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> InsightsError:
@@ -49,23 +58,23 @@ def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> Insight
     return error
 
 
-def raise_failures(outcome: Outcome, on_account_error: str) -> None:
+def raise_failures(outcome: Outcome, *, skips: bool = False) -> None:
     """Raise what the failed accounts call for; return where all are done, or the failed ones are to be skipped.
 
     An account that is not whole counts as failed here. One failed account raises its own error. Several raise one error
-    that names them: a retriable one if a retry can help any of them. ``skip`` lets the task succeed as long as one
-    account answered.
+    that names them: a retriable one if a retry can help any of them.
+
+    :param skips: let the task succeed as long as one account answered.
 
     :raises InsightsError: as described.
     """
-    failed = {name: describe_open(name, questions) for name, questions in outcome.open.items()} | outcome.failed
-    if not failed or (on_account_error == "skip" and outcome.done):
+    failed = {name: describe_open(name, questions) for name, questions in outcome.open.items()}
+    failed |= outcome.failed
+    if not failed or (skips and outcome.done):
         return
-    raise (
-        failed.popitem()[1]
-        if len(failed) == 1 and not outcome.done
-        else combine(failed, len(failed) + len(outcome.done))
-    )
+    if len(failed) == 1 and not outcome.done:
+        raise next(iter(failed.values()))
+    raise combine(failed, len(failed) + len(outcome.done))
 
 
 def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
@@ -81,6 +90,15 @@ def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
     if isinstance(decisive, RetriableGraphError) and isinstance(combined, RetriableGraphError):
         combined.retry_after = decisive.retry_after
     return combined
+
+
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """Let errors that no retry can help leave the block in a form that Airflow does not retry."""
+    try:
+        yield
+    except (ConfigurationError, FatalGraphError) as error:
+        fail_now(error)
 
 
 def fail_now(error: InsightsError) -> NoReturn:

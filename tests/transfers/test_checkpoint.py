@@ -29,11 +29,33 @@ class Store(dict[str, Any]):
         self.pop(key, None)
 
 
+def about(question: dict[str, Any] = QUESTION, accounts: list[str] = ACCOUNTS) -> dict[str, Any]:
+    """Return the question about these accounts."""
+    return question | {"accounts": sorted(accounts)}
+
+
+def write(store: Store | None, progress: Progress) -> dict[str, Any]:
+    """Keep progress on the question, and return it as a deferral carries it."""
+    return Checkpoint(store, question=about()).write(progress.pack(ACCOUNTS))
+
+
+def read(
+    store: Store | None,
+    *,
+    question: dict[str, Any] = QUESTION,
+    accounts: list[str] = ACCOUNTS,
+    carried: dict[str, Any] | None = None,
+) -> Progress:
+    """Return what is known of a question."""
+    checkpoint = Checkpoint(store, question=about(question, accounts), carried=carried)
+    return Progress.unpack(checkpoint.read(), accounts)
+
+
 def test_the_next_try_finds_what_was_written() -> None:
     """The same question finds the same progress, in whatever order its accounts come."""
     store = Store()
-    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
-    assert Checkpoint(store, question=QUESTION, accounts=ACCOUNTS[::-1]).read() == PROGRESS
+    write(store, PROGRESS)
+    assert read(store, accounts=ACCOUNTS[::-1]) == PROGRESS
 
 
 @pytest.mark.parametrize(
@@ -50,60 +72,61 @@ def test_the_next_try_finds_what_was_written() -> None:
 def test_another_question_starts_afresh(question: dict[str, Any], accounts: list[str]) -> None:
     """What was done for other metrics, another window, version or list of accounts counts for nothing."""
     store = Store()
-    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
-    assert Checkpoint(store, question=question, accounts=accounts).read() == Progress()
+    write(store, PROGRESS)
+    assert read(store, question=question, accounts=accounts) == Progress()
 
 
 def test_it_stays_small() -> None:
     """A thousand accounts take a few hundred bytes."""
     store = Store()
-    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(PROGRESS)
+    write(store, PROGRESS)
     assert len(json.dumps(store)) < 500
 
 
 def test_it_is_forgotten() -> None:
     """After success nothing is kept, so that a clear fetches everything; forgetting twice is no error."""
     store = Store()
-    checkpoint = Checkpoint(store, question=QUESTION, accounts=ACCOUNTS)
-    checkpoint.write(PROGRESS)
+    write(store, PROGRESS)
+    checkpoint = Checkpoint(store, question=about())
     checkpoint.delete()
     checkpoint.delete()
-    assert (checkpoint.read(), store) == (Progress(), {})
+    assert (read(store), store) == (Progress(), {})
 
 
 @pytest.mark.parametrize("kept", [None, "", [], {"question": "another"}, {KEY: 1}])
 def test_what_it_does_not_know_is_nothing(kept: Any) -> None:
     """A value that somebody else left under the key is no progress."""
     store = Store({KEY: kept})
-    assert Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).read() == Progress()
+    assert read(store) == Progress()
 
 
 def test_an_airflow_without_a_store_remembers_nothing() -> None:
     """Before Airflow 3.3 there is no store: writing is no error and reading finds nothing."""
-    checkpoint = Checkpoint(None, question=QUESTION, accounts=ACCOUNTS)
-    checkpoint.write(PROGRESS)
+    write(None, PROGRESS)
+    checkpoint = Checkpoint(None, question=about())
     checkpoint.delete()
-    assert (checkpoint.read(), checkpoint.remembers) == (Progress(), False)
+    assert (read(None), checkpoint.remembers) == (Progress(), False)
 
 
 def test_a_deferral_carries_the_progress_without_a_store() -> None:
     """What a deferral carried, as JSON, is as good as what a store kept, and wins over it."""
-    packed = json.loads(json.dumps(Checkpoint(None, question=QUESTION, accounts=ACCOUNTS).pack(PROGRESS)))
+    carried = json.loads(json.dumps(write(None, PROGRESS)))
     store = Store()
-    Checkpoint(store, question=QUESTION, accounts=ACCOUNTS).write(Progress())
+    write(store, Progress())
     for kept in (None, store):
-        checkpoint = Checkpoint(kept, question=QUESTION, accounts=ACCOUNTS, carried=packed)
-        assert (checkpoint.read(), checkpoint.remembers) == (PROGRESS, True)
+        assert read(kept, carried=carried) == PROGRESS
+        assert Checkpoint(kept, question=about(), carried=carried).remembers
 
 
 def test_open_questions_are_kept_within_bounds() -> None:
     """Open questions survive as JSON; of accounts beyond the bound nothing is kept, so that all is asked again."""
     store = Store()
-    checkpoint = Checkpoint(store, question={}, accounts=["1", "2", "3"])
+    accounts = ["1", "2", "3"]
+    checkpoint = Checkpoint(store, question={})
     few = [{"metrics": ["reach"], "period": "day", "breakdown": "", "timeframe": "", "days": ["2026-11-20"]}]
     many = few * MOST_OPEN
-    checkpoint.write(Progress(done=frozenset("3"), open_questions={"1": few, "2": many}))
-    read = Checkpoint(store, question={}, accounts=["1", "2", "3"]).read()
-    assert read.open_questions == {"1": few}
-    assert read.done == {"3"}
-    assert len(json.dumps(checkpoint.pack(Progress(open_questions={"2": many})))) < 100_000
+    checkpoint.write(Progress(done=frozenset("3"), open_questions={"1": few, "2": many}).pack(accounts))
+    known = Progress.unpack(Checkpoint(store, question={}).read(), accounts)
+    assert known.open_questions == {"1": few}
+    assert known.done == {"3"}
+    assert len(json.dumps(Progress(open_questions={"2": many}).pack(accounts))) < 100_000

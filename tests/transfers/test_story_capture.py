@@ -143,14 +143,14 @@ def test_a_limit_in_between_does_not_lose_the_capture(waiting_world: Any) -> Non
         stage.travel(ours[0].timestamp + DAY - 10 * MINUTE - stage.now)
         stage.graph.usage.set(ONE, 100.0)
         with pytest.raises(TaskDeferred) as second:
-            make_operator(capture="before_expiry", deferrable=True).resume_capture(ctx, None, **first.value.kwargs)
+            make_operator(capture="before_expiry", deferrable=True).resume(ctx, None, **first.value.kwargs)
         again = second.value.trigger.moment
         assert ours[0].timestamp + DAY - 5 * MINUTE <= again < ours[0].timestamp + DAY
         stage.travel(again - stage.now + timedelta(seconds=5))
         with pytest.raises(TaskDeferred) as third:
-            make_operator(capture="before_expiry", deferrable=True).resume_capture(ctx, None, **second.value.kwargs)
+            make_operator(capture="before_expiry", deferrable=True).resume(ctx, None, **second.value.kwargs)
         assert ours[0].id in final_hours(stage)
-        assert third.value.kwargs["plan"]["failed"] == {}
+        assert third.value.kwargs["progress"]["plan"]["failed"] == {}
 
 
 def test_a_retry_goes_on_where_the_dead_try_was(waiting_world: Any) -> None:
