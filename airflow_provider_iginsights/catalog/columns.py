@@ -7,6 +7,7 @@ from typing import Literal
 
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
 TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
+IdKind = Literal["account", "media"]
 Role = Literal["stated", "kept", "text"]
 """What becomes of a stored value when the newer row has none.
 
@@ -22,7 +23,7 @@ class Column:
 
     * ``field``: the field of Meta's node (IG User, IG Media) that fills it; ``''`` where it comes from elsewhere.
       ``field_since``: the first version that knows the field; an older one refuses the whole request for it.
-    * ``is_object_id``: it says which account or media a row is about, not which of its numbers the row holds.
+    * ``identifies``: of what it holds the id: the account or the media that a row is about.
     * ``volatile``: a change of this column alone is no reason to write a stored row again.
     """
 
@@ -33,7 +34,7 @@ class Column:
     role: Role = "stated"
     field: str = ""
     field_since: str = "v10.0"
-    is_object_id: bool = False
+    identifies: IdKind | None = None
     volatile: bool = False
 
 
@@ -74,8 +75,12 @@ class Table:
     @property
     def text_keys(self) -> tuple[str, ...]:
         """Return the key's text columns that are no ids, in table order: which number of an object a row holds."""
-        texts = (column.name for column in self.columns if column.type == "STRING" and not column.is_object_id)
+        texts = (column.name for column in self.columns if column.type == "STRING" and column.identifies is None)
         return tuple(name for name in texts if name in self.key)
+
+    def id_column(self, kind: IdKind) -> str | None:
+        """Return the column that holds the id of an account or of a media; None = the table has none."""
+        return next((column.name for column in self.columns if column.identifies == kind), None)
 
     @property
     def measures(self) -> tuple[str, ...]:

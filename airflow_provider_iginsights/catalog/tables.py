@@ -28,9 +28,9 @@ _ACCOUNT_ID = Column(
     "STRING",
     "Instagram professional account id (IG User id), a string of digits.",
     required=True,
-    is_object_id=True,
+    identifies="account",
 )
-_MEDIA_ID = Column("media_id", "STRING", "IG Media id, a string of digits.", required=True, is_object_id=True)
+_MEDIA_ID = Column("media_id", "STRING", "IG Media id, a string of digits.", required=True, identifies="media")
 _METRIC = Column(
     "metric", "STRING", "Metric name as Meta spells it, such as reach or total_interactions.", required=True
 )

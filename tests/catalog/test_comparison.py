@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-
 from airflow_provider_iginsights.catalog.__main__ import DIFFERENT, FAILED, main
+
 from airflow_provider_iginsights.catalog.comparison import compare, read_accepted
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World, errors, rules
 
