@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
-	$(BIN)/python -m airflow_provider_iginsights.sandbox.demo example_dags/instagram_daily_insights.py example_dags/instagram_hourly_stories.py
+	$(BIN)/python -m airflow_provider_iginsights demo example_dags/instagram_daily_insights.py example_dags/instagram_hourly_stories.py
 
 test: lint types unit  ## Lint, types, tests
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow.cli.cli_config import ActionCommand as ActionCommand
+    from airflow.cli.cli_config import Arg as Arg
+    from airflow.cli.cli_config import GroupCommand as GroupCommand
     from airflow.providers.standard.triggers.temporal import DateTimeTrigger as DateTimeTrigger
     from airflow.sdk import DAG as DAG
     from airflow.sdk import Asset as Asset
@@ -49,10 +52,12 @@ if TYPE_CHECKING:
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "ActionCommand": ("airflow.cli.cli_config:ActionCommand",),
         "AirflowPlugin": (
             "airflow.sdk.plugins_manager:AirflowPlugin",
             "airflow.plugins_manager:AirflowPlugin",
         ),
+        "Arg": ("airflow.cli.cli_config:Arg",),
         "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
         "AssetAlias": ("airflow.sdk:AssetAlias", "airflow.datasets:DatasetAlias"),
         "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
@@ -69,6 +74,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "airflow.providers.standard.triggers.temporal:DateTimeTrigger",
             "airflow.triggers.temporal:DateTimeTrigger",
         ),
+        "GroupCommand": ("airflow.cli.cli_config:GroupCommand",),
         "TriggerEvent": ("airflow.triggers.base:TriggerEvent",),
         "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
         "conf": ("airflow.sdk:conf", "airflow.configuration:conf"),

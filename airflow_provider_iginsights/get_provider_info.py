@@ -138,6 +138,8 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "connection-types": [CONNECTION_FORM],
+        # Airflow before 3.2 passes it over: the runtime schema of no version forbids other keys.
+        "cli": [f"{PACKAGE}.cli.definition.get_instagram_commands"],
         "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.bigquery.BigQueryTableLink"],
     }

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "webhooks": (*RING_0, "webhooks"),
     "sandbox": ("sandbox",),
     "testing": ("waiting",),
-    "__main__": (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL),
+    "cli": (*RING_0, *RING_1, *RING_2, *RING_3, *SHELL, "cli", "sandbox"),
+    "__main__": ("cli",),
     "_compat": (),
     "get_provider_info": RING_0,
     "": (),
@@ -58,13 +59,8 @@ class Module:
 
     @property
     def room(self) -> str:
-        """The first part of the module's name: ``graph``, ``errors``; ``""`` for the package itself.
-
-        A command line (``python -m``) stands outside every ring: it is imported by nobody and may use all of them.
-        """
+        """The first part of the module's name: ``graph``, ``errors``; ``""`` for the package itself."""
         first = self.path.relative_to(ROOT).parts[0].removesuffix(".py")
-        if self.path.name == "__main__.py" and first != "sandbox":
-            return "__main__"
         return "" if first == "__init__" else first
 
 
@@ -124,14 +120,27 @@ def test_the_table_names_every_room() -> None:
 
 
 def test_arrows_point_inward() -> None:
-    """A module imports, for types too, only from the rooms that its ring may know; nobody imports a command line."""
+    """A module imports, for types too, only from the rooms that its ring may know; only the door imports ``cli``."""
     for module, each in all_imports():
         package, *rest = each.name.split(".")
         if package == PACKAGE:
             allowed = (*MAY_IMPORT[module.room], *([""] if module.room not in (*RING_0, "sandbox") else []))
             room = rest[0] if (ROOT / rest[0]).is_dir() or (ROOT / f"{rest[0]}.py").is_file() else ""
             assert room in allowed, f"{module.name}:{each.line} imports {each.name}"
-            assert "__main__" not in rest or module.room == "sandbox", f"{module.name}:{each.line} imports {each.name}"
+            assert "__main__" not in rest, f"{module.name}:{each.line} imports {each.name}"
+
+
+def test_the_command_loads_the_rooms_late() -> None:
+    """Of the package, ``cli`` loads only itself and the errors when it is imported."""
+    for module, each in all_imports():
+        if module.room == "cli" and each.at_load and each.name.startswith(PACKAGE):
+            allowed = (f"{PACKAGE}.cli", f"{PACKAGE}.errors")
+            assert each.name.startswith(allowed), f"{module.name}:{each.line} imports {each.name}"
+
+
+def test_one_door() -> None:
+    """``python -m`` works for the package alone: no room has a command line of its own."""
+    assert [module.name for module in modules() if module.path.name == "__main__.py"] == ["__main__.py"]
 
 
 def test_nobody_can_switch_waiting_off_but_tests() -> None:
@@ -146,7 +155,7 @@ def test_only_the_outer_ring_knows_airflow() -> None:
     for module, each in all_imports():
         if each.name.split(".")[0] in ("airflow", "attrs", "pendulum") and module.room not in MAY_NAME_AIRFLOW:
             where = f"{module.name}:{each.line} imports {each.name}"
-            assert module.room in RING_3, where
+            assert module.room in (*RING_3, "cli"), where
             assert not each.at_load or each.name == "attrs", where
 
 

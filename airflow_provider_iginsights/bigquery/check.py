@@ -20,7 +20,7 @@ from airflow_provider_iginsights.bigquery.write import make_single
 from airflow_provider_iginsights.catalog.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from google.cloud.bigquery import Client
 
@@ -58,32 +58,34 @@ class Finding:
         return (
             "They were kept: the table claims no primary key or has the label "
             f'{MODE_LABEL}:append, so it may be a history of all fetches (load_mode="append"). If it is none, run '
-            f"ALTER TABLE `{self.destination.path}` ADD {key}, remove the label, then heal."
+            f"ALTER TABLE `{self.destination.path}` ADD {key}, remove the label, then deduplicate again."
         )
 
 
 def default_destinations(
-    *, project: str, dataset: str, location: str | None = None, table_ids: Mapping[str, str] | None = None
+    *, project: str, dataset: str, location: str | None = None, table_ids: Sequence[tuple[str, str]] = ()
 ) -> tuple[Destination, ...]:
-    """Return the targets of a dataset; ``table_ids`` names those that are called otherwise, by catalog name."""
-    chosen = table_ids or {}
+    """Return the targets of a dataset.
+
+    :param table_ids: catalog name and id of those that are called otherwise; a name can stand there several times.
+    """
     return tuple(
-        Destination(
-            table=table,
-            project=project,
-            dataset=dataset,
-            table_id=chosen.get(table.name, table.default_id),
-            location=location,
-        )
+        Destination(table=table, project=project, dataset=dataset, table_id=table_id, location=location)
         for table in TABLES
+        for table_id in dict.fromkeys(given for name, given in table_ids if name == table.name) or (table.default_id,)
     )
 
 
 def check(
-    client: Client, *, destinations: Iterable[Destination], heal: bool = False, patience: Patience | None = None
+    client: Client,
+    *,
+    destinations: Iterable[Destination],
+    heal: bool = False,
+    patience: Patience | None = None,
+    job_project: str | None = None,
 ) -> Iterator[Finding]:
     """Yield a finding for each table; with ``heal``, leave one row of each key that it claims. Raises LoadError."""
-    wire = connected(client, identity=hand_identity("check"), patience=patience)
+    wire = connected(client, identity=hand_identity("check"), patience=patience, job_project=job_project)
     for destination in destinations:
         yield _finding(destination, heal=heal, wire=wire)
 

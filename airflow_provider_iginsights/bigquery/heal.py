@@ -15,7 +15,7 @@ saw both, and did not end. Healing itself deletes rows, so two healings of one p
 later one again on the new state, where it finds nothing to do, or refuses it, and we send it again. A healing that
 races with a MERGE that inserts a third twin does not conflict, but then that MERGE's writer looks after it. A writer
 that dies between its MERGE and its look leaves its twins to its own retry, to the next run over the same keys, or to
-``python -m airflow_provider_iginsights.bigquery --check --heal``. One look costs one query over the key columns of the
+``airflow instagram tables --deduplicate``. One look costs one query over the key columns of the
 touched partitions.
 
 Twins can be equal in every column, so DELETE cannot tell them apart: the healing MERGE deletes all rows of the key and

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
 
 Part = Literal["project", "dataset", "table"]
-Verb = Literal["load", "merge", "verify", "heal", "alter"]
+Verb = Literal["load", "merge", "verify", "heal", "alter", "erase"]
 
 STAGING_MARK = "__stg_"
 _LABEL_LENGTH = 63

@@ -1,11 +1,10 @@
-"""Runs Dag files for real against the sandbox and prints what BigQuery then holds: ``python -m …sandbox.demo FILE …``.
+"""Runs Dag files for real against the sandbox and prints what BigQuery then holds.
 
 Everything happens in a temporary AIRFLOW_HOME and on loopback; nothing is left running and nothing is kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.sandbox.__main__ import make_parser, run_sandbox
+from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run_sandbox
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -23,21 +22,19 @@ FIRST_ROWS = 3
 SHOWN = 40  # characters of a value
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the Dags and print the tables; return 0, or the exit code of the first Dag run that failed."""
-    parser = argparse.ArgumentParser(parents=[make_parser()], add_help=False, description=__doc__)
-    parser.add_argument(
-        "dag_files", type=Path, nargs="+", help="Dag files of one folder; each Dag has its file's name as its id"
-    )
-    parser.add_argument("--dataset", default="instagram", help="dataset that the Dag writes (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="iginsights-demo-") as home, run_sandbox(options) as sandbox:
-        environment = os.environ | make_environment(Path(home), options.dag_files[0].parent) | sandbox
-        code = run_dags([file.stem for file in options.dag_files], environment)
-        if code == 0:
+def run_demo(settings: SandboxSettings, *, dag_files: Sequence[Path], dataset: str) -> str | None:
+    """Run the Dags and print the tables; return a sentence about the first command of Airflow that failed.
+
+    :param dag_files: of one folder; each Dag has its file's name as its id.
+    :param dataset: the dataset that the Dags write.
+    """
+    with tempfile.TemporaryDirectory(prefix="iginsights-demo-") as home, run_sandbox(settings) as sandbox:
+        environment = os.environ | make_environment(Path(home), dag_files[0].parent) | sandbox
+        failed = run_dags([file.stem for file in dag_files], environment)
+        if failed is None:
             os.environ.update(sandbox)
-            print_tables(options.project, options.dataset)
-    return code
+            print_tables(settings.project, dataset)
+    return failed
 
 
 def make_environment(home: Path, dags_folder: Path) -> dict[str, str]:
@@ -50,16 +47,16 @@ def make_environment(home: Path, dags_folder: Path) -> dict[str, str]:
     }
 
 
-def run_dags(dag_ids: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Create the metadata database and run each Dag once, as ``airflow dags test`` does; return the first bad code."""
+def run_dags(dag_ids: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """Create the metadata database and run each Dag once, as ``airflow dags test`` does; return what failed."""
     airflow = (sys.executable, "-m", "airflow")
     for command in (("db", "migrate"), *(("dags", "test", dag_id) for dag_id in dag_ids)):
         log = subprocess.PIPE if command[0] == "db" else None
         done = subprocess.run((*airflow, *command), env=dict(environment), stdout=log, stderr=log, check=False)  # noqa: S603 - our own words
         if done.returncode:
-            sys.stderr.write(f"`airflow {' '.join(command)}` failed.\n{(done.stderr or b'').decode()}")
-            return done.returncode
-    return 0
+            said = (done.stderr or b"").decode()
+            return f"`airflow {' '.join(command)}` failed with exit code {done.returncode}.\n{said}".rstrip()
+    return None
 
 
 def print_tables(project: str, dataset: str) -> None:
@@ -85,7 +82,3 @@ def _print_table(client: Client, path: str) -> None:
 
 def _shorten(value: object) -> str:
     return " ".join(str(value).split())[:SHOWN]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import rows
 from beds import IMPATIENT
 from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
-from airflow_provider_iginsights.bigquery.__main__ import main
 from airflow_provider_iginsights.bigquery.check import check
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
+from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
 
@@ -159,8 +159,8 @@ def test_a_history_is_not_healed(
     for version in (1, 2):
         load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3), version=version), mode="append")
     before = stored(faulty)
-    where: list[Any] = ["--project", faulty.project, "--dataset", faulty.dataset]
-    assert main(["--check", "--heal", *where]) == 1
+    where = ["--project", faulty.project, "--dataset", faulty.dataset, "--skip-missing"]
+    assert main(["tables", "--deduplicate", *where]) == 1
     assert stored(faulty) == before
     assert len(before) == 6
     said = capsys.readouterr().out
@@ -173,7 +173,7 @@ def test_a_history_is_not_healed(
             primary_key=PrimaryKey(columns=list(ACCOUNT_INSIGHTS.key)), foreign_keys=None
         )
         client.update_table(found, ["table_constraints"])
-    assert main(["--check", "--heal", *where]) == 1
+    assert main(["tables", "--deduplicate", *where]) == 1
     assert stored(faulty) == before
 
 
@@ -197,12 +197,12 @@ def test_the_command_speaks_and_ends_with_a_code(
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
     load(faulty, rows.rows(ACCOUNT_INSIGHTS, range(3)))
     doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
-    where: list[Any] = ["--check", "--project", faulty.project, "--dataset", faulty.dataset]
-    assert [main(where), main([*where, "--heal"]), main(where)] == [1, 0, 0]
+    where = ["--project", faulty.project, "--skip-missing", "--dataset", faulty.dataset]
+    done = [main(["tables", option, *where]) for option in ("--check", "--deduplicate", "--check")]
+    assert done == [1, 0, 0]
     said = capsys.readouterr().out
     assert (
         "p-1.d.instagram_account_insights: 3 keys stood there more than once; the newest row of each was kept." in said
     )
-    assert "p-1.d.instagram_media: there is no such table." in said
-    assert main([*where[:-1], "bad-id"]) == 2
+    assert main(["tables", "--check", *where[:-1], "bad-id"]) == 2
     assert "is not a BigQuery dataset id" in capsys.readouterr().err

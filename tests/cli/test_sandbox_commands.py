@@ -1,4 +1,4 @@
-"""The sandbox's command line and the demo, run as users run them."""
+"""``sandbox`` and ``demo``, run as users run them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.sandbox import demo
-from airflow_provider_iginsights.sandbox.__main__ import make_parser, run_sandbox
+from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run_sandbox
 
-MODULE = "airflow_provider_iginsights.sandbox"
+PACKAGE = "airflow_provider_iginsights"
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 DEMO = [str(EXAMPLES / f"{name}.py") for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 
@@ -30,7 +31,7 @@ DEMO = [str(EXAMPLES / f"{name}.py") for name in ("instagram_daily_insights", "i
 @contextmanager
 def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Start the command; yield the process and the variables that it prints. Kill what has not ended by then."""
-    process = subprocess.Popen([sys.executable, "-m", MODULE, *options], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", PACKAGE, "sandbox", *options], stdout=subprocess.PIPE, text=True)
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     try:
@@ -68,10 +69,8 @@ def test_the_command_prints_what_airflow_needs_and_ends_on_interrupt() -> None:
 
 def test_options_shape_the_world() -> None:
     """Clock, seed, number of posts and pinned version arrive in the servers; the pin also in the connection."""
-    options = make_parser().parse_args(
-        ["--accounts", "1", "--media", "4", "--seed", "9", "--now", "2026-11-21T20:00:00+00:00", "--pin", "v10.0"]
-    )
-    with run_sandbox(options) as environment:
+    now = datetime(2026, 11, 21, 20, tzinfo=UTC)
+    with run_sandbox(SandboxSettings(accounts=1, media=4, seed=9, now=now, pin="v10.0")) as environment:
         connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
         assert connection["password"] == "EAAGsystemuser9"
         assert connection["extra"] == {"api_version": "v10.0"}
@@ -93,9 +92,33 @@ def test_options_shape_the_world() -> None:
 def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong option is explained and ends with code 2."""
     with pytest.raises(SystemExit) as caught:
-        make_parser().parse_args(options)
+        main(["sandbox", *options])
     assert caught.value.code == 2
     assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["sandbox", "--fault", "flood"], "knows no fault flood. It knows empty_page,"),
+        (["sandbox", "--pin", "v99.0"], "plays no API version v99.0."),
+        (["demo", "no_such_dag.py"], "There is no Dag file no_such_dag.py."),
+    ],
+    ids=" ".join,
+)
+def test_what_the_sandbox_does_not_know(command: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that is none ends with code 2 and a sentence, before anything runs."""
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_the_sandbox_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the sandbox's libraries are not installed, the command says how to install them."""
+    for name in [name for name in sys.modules if name.startswith(f"{PACKAGE}.sandbox")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert main(["sandbox"]) == 2
+    assert "pip install 'airflow-provider-iginsights[sandbox]'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("airflow_db")
@@ -116,7 +139,7 @@ def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
     monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", "")
     before = threading.active_count()
-    assert demo.main([*DEMO, "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
+    assert main(["demo", *DEMO, "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
     printed = capfd.readouterr().out
     counts = dict(re.findall(r"sandbox-project\.instagram\.(\w+): (\d+) rows", printed))
     assert counts.keys() >= {
@@ -132,9 +155,9 @@ def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     assert not any(home.exists() for home in homes)
 
 
-def test_a_demo_that_fails_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where Airflow fails, its words and its exit code are passed on."""
+def test_a_demo_that_fails_says_so(tmp_path: Path) -> None:
+    """Where Airflow fails, its command, exit code and words are passed on."""
     environment = os.environ | demo.make_environment(tmp_path, EXAMPLES)
     environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:///relative.db"
-    assert demo.run_dags(["instagram_daily_insights"], environment) != 0
-    assert "airflow db migrate` failed" in capfd.readouterr().err
+    failed = demo.run_dags(["instagram_daily_insights"], environment)
+    assert re.match(r"`airflow db migrate` failed with exit code [1-9].*\n.*relative", failed or "", re.DOTALL)

@@ -9,7 +9,6 @@ import pytest
 import time_machine
 
 from airflow_provider_iginsights.graph.redact import escape
-from airflow_provider_iginsights.hooks.__main__ import main
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, ServedVersion, Token, World
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -284,13 +283,3 @@ def test_airflow_runs_the_test(graph, connect):
     works, message = connection.test_connection()
     assert works, message
     assert "It sees 2 Instagram accounts" in message
-
-
-@pytest.mark.parametrize(("token", "code", "stream"), [("known", 0, "out"), ("EAAGnobody12345678", 1, "err")])
-def test_command_line(graph, connect, capsys, monkeypatch, token, code, stream):
-    """`python -m airflow_provider_iginsights.hooks` prints the same sentences and returns 0 or 1."""
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
-    connect(password=graph.world.system_user_token if token == "known" else token, host=graph.url)
-    assert main(["--conn-id", "instagram_default", "--api-version", "v24.0"]) == code
-    said = getattr(capsys.readouterr(), stream)
-    assert ("answered as Graph API v24.0." if code == 0 else "code 190") in said

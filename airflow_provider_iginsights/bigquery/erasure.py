@@ -1,0 +1,129 @@
+"""Erases what a dataset holds of one account or of one post: Meta's platform terms and data protection ask for that.
+
+One DELETE a table, and one for each staging table that a task left or is using, so that nothing comes back from there.
+BigQuery itself keeps what was deleted for up to 7 days of time travel and 7 more of fail-safe ("Data retention with
+time travel and fail-safe" in Google's documentation).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.ensure import find_table
+from airflow_provider_iginsights.bigquery.identifiers import STAGING_MARK, literal, quoted
+from airflow_provider_iginsights.bigquery.span import ALL_DAYS, condition
+from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.catalog.columns import IdKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How many rows a table held, or how many were deleted from it."""
+
+    destination: Destination
+    rows: int
+
+    def __str__(self) -> str:
+        """Return it as a line."""
+        return f"{self.destination.path}: {self.rows} row{'' if self.rows == 1 else 's'}"
+
+
+class Erasure:
+    """Counts and deletes the rows of one account or of one post (or reel, or story).
+
+    :param destinations: the tables of one dataset, which exist, with its location.
+    :param kind: whose id ``object_id`` is.
+    :param patience: how long to wait for a busy or silent BigQuery.
+    :param job_project: project that runs and pays for the jobs; None = that of the dataset.
+    :raises ConfigurationError: the id is blank.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        destinations: Sequence[Destination],
+        kind: IdKind,
+        object_id: str,
+        patience: Patience | None = None,
+        job_project: str | None = None,
+    ) -> None:
+        if not object_id.strip():
+            raise ConfigurationError(f"The id of the {kind} is blank. Name the one to erase.")
+        self._kind: IdKind = kind
+        self._id = object_id.strip()
+        self._destinations = [each for each in destinations if each.table.id_column(kind)]
+        self._wire = connected(client, identity=hand_identity("erase"), patience=patience, job_project=job_project)
+
+    def count(self) -> Iterator[Erased]:
+        """Yield how many rows each table holds; a staging table only if it holds any.
+
+        :raises IncompatibleTable: what has the name of a table is none.
+        :raises LoadError: BigQuery refuses.
+        """
+        for destination in self._destinations:
+            yield Erased(destination=destination, rows=self._number_of(destination))
+        for staging in self._find_staging():
+            if rows := self._number_of(staging):
+                yield Erased(destination=staging, rows=rows)
+
+    def delete(self, held: Sequence[Erased]) -> Iterator[Erased]:
+        """Delete the rows of the tables that hold any, and yield how many BigQuery deleted.
+
+        :raises LoadError: BigQuery refuses; what was yielded before is deleted.
+        """
+        for destination in (each.destination for each in held):
+            sql = f"DELETE {self._rows_of(destination)}"
+            doing = f"delete the rows of {self._kind} {self._id} from {destination.path}"
+            job = self._wire.query(destination, verb="erase", sql=sql, doing=doing)
+            yield Erased(destination=destination, rows=job.num_dml_affected_rows or 0)
+
+    def _number_of(self, destination: Destination) -> int:
+        found = find_table(destination, wire=self._wire)
+        if found is None:
+            return 0
+        if found.table_type != "TABLE":
+            raise IncompatibleTable(
+                f"{destination.path} is a {found.table_type.lower().replace('_', ' ')}, and no row can be deleted from "
+                "it. Nothing was erased. Name the table by --table NAME=TABLE_ID."
+            )
+        sql = f"SELECT COUNT(*) AS held {self._rows_of(destination)}"
+        # Asked anew each time: under the same job id, the answer would be the one of before the deletion.
+        payload = secrets.token_hex(8)
+        doing = f"count the rows of {self._kind} {self._id} in {destination.path}"
+        return self._wire.number(destination, sql=sql, payload=payload, doing=doing)
+
+    def _rows_of(self, destination: Destination) -> str:
+        """Return FROM and WHERE. The days are named for tables that require a filter on their partition."""
+        column = destination.table.id_column(self._kind) or ""
+        inside = condition(ALL_DAYS, table=destination.table, alias="T")
+        return f"FROM {quoted(destination.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
+
+    def _find_staging(self) -> Iterator[Destination]:
+        listed = self._wire.calls(
+            lambda: [
+                table.table_id
+                for table in self._wire.client.list_tables(
+                    self._destinations[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT
+                )
+            ],
+            doing=f"list the tables of {self._destinations[0].dataset_path}",
+        )
+        for destination in self._destinations:
+            for table_id in listed:
+                if table_id.startswith(f"{destination.table_id}{STAGING_MARK}"):
+                    yield dataclasses.replace(destination, table_id=table_id)

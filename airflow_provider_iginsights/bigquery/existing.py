@@ -1,0 +1,49 @@
+"""Finds the targets that exist, for work by hand, so that a misspelt name is never taken for an empty table."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.ensure import ensure_dataset, find_table
+from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.errors import DatasetUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.calls import Patience
+    from airflow_provider_iginsights.bigquery.destination import Destination
+
+
+def find_existing(
+    client: Client,
+    *,
+    destinations: Sequence[Destination],
+    skip_missing: bool = False,
+    patience: Patience | None = None,
+) -> tuple[Destination, ...]:
+    """Return the targets that exist, with the location of their dataset.
+
+    :param destinations: of one dataset.
+    :param skip_missing: leave out those that do not exist.
+    :raises DatasetUnavailable: the dataset does not exist, or none of the tables, or (unless they are to be left out)
+        one of them.
+    :raises LoadError: BigQuery refuses.
+    """
+    wire = connected(client, identity=hand_identity("find tables"), patience=patience)
+    location = ensure_dataset(destinations[0], wire=wire, create=False).location
+    located = [dataclasses.replace(destination, location=location) for destination in destinations]
+    found = tuple(destination for destination in located if find_table(destination, wire=wire) is not None)
+    missing = [destination for destination in located if destination not in found]
+    if missing and not (found and skip_missing):
+        paths = ", ".join(destination.path for destination in missing)
+        exist = "exists" if len(missing) == 1 else "exist"
+        raise DatasetUnavailable(
+            f"There {exist} no table {paths}. Name a table that has another id by --table NAME=TABLE_ID; "
+            "--skip-missing leaves out those that do not exist, as long as one does."
+        )
+    return found

@@ -1,0 +1,78 @@
+"""What erases an account or a post: ``forget``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.cli.exit_codes import ExitCode
+from airflow_provider_iginsights.cli.output import complain, say
+from airflow_provider_iginsights.cli.target import open_tables
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_provider_iginsights.bigquery.erasure import Erased, Erasure
+    from airflow_provider_iginsights.catalog.columns import IdKind
+
+_KEPT = (
+    "BigQuery keeps deleted rows for up to 7 days of time travel and 7 more days of fail-safe. The views follow by "
+    "themselves; copies that were made elsewhere do not."
+)
+
+
+def forget(options: argparse.Namespace) -> ExitCode:
+    """Tell how many rows there are, ask, erase them, and look again.
+
+    :raises ConfigurationError: see :func:`.target.open_tables`.
+    :raises LoadError: BigQuery refuses, or the dataset or a table does not exist.
+    """
+    from airflow_provider_iginsights.bigquery.erasure import Erasure
+
+    kind: IdKind = "account" if options.account else "media"
+    named = f"{kind} {options.account or options.media}"
+    with open_tables(options) as target:
+        erasure = Erasure(
+            target.client,
+            destinations=target.destinations,
+            kind=kind,
+            object_id=options.account or options.media,
+            job_project=target.job_project,
+        )
+        held = list(erasure.count())
+        say(*held)
+        if not _sum(held):
+            complain(f"No table holds a row of {named}: there is nothing to erase. Is the id right?")
+            return ExitCode.FOUND
+        if not (options.yes or _is_confirmed(f"Erase {_sum(held)} rows of {named} for good? [y/N] ")):
+            complain("Nothing was erased. Without a terminal, --yes says that it shall be done.")
+            return ExitCode.NOT_DONE
+        return _erase(erasure, held, named=named)
+
+
+def _erase(erasure: Erasure, held: list[Erased], *, named: str) -> ExitCode:
+    deleted = []
+    for each in erasure.delete([each for each in held if each.rows]):
+        say(f"{each} erased")
+        deleted.append(each)
+    say(f"Erased {_sum(deleted)} rows of {named}. {_KEPT}")
+    if left := _sum(list(erasure.count())):
+        complain(
+            f"A task has meanwhile written {left} rows of {named}. Take the account out of the Dags or the connection, "
+            "then run this again."
+        )
+        return ExitCode.FOUND
+    return ExitCode.DONE
+
+
+def _is_confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _sum(tables: list[Erased]) -> int:
+    return sum(table.rows for table in tables)

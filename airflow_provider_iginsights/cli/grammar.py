@@ -1,0 +1,206 @@
+"""All subcommands and their options, as data. Imports nothing heavy: Airflow loads it for each of its own commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_iginsights.cli.exit_codes import describe_exit_codes
+
+HELP = "Instagram insights: test connections, list accounts and metrics, look after the tables, run the sandbox"
+EPILOG = describe_exit_codes()
+_ROOM = "airflow_provider_iginsights.cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One argument: its flags and the keywords of ``add_argument``, which are those of Airflow's ``Arg``, too."""
+
+    flags: tuple[str, ...]
+    keywords: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Return its attribute in the options."""
+        return self.flags[-1].lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A subcommand. ``action`` is ``module:function``; of the options ``one_of``, exactly one must be given."""
+
+    name: str
+    help: str
+    action: str
+    options: tuple[Option, ...] = ()
+    one_of: tuple[Option, ...] = ()
+    description: str = ""
+
+    @property
+    def arguments(self) -> tuple[Option, ...]:
+        """Return all options."""
+        return (*self.one_of, *self.options)
+
+
+def _option(*flags: str, **keywords: Any) -> Option:
+    return Option(flags, MappingProxyType(keywords))
+
+
+def _read_count(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+
+
+def _read_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds <= 600:
+        return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 600")
+
+
+def _read_instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 instant") from None
+    if instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} needs an offset, such as 2026-11-21T12:00:00+00:00")
+    return instant
+
+
+def _read_table(text: str) -> tuple[str, str]:
+    from airflow_provider_iginsights.catalog.tables import TABLES
+
+    name, _, table_id = text.partition("=")
+    known = [table.name for table in TABLES]
+    if name in known and table_id:
+        return name, table_id
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=TABLE_ID with NAME one of {', '.join(known)}")
+
+
+CONN_ID = _option("--conn-id", default="instagram_default", help="Instagram connection (default: %(default)s)")
+API_VERSION = _option("--api-version", help="version of the Graph API, such as v25.0 (default: the connection's)")
+DATASET = _option("--dataset", required=True, help="BigQuery dataset")
+BIGQUERY = (
+    DATASET,
+    _option("--project", help="project of the dataset (default: that of the connection or of the credentials)"),
+    _option("--job-project", help="project that runs and pays for the queries (default: that of the dataset)"),
+    _option("--location", help="location of the dataset, such as EU (default: found by the dataset)"),
+    _option("--gcp-conn-id", help="Google Cloud connection (default: the application default credentials)"),
+    _option("--impersonation-chain", help="service account to act as, or several, separated by commas"),
+    _option(
+        "--table",
+        type=_read_table,
+        action="append",
+        default=[],
+        metavar="NAME=TABLE_ID",
+        help="a table that has not its default id, such as media=brand_media; can be repeated",
+    ),
+    _option(
+        "--skip-missing",
+        action="store_true",
+        help="leave out tables that do not exist, where some of the operators are not used",
+    ),
+)
+SANDBOX = (
+    _option("--accounts", type=_read_count, default=2, help="Instagram accounts (default: %(default)s)"),
+    _option("--media", type=_read_count, default=30, help="posts and reels per account (default: %(default)s)"),
+    _option("--stories", type=_read_count, default=3, help="live stories per account (default: %(default)s)"),
+    _option("--seed", type=_read_count, default=7, help="all numbers follow from it (default: %(default)s)"),
+    _option("--now", type=_read_instant, help="freeze the clock at this ISO 8601 instant (default: real time)"),
+    _option("--pin", metavar="v10.0", help="play this API version only; v10.0 plays the API of 2021"),
+    _option("--latency", type=_read_seconds, default=0.0, help="seconds that each Graph API answer takes"),
+    _option(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an odd answer to play again and again, see the README; can be repeated",
+    ),
+    _option("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)"),
+)
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="test",
+        help="Test an Instagram connection",
+        description="Tell whose token it is, what it may do, when it expires and how many accounts it sees.",
+        action=f"{_ROOM}.instagram:test",
+        options=(CONN_ID, API_VERSION),
+    ),
+    Command(
+        name="accounts",
+        help="List the accounts that a token sees",
+        action=f"{_ROOM}.instagram:accounts",
+        options=(
+            CONN_ID,
+            API_VERSION,
+            _option("--json", action="store_true", help="print a JSON list of objects"),
+        ),
+    ),
+    Command(
+        name="metrics",
+        help="List the metrics, or compare them with what Meta accepts",
+        action=f"{_ROOM}.instagram:metrics",
+        options=(
+            _option("--check", action="store_true", help="ask Meta which metrics it accepts, and compare"),
+            CONN_ID,
+            API_VERSION,
+            _option("--account-id", help="account to ask about (default: the connection's or the token's first)"),
+        ),
+    ),
+    Command(
+        name="tables",
+        help="Look for keys that stand in a table twice, remove them, or make the views",
+        action=f"{_ROOM}.tables:tables",
+        one_of=(
+            _option("--check", action="store_true", help="count the keys that stand in a table more than once"),
+            _option("--deduplicate", action="store_true", help="keep the newest row of each of them"),
+            _option("--views", action="store_true", help="create or update the views for analysts"),
+        ),
+        options=BIGQUERY,
+    ),
+    Command(
+        name="forget",
+        help="Erase an account or a post from all tables",
+        description="Count the rows of one account, or of one post, reel or story; ask; and erase them for good.",
+        action=f"{_ROOM}.forget:forget",
+        one_of=(
+            _option("--account", metavar="ID", help="id of the Instagram account"),
+            _option("--media", metavar="ID", help="id of the post, reel or story"),
+        ),
+        options=(*BIGQUERY, _option("--yes", action="store_true", help="do not ask; needed where nobody can answer")),
+    ),
+    Command(
+        name="sandbox",
+        help="Run a local Graph API and a local BigQuery",
+        description="Print the settings that point Airflow at them, and run until Ctrl-C.",
+        action=f"{_ROOM}.sandbox:sandbox",
+        options=SANDBOX,
+    ),
+    Command(
+        name="demo",
+        help="Run Dag files against the sandbox and print what BigQuery then holds",
+        description="Everything happens in a temporary AIRFLOW_HOME and on loopback; nothing is kept.",
+        action=f"{_ROOM}.sandbox:demo",
+        options=(
+            _option(
+                "dag_files",
+                type=Path,
+                nargs="+",
+                help="Dag files of one folder; each Dag has its file's name as its id",
+            ),
+            _option("--dataset", default="instagram", help="dataset that the Dag writes (default: %(default)s)"),
+            *SANDBOX,
+        ),
+    ),
+)

@@ -1,0 +1,64 @@
+"""Carries out one subcommand. Whatever happens, the reader gets a sentence and the shell an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.cli.exit_codes import ExitCode
+from airflow_provider_iginsights.cli.output import complain
+from airflow_provider_iginsights.errors import InsightsError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_provider_iginsights.cli.grammar import Command
+
+log = logging.getLogger(__name__)
+
+# By the library that an error comes from: what the person can do.
+_ADVICE = (
+    ("sqlalchemy", "Airflow's metadata database cannot be used. Run `airflow db migrate`, and check its address."),
+    ("airflow", "Airflow refuses it."),
+    ("google", "Google refuses it."),
+    ("builtins", "The machine refuses it, or it is a defect of this package."),
+)
+
+
+def run(command: Command, options: argparse.Namespace) -> ExitCode:
+    """Run the action of a command and return how it ended. Never raises."""
+    # Without it Airflow 3 takes this process for a task and does not look into its database.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    given = [option for option in command.one_of if getattr(options, option.name)]
+    if command.one_of and len(given) != 1:
+        complain(f"{command.name} takes exactly one of {', '.join(option.flags[-1] for option in command.one_of)}.")
+        return ExitCode.NOT_DONE
+    try:
+        return _find_action(command)(options)
+    except KeyboardInterrupt:
+        complain("Interrupted.")
+        return ExitCode.INTERRUPTED
+    except InsightsError as error:
+        complain(error)
+    except Exception as error:
+        log.debug("The command %s stopped.", command.name, exc_info=True)
+        complain(_describe(error))
+    return ExitCode.NOT_DONE
+
+
+def _find_action(command: Command) -> Callable[[argparse.Namespace], ExitCode]:
+    module, _, function = command.action.partition(":")
+    action: Callable[[argparse.Namespace], ExitCode] = getattr(import_module(module), function)
+    return action
+
+
+def _describe(error: Exception) -> str:
+    from airflow_provider_iginsights.graph.redact import escape, redact
+
+    library = type(error).__module__.partition(".")[0]
+    advice = next((advice for name, advice in _ADVICE if name == library), "The debug log has the details.")
+    said = escape(redact(" ".join(str(error).split())))[:500].rstrip(".")
+    return f"The command stopped: {type(error).__name__}: {said}. {advice}"

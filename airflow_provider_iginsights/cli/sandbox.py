@@ -1,0 +1,63 @@
+"""What plays Meta and Google on this machine: ``sandbox``, ``demo``."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.cli.exit_codes import ExitCode
+from airflow_provider_iginsights.cli.output import complain, say
+from airflow_provider_iginsights.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_provider_iginsights.sandbox.environment import SandboxSettings
+
+_NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
+
+
+def sandbox(options: argparse.Namespace) -> ExitCode:
+    """Run both servers until Ctrl-C, which is how it ends."""
+    settings = _read_settings(options)
+    from airflow_provider_iginsights.sandbox.environment import run_sandbox
+
+    with run_sandbox(settings) as environment:
+        say(*(f"export {name}='{value}'" for name, value in environment.items()))
+        say("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    return ExitCode.DONE
+
+
+def demo(options: argparse.Namespace) -> ExitCode:
+    """Run the Dags and print the tables."""
+    settings = _read_settings(options)
+    from airflow_provider_iginsights.sandbox.demo import run_demo
+
+    if missing := [str(file) for file in options.dag_files if not file.is_file()]:
+        raise ConfigurationError(f"There is no Dag file {', '.join(missing)}.")
+    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset):
+        complain(failed)
+        return ExitCode.FOUND
+    return ExitCode.DONE
+
+
+def _read_settings(options: argparse.Namespace) -> SandboxSettings:
+    """Return the settings that the options hold.
+
+    :raises ConfigurationError: the sandbox is not installed, or it knows no such fault or version.
+    """
+    try:
+        from airflow_provider_iginsights.sandbox.environment import SandboxSettings
+        from airflow_provider_iginsights.sandbox.graph import SHAPES
+        from airflow_provider_iginsights.sandbox.graph.versions import VERSIONS
+    except ImportError as error:
+        raise ConfigurationError(_NOT_INSTALLED.format(error)) from error
+    if unknown := [name for name in options.fault if name not in SHAPES]:
+        raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
+    if options.pin not in (None, *VERSIONS):
+        raise ConfigurationError(f"The sandbox plays no API version {options.pin}. It plays {', '.join(VERSIONS)}.")
+    given: dict[str, Any] = {name: getattr(options, name) for name in SandboxSettings.__dataclass_fields__}
+    return SandboxSettings(**given)

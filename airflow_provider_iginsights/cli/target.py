@@ -1,0 +1,51 @@
+"""Opens the dataset that the options name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.destination import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTables:
+    """A client and those of the tables that exist. ``job_project`` None = the project of the dataset."""
+
+    client: Client
+    destinations: tuple[Destination, ...]
+    job_project: str | None
+
+
+@contextmanager
+def open_tables(options: argparse.Namespace) -> Iterator[OpenTables]:
+    """Connect as the options say, for the time of the block.
+
+    :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
+    :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
+    """
+    from airflow_provider_iginsights.bigquery.check import default_destinations
+    from airflow_provider_iginsights.bigquery.existing import find_existing
+    from airflow_provider_iginsights.bigquery.identifiers import checked
+    from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
+
+    job_project = checked(options.job_project, part="project") if options.job_project else None
+    client = get_bigquery_client(
+        gcp_conn_id=options.gcp_conn_id or None,
+        impersonation_chain=options.impersonation_chain,
+        project_id=options.project,
+        location=options.location,
+    )
+    with closing(client):
+        destinations = default_destinations(
+            project=client.project, dataset=options.dataset, location=options.location, table_ids=options.table
+        )
+        found = find_existing(client, destinations=destinations, skip_missing=options.skip_missing)
+        yield OpenTables(client, found, job_project)
