@@ -44,7 +44,7 @@ _REFUSALS = (FatalGraphError, ConfigurationError, SkippableGraphError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredAccount:
-    """An Instagram professional account.
+    """An Instagram professional account. ``page_id`` is ``''`` where no Page led to it.
 
     ``followers_count`` is None where Meta did not say; ``refused`` is what it said instead.
     """
@@ -52,6 +52,7 @@ class DiscoveredAccount:
     id: str
     username: str = ""
     followers_count: int | None = None
+    page_id: str = ""
     refused: InsightsError | None = None
 
 
@@ -189,7 +190,7 @@ def _of_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[Discovere
     linked = page.get("instagram_business_account")
     account = read_object(linked)
     if account and (account_id := _read_account_id(account.get("id"))):
-        yield _account(account, account_id)
+        yield _account(account, account_id, page_id=read_id(page.get("id")) or "")
     elif linked is not None:
         client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
     elif not read_id(page.get("id")):
@@ -216,9 +217,10 @@ def _read_account_id(value: Any) -> str | None:
     return found if found and found.isdigit() else None
 
 
-def _account(node: Mapping[str, Any], account_id: str) -> DiscoveredAccount:
+def _account(node: Mapping[str, Any], account_id: str, *, page_id: str = "") -> DiscoveredAccount:
     return DiscoveredAccount(
         id=account_id,
         username=read_text(node.get("username")) or "",
         followers_count=read_whole_number(node.get("followers_count")),
+        page_id=page_id,
     )

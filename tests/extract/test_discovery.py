@@ -27,7 +27,9 @@ def connected(world: World, token: str, *, instagram: bool = False) -> Iterator[
 
 def discovered(account: Account) -> DiscoveredAccount:
     """Return what discovery should say of an account."""
-    return DiscoveredAccount(id=account.id, username=account.username, followers_count=account.followers_count)
+    return DiscoveredAccount(
+        id=account.id, username=account.username, followers_count=account.followers_count, page_id=account.page_id
+    )
 
 
 @pytest.mark.parametrize("accounts", [0, 1, 2, 101, 250])
