@@ -50,14 +50,15 @@ def test_every_try_is_made_and_none_is_waited_for(graph_sandbox: GraphSandbox) -
 
 
 def test_waits_can_move_a_clock_of_ones_own(graph_sandbox: GraphSandbox) -> None:
-    """``sleep`` gets the seconds of each wait, and ``clock`` bounds the tries: two fit into a budget of 120 seconds."""
+    """``sleep`` gets the seconds of each wait, and ``clock`` bounds the tries: two waits of 80 % each end them."""
     graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=None))
+    step = 0.8 * GraphSettings(token="x").max_wait
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    with set_testing(sleep=sleep, clock=lambda: 100.0 * len(waits)), open_client(graph_sandbox) as client:
+    with set_testing(sleep=sleep, clock=lambda: step * len(waits)), open_client(graph_sandbox) as client:
         with pytest.raises(ServerTrouble):
             client.get(GraphRequest("me", {"fields": "id"}))
         assert client.tally.http == 3
