@@ -6,8 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
+
+from measure_house import FLOORS, House, SourceFile, find_circles
 
 PACKAGE = "airflow_provider_iginsights"
 ROOT = Path(__file__).parents[1] / PACKAGE
@@ -42,6 +45,30 @@ LIGHT = {"importlib.import_module", "typing.TYPE_CHECKING"}
 GOOGLE_AT_MODULE_LEVEL = ("sandbox",)
 LONGEST_MODULE, MEDIAN_MODULE = 300, 120
 MEDIAN_FUNCTION, P90_FUNCTION = 12, 35
+
+HOUSE = House(ROOT)
+MOST_PARAMETERS = 6
+
+# What is allowed until it is mended. Nothing may be added here; what is mended may be taken out.
+ARROWS_UP = {
+    ("catalog.__main__", "extract.catalog_check"),
+    ("catalog.__main__", "extract.discovery"),
+    ("catalog.__main__", "hooks.instagram"),
+    ("hooks.__main__", "get_provider_info"),
+    ("hooks.connection", "get_provider_info"),
+    ("hooks.instagram", "get_provider_info"),
+    ("hooks.legacy_form", "get_provider_info"),
+}
+CIRCLES_OF_ROOMS = {
+    ("bigquery", "catalog", "extract", "get_provider_info", "hooks", "transfers"),
+    ("hooks", "transfers"),
+}
+CIRCLES_OF_FILES = {("bigquery.destination", "bigquery.identifiers")}
+NAMES_WITH_TWO_MEANINGS = {
+    "Answer", "Batch", "Call", "Choice", "Fault", "Field", "Finding", "Jobs", "Outcome", "Page", "Patience", "Request",
+    "Span", "Table", "Usage", "Window", "Wire",
+}  # fmt: skip
+MANY_PARAMETERS = {"bigquery.warehouse.Warehouse", "bigquery.wire.connected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,3 +269,96 @@ def test_everything_public_is_explained() -> None:
     for module in modules():
         assert ast.get_docstring(module.tree), module.name
         assert list(unexplained(module.tree)) == [], module.name
+
+
+def test_every_room_has_its_floor() -> None:
+    """The order of the rooms is data, and names each of them once."""
+    named = [room for rooms in FLOORS for room in rooms]
+    assert len(named) == len(set(named))
+    assert {file.room for file in HOUSE.files.values()} <= set(named)
+    assert len(HOUSE.arrows["hooks.instagram"]) > 3
+
+
+def test_no_arrow_points_up() -> None:
+    """No file imports from a room that stands above its own: on load, inside functions, for types."""
+    assert HOUSE.list_arrows_up() - ARROWS_UP == set()
+
+
+def test_nothing_goes_in_circles() -> None:
+    """No two rooms and no two files know each other, over whatever detour."""
+    assert {tuple(circle) for circle in find_circles(HOUSE.room_arrows)} - CIRCLES_OF_ROOMS == set()
+    assert {tuple(circle) for circle in find_circles(HOUSE.arrows)} - CIRCLES_OF_FILES == set()
+
+
+def test_circles_are_found() -> None:
+    """The search itself: a circle over a detour is one, a diamond is none."""
+    assert find_circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
+    assert find_circles({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}}) == []
+
+
+def test_one_class_name_has_one_meaning() -> None:
+    """No two classes of the package have the same name."""
+    names = [each.name for file in HOUSE.files.values() for each in file.classes]
+    assert {name for name in names if names.count(name) > 1} - NAMES_WITH_TWO_MEANINGS == set()
+
+
+def find_documented(file: SourceFile) -> Iterator[tuple[int, str]]:
+    """Yield the indentation and the text of each docstring, also of those that follow an assignment."""
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.col_offset, node.value.value
+
+
+def find_broken_lines(text: str, indentation: int) -> Iterator[str]:
+    """Yield the lines of running text that end in mid-sentence although half of the line is free."""
+    for paragraph in text.split("\n\n"):
+        lines = [
+            line[indentation:] if number else line for number, line in enumerate(paragraph.strip("\n").split("\n"))
+        ]
+        running = not any(line.startswith((" ", ":", "-", "*", "|", "=", ".")) for line in lines)
+        for line, following in pairwise(lines):
+            if running and following and len(line) < 60 - indentation and not line.endswith((".", ":", "!", "?")):
+                yield line
+
+
+def test_no_docstring_is_broken() -> None:
+    """No docstring was torn by wrapping it anew: a line in mid-sentence is at least half full."""
+    found = [
+        f"{name}: {line}"
+        for name, file in HOUSE.files.items()
+        for indentation, text in find_documented(file)
+        for line in find_broken_lines(text, indentation)
+    ]
+    assert found == []
+    assert list(find_broken_lines("Since Meta revises\n    its\n    numbers.", 4)) == ["Since Meta revises", "its"]
+
+
+def is_operator(node: ast.ClassDef) -> bool:
+    """Say whether this is one of those classes whose arguments a Dag writes."""
+    return node.name.endswith("Operator") or any("Operator" in ast.unparse(base) for base in node.bases)
+
+
+def find_public_calls(file: SourceFile) -> Iterator[tuple[str, ast.arguments]]:
+    """Yield the public functions, methods and constructors of a file, but for the constructors of operators."""
+    for node in file.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+            yield f"{file.name}.{node.name}", node.args
+        elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            for each in node.body:
+                if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                    if each.name == "__init__" and not is_operator(node):
+                        yield f"{file.name}.{node.name}", each.args
+                    elif each.name[0] != "_":
+                        yield f"{file.name}.{node.name}.{each.name}", each.args
+
+
+def test_public_functions_take_few_arguments() -> None:
+    """At most six, besides the constructors of operators; Airflow decides what its own calls get."""
+    crowded = set()
+    for file in HOUSE.files.values():
+        for name, arguments in find_public_calls(file):
+            given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            named = [each.arg for each in given if each.arg not in ("self", "cls")]
+            if len(named) > MOST_PARAMETERS:
+                crowded.add(name)
+    assert crowded - MANY_PARAMETERS == set()

@@ -1,8 +1,7 @@
 """Every account metric Meta has had since v10.0, one row each.
 
 Sources: Meta's Instagram User Insights reference and changelog, and what the live API was seen to answer in 2026 where
-the
-two disagree (``follow_type``, not ``follower_type``; week and days_28 of reach; profile_views and website_clicks as
+the two disagree (``follow_type``, not ``follower_type``; week and days_28 of reach; profile_views and website_clicks as
 totals).
 """
 

@@ -32,9 +32,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     """Write the daily numbers, the audience and the profile of Instagram accounts to BigQuery.
 
     Writes the Pacific days that closed within the run's window, and ``lookback_days`` before them, since Meta revises
-    its
-    numbers for 48 hours. Audience and profile are snapshots of now: a run whose window ended more than a day ago leaves
-    them.
+    its numbers for 48 hours. Audience and profile are snapshots of now: a run whose window ended more than a day ago
+    leaves them.
 
     :param dataset_id: BigQuery dataset.
     :param table_id: table for the insights.
@@ -113,8 +112,8 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     """Write the posts and reels of Instagram accounts, and a dated snapshot of their lifetime numbers, to BigQuery.
 
     Chooses the media published from ``refresh_days`` before the window to its end. The numbers are lifetime totals
-    without
-    history at Meta: they are dated by the Pacific day on which they were read, also when an old run is repeated.
+    without history at Meta: they are dated by the Pacific day on which they were read, also when an old run is
+    repeated.
 
     :param refresh_days: how old (days before the window) a post may be to be read again; None = every post Meta lists.
     :param media_table_id: table for the media themselves; None = insights only.
