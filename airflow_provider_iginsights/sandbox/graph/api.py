@@ -145,7 +145,7 @@ def _route(call: Call) -> Any:
             return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now))
         case [object_id] if object_id:
             return _answer_object(call, object_id, None)
-        case [object_id, ("insights" | "media" | "stories") as edge]:
+        case [object_id, ("insights" | "media" | "stories" | "children") as edge]:
             return _answer_object(call, object_id, edge)
         case [""]:
             raise fail("unsupported", method="get")
@@ -226,6 +226,8 @@ def _find_page(call: Call, object_id: str) -> Account | None:
 def _answer_account(call: Call, account: Account, edge: str | None) -> Any:
     call.enter(account)
     match edge:
+        case "children":
+            raise fail("no_field", field=edge, node="ShadowIGUser")
         case "insights":
             return nodes.user_insights(call, account, call.params)
         case "media":
@@ -242,9 +244,12 @@ def _answer_media(call: Call, media: Media, edge: str | None) -> Any:
     call.enter(call.world.accounts[media.account_id])
     if edge == "insights":
         return nodes.media_insights(call, media, call.params)
-    if edge is not None:
+    if edge not in (None, "children"):
         raise fail("no_field", field=edge, node="ShadowIGMedia")
     call.require(auth.READ)
     call.meet("object", object_id=media.id, product_type=media.media_product_type)
     check_readable(call, media)
-    return nodes.media_node(call, media, call.params.get("fields", "id"))
+    fields = call.params.get("fields", "id")
+    if edge == "children":
+        return {"data": [nodes.media_node(call, child, fields) for child in call.world.children_of(media)]}
+    return nodes.media_node(call, media, fields)

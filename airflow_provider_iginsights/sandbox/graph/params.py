@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 __all__ = ["LISTS", "names", "spell_lists"]
 
-LISTS = ("metric", "breakdown", "fields")
+LISTS = ("metric", "period", "breakdown", "fields")
 """The parameters that hold lists; the SDKs spell them ``metric=["reach","views"]``."""
 
 
