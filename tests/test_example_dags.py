@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import truth
@@ -81,19 +82,57 @@ def test_stories_are_read_every_hour() -> None:
     assert found == [("instagram_hourly_stories", "now")]
 
 
-@pytest.mark.usefixtures("airflow_db")
-def test_the_first_dag_of_the_readme_runs_as_printed(stage: Stage, tmp_path: Path) -> None:
-    """What stands under "A first Dag" is a Dag file that needs no Google provider, and its tables are the truth."""
+def run_first_dag(folder: Path, change: Callable[[str], str] = lambda printed: printed) -> Any:
+    """Run what the README prints under "A first Dag", changed as a reader would change it; return the Dag run."""
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     printed = readme.partition("## A first Dag")[2].partition("```python\n")[2].partition("```")[0]
-    path = tmp_path / "instagram.py"
-    path.write_text(printed)
+    path = folder / "instagram.py"
+    path.write_text(change(printed))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow.settings.DAGS_FOLDER", str(tmp_path))
-        run = load(path).test(logical_date=END)
-    assert run.state == "success"
+        patch.setattr("airflow.settings.DAGS_FOLDER", str(folder))
+        return load(path).test(logical_date=END)
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_first_dag_of_the_readme_runs_as_printed(stage: Stage, tmp_path: Path) -> None:
+    """It is a Dag file that needs no Google provider, and its tables are the truth."""
+    assert run_first_dag(tmp_path).state == "success"
     for table_id, rows in expected(stage, kinds=frozenset({"account", "media"})).items():
         assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
+
+
+LEFT_OUT = '"gcp_conn_id": None, '
+CONNECTIONS = {
+    "named": lambda printed: printed.replace(LEFT_OUT, '"gcp_conn_id": "google_cloud_default", '),
+    "left out": lambda printed: printed.replace(LEFT_OUT, ""),
+    "another": lambda printed: printed.replace(LEFT_OUT, '"gcp_conn_id": "of_the_agency", '),
+}
+
+
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize("change", CONNECTIONS.values(), ids=CONNECTIONS)
+def test_the_first_dag_runs_with_a_connection(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
+) -> None:
+    """With the other install it writes the same tables by a Google Cloud connection, which alone names the project."""
+    pytest.importorskip("airflow.providers.google", reason="needs apache-airflow-providers-google")
+    extra = {"is_anonymous": True, "project": stage.bigquery.project}
+    connection = json.dumps({"conn_type": "google_cloud_platform", "extra": extra})
+    for conn_id in ("GOOGLE_CLOUD_DEFAULT", "OF_THE_AGENCY"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", connection)
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+    assert LEFT_OUT not in change(LEFT_OUT)
+    assert run_first_dag(tmp_path, change).state == "success"
+    for table_id, rows in expected(stage, kinds=frozenset({"account", "media"})).items():
+        assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_first_dag_says_what_it_lacks(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the Google provider, or without its connection, no try asks Meta for anything."""
+    monkeypatch.setitem(sys.modules, "airflow.providers.google.cloud.hooks.bigquery", None)
+    assert run_first_dag(tmp_path, CONNECTIONS["left out"]).state == "failed"
+    assert len(stage.graph.log) == 0
 
 
 def test_there_are_examples() -> None:

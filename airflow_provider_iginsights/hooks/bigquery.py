@@ -57,7 +57,7 @@ def _client_from_connection(
         ) from error
     try:
         chain = _split_chain(impersonation_chain) or None
-        hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=chain, location=location)
+        hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=chain, location=location, use_legacy_sql=False)
     except AirflowNotFoundException as error:
         raise ConfigurationError(
             f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud, "
