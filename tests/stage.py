@@ -126,15 +126,22 @@ class Stage:
 
 @contextmanager
 def open_stage(
-    world: World | None = None, *, pin: str | None = None, environment: Mapping[str, str] | None = None
+    world: World | None = None,
+    *,
+    pin: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    bigquery_clock: Clock | None = None,
 ) -> Iterator[Stage]:
-    """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment."""
+    """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment.
+
+    :param bigquery_clock: another clock for BigQuery than the world's.
+    """
     world = world or World.build(now=NOW)
     clock = Clock(world.now, ticks=True)
     with ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(world.now, tick=True))
         graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
-        bigquery = stack.enter_context(BigQuerySandbox(clock=clock))
+        bigquery = stack.enter_context(BigQuerySandbox(clock=bigquery_clock or clock))
         settings = {"BIGQUERY_EMULATOR_HOST": bigquery.url, "GOOGLE_CLOUD_PROJECT": bigquery.project}
         stack.enter_context(patch.dict(os.environ, settings | dict(environment or {})))
         extra = {"api_version": pin} if pin else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,12 @@ from stage import DATASET, KEYS, NOW, RecordingTaskInstance, Stage, facts, open_
 from test_instagram_to_bigquery import assert_holds, expected, run_all
 
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
+from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
 
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 SKEWS = [24 * HOUR, -24 * HOUR, 10 * MINUTE, -10 * MINUTE]
 
 
@@ -84,6 +86,72 @@ def test_a_webhooks_payload_by_hand(skew: timedelta) -> None:
         assert rows
         assert all(NOW - MINUTE < row["fetched_at"] < NOW + MINUTE for row in rows)
         assert len(summary["notes"]) == 1
+
+
+@contextmanager
+def apart(meta: timedelta, skew: timedelta) -> Iterator[Stage]:
+    """Open a stage whose BigQuery says NOW, whose Graph API is so far from it, and whose worker is off by ``skew``."""
+    world = World.build(now=NOW + meta, accounts=1, media_per_account=12, stories_per_account=2)
+    with open_stage(world, bigquery_clock=Clock(NOW, ticks=True)) as stage:
+        stage.move_worker(skew - meta)
+        yield stage
+
+
+APART = [
+    (4 * MINUTE, timedelta(0)),
+    (-4 * MINUTE, 24 * HOUR),
+    (4 * MINUTE, -24 * HOUR),
+    (6 * MINUTE, -24 * HOUR),
+    (-6 * MINUTE, timedelta(0)),
+    (-3 * HOUR, 24 * HOUR),
+]
+
+
+@pytest.mark.parametrize(("meta", "skew"), APART, ids=str)
+def test_metas_clock_counts_within_five_minutes_of_bigquerys(meta: timedelta, skew: timedelta) -> None:
+    """Else BigQuery's does; every row of every table is dated by the one that counts, whatever the worker's says."""
+    agrees = abs(meta) <= 5 * MINUTE
+    with apart(meta, skew) as stage:
+        summaries = run_all(stage)
+        right = NOW + meta if agrees else NOW
+        found = [row for rows in stage.everything().values() for row in rows]
+        assert {table_id for table_id, rows in stage.everything().items() if rows} == set(KEYS)
+        for row in found:
+            assert right - 2 * SECOND < row["fetched_at"] < right + MINUTE
+            assert row.get("snapshot_date") in (None, pacific_date(right))
+            assert row.get("snapshot_at") in (None, right.replace(minute=0, second=0))
+        days = [row["metric_date"] for row in stage.rows("instagram_account_insights") if row["end_time"]]
+        assert max(days) == pacific_date(right) - timedelta(days=1)
+        for summary in summaries:
+            assert len([note for note in summary["notes"] if "differ by more than 5 minutes" in note]) == (not agrees)
+            assert len([note for note in summary["notes"] if "The worker's clock is" in note]) == bool(skew)
+
+
+@pytest.mark.parametrize(("skew", "noted"), [(55, False), (-55, False), (70, True), (-70, True)])
+def test_a_worker_is_noted_from_sixty_seconds_on(skew: int, noted: bool) -> None:
+    """Below, nobody is told; in any case the rows are those of the true time."""
+    with skewed(skew * SECOND) as stage:
+        summary = stage.run("account", metrics=["reach"], breakdowns={})
+        assert bool([note for note in summary["notes"] if "The worker's clock is" in note]) is noted
+        for row in stage.rows("instagram_account_insights"):
+            assert NOW - 2 * SECOND < row["fetched_at"] < NOW + 30 * SECOND
+
+
+@pytest.mark.parametrize("meta", [4 * MINUTE, -4 * MINUTE, 9 * MINUTE, -9 * MINUTE], ids=str)
+def test_the_day_that_closes_meanwhile(meta: timedelta) -> None:
+    """Around a Pacific midnight the day that just ended is closed by the clock that counts, not by the worker's."""
+    midnight = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    before = midnight - 2 * MINUTE
+    world = World.build(now=before + meta, accounts=1, media_per_account=1, stories_per_account=0)
+    with open_stage(world, bigquery_clock=Clock(before, ticks=True)) as stage:
+        stage.move_worker(24 * HOUR - meta)
+        stage.run("account", since="2026-11-20", until="2026-11-25", metrics=["reach"], breakdowns={}, lookback_days=0)
+        days = {row["metric_date"] for row in stage.rows("instagram_account_insights")}
+        # The window is resolved by BigQuery's clock, before Meta was asked: the next run reads a day that closed since.
+        assert max(days) == date(2026, 11, 20)
+        assert {row["snapshot_date"] for row in stage.rows("instagram_accounts")} == {
+            date(2026, 11, 22) if meta == 4 * MINUTE else date(2026, 11, 21)
+        }
 
 
 def test_the_keys_are_those_of_the_tables() -> None:
