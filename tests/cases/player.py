@@ -10,7 +10,8 @@ An input is a JSON file in ``inputs``:
 * ``run``: the operator and its arguments, and where it matters the token and the extras of the connection.
 * ``right``: what must hold afterwards.
 
-Waiting takes no time: a client that sleeps moves the one clock that Airflow, the Graph API and BigQuery share.
+Waiting takes no time: a client that sleeps moves the one clock that Airflow, the Graph API and BigQuery share. BigQuery
+may be shared by many tests, each with a dataset of its own.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ from stage import DATASET, END, NOW, START, TRANSFERS, RecordingTaskInstance, Ro
 
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
+from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
 from airflow_provider_iginsights.testing import set_testing
 
 INPUTS = Path(__file__).parent / "inputs"
 TOKEN = "EAAGplayer"
 VERSION = re.compile(r"^/?(v\d+\.\d+)(?=/|$)")
+
+_DATASETS = itertools.count(1)
 
 Answer = dict[str, Any]
 Left = dict[tuple[str, str], dict[str, Any]]
@@ -107,21 +111,27 @@ class PlayedGraph:
 
 @dataclass(slots=True)
 class Time:
-    """The one clock of a played run. Whoever sleeps moves it; two that sleep side by side move it once."""
+    """The one time of a played run. Whoever sleeps moves it; two that sleep side by side move it once."""
 
+    clock: Clock
     traveller: time_machine.Coordinates
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass at once."""
-        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        until = self.clock.now() + timedelta(seconds=seconds)
         with self._lock:
-            if (rest := (until - datetime.now(UTC)).total_seconds()) > 0:
-                self.traveller.shift(rest)
+            if until > self.clock.now():
+                self.set(until)
+
+    def set(self, instant: datetime) -> None:
+        """Make it this instant for everybody; it ticks on from there."""
+        self.clock.set(instant)
+        self.traveller.move_to(instant)
 
     def seconds(self) -> float:
         """Return seconds that only grow."""
-        return datetime.now(UTC).timestamp()
+        return self.clock.now().timestamp()
 
 
 @dataclass(slots=True)
@@ -130,6 +140,7 @@ class Played:
 
     graph: PlayedGraph
     bigquery: BigQuerySandbox
+    dataset: str
     summary: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
 
@@ -151,7 +162,7 @@ class Played:
     def rows(self, table_id: str) -> list[Row]:
         """Return what a table holds; nothing where there is none."""
         try:
-            return self.bigquery.rows(DATASET, table_id)
+            return self.bigquery.rows(self.dataset, table_id)
         except BigQueryError:
             return []
 
@@ -166,43 +177,44 @@ class Played:
 
 
 @contextmanager
-def play(given: Mapping[str, Any], *, conn_id: str = "instagram_default") -> Iterator[Callable[..., Played]]:
-    """Stop the clock at NOW (it ticks on from there) and yield what runs the input's operator, each time it is called.
+def play(given: Mapping[str, Any], *, bigquery: BigQuerySandbox) -> Iterator[Callable[..., Played]]:
+    """Set the clock to NOW (it ticks on from there) and yield what runs the input's operator, each time it is called.
 
     Its second call is half an hour later, with the answers of ``second`` first. Arguments win over the input's.
     """
     run = given["run"]
     with ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(NOW, tick=True))
-        time = Time(traveller)
+        time = Time(bigquery.clock, traveller)
+        time.set(NOW)
         stack.enter_context(set_testing(sleep=time.sleep, clock=time.seconds))
-        graph = PlayedGraph(given["answers"], now=lambda: datetime.now(UTC))
+        graph = PlayedGraph(given["answers"], now=bigquery.clock.now)
         server = stack.enter_context(Server(graph, name="played-graph"))
-        bigquery = stack.enter_context(BigQuerySandbox())
         connection = {"conn_type": "instagram", "host": server.url, "password": run.get("token", TOKEN)}
         connection["extra"] = run.get("extra", {})
         environment = {
             "BIGQUERY_EMULATOR_HOST": bigquery.url,
             "GOOGLE_CLOUD_PROJECT": bigquery.project,
-            f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection),
+            "AIRFLOW_CONN_INSTAGRAM_DEFAULT": json.dumps(connection),
         }
         stack.enter_context(patch.dict(os.environ, environment))
-        calls = itertools.count()
+        calls, dataset = itertools.count(), f"{DATASET}_{next(_DATASETS)}"
 
         def once(**changes: Any) -> Played:
             if next(calls) == 1:
-                traveller.move_to(NOW + timedelta(minutes=30))
+                time.set(NOW + timedelta(minutes=30))
                 graph.answers = [*given.get("second", []), *given["answers"]]
-            return _run(run["operator"], {**run["arguments"], **changes}, graph, bigquery)
+            return _run(run["operator"], {**run["arguments"], **changes}, Played(graph, bigquery, dataset))
 
         yield once
 
 
-def _run(kind: str, arguments: Mapping[str, Any], graph: PlayedGraph, bigquery: BigQuerySandbox) -> Played:
-    played = Played(graph, bigquery)
+def _run(kind: str, arguments: Mapping[str, Any], played: Played) -> Played:
     interval = arguments.get("interval", (START, END))
     options = {name: value for name, value in arguments.items() if name != "interval"}
-    operator = TRANSFERS[kind](task_id=kind, dataset_id=DATASET, gcp_conn_id=None, create_dataset=True, **options)
+    operator = TRANSFERS[kind](
+        task_id=kind, dataset_id=played.dataset, gcp_conn_id=None, create_dataset=True, **options
+    )
     instance = RecordingTaskInstance(task_id=kind)
     try:
         played.summary = operator.execute(

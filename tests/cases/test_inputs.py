@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from player import Played, play, read_input
+from player import Played, read_input
 
 from airflow_provider_iginsights import errors
 
@@ -24,20 +24,6 @@ OF_B = {(NINE, "reach"): 109, (NINE, "likes"): 19}
 
 Run = Callable[..., Played]
 Given = dict[str, Any]
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[[Given], Run]]:
-    """Give what opens the players of a test and closes them after it."""
-    opened = []
-
-    def begin(given: Given) -> Run:
-        opened.append(play(given))
-        return opened[-1].__enter__()
-
-    yield begin
-    for player in reversed(opened):
-        player.__exit__(None, None, None)
 
 
 def numbers(played: Played) -> dict[tuple[str, ...], Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import pytest
-from player import Played, play
+from player import Played
 
 from airflow_provider_iginsights.pacific import request_window
+
+Start = Callable[[Mapping[str, Any]], Callable[..., Played]]
 
 A, B = "17841400000000001", "17841400000000002"
 FIRST, SECOND = date(2026, 11, 19), date(2026, 11, 20)
@@ -54,7 +55,7 @@ def day_answers(odd: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_a_day_of_an_account(odd: Any) -> None:
+def test_a_day_of_an_account(start: Start, odd: Any) -> None:
     """A value that an answer lacks goes, but where a result of the same account, day and metric is unreadable."""
     arguments = {"account_ids": [A, B], "metrics": ["views"], "breakdowns": {"views": ["follow_type"]}}
     arguments |= {"lookback_days": 1, "load_mode": "replace", "profile_table_id": None}
@@ -63,9 +64,9 @@ def test_a_day_of_an_account(odd: Any) -> None:
         "answers": day_answers(None),
         "second": day_answers(odd),
     }
-    with play(given) as run:
-        assert gone(run(), "account_id", "metric_date") == sorted((a, str(d)) for a in (A, B) for d in (FIRST, SECOND))
-        assert gone(run(), "account_id", "metric_date") == [(A, str(FIRST))]
+    run = start(given)
+    assert gone(run(), "account_id", "metric_date") == sorted((a, str(d)) for a in (A, B) for d in (FIRST, SECOND))
+    assert gone(run(), "account_id", "metric_date") == [(A, str(FIRST))]
 
 
 def gone(played: Played, *columns: str) -> list[tuple[str, ...]]:
@@ -99,7 +100,7 @@ def post_answers(odd: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_a_post(odd: Any) -> None:
+def test_a_post(start: Start, odd: Any) -> None:
     """The same of posts: the other posts of the account, and the other account's, lose what is gone."""
     arguments = {
         "account_ids": [A, B],
@@ -112,7 +113,7 @@ def test_a_post(odd: Any) -> None:
         "answers": post_answers(None),
         "second": post_answers(odd),
     }
-    with play(json.loads(json.dumps(given))) as run:
-        first = gone(run(), "account_id", "media_id")
-        assert len(first) == 4
-        assert gone(run(), "account_id", "media_id") == first[:1]
+    run = start(given)
+    first = gone(run(), "account_id", "media_id")
+    assert len(first) == 4
+    assert gone(run(), "account_id", "media_id") == first[:1]

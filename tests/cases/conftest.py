@@ -1,0 +1,28 @@
+"""One BigQuery for all played inputs: none of them depends on an empty one, since each has a dataset of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from player import Played, play
+from stage import NOW
+
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.clock import Clock
+
+
+@pytest.fixture(scope="session")
+def bigquery() -> Iterator[BigQuerySandbox]:
+    """Serve a BigQuery whose clock the players set."""
+    with BigQuerySandbox(clock=Clock(NOW, ticks=True)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def start(bigquery: BigQuerySandbox) -> Iterator[Callable[[Mapping[str, Any]], Callable[..., Played]]]:
+    """Give what opens the players of a test; they are closed after it."""
+    with ExitStack() as stack:
+        yield lambda given: stack.enter_context(play(given, bigquery=bigquery))
