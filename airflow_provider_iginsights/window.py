@@ -34,7 +34,9 @@ from airflow_provider_iginsights.pacific import (
 from airflow_provider_iginsights.quoting import quote_value
 
 __all__ = [
+    "LOOKBACK_DAYS",
     "PACIFIC",
+    "REFRESH_DAYS",
     "RULES",
     "Moment",
     "Rule",
@@ -77,6 +79,10 @@ RULES: Mapping[Rule, str] = MappingProxyType(
     }
 )
 CATCH_UP = timedelta(days=30)
+LOOKBACK_DAYS = 3
+"""Days before the window that are read again by default: Meta revises its numbers for 48 hours."""
+REFRESH_DAYS = 28
+"""How many days before the window a post may be published and still be read again by default."""
 _YEARS = range(2000, 2300)
 _INTERVAL_CURE = (
     "If they come from the run's data interval, it has no width, as is the default for cron schedules in Airflow 3: "

@@ -1,4 +1,4 @@
-"""The README's reference tables, written from the catalog so that they cannot drift.
+"""The README's reference tables and the rows' types, written from the catalog so that they cannot drift.
 
 ``python -m airflow_provider_iginsights.catalog.reference README.md`` writes them anew.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.columns import ColumnType
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.tables import TABLES, Table
@@ -70,6 +71,44 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
+ROWS_HEAD = """\
+\"\"\"The rows of each table, as types. Written from ``catalog/tables.py`` by ``catalog/reference.py``.
+
+A DATE is a :class:`datetime.date`, a TIMESTAMP a text in ISO 8601 in UTC (``2026-11-21T20:00:10Z``). A column that is
+not REQUIRED is absent or None where Meta did not say, or where nobody knows.
+\"\"\"
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import NotRequired, TypedDict
+"""
+PYTHON_TYPES: dict[ColumnType, str] = {
+    "STRING": "str",
+    "INT64": "int",
+    "NUMERIC": "int | float | Decimal",
+    "BOOL": "bool",
+    "DATE": "date",
+    "TIMESTAMP": "str",
+}
+
+
+def describe_row_types() -> Iterator[str]:
+    """Yield the lines of the module ``catalog/rows.py``."""
+    yield from ROWS_HEAD.splitlines()
+    for table in TABLES:
+        yield from ("", "", f"class {name_row_type(table)}(TypedDict):", f'    """{table.description}"""', "")
+        for column in table.columns:
+            kind = PYTHON_TYPES[column.type]
+            yield f"    {column.name}: {kind if column.required else f'NotRequired[{kind} | None]'}"
+
+
+def name_row_type(table: Table) -> str:
+    """Return the name of the type of a table's rows, such as ``MediaInsightsRow``."""
+    return f"{table.name.title().replace('_', '')}Row"
+
+
 def rewrite(text: str) -> str:
     """Return the text with everything between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` written anew."""
     for name, describe in SECTIONS.items():
@@ -121,9 +160,10 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 
 def main(path: str) -> None:
-    """Rewrite the sections of a file in place."""
+    """Rewrite the sections of a file in place, and the module of the rows' types."""
     file = Path(path)
     file.write_text(rewrite(file.read_text(encoding="utf-8")), encoding="utf-8")
+    Path(__file__).with_name("rows.py").write_text("\n".join(describe_row_types()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

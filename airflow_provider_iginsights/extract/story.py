@@ -39,6 +39,18 @@ def read_stories(
             yield "story_insights", row
 
 
+def describe_poll(poll: Poll, *, run_id: str) -> Row:
+    """Return the row of the table ``story_polls``, as far as the poll itself can tell: nothing of what came before."""
+    return {
+        "account_id": poll.account_id,
+        "snapshot_at": poll.began.snapshot_at,
+        "snapshot_date": poll.began.snapshot_date,
+        "live_stories": len(poll.stories),
+        "fetched_at": poll.began.fetched_at,
+        "run_id": run_id,
+    }
+
+
 def _describe(
     story: LiveStory, poll: Poll, sighting: Sighting, stamp: Stamp, reading: Reading, *, is_final: bool
 ) -> Row:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import quote
 
 from airflow_provider_iginsights._compat import BaseHook
 from airflow_provider_iginsights.get_provider_info import CONN_TYPE, HOOK_NAME
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.extract.source import Read, Source
+    from typing import Unpack
+
+    from airflow_provider_iginsights.catalog.rows import AccountInsightsRow, MediaInsightsRow, StoryInsightsRow
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
+    from airflow_provider_iginsights.hooks.reading import (
+        AccountReadArguments,
+        AccountTableRow,
+        Kind,
+        MediaReadArguments,
+        MediaTableRow,
+        ReadArguments,
+        StoryTableRow,
+    )
 
 
 class InstagramHook(BaseHook):
@@ -82,9 +92,21 @@ class InstagramHook(BaseHook):
 
         :raises ConfigurationError: something is no id, the list is empty, or the token sees no such username.
         """
-        from airflow_provider_iginsights.errors import ConfigurationError
         from airflow_provider_iginsights.extract.discovery import find_usernames
-        from airflow_provider_iginsights.hooks.account_ids import is_username, parse_account_ids
+        from airflow_provider_iginsights.hooks.account_ids import is_username
+
+        entries = self.check_account_ids(given)
+        usernames = [entry for entry in entries if is_username(entry)]
+        ids = find_usernames(self.get_conn(), usernames) if usernames else {}
+        return tuple(dict.fromkeys(ids.get(entry, entry) for entry in entries))
+
+    def check_account_ids(self, given: object = None) -> tuple[str, ...]:
+        """Return the ids and ``@usernames`` given, else the connection's, as they are written. Nobody is asked.
+
+        :raises ConfigurationError: something is no id, or the list is empty.
+        """
+        from airflow_provider_iginsights.errors import ConfigurationError
+        from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
         from airflow_provider_iginsights.transfers.arguments import is_not_given
 
         entries = self.account_ids if is_not_given(given) else parse_account_ids(given)
@@ -92,94 +114,80 @@ class InstagramHook(BaseHook):
             raise ConfigurationError(
                 "account_ids is an empty list: there is nothing to read. Leave it out for the connection's accounts."
             )
-        usernames = [entry for entry in entries if is_username(entry)]
-        ids = find_usernames(self.get_conn(), usernames) if usernames else {}
-        return tuple(dict.fromkeys(ids.get(entry, entry) for entry in entries))
+        return entries
+
+    @overload
+    def read(
+        self, kind: Literal["account"], account_ids: object = None, **arguments: Unpack[AccountReadArguments]
+    ) -> Iterator[AccountTableRow]: ...
+
+    @overload
+    def read(
+        self, kind: Literal["media"], account_ids: object = None, **arguments: Unpack[MediaReadArguments]
+    ) -> Iterator[MediaTableRow]: ...
+
+    @overload
+    def read(
+        self, kind: Literal["story"], account_ids: object = None, **arguments: Unpack[ReadArguments]
+    ) -> Iterator[StoryTableRow]: ...
+
+    def read(self, kind: Kind, account_ids: object = None, **arguments: Any) -> Iterator[Any]:
+        """Return the rows that a transfer writes, for another destination: pairs of a table's name and a row.
+
+        What is wrong with the question is raised at once, whatever Meta says while the rows are read. The connections
+        to Meta are closed at the end, also where the rows are not read to it.
+
+        * ``"account"``: tables ``account_insights``, ``accounts``.
+        * ``"media"``: ``media_insights``, ``media``.
+        * ``"story"``: ``story_insights``, ``media`` and, at the end, ``story_polls`` (``previous_poll_at``,
+          ``seen_late`` and ``finals_missed`` are not in the row: they take a memory). Every story that is live now is
+          read, whatever the window.
+
+        A row is a dict of the table's columns, as :mod:`airflow_provider_iginsights.catalog.rows` types it: a DATE is a
+        :class:`datetime.date`, a TIMESTAMP a text in ISO 8601 in UTC (``2026-11-21T20:00:10Z``), a NUMERIC an int, a
+        float or a :class:`decimal.Decimal`. What Meta did not say is absent or None.
+
+        :param kind: ``"account"``, ``"media"`` or ``"story"``.
+        :param account_ids: as for :meth:`find_account_ids`.
+        :param arguments: ``metrics``, ``breakdowns``, ``since`` and ``until`` (None = the last closed Pacific day),
+            ``lookback_days`` (account) and ``refresh_days`` (media) as the operators take them; ``run_id``, a text for
+            that column; ``tables``, to have the rows of some of the tables only.
+        :raises ConfigurationError: a value cannot be.
+        :raises TypeError: a keyword that the kind does not have.
+        :raises InsightsError: while reading, after the rows of all accounts that could be read.
+        """
+        from airflow_provider_iginsights.hooks.reading import TableReading
+
+        own = InstagramHook(self.instagram_conn_id, api_version=self.api_version)
+        own.check_account_ids(account_ids)
+        return TableReading.check(
+            kind,
+            arguments,
+            client=own.get_conn(),
+            find_accounts=partial(own.find_account_ids, account_ids),
+            workers=own.max_workers,
+        ).read()
 
     def account_insights(
-        self, account_ids: object = None, *, lookback_days: int = 3, **question: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the rows that :class:`InstagramAccountInsightsToBigQueryOperator` writes to its insights table.
-
-        :param account_ids: as for :meth:`find_account_ids`.
-        :param lookback_days: closed Pacific days before the window to read again.
-        :param question: ``metrics``, ``breakdowns``, ``since``, ``until`` (None = the last closed Pacific day) and
-            ``run_id``, as the operator takes them.
-        :raises InsightsError: after the rows of all accounts that could be read.
-        """
-        from airflow_provider_iginsights.transfers.arguments import parse_days
-
-        days = parse_days(lookback_days, argument="lookback_days") or 0
-        return self._rows(
-            "account_insights",
-            account_ids,
-            lambda source: source.read_accounts(lookback_days=days, profiles=False),
-            **question,
-        )
+        self, account_ids: object = None, **arguments: Unpack[AccountReadArguments]
+    ) -> Iterator[AccountInsightsRow]:
+        """Return the rows of :meth:`read` of the table ``account_insights``."""
+        arguments["tables"] = ["account_insights"]
+        return _take_rows(self.read("account", account_ids, **arguments))
 
     def media_insights(
-        self, account_ids: object = None, *, refresh_days: int | None = 28, **question: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the rows that :class:`InstagramMediaInsightsToBigQueryOperator` writes to its insights table.
+        self, account_ids: object = None, **arguments: Unpack[MediaReadArguments]
+    ) -> Iterator[MediaInsightsRow]:
+        """Return the rows of :meth:`read` of the table ``media_insights``."""
+        arguments["tables"] = ["media_insights"]
+        return _take_rows(self.read("media", account_ids, **arguments))
 
-        :param refresh_days: how many days before the window a post may be published; None = every post Meta lists.
-
-        The rest is as for :meth:`account_insights`.
-        """
-        from airflow_provider_iginsights.transfers.arguments import parse_days
-
-        days = parse_days(refresh_days, argument="refresh_days", optional=True)
-        return self._rows(
-            "media_insights",
-            account_ids,
-            lambda source: source.read_media(refresh_days=days),
-            **question,
-        )
-
-    def story_insights(self, account_ids: object = None, **question: Any) -> Iterator[dict[str, Any]]:
-        """Yield the rows that :class:`InstagramStoryInsightsToBigQueryOperator` writes to its insights table.
-
-        The arguments are as for :meth:`account_insights`; every story that is live now is read, whatever the window.
-        """
-        return self._rows("story_insights", account_ids, lambda source: source.read_stories(), **question)
-
-    def _rows(
-        self,
-        table: str,
-        account_ids: object,
-        make_reader: Callable[[Source], Read],
-        *,
-        metrics: Any = None,
-        breakdowns: Any = None,
-        since: Any = None,
-        until: Any = None,
-        run_id: str = "",
-    ) -> Iterator[dict[str, Any]]:
-        from airflow_provider_iginsights.clock import RunClock
-        from airflow_provider_iginsights.extract.crowd import Crowd
-        from airflow_provider_iginsights.extract.source import Source
-        from airflow_provider_iginsights.extract.stamp import Stamp
-        from airflow_provider_iginsights.transfers.arguments import parse_breakdowns, parse_metrics
-        from airflow_provider_iginsights.transfers.verdict import raise_failures
-        from airflow_provider_iginsights.window import RunFacts, resolve_window
-
-        clock = RunClock()  # there is no BigQuery to ask: Meta's clock, and the worker's until Meta was asked
-        self.get_conn().tell_dates(clock.hear_meta)
-        source = Source(
-            client=self.get_conn(),
-            window=resolve_window(since, until, run=RunFacts(), now=clock.now()),
-            stamp=Stamp(run_id=run_id, clock=clock.now),
-            metrics=parse_metrics(metrics),
-            breakdowns=parse_breakdowns(breakdowns),
-        )
-        make_reader(source)  # what is wrong with the question is said before anything is asked
-        accounts = self.find_account_ids(account_ids)
-        source = replace(source, window=resolve_window(since, until, run=RunFacts(), now=clock.now()))
-        crowd = Crowd(make_reader(source), workers=self.max_workers)
-        for name, row in crowd.read(accounts):
-            if name == table:
-                yield row
-        raise_failures(crowd.outcome)
+    def story_insights(
+        self, account_ids: object = None, **arguments: Unpack[ReadArguments]
+    ) -> Iterator[StoryInsightsRow]:
+        """Return the rows of :meth:`read` of the table ``story_insights``."""
+        arguments["tables"] = ["story_insights"]
+        return _take_rows(self.read("story", account_ids, **arguments))
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask Meta whose token it is, what it may do, when it expires and which accounts it sees; in a few calls.
@@ -242,3 +250,9 @@ class InstagramHook(BaseHook):
         from airflow_provider_iginsights.hooks.legacy_form import make_field_behaviour
 
         return make_field_behaviour()
+
+
+def _take_rows(rows: Iterator[Any]) -> Iterator[Any]:
+    """Yield the rows without their table's name."""
+    for _, row in rows:
+        yield row

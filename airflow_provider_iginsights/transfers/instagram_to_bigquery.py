@@ -20,6 +20,7 @@ from airflow_provider_iginsights.transfers.arguments import parse_days
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
+from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.spool import Spool
@@ -73,7 +74,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         *,
         table_id: str = ACCOUNT_INSIGHTS.default_id,
         profile_table_id: str | None = ACCOUNTS.default_id,
-        lookback_days: int | str = 3,
+        lookback_days: int | str = LOOKBACK_DAYS,
         **kwargs: Any,
     ) -> None:
         super().__init__(table_id=table_id, **kwargs)
@@ -132,7 +133,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         *,
         table_id: str = MEDIA_INSIGHTS.default_id,
         media_table_id: str | None = MEDIA.default_id,
-        refresh_days: int | str | None = 28,
+        refresh_days: int | str | None = REFRESH_DAYS,
         **kwargs: Any,
     ) -> None:
         super().__init__(table_id=table_id, **kwargs)

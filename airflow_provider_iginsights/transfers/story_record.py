@@ -18,6 +18,7 @@ from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.extract.story import describe_poll
 from airflow_provider_iginsights.extract.story_finals import Correction, find_corrections
 from airflow_provider_iginsights.extract.story_gaps import Gap, KnownStory, explain, find_gap
 from airflow_provider_iginsights.extract.story_life import LIFETIME, Finality, Poll
@@ -152,16 +153,10 @@ class StoryRecord:
                 write_row(spool, row | {"is_final": is_final}, self.findings)
 
     def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:
-        return {
-            "account_id": poll.account_id,
-            "snapshot_at": poll.began.snapshot_at,
-            "snapshot_date": poll.began.snapshot_date,
-            "live_stories": len(poll.stories),
+        return describe_poll(poll, run_id=self.run_id) | {
             "previous_poll_at": format_instant(previous) if previous else None,
             "seen_late": len(gap.seen_late),
             "finals_missed": len(gap.finals_missed),
-            "fetched_at": poll.began.fetched_at,
-            "run_id": self.run_id,
         }
 
 

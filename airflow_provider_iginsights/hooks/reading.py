@@ -1,0 +1,188 @@
+"""What a transfer writes, for another destination: a question that is checked at once, and its rows as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from airflow_provider_iginsights.catalog.columns import TableName
+from airflow_provider_iginsights.clock import RunClock
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.extract.crowd import Crowd
+from airflow_provider_iginsights.extract.source import Source
+from airflow_provider_iginsights.extract.stamp import Stamp
+from airflow_provider_iginsights.extract.story import describe_poll
+from airflow_provider_iginsights.quoting import quote_value
+from airflow_provider_iginsights.transfers.arguments import (
+    parse_breakdowns,
+    parse_choice,
+    parse_days,
+    parse_metrics,
+    parse_names,
+)
+from airflow_provider_iginsights.transfers.verdict import raise_failures
+from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS, Moment, RunFacts, Window, resolve_window
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.catalog import rows
+    from airflow_provider_iginsights.extract.rows import TableRow
+    from airflow_provider_iginsights.extract.source import Read
+    from airflow_provider_iginsights.graph.client import GraphClient
+
+    AccountTableRow = (
+        tuple[Literal["account_insights"], rows.AccountInsightsRow] | tuple[Literal["accounts"], rows.AccountsRow]
+    )
+    MediaTableRow = tuple[Literal["media_insights"], rows.MediaInsightsRow] | tuple[Literal["media"], rows.MediaRow]
+    StoryTableRow = (
+        tuple[Literal["story_insights"], rows.StoryInsightsRow]
+        | tuple[Literal["media"], rows.MediaRow]
+        | tuple[Literal["story_polls"], rows.StoryPollsRow]
+    )
+
+Kind = Literal["account", "media", "story"]
+
+
+class ReadArguments(TypedDict, total=False):
+    """The keywords of :meth:`InstagramHook.read`, which mean what they mean to the operators."""
+
+    metrics: str | Sequence[str] | None
+    breakdowns: Mapping[str, str | Sequence[str]] | str | None
+    since: Moment
+    until: Moment
+    run_id: str
+    tables: Collection[TableName] | None
+
+
+class AccountReadArguments(ReadArguments, total=False):
+    """Those of ``"account"``."""
+
+    lookback_days: int | str
+
+
+class MediaReadArguments(ReadArguments, total=False):
+    """Those of ``"media"``."""
+
+    refresh_days: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadKind:
+    """What one kind of insights can be asked for, and which tables its transfer writes."""
+
+    arguments: type[ReadArguments]
+    tables: tuple[TableName, ...]
+    make_reader: Callable[[Source, Mapping[str, Any]], Read]
+
+
+def _read_accounts(source: Source, arguments: Mapping[str, Any]) -> Read:
+    days = parse_days(arguments.get("lookback_days", LOOKBACK_DAYS), argument="lookback_days") or 0
+    return source.read_accounts(lookback_days=days, profiles="accounts" in arguments["tables"])
+
+
+def _read_media(source: Source, arguments: Mapping[str, Any]) -> Read:
+    days = arguments.get("refresh_days", REFRESH_DAYS)
+    return source.read_media(refresh_days=parse_days(days, argument="refresh_days", optional=True))
+
+
+def _read_stories(source: Source, _: Mapping[str, Any]) -> Read:
+    return source.read_stories()
+
+
+KINDS: Mapping[str, _ReadKind] = {
+    "account": _ReadKind(AccountReadArguments, ("account_insights", "accounts"), _read_accounts),
+    "media": _ReadKind(MediaReadArguments, ("media_insights", "media"), _read_media),
+    "story": _ReadKind(ReadArguments, ("story_insights", "media", "story_polls"), _read_stories),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReading:
+    """One question, checked. ``source.client`` is this reading's own, and closed at its end."""
+
+    find_accounts: Callable[[], Sequence[str]]
+    workers: int
+    source: Source
+    arguments: Mapping[str, Any]
+    make_reader: Callable[[Source], Read]
+    clock: RunClock
+
+    @classmethod
+    def check(
+        cls,
+        kind: str,
+        given: Mapping[str, Any],
+        *,
+        client: GraphClient,
+        find_accounts: Callable[[], Sequence[str]],
+        workers: int,
+    ) -> TableReading:
+        """Return the reading that the arguments of :meth:`InstagramHook.read` ask for. Nothing is sent yet.
+
+        :raises ConfigurationError: a value or a combination of them cannot be.
+        :raises TypeError: a keyword that this kind does not have.
+        """
+        asked = KINDS[parse_choice(kind, tuple(KINDS), argument="kind")]
+        arguments = {**given, "tables": _check_names(given, kind, asked)}
+        clock = RunClock()  # there is no BigQuery to ask for the time: Meta tells it
+        source = Source(
+            client=client,
+            window=_resolve(arguments, clock),
+            stamp=Stamp(run_id=arguments.get("run_id", ""), clock=clock.now),
+            metrics=parse_metrics(arguments.get("metrics")),
+            breakdowns=parse_breakdowns(arguments.get("breakdowns")),
+        )
+
+        def make_reader(source: Source) -> Read:
+            return asked.make_reader(source, arguments)
+
+        make_reader(source)
+        client.tell_dates(clock.hear_meta)
+        return cls(
+            find_accounts=find_accounts,
+            workers=workers,
+            source=source,
+            arguments=arguments,
+            make_reader=make_reader,
+            clock=clock,
+        )
+
+    def read(self) -> Iterator[TableRow]:
+        """Yield the rows of the tables asked for; those of the polls for stories at the end.
+
+        :raises InsightsError: after the rows of all accounts that could be read.
+        """
+        tables = self.arguments["tables"]
+        with self.source.client:
+            accounts = self.find_accounts()
+            # Meta has told the time by now, if it was asked who there is.
+            source = replace(self.source, window=_resolve(self.arguments, self.clock))
+            crowd = Crowd(self.make_reader(source), workers=self.workers)
+            for name, row in crowd.read(accounts):
+                if name in tables:
+                    yield name, row
+            for poll in source.polls.of(crowd.outcome.done) if "story_polls" in tables else ():
+                yield "story_polls", describe_poll(poll, run_id=self.source.stamp.run_id)
+            raise_failures(crowd.outcome)
+
+
+def _resolve(arguments: Mapping[str, Any], clock: RunClock) -> Window:
+    return resolve_window(arguments.get("since"), arguments.get("until"), run=RunFacts(), now=clock.now())
+
+
+def _check_names(given: Mapping[str, Any], kind: str, asked: _ReadKind) -> Sequence[str]:
+    """Return the tables that are asked for, all of the kind's by default."""
+    known = (*ReadArguments.__annotations__, *asked.arguments.__annotations__)
+    for name in given:
+        if name not in known:
+            raise TypeError(
+                f"InstagramHook.read({kind!r}) has no argument {name!r}. It takes {', '.join(dict.fromkeys(known))}."
+            )
+    tables = parse_names(given.get("tables"), argument="tables")
+    if tables is None:
+        return asked.tables
+    if not tables or not set(tables) <= set(asked.tables):
+        raise ConfigurationError(
+            f"tables must be a list of some of {', '.join(asked.tables)}, not {quote_value(given['tables'])}."
+        )
+    return tables
