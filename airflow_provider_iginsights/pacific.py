@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-PACIFIC = ZoneInfo("America/Los_Angeles")
+PACIFIC = ZoneInfo("America/Los_Angeles")  # META-01
 DAY = timedelta(days=1)
 SERIES_DAYS = 30
-SERIES_SECONDS = 2_592_000
+SERIES_SECONDS = 2_592_000  # META-04: and so many are still answered
 
 
 def as_utc(moment: datetime) -> datetime:
@@ -49,6 +49,7 @@ def pacific_day_bounds(day: date) -> tuple[datetime, datetime]:
 
 def request_window(first: date, last: date | None = None) -> tuple[int, int]:
     """Return since and until for the Graph API (Unix seconds) of the days ``first`` to ``last``, or of one."""
+    # META-03: a total is of the whole window and has no date, so the window of one day must not touch another.
     start, _ = pacific_day_bounds(first)
     _, end = pacific_day_bounds(last or first)
     return int(start.timestamp()), int(end.timestamp())

@@ -12,8 +12,8 @@ from functools import partial
 
 from airflow_provider_iginsights.catalog.metrics import Metric
 
-HISTORY_DAYS = 729  # Meta answers since = 729 days back and refuses 730.
-RECENT_DAYS = 30  # follower_count and online_followers, the current day excluded.
+HISTORY_DAYS = 729  # META-05: Meta answers since = 729 days back and refuses 730.
+RECENT_DAYS = 30  # META-06: follower_count and online_followers, the current day excluded.
 
 _DIMENSIONS = ("age", "city", "country", "gender")
 _ALL_TIMEFRAMES = ("this_month", "this_week", "last_14_days", "last_30_days", "last_90_days", "prev_month")
@@ -51,6 +51,7 @@ _Audience = partial(
 _Undocumented = partial(_Total, documented=False, selection="named")
 _Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
 
+# META-14: where the reference and the API disagree about a name, the API's stands here.
 ACCOUNT_METRICS: tuple[Metric, ...] = (
     # series
     _Series(name="reach", periods=("day", "week", "days_28")),

@@ -8,7 +8,7 @@ from typing import Literal
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
 TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
 IdKind = Literal["account", "media"]
-Role = Literal["stated", "kept", "text"]
+Role = Literal["stated", "kept", "text"]  # META-10: Meta leaves out what is hidden, and that is not null
 """What becomes of a stored value when the newer row has none.
 
 ``stated``: it goes; each row says all of it (key, number, how the row came to be). ``kept``: it stays, since Meta

@@ -85,6 +85,7 @@ def discover_portfolio_accounts(client: GraphClient, known: Collection[str]) -> 
         return
     listed = dict.fromkeys(
         account_id
+        # META-33: me/accounts does not show the Pages of a portfolio, and does not say so.
         for portfolio_id in _read_ids(client, "me/businesses", "id,name")
         for edge in _PORTFOLIO_EDGES
         for account_id in _read_ids(client, f"{portfolio_id}/{edge}", "id")
@@ -165,6 +166,7 @@ def _items(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str,
 
 def _through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
     try:
+        # META-32: a Page's token has no such edge.
         for page in _items(client, "me/accounts", _PAGE_FIELDS):
             yield from _of_page(client, page)
     except _REFUSALS as error:

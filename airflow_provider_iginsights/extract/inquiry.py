@@ -245,7 +245,7 @@ class Inquiry:
             self._note_refusal(ask, name, error)
         if rest := query.without(culprits):
             remainder = replace(ask, query=rest, torn=False, named=True)
-            # Meta names one metric at a time: a second refusal may be followed by many.
+            # META-16: Meta names one metric at a time, so a second refusal may be followed by many.
             self._take_apart(remainder) if ask.named else self._again.append(remainder)
         if totals := None if unknown else query.of_totals(culprits):
             self._again.append(replace(ask, query=totals, torn=False))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Read = Callable[..., Iterator[TableRow]]
 
-_NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # Meta translates its messages, but not this
+_NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # META-24: Meta translates its messages, but not this
 PAGE = "Page"
 
 

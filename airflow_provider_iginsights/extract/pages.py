@@ -158,7 +158,7 @@ class Pages:
             # A post published meanwhile has pushed another over the edge of the page.
             if isinstance(part, Answer) and wanted <= index_media(part).keys()
         )
-        # What a server failed on was not refused: it is asked media by media, like what arrived for others only.
+        # META-17: what a server failed on was not refused: it is asked media by media, like what arrived for others.
         arrived = {name for query, _ in parts for name in query.names} | {
             query.names[0]
             for query, part in zip(singles, listed, strict=True)

@@ -246,6 +246,7 @@ def read_end_time(value: Any) -> tuple[str, date] | None:
 @lru_cache(maxsize=4096)
 def _read_end_time(text: str) -> tuple[str, date] | None:
     instant = read_instant(text)
+    # META-02: despite its name an end_time is the midnight with which the day of its number begins.
     return None if instant is None else (format_instant(instant), pacific_date(instant))
 
 

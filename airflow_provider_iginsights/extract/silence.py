@@ -17,7 +17,7 @@ from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.pacific import closing_time, pacific_date
 
-SETTLED = timedelta(hours=48)
+SETTLED = timedelta(hours=48)  # META-07
 """Meta may fill in a day's numbers for so long; until then silence means nothing (its insights reference: 48 hours)."""
 
 Days = tuple[date, ...]
@@ -82,9 +82,10 @@ class Hearing:
 
         :param followers: of the account, as its profile says; None = not known.
         """
+        # META-09: Meta hardly ever says 0, so a number that did not come may be anything.
         for line, silent, asked in self._find_silent(now, followers):
             metric, whom = self._metrics[line.metric], f"account {self.account_id}"
-            if _is_too_small(metric, followers):
+            if _is_too_small(metric, followers):  # META-15
                 why = f"Meta has this metric for accounts of {metric.min_followers} followers and more only."
                 self.findings.note(whom, line.metric, "TooFewFollowers", why)
                 continue

@@ -34,7 +34,7 @@ Read = Callable[..., Iterator[TableRow]]
 """``read(account_id)`` yields the rows of an account; ``read(account_id, open_questions)`` only what an earlier reading
 left open."""
 
-CURRENT = timedelta(days=1)  # a run whose window ended longer ago repeats the past, and snapshots have no past
+CURRENT = timedelta(days=1)  # META-08: a run whose window ended longer ago repeats the past, and snapshots have no past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.json_values import read_instant
 if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.stamp import Reading
 
-LIFETIME = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)  # META-34
 HOURLY = timedelta(hours=1)
 LATENESS = timedelta(minutes=10)  # how late a scheduled poll may come without being a missed one
 

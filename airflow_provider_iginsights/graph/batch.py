@@ -92,7 +92,7 @@ class Batch:
             next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}),
             account_id=self.account_id,
         )
-        # Only its place says which question an item answers (Meta: Batch Requests); a lost one is null, not away.
+        # META-26: only its place says which question an item answers; a lost one is null, not away.
         items = envelope.payload if len(envelope.payload) == len(places) else [None] * len(places)
         for place, item in zip(places, items, strict=True):
             self._tries[place] += 1

@@ -87,7 +87,7 @@ class Caller:
         self._wire.close()
 
     def _compare_version(self, reply: Reply) -> None:
-        if reply.served and reply.served != self._pinned:
+        if reply.served and reply.served != self._pinned:  # META-31
             self.ledger.note(
                 f"The connection pins Graph API {self._pinned}, but Meta answered as {reply.served}: the pinned version"
                 " has ended or is not out yet. Set api_version in the connection's extras to one that Meta serves."

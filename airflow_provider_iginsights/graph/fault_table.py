@@ -85,11 +85,12 @@ _RESTRICTED_ACCOUNT = (
 _NO_ACCOUNT = "Meta does not know {whom}, or does not show it to this token. Check the id and the user's roles."
 _DOWN = "Meta's servers failed to answer for {whom}, several times in a row. Try again later."
 
-# Stems of "permission" and "authorisation" in languages that Meta's texts come in.
+# META-19: stems of "permission" and "authorisation" in languages that Meta's texts come in.
 _PERMISSION = (
     r"permis|permess|autori[sz]|authori[sz]|berechtig|разреш|доступ|yetki|izin|izni|권한|権限|权限|權限|สิทธิ์|إذن|अनुमति"
 )
 
+# META-18: no row looks at the HTTP status of an answer that has an error in it.
 FAULTS: Final[tuple[Fault, ...]] = (
     # Subcodes that mean the same whatever code stands beside them (2108006 was seen with 100 and with 4).
     Fault(
@@ -98,7 +99,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         subcodes={2108006},
     ),
     Fault(TooFewFollowers, "Meta keeps this metric back, as too few people stand behind {whom}.", subcodes={2874010}),
-    Fault(MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}),
+    Fault(MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}),  # META-23
     # These say it of a media, also where the question was the account's: a listing fails for one of its media.
     Fault(ObjectGone, _GONE, {24}, {2207006}),
     Fault(ObjectGone, _RESTRICTED, {25}, {2207050}, about=_OBJECTS),
@@ -116,9 +117,9 @@ FAULTS: Final[tuple[Fault, ...]] = (
         most_tries=2,
         may_be_size=True,
     ),
-    # None of these says what was wrong with the question, so nothing is to be learned from them about it. Meta lists
+    # META-20: none of these says what was wrong with the question, so nothing is learned about it. Meta lists
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes), and -1 is its "no other code fits".
-    # 1 (with subcode 99 or none), 2 and -3 have all meant too much data, too, in words that nobody can list
+    # META-21: 1 (with subcode 99 or none), 2 and -3 have all meant too much data, too, in words that nobody can list
     # (Facebook PHP SDK 948, tap-facebook 65, Facebook Python Business SDK 136 and 510).
     Fault(ServerTrouble, _DOWN, {-3, 1, 2}, retryable=True, may_be_size=True),
     Fault(ServerTrouble, _DOWN, {-1, 1200}, retryable=True),
@@ -154,8 +155,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(TokenExpired, f"The token's user has lost the role on its Page. {_RENEW}", _TOKEN, {492}),
     Fault(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
-    # Code 10 has two meanings for a story. In a language that no row knows it counts as the viewers' one: a permission
-    # that is missing shows itself on the account's other calls, while a story left out harms nobody.
+    # META-22: code 10 has two meanings for a story. In a language that no row knows it counts as the viewers' one: a
+    # permission that is missing shows itself on the account's other calls, while a story left out harms nobody.
     Fault(TooFewViewers, _UNSEEN, {10}, says="not enough viewers"),
     Fault(PermissionMissing, _GRANT, {10}, says=_PERMISSION),
     Fault(TooFewViewers, _UNSEEN, {10}, about={"story"}),

@@ -76,7 +76,7 @@ class Pacer:
         with self._lock:
             blocked = self._blocked_until.get(key, now) - now
             pause = self._open_from.get(key, now) - now
-        if blocked > 0:
+        if blocked > 0:  # META-30
             raise Throttled(_explain_block(key, blocked), retry_after=blocked)
         return max(pause, 0.0)
 
@@ -85,7 +85,7 @@ class Pacer:
         readings = read_usage(headers)
         for reading in readings:
             self._note(reading.object_id, (reading,))
-        # graph.instagram.com reports no business's use, only the app's, also where the call is about an account.
+        # META-29: graph.instagram.com reports the app's use alone, also where the call is about an account.
         self._note(account_id or "", (account_id and readings) or read_app_usage(headers))
 
     def block(self, account_id: str | None, seconds: float) -> None:
@@ -115,7 +115,7 @@ def _read_business(entries: Iterable[tuple[str, Any]]) -> Iterator[Usage]:
 
 
 def _parse(header: str | None) -> list[tuple[str, Any]]:
-    # Pairs instead of dicts: a key that comes twice would lose its first value.
+    # META-28: pairs instead of dicts, since a key that comes twice would lose its first value.
     try:
         pairs = read_json_pairs(header or "[]")
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 from airflow_provider_iginsights.json_values import read_list, read_object, read_text
 
-MOST_EMPTY_PAGES: Final = 10
+MOST_EMPTY_PAGES: Final = 10  # META-11
 """So many empty pages in a row are walked through: items may follow behind them (restfb/restfb issue 916)."""
 
 
@@ -52,6 +52,7 @@ class Walk:
                 "follows, if anything does, is missing."
             )
             return None
+        # META-12, META-13: next says that there is a page, the cursor which.
         if not paging.get("next"):
             return None
         cursor = read_text((read_object(paging.get("cursors")) or {}).get("after"))

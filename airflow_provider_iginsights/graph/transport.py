@@ -89,7 +89,7 @@ class Wire:
     def _request(self, call: Call) -> requests.Response:
         params = dict(call.request.params)
         sealed = {name: params.pop(name) for name in SECRET_PARAMETERS & params.keys()}
-        # Meta wants the token of a batch among its fields; it takes the header for everything else.
+        # META-27: Meta wants the token of a batch among its fields; it takes the header for everything else.
         form = None if call.form is None else {**call.form, "access_token": self._settings.token}
         if self._proof is not None:
             (sealed if form is None else form)["appsecret_proof"] = self._proof

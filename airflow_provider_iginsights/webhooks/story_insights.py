@@ -23,7 +23,7 @@ from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notifica
 Row = dict[str, Any]
 Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "fewer_than_five", "repeated"]
 
-END_OF_TIME = "9999-12-31T00:00:00Z"
+END_OF_TIME = "9999-12-31T00:00:00Z"  # META-35
 REDELIVERY = timedelta(days=8)
 """How far apart two sendings of one message usually lie: Meta's pages say 36 hours, that of WhatsApp 7 days."""
 
@@ -42,7 +42,7 @@ TEST_ACCOUNT = "0"
 
 _ID = re.compile(r"[0-9]{1,25}")
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_FEWER_THAN_FIVE = -1
+_FEWER_THAN_FIVE = -1  # META-36
 _FIRST_YEAR = datetime(2010, 1, 1, tzinfo=UTC)
 _IN_MILLISECONDS = 10**11
 
