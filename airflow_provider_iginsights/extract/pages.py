@@ -212,7 +212,9 @@ class Pages:
         return answer
 
     def _ask_alone(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
-        requests = [self._request(f"id,{name}", self.cursor, limit=self._limit) for name in names]
+        requests = [
+            self._request(",".join(dict.fromkeys(("id", name))), self.cursor, limit=self._limit) for name in names
+        ]
         results = self.client.batch(requests, account_id=self.account_id)
         return [result if isinstance(result, InsightsError) else None for result in results]
 

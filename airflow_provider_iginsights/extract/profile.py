@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS
-from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError
+from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError, PermissionMissing
 from airflow_provider_iginsights.extract.findings import Findings
 from airflow_provider_iginsights.extract.nodes import read_columns
 from airflow_provider_iginsights.extract.open_questions import AccountTroubles, OpenQuestion, is_trouble
@@ -92,6 +92,8 @@ class ProfileCourier:
         while self._refusal is not None:
             refusal, self._refusal = self._refusal, None
             if not search.take(refusal):
+                if isinstance(refusal, PermissionMissing):
+                    raise refusal
                 self.findings.note_error(self._whom, NODE, refusal)
                 break
             for name, error in search.refused.items():
@@ -119,7 +121,7 @@ class ProfileCourier:
             error = result.with_traceback(None)
             self.troubles.exhaust(NODE)
             self.questions.append(OpenQuestion(whom=self._whom, what=NODE, error=error, again={"profile": True}))
-        elif is_about_fields(result, self._list_fields()):
+        elif is_about_fields(result):
             self._refusal = result
         elif is_other_node(result):
             raise AccountUnavailable(

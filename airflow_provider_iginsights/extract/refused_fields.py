@@ -44,16 +44,8 @@ def is_other_node(error: InsightsError) -> bool:
     return found is not None and not found["type"].startswith(_OURS)
 
 
-def is_about_fields(error: InsightsError, fields: Sequence[str]) -> bool:
+def is_about_fields(error: InsightsError) -> bool:
     """Return whether a refusal of a node may be about some of its fields, named or not."""
-    if is_other_node(error):
-        return False
-    return isinstance(error, MetricRefused) or (
-        isinstance(error, PermissionMissing) and bool(find_refused_fields(error, fields))
-    )
-
-
-def _refuses(error: InsightsError) -> bool:
     return isinstance(error, MetricRefused | PermissionMissing) and not is_other_node(error)
 
 
@@ -95,7 +87,9 @@ class RefusedFields:
 class FieldSearch:
     """Finds out which fields of one node are refused, refusal by refusal, in a bounded number of requests.
 
-    ``ask_alone`` asks for fields one by one, all at once, and returns the error of each, None for an answer.
+    ``ask_alone`` asks for fields one by one, all at once, and returns the error of each, None for an answer. That a
+    permission is missing (code 10) is said of the whole node as of one of its fields, in the same words: so the id is
+    asked for first, which costs an account that is denied as a whole one request.
     """
 
     fields: Sequence[str]
@@ -107,16 +101,21 @@ class FieldSearch:
     def take(self, error: InsightsError) -> bool:
         """Take a refusal; return whether it taught which fields to leave out, so that another request is worth it."""
         left = [name for name in self.fields if name not in self.refused and name != "id"]
-        if not is_about_fields(error, left) or self._is_searched:
+        if not is_about_fields(error) or self._is_searched:
             return False
         named = find_refused_fields(error, left)
+        if not named and isinstance(error, PermissionMissing) and self._is_node_refused():
+            return False
         self._named += 1
         found = dict.fromkeys(named, error)
         if not named or self._named > MOST_NAMED:
             self._is_searched = True
             results = zip(left, self.ask_alone(left), strict=True)
-            found |= {name: alone for name, alone in results if alone is not None and _refuses(alone)}
+            found |= {name: alone for name, alone in results if alone is not None and is_about_fields(alone)}
         if len(found) == len(left):
             return False
         self.refused |= found
         return bool(found)
+
+    def _is_node_refused(self) -> bool:
+        return isinstance(next(iter(self.ask_alone(["id"]))), InsightsError)

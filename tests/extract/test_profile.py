@@ -168,8 +168,13 @@ NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser
 
 @pytest.mark.parametrize(
     ("code", "message", "http"),
-    [(100, NAMED, 2), (100, "(#100) このフィールドは無効です", 3), (10, "(#10) No permission to read (website)", 2)],
-    ids=["named", "nameless", "permission"],
+    [
+        (100, NAMED, 2),
+        (100, "(#100) このフィールドは無効です", 3),
+        (10, "(#10) No permission to read (website)", 2),
+        (10, "(#10) Application does not have permission for this action", 4),
+    ],
+    ids=["named", "nameless", "permission", "nameless permission"],
 )
 def test_a_refused_field_costs_itself(monkeypatch: pytest.MonkeyPatch, code: int, message: str, http: int) -> None:
     """All other fields and all insights arrive; the field is named, and not asked again of the account."""
@@ -185,6 +190,16 @@ def test_a_refused_field_costs_itself(monkeypatch: pytest.MonkeyPatch, code: int
         assert asking.http == http
 
 
+def test_a_profile_that_may_not_be_read_is_the_accounts() -> None:
+    """Where not even the id may be read, no field is looked for: the insights are given, then the account fails."""
+    with open_asking() as asking:
+        fault(asking, ErrorEffect(10, message="(#10) Application does not have permission for this action"))
+        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        assert {table for table, _ in crowd.read([asking.accounts[0].id])} == {"account_insights"}
+        assert [type(error) for error in crowd.outcome.failed.values()] == [PermissionMissing]
+        assert asking.http == 2
+
+
 def test_another_kind_of_node_is_no_refused_field(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Page's id has none of the fields: it is the wrong id, and no field is looked for."""
     with open_asking() as asking:
@@ -197,15 +212,23 @@ def test_another_kind_of_node_is_no_refused_field(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("name", ["alt_text", "like_count", "caption"])
 @pytest.mark.parametrize(
-    "message", ["(#100) Tried accessing nonexisting field ({}) on node type (IGMedia)", "(#100) 無効"]
+    ("code", "message", "kind"),
+    [
+        (100, "(#100) Tried accessing nonexisting field ({}) on node type (IGMedia)", "MetricRefused"),
+        (100, "(#100) 無効", "MetricRefused"),
+        (10, "(#10) Application does not have permission for this action", "PermissionMissing"),
+        (10, "(#10) 権限がありません", "PermissionMissing"),
+    ],
 )
-def test_a_refused_field_of_a_listing(monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:
+def test_a_refused_field_of_a_listing(
+    monkeypatch: pytest.MonkeyPatch, name: str, code: int, message: str, kind: str
+) -> None:
     """The media come without the field, with all their numbers, on every page."""
     with open_asking(World.build(accounts=1, media_per_account=130, now=NOW)) as asking:
         whole = asking.read_media()
-        refuse_field(asking, monkeypatch, name, ErrorEffect(100, message=message.format(name)))
+        refuse_field(asking, monkeypatch, name, ErrorEffect(code, message=message.format(name)))
         assert asking.read_media() == whole
-        assert (name, "MetricRefused") in asking.left_out
+        assert [found for found in asking.left_out if found[1] == kind] == [(name, kind)]
 
 
 def refuse_field(asking: Asking, monkeypatch: pytest.MonkeyPatch, name: str, effect: ErrorEffect) -> None:

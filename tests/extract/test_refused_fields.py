@@ -101,6 +101,18 @@ def test_nothing_or_everything_is_no_answer(bad: Sequence[str]) -> None:
     assert found.refused == {}
 
 
+def test_a_missing_permission_may_be_the_nodes() -> None:
+    """Code 10 without a name: if the id may be read, the fields are asked alone; if not, nothing else is asked."""
+    denied = refusal("(#10) 権限がありません", PermissionMissing, 10)
+    found, rounds = search([], {"website": denied})
+    assert found.take(denied)
+    assert found.refused == {"website": denied}
+    assert rounds == [["id"], list(FIELDS[1:])]
+    whole, rounds = search([], dict.fromkeys(FIELDS, denied))
+    assert not whole.take(denied)
+    assert rounds == [["id"]]
+
+
 def test_whom_it_concerns() -> None:
     """That a field does not exist is everybody's; that one may not read it is everybody's after three accounts."""
     memory = RefusedFields()
