@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_stamped
+from airflow_provider_iginsights.extract.open_questions import Unanswered
 from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
 from airflow_provider_iginsights.extract.sighting import Sighting
 from airflow_provider_iginsights.extract.stamp import Reading, Stamp
@@ -26,7 +27,7 @@ def read_stories(
     book = book or PollBook()
     earlier = book.of([listing.account_id]) if listing.open_questions is not None else []
     poll = earlier[0] if earlier else book.open(listing.account_id, stamp.read_now())
-    for sighting, reading in read_stamped(listing, stamp):
+    for sighting, reading in _read_to_the_end(listing, stamp, poll):
         media = sighting.media
         story = poll.stories.get(media["id"]) or LiveStory.of(media)
         poll.stories[story.media_id] = story
@@ -49,6 +50,16 @@ def describe_poll(poll: Poll, *, run_id: str) -> Row:
         "fetched_at": poll.began.fetched_at,
         "run_id": run_id,
     }
+
+
+def _read_to_the_end(listing: Listing, stamp: Stamp, poll: Poll) -> Iterator[tuple[Sighting, Reading]]:
+    """Yield what the listing brings, and put down in the poll whether that was all of it."""
+    try:
+        yield from read_stamped(listing, stamp)
+    except Unanswered as unanswered:
+        poll.is_whole = not any("after" in question.again for question in unanswered.questions)
+        raise
+    poll.is_whole = True
 
 
 def _describe(

@@ -37,13 +37,15 @@ class LiveStory:
 class Poll:
     """One reading of an account's stories. ``began``: before the listing was asked for.
 
-    ``finals``: hours (UTC, as in ``snapshot_at``) of the snapshots that were marked final, by media id.
+    ``finals``: hours (UTC, as in ``snapshot_at``) of the snapshots that were marked final, by media id. ``is_whole``:
+    the listing was read to its end; of others nobody knows how many stories were live.
     """
 
     account_id: str
     began: Reading
     stories: dict[str, LiveStory] = field(default_factory=dict)
     finals: dict[str, str] = field(default_factory=dict)
+    is_whole: bool = False
 
     @property
     def at(self) -> datetime:

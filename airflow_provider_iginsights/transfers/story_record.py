@@ -59,6 +59,9 @@ class StoryRecord:
     def complete(self, polls: Sequence[Poll], spools: Mapping[str, Spool]) -> dict[str, Any]:
         """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
 
+        A poll whose listing was not read to its end is none: it has no row, since nobody knows how many stories were
+        live, and the next poll looks back to the one before it.
+
         :return: for the run's summary: the gaps per account, and how many accounts had no poll before.
         :raises LoadError: BigQuery refuses to be asked.
         """
@@ -70,13 +73,14 @@ class StoryRecord:
         known = self._find_stories(polls, last, spools[STORY_INSIGHTS.name].destination)
         if self.moves_marks:
             self._correct(list(find_corrections(polls, known, finality=self.finality)), spools[STORY_INSIGHTS.name])
-        for poll in polls:
+        whole = [poll for poll in polls if poll.is_whole]
+        for poll in whole:
             account_id, previous = poll.account_id, last.get(poll.account_id)
             gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
             write_row(spools[STORY_POLLS.name], self._poll_row(poll, previous, gap), self.findings)
             if described := _describe_gap(gap, earlier.get(account_id, {})):
                 gaps[account_id] = described
-        return summarize_gaps(gaps, first_polls=[poll.account_id for poll in polls if poll.account_id not in last])
+        return summarize_gaps(gaps, first_polls=[poll.account_id for poll in whole if poll.account_id not in last])
 
     def _find_earlier(self, polls: Sequence[Poll], destination: Destination) -> dict[str, dict[str, Any]]:
         """Return per account its last poll in an earlier hour, and the pause that this very run found before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from story_runs import (
     TABLE,
     Event,
     gap_sums,
+    hour_of,
     make_operator,
     poll,
     publish,
@@ -23,7 +25,7 @@ from story_runs import (
 )
 
 from airflow_provider_iginsights._compat import Asset
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, ReduceData
 
 ONE, TWO = "17841400000000101", "17841400000000102"
 
@@ -162,3 +164,37 @@ def test_the_tables_are_named_and_templated() -> None:
     operator.render_template_fields({"ds": "today"})
     assert operator.polls_table_id == "today_polls"
     assert timedelta(hours=1) == operator.final_within
+
+
+@pytest.mark.usefixtures("without_waits")
+def test_a_listing_that_broke_off_is_no_poll() -> None:
+    """On the last try what the first page brought is stored, the rest is named, and no poll claims to have seen all."""
+    world = quiet_world(ONE, TWO)
+    for account_id, first in ((ONE, 100), (TWO, 200)):
+        for name in range(12):
+            publish(world, account_id, START - HOUR, first + name)
+    with open_stage(world) as stage:
+        poll(stage, START)
+        down = Fault(effect=ErrorEffect(-1, http=500), path=f"{TWO}/stories", times=None, skip=6)
+        stage.graph.faults.add(Fault(effect=ReduceData(10), path=f"{TWO}/stories", times=None), down)
+        broken = poll(stage, START + HOUR)
+        assert {found["kind"] for found in broken["left_out"]} == {"ServerTrouble"}
+        at_second = [row for row in stage.rows(TABLE) if row["snapshot_at"] == hour_of(START + HOUR)]
+        assert sorted(Counter(row["account_id"] for row in at_second).items()) == [(ONE, 12), (TWO, 10)]
+        stage.graph.faults.clear()
+        poll(stage, START + 2 * HOUR)
+        assert [
+            (
+                row["account_id"],
+                row["snapshot_at"],
+                row["live_stories"],
+                row["previous_poll_at"] and hour_of(row["previous_poll_at"]),
+            )
+            for row in stage.rows(POLLS)
+        ] == [
+            (ONE, START, 12, None),
+            (ONE, START + HOUR, 12, START),
+            (ONE, START + 2 * HOUR, 12, START + HOUR),
+            (TWO, START, 12, None),
+            (TWO, START + 2 * HOUR, 12, START),
+        ]
