@@ -17,6 +17,21 @@ Spared = Collection[Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """What a user wants of a target beside its columns; None = nothing is said.
+
+    ``labels``: pairs; others' labels stay. ``kms_key_name``: of Cloud KMS, for a new table and for staging tables.
+    ``expiration_days``: the whole table goes so many days after its creation. ``partition_expiration_days``: each day's
+    rows go so many days after that day.
+    """
+
+    labels: tuple[tuple[str, str], ...] = ()
+    kms_key_name: str | None = None
+    expiration_days: int | None = None
+    partition_expiration_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """A target table. ``location`` None = wherever its dataset lies. Raises ConfigurationError for an invalid id."""
 
@@ -25,6 +40,7 @@ class Destination:
     dataset: str
     table_id: str
     location: str | None = None
+    options: TableOptions = TableOptions()
 
     def __post_init__(self) -> None:
         checked(self.project, part="project")

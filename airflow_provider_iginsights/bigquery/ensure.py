@@ -118,11 +118,13 @@ def table_resource(
     """Return what a target and its staging table have in common, as the REST resource of a table."""
     reference = {"projectId": destination.project, "datasetId": destination.dataset, "tableId": table_id}
     columns = [column.to_api_repr() for column in fields(destination.table.columns)]
+    key = destination.options.kms_key_name
     return {
         "tableReference": reference,
         "schema": {"fields": columns},
         "labels": labels,
         "description": description,
+        **({"encryptionConfiguration": {"kmsKeyName": key}} if key else {}),
     }
 
 
@@ -174,7 +176,7 @@ def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode |
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
 
-    labels = wire.target_labels(destination)
+    labels = wire.target_labels(destination) | dict(destination.options.labels)
     table = Table.from_api_repr(target_resource(destination, labels=labels, load_mode=load_mode))
 
     def create() -> Any | None:

@@ -103,9 +103,17 @@ def _take_small_chunks() -> None:
 
 
 def _load_config(destination: Destination, *, labels: dict[str, str]) -> Any:
-    from google.cloud.bigquery import CreateDisposition, LoadJobConfig, SourceFormat, WriteDisposition
+    from google.cloud.bigquery import (
+        CreateDisposition,
+        EncryptionConfiguration,
+        LoadJobConfig,
+        SourceFormat,
+        WriteDisposition,
+    )
 
+    key = destination.options.kms_key_name
     return LoadJobConfig(
+        destination_encryption_configuration=EncryptionConfiguration(kms_key_name=key) if key else None,
         # WRITE_TRUNCATE gives the table the schema of the job.
         schema=fields(destination.table.columns),
         source_format=SourceFormat.NEWLINE_DELIMITED_JSON,

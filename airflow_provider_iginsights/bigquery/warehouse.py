@@ -28,7 +28,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery import ensure, expiration, rehearsal, stage, tidy, views
+from airflow_provider_iginsights.bigquery import ensure, rehearsal, stage, table_options, tidy, views
 from airflow_provider_iginsights.bigquery.destination import LoadResult
 from airflow_provider_iginsights.bigquery.spool import Spool
 from airflow_provider_iginsights.bigquery.wire import connected
@@ -52,7 +52,7 @@ class Warehouse:
 
     :param client: made by the caller with its credentials; its own retries are not used.
     :param create_dataset: create a dataset that does not exist, in the destination's location.
-    :param inherit_expiration: let new targets expire as their dataset's default says.
+    :param inherit_expiration: let new targets expire as their dataset's default says, where their options do not.
     :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
     :param patience: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
     :param job_project: project that runs and pays for the jobs; None = that of each target.
@@ -104,8 +104,7 @@ class Warehouse:
         """
         for destination in destinations:
             found = ensure.ensure_table(self._at(destination), wire=self._wire, load_mode=load_mode)
-            if not self._inherit_expiration:
-                expiration.settle_expiration(destination, found=found, wire=self._wire)
+            table_options.settle_options(destination, found=found, inherit=self._inherit_expiration, wire=self._wire)
 
     def rehearse(self, destinations: Sequence[Destination], *, load_mode: LoadMode = "merge") -> None:
         """Ask BigQuery whether it would carry out the statements that write, before anything is fetched.

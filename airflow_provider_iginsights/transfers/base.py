@@ -58,7 +58,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         "since",
         "until",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         load_mode: LoadMode = "merge",
         create_dataset: bool = False,
         inherit_expiration: bool = False,
+        table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
         create_views: bool = False,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -103,6 +104,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self.load_mode = load_mode
         self.create_dataset = create_dataset
         self.inherit_expiration = inherit_expiration
+        self.table_options = table_options
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable

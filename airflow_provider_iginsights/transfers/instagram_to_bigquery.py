@@ -58,6 +58,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param create_dataset: create the dataset where it is missing.
     :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.
+    :param table_options: table name or ``default`` -> ``labels``, ``kms_key_name``, ``expiration_days``,
+        ``partition_expiration_days``.
     :param create_views: create or update the analysts' views of the tables after the load.
     :param throttle_timeout: how long the task waits for Meta's rate limit in all before it fails.
     :param deferrable: wait out Meta's rate limit without a worker slot.

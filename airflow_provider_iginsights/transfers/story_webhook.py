@@ -42,10 +42,11 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param create_dataset: create the dataset where it is missing.
     :param inherit_expiration: let a new table expire as the dataset's default says; False = it never expires.
+    :param table_options: labels, ``kms_key_name``, ``expiration_days`` and ``partition_expiration_days`` of the table.
     """
 
     template_fields: Sequence[str] = ("payload", *TARGET_FIELDS)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json", "table_options": "json"}
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         location: str | None = None,
         create_dataset: bool = False,
         inherit_expiration: bool = False,
+        table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,6 +75,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         self.location = location
         self.create_dataset = create_dataset
         self.inherit_expiration = inherit_expiration
+        self.table_options = table_options
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_boolean, parse_text
 from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -30,6 +31,7 @@ TARGET_FIELDS = (
     "dataset_id",
     "location",
     "table_id",
+    "table_options",
 )
 """The arguments that say where to and as whom; all of them are templates."""
 _BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable")
@@ -69,6 +71,7 @@ class WritesToBigQuery(BaseOperator):
     table_id: str
     create_dataset: bool
     inherit_expiration: bool
+    table_options: Mapping[str, Mapping[str, Any]] | str | None
     _warehouse: Warehouse | None = None
 
     def check_target(self) -> None:
@@ -82,6 +85,7 @@ class WritesToBigQuery(BaseOperator):
             parse_text(getattr(self, name), argument=name)
         for name in ("gcp_conn_id", "project_id", "job_project_id", "location"):
             parse_text(getattr(self, name), argument=name, optional=True)
+        parse_table_options(self.table_options)
 
     def on_kill(self) -> None:
         """Cancel the BigQuery job under way and drop staging."""
@@ -136,5 +140,10 @@ class WritesToBigQuery(BaseOperator):
         from airflow_provider_iginsights.bigquery.destination import Destination
 
         return Destination(
-            table=table, project=project, dataset=self.dataset_id, table_id=table_id, location=self.location
+            table=table,
+            project=project,
+            dataset=self.dataset_id,
+            table_id=table_id,
+            location=self.location,
+            options=parse_table_options(self.table_options)[table.name],
         )

@@ -22,8 +22,9 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Table,
 __all__ = ["BadRow", "find_bad_rows", "insert_lines", "load", "target_of"]
 
 _KNOWN_OPTIONS = {
-    "allowJaggedRows", "allowQuotedNewlines", "autodetect", "createDisposition", "destinationTable", "encoding",
-    "ignoreUnknownValues", "maxBadRecords", "schema", "schemaUpdateOptions", "sourceFormat", "writeDisposition",
+    "allowJaggedRows", "allowQuotedNewlines", "autodetect", "createDisposition", "destinationEncryptionConfiguration",
+    "destinationTable", "encoding", "ignoreUnknownValues", "maxBadRecords", "schema", "schemaUpdateOptions",
+    "sourceFormat", "writeDisposition",
 }  # fmt: skip
 _LINES = (
     "read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false,"
@@ -110,6 +111,8 @@ def _destination(storage: Storage, options: Resource, location: str) -> tuple[Ta
     if options.get("createDisposition") == "CREATE_NEVER":
         raise not_found("Table", str(ref))
     extras: Resource = {key: options[key] for key in ("timePartitioning", "clustering") if key in options}
+    if key := options.get("destinationEncryptionConfiguration"):
+        extras["encryptionConfiguration"] = key
     if not options.get("schema"):
         raise not_supported("A load into a new table without a schema", reason="invalid")
     return storage.create_table(ref, {"schema": options["schema"], **extras}), True
@@ -138,6 +141,8 @@ def _prepare(
     wanted = {column.name.lower(): column for column in fields_of(schema)}
     if disposition == "WRITE_TRUNCATE":
         storage.replace_rows(table, schema, cursor)
+        if key := options.get("destinationEncryptionConfiguration"):
+            table.resource = {**table.resource, "encryptionConfiguration": key}
     elif disposition == "WRITE_TRUNCATE_DATA":
         cursor.execute(f"DELETE FROM {table.physical}")
     elif disposition == "WRITE_EMPTY" and cursor.execute(f"SELECT 1 FROM {table.physical} LIMIT 1").fetchone():

@@ -1,0 +1,147 @@
+"""What a target is beside its columns: labels, encryption key, expirations; as its user wants them, table by table.
+
+A target about whose expiration nothing is said does not expire, whatever its dataset's default. A new table inherits
+that default, and a null in the request that creates it counts as silence (googleapis/python-bigquery issue 2403): only
+a later change to null takes an expiration away. A task that is killed between the two leaves a table that is new, ours
+and empty, by which the next one knows that it has to finish that.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.wire import Wire
+
+log = logging.getLogger(__name__)
+
+NEW = timedelta(days=1)
+_DAY_MS = 24 * 3600 * 1000
+_MOST_LOOKS = 10
+_LEAST = "ALTER TABLE {path} SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
+
+
+def settle_options(destination: Destination, *, found: Any, inherit: bool, wire: Wire) -> None:
+    """Give a target its labels and expirations, and see that it has them; warn of what differs and is left as it is.
+
+    :param found: the target as google.cloud.bigquery.Table.
+    :param inherit: leave a new target the expirations of its dataset about which its options say nothing.
+
+    Raises IncompatibleTable if the table cannot have the options, LoadError if BigQuery refuses them.
+    """
+    for _ in range(_MOST_LOOKS):
+        _check(destination, found=found, wire=wire)
+        frees = not inherit and _is_new(found, wire=wire)
+        changes = find_changes(destination, found=found, frees=frees)
+        if not changes:
+            break
+        changed = _change(destination, found=found, changes=changes, wire=wire)
+        found = _look(destination, wire=wire)
+        if changed and find_changes(destination, found=found, frees=frees):
+            raise LoadError(
+                f"The table {destination.path} {describe_expiration(found)}, though this was changed just now. Nothing "
+                "was fetched. A project without billing, or a policy, forces it: enable billing, or accept it "
+                "(inherit_expiration=True)."
+            )
+    _note_differences(destination, found=found, inherit=inherit, wire=wire)
+
+
+def find_changes(destination: Destination, *, found: Any, frees: bool) -> dict[str, Any]:
+    """Return the new values of google.cloud.bigquery.Table's properties that are to change.
+
+    :param frees: also take away the expirations about which the options say nothing.
+    """
+    from google.cloud.bigquery import TimePartitioning
+
+    options, partitioning = destination.options, found.time_partitioning
+    changes: dict[str, Any] = {}
+    labels = found.labels or {}
+    if any(labels.get(key) != text for key, text in options.labels):
+        changes["labels"] = labels | dict(options.labels)
+    expires = found.created + timedelta(days=options.expiration_days) if options.expiration_days else None
+    if found.expires != expires and (expires or frees):
+        changes["expires"] = expires
+    days = options.partition_expiration_days
+    lifetime = days * _DAY_MS if days else None
+    if partitioning and partitioning.expiration_ms != lifetime and (lifetime or frees):
+        changes["time_partitioning"] = TimePartitioning(
+            type_=partitioning.type_, field=partitioning.field, expiration_ms=lifetime
+        )
+    return changes
+
+
+def describe_expiration(found: Any) -> str:
+    """Return what completes "The table ..." about a table's expirations."""
+    partitioning = found.time_partitioning
+    said = []
+    if found.expires:
+        said.append(f"expires at {found.expires.isoformat(timespec='seconds')}")
+    if partitioning and partitioning.expiration_ms:
+        days = timedelta(milliseconds=int(partitioning.expiration_ms)) / timedelta(days=1)
+        said.append(f"drops each partition {days:g} days after its day")
+    return " and ".join(said) or "does not expire"
+
+
+def _check(destination: Destination, *, found: Any, wire: Wire) -> None:
+    options, refusal = destination.options, ""
+    if options.expiration_days and found.created + timedelta(days=options.expiration_days) <= wire.clock.now():
+        refusal = f"is older than the {options.expiration_days} expiration_days: BigQuery would delete it at once"
+    if options.partition_expiration_days and not found.time_partitioning:
+        refusal = "is not partitioned, so its partitions cannot expire"
+    if refusal:
+        raise IncompatibleTable(
+            f"The table {destination.path} {refusal}. Nothing was fetched or changed. Change its table_options."
+        )
+
+
+def _note_differences(destination: Destination, *, found: Any, inherit: bool, wire: Wire) -> None:
+    options, unasked = destination.options, found.time_partitioning and found.time_partitioning.expiration_ms
+    unasked = (unasked and not options.partition_expiration_days) or (found.expires and not options.expiration_days)
+    if unasked and not inherit:
+        wire.note(
+            f"The table {destination.path} {describe_expiration(found)}: BigQuery deletes what is older, and a day "
+            f"that is filled later at once. To keep it, run {_LEAST.format(path=quoted(destination.path))}; if it is "
+            "meant so, say it in table_options, or set inherit_expiration=True."
+        )
+    key = found.encryption_configuration.kms_key_name if found.encryption_configuration else None
+    if options.kms_key_name and key != options.kms_key_name:
+        wire.note(
+            f"The table {destination.path} is encrypted with {key or 'a key of Google'}, not with "
+            f"{options.kms_key_name}: a table has its key from its creation. Its staging tables have the key of "
+            "table_options. To change the table's, copy it to a new table with the key."
+        )
+
+
+def _look(destination: Destination, *, wire: Wire) -> Any:
+    doing = f"read the table {destination.path}"
+    return wire.calls(lambda: wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing)
+
+
+def _is_new(found: Any, *, wire: Wire) -> bool:
+    ours = "iginsights_table" in (found.labels or {})
+    return ours and not found.num_rows and wire.clock.now() - found.created < NEW
+
+
+def _change(destination: Destination, *, found: Any, changes: dict[str, Any], wire: Wire) -> bool:
+    """Change the table; return False where somebody else has changed it meanwhile."""
+    from google.api_core.exceptions import PreconditionFailed
+
+    for name, value in changes.items():
+        setattr(found, name, value)
+
+    def change() -> bool:
+        try:
+            wire.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
+        except PreconditionFailed:
+            return False
+        return True
+
+    log.info("Changing %s of the table %s.", ", ".join(changes), destination.path)
+    return wire.calls(change, doing=f"give the table {destination.path} its options")
