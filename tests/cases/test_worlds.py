@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -52,15 +53,17 @@ def facts(stage: Stage, table_id: str, dataset: str = "instagram") -> Facts:
     return found
 
 
-def story_numbers(stage: Stage, dataset: str = "instagram") -> dict[tuple[Any, ...], Any]:
-    """Return the numbers of stories, whenever the polls were."""
-    found = facts(stage, "instagram_story_insights", dataset).values()
-    return {(row["media_id"], row["metric"], row["breakdown_value"]): row["value"] for row in found}
-
-
 def is_named(summary: Mapping[str, Any], whom: str) -> bool:
     """Say whether something of this object was left out by name."""
     return any(whom in str(entry["whom"]) for entry in summary["left_out"])
+
+
+@cache
+def clean_facts(kind: str, **sizes: int) -> dict[str, Facts]:
+    """Return what a run without faults leaves in each table, for a world of these sizes; each world is run once."""
+    with open_stage(World.build(now=NOW, **sizes)) as stage:
+        stage.run(kind)
+        return {table_id: facts(stage, table_id) for table_id in KEYS}
 
 
 def run_clean(stage: Stage, kind: str, **arguments: Any) -> None:
@@ -160,26 +163,28 @@ def test_days_beyond_the_history_are_named_once(opened: Callable[[World], Stage]
 )
 def test_what_has_one_plain_reading_changes_no_table(opened: Callable[[World], Stage], kind: str, name: str) -> None:
     """Played again and again (a stumble: twice), these end in the same tables as a clean run."""
-    stage = opened(World.build(now=NOW, accounts=2, media_per_account=30, stories_per_account=2))
+    sizes = {"accounts": 2, "media_per_account": 30, "stories_per_account": 2}
+    clean = clean_facts(kind, **sizes)
+    stage = opened(World.build(now=NOW, **sizes))
     stage.graph.faults.play(name, times={"stumble": 2, "empty_page": 3}.get(name))
     stage.run(kind)
-    run_clean(stage, kind)
-    for table in ("instagram_account_insights", "instagram_media_insights", "instagram_media", "instagram_accounts"):
-        assert facts(stage, table) == facts(stage, table, "clean"), table
-    assert story_numbers(stage) == story_numbers(stage, "clean")
+    assert any(clean.values())
+    for table, rows in clean.items():
+        assert facts(stage, table) == rows, table
 
 
 @pytest.mark.parametrize("name", ["website_refused", "alt_text_refused", "like_count_not_permitted"])
 @pytest.mark.parametrize("kind", ["account", "media", "story"])
 def test_a_refused_field_costs_no_number(opened: Callable[[World], Stage], kind: str, name: str) -> None:
     """Numbers are those of a clean run, whatever field of a node may not be read."""
-    stage = opened(World.build(now=NOW, accounts=2, media_per_account=10, stories_per_account=3))
+    sizes = {"accounts": 2, "media_per_account": 10, "stories_per_account": 3}
+    clean = clean_facts(kind, **sizes)
+    stage = opened(World.build(now=NOW, **sizes))
     stage.graph.faults.play(name)
     summary = stage.run(kind)
-    run_clean(stage, kind)
     assert len(summary["accounts_done"]) == 2
-    for table in ("instagram_account_insights", "instagram_media_insights"):
-        assert facts(stage, table) == facts(stage, table, "clean"), table
+    for table in ("instagram_account_insights", "instagram_media_insights", "instagram_story_insights"):
+        assert facts(stage, table) == clean[table], table
 
 
 @pytest.mark.parametrize("kind", ["account", "media", "story"])
