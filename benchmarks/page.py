@@ -18,8 +18,8 @@ from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.json_text import read_json
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
 from airflow_provider_iginsights.graph.paging import Walk
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 

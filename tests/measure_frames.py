@@ -19,7 +19,7 @@ import requests
 
 import airflow_provider_iginsights
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 

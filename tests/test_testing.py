@@ -14,7 +14,7 @@ from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.bigquery.calls import PATIENCE_IN_TESTS, Patience, get_default_patience
 from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.fixtures import (

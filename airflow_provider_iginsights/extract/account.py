@@ -36,7 +36,7 @@ from airflow_provider_iginsights.extract.rows import (
 from airflow_provider_iginsights.extract.silence import Hearing, Silences
 from airflow_provider_iginsights.extract.spelling import spell_insights
 from airflow_provider_iginsights.extract.stamp import Stamp
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object
 from airflow_provider_iginsights.pacific import (
     chunks,

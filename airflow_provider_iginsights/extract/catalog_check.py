@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.comparison import Differences, compare, read_accepted
 from airflow_provider_iginsights.errors import MetricRefused
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.metrics import Level

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object, read_whole_number
 
 if TYPE_CHECKING:

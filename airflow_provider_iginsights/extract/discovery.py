@@ -14,7 +14,7 @@ from airflow_provider_iginsights.errors import (
     InsightsError,
     SkippableGraphError,
 )
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
     read_id,
     read_list,

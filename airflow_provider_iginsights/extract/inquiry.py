@@ -45,7 +45,7 @@ from airflow_provider_iginsights.extract.refusals import (
 from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+    from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
 LOST_BATCHES = 2

@@ -31,7 +31,7 @@ from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
 from airflow_provider_iginsights.extract.sighting import NOTHING, Media, Sighting, Wanted, keep_distinct_media
 from airflow_provider_iginsights.extract.spelling import spell_insights
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
     read_id,
     read_instant,

@@ -29,7 +29,7 @@ from airflow_provider_iginsights.extract.stamp import Reading, Stamp
 from airflow_provider_iginsights.json_values import read_text
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.request import Answer
+    from airflow_provider_iginsights.graph.messages import Answer
 
 _DATED = ("id", "timestamp")  # read apart: the id by the listing, the timestamp into two columns
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError
 from airflow_provider_iginsights.extract.open_questions import Again
 from airflow_provider_iginsights.extract.rows import TableRow
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_object
 
 if TYPE_CHECKING:

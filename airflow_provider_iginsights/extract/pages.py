@@ -31,7 +31,7 @@ from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_c
 from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
 from airflow_provider_iginsights.extract.spelling import spell_listed_insights, spell_media_fields
 from airflow_provider_iginsights.graph.batch import STOPPING
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_objects
 
 if TYPE_CHECKING:

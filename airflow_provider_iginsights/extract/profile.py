@@ -22,7 +22,7 @@ from airflow_provider_iginsights.extract.refused_fields import (
 )
 from airflow_provider_iginsights.extract.rows import Row, TableRow
 from airflow_provider_iginsights.extract.stamp import Stamp
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
-from airflow_provider_iginsights.graph.request import Answer
+from airflow_provider_iginsights.graph.messages import Answer
 
 Media = Mapping[str, Any]
 

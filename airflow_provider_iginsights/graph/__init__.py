@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.request import GraphRequest as GraphRequest
+    from airflow_provider_iginsights.graph.messages import GraphRequest as GraphRequest
 
 __all__ = ["GraphRequest"]
 
@@ -19,5 +19,5 @@ def __getattr__(name: str) -> object:
     :raises AttributeError: for any other name.
     """
     if name == "GraphRequest":
-        return getattr(import_module("airflow_provider_iginsights.graph.request"), name)
+        return getattr(import_module("airflow_provider_iginsights.graph.messages"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

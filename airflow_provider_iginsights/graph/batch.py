@@ -18,9 +18,17 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.graph.caller import Caller
-from airflow_provider_iginsights.graph.exchange import Call, Reply, read_reply
 from airflow_provider_iginsights.graph.faults import Diagnosis
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject, spell_path, spell_query
+from airflow_provider_iginsights.graph.messages import (
+    Answer,
+    Call,
+    GraphRequest,
+    Reply,
+    Subject,
+    read_reply,
+    spell_path,
+    spell_query,
+)
 from airflow_provider_iginsights.graph.retry import PartSize
 from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 

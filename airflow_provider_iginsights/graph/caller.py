@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from airflow_provider_iginsights.errors import Throttled
-from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.faults import Diagnosis, diagnose, diagnose_flaw
 from airflow_provider_iginsights.graph.headers import read_retry_after
 from airflow_provider_iginsights.graph.ledger import Ledger
+from airflow_provider_iginsights.graph.messages import Call, Reply
 from airflow_provider_iginsights.graph.pacing import Pacer, read_usage
 from airflow_provider_iginsights.graph.retry import Retrier
 from airflow_provider_iginsights.graph.settings import GraphSettings

@@ -13,11 +13,10 @@ from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batch, chunk, is_unsupported
 from airflow_provider_iginsights.graph.caller import Caller
-from airflow_provider_iginsights.graph.exchange import Call
 from airflow_provider_iginsights.graph.faults import Diagnosis
 from airflow_provider_iginsights.graph.ledger import Tally
+from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest
 from airflow_provider_iginsights.graph.paging import Walk, read_pages
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest
 from airflow_provider_iginsights.graph.retry import PartSize
 from airflow_provider_iginsights.graph.settings import GraphSettings
 

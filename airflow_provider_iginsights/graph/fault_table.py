@@ -32,8 +32,7 @@ from airflow_provider_iginsights.errors import (
     TooFewViewers,
     TooMuchData,
 )
-from airflow_provider_iginsights.graph.exchange import Flaw
-from airflow_provider_iginsights.graph.request import GraphRequest, SubjectKind
+from airflow_provider_iginsights.graph.messages import Flaw, GraphRequest, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)

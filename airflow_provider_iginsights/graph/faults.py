@@ -15,7 +15,6 @@ from airflow_provider_iginsights.errors import (
     RetriableGraphError,
     Throttled,
 )
-from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.fault_table import (
     FAULTS,
     FLAWS,
@@ -24,9 +23,9 @@ from airflow_provider_iginsights.graph.fault_table import (
     UNKNOWN_TRANSIENT,
     Fault,
 )
+from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply
 from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
 from airflow_provider_iginsights.graph.redact import escape, redact
-from airflow_provider_iginsights.graph.request import GraphRequest
 from airflow_provider_iginsights.json_values import read_text, read_whole_number
 
 __all__ = ["FAULTS", "Diagnosis", "classify", "diagnose", "diagnose_flaw"]

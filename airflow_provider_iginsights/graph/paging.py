@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
 from airflow_provider_iginsights.json_values import read_list, read_object, read_text
 
 MOST_EMPTY_PAGES: Final = 10  # META-11

@@ -25,9 +25,8 @@ from airflow_provider_iginsights.graph.answer_limits import (
     UndecodableAnswer,
     read_body,
 )
-from airflow_provider_iginsights.graph.exchange import Call, Flaw, Reply, read_reply
+from airflow_provider_iginsights.graph.messages import Call, Flaw, Reply, read_reply, spell_path, spell_query
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
-from airflow_provider_iginsights.graph.request import spell_path, spell_query
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 _CUT: Final = (ProtocolError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)

@@ -20,8 +20,8 @@ from airflow_provider_iginsights.extract.discovery import (
 )
 from airflow_provider_iginsights.extract.page_id import explain_wrong_id
 from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph.redact import redact
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.hooks.account_ids import is_username
 from airflow_provider_iginsights.hooks.token_report import Accounts, TokenFacts, describe
 from airflow_provider_iginsights.json_values import (

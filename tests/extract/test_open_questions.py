@@ -13,8 +13,8 @@ from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, Se
 from airflow_provider_iginsights.extract.crowd import Crowd
 from airflow_provider_iginsights.extract.open_questions import ENOUGH, Troubles, pack_query, select_open
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import Answer as GraphAnswer
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import Answer as GraphAnswer
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, World
 from airflow_provider_iginsights.sandbox.graph.api import Answer, Request

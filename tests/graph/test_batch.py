@@ -24,7 +24,7 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import (
     DropConnection,
     ErrorEffect,

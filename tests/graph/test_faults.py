@@ -26,10 +26,9 @@ from airflow_provider_iginsights.errors import (
     TooFewViewers,
     TooMuchData,
 )
-from airflow_provider_iginsights.graph.exchange import Call, Reply
 from airflow_provider_iginsights.graph.faults import FAULTS, classify, diagnose, diagnose_flaw
+from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply, Subject, SubjectKind
 from airflow_provider_iginsights.graph.pacing import DEFAULT_BLOCK
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject, SubjectKind
 
 GONE = "Unsupported get request. Object with ID '1' does not exist, cannot be loaded due to missing permissions"
 ACCESS = "(#10) Application does not have permission for this action"

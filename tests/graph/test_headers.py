@@ -20,7 +20,7 @@ from airflow_provider_iginsights.graph.headers import (
     read_retry_after,
     read_served_version,
 )
-from airflow_provider_iginsights.graph.request import Answer, GraphRequest
+from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HALF_PAST = datetime(2026, 11, 21, 12, 1, 30, tzinfo=UTC)

@@ -15,7 +15,7 @@ from raw_server import RawServer, answer_with
 from airflow_provider_iginsights.errors import BrokenResponse, RetriableGraphError, ServerTrouble
 from airflow_provider_iginsights.graph.answer_limits import AnswerLimits
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import GraphRequest
 
 Connect = Callable[..., GraphClient]
 Speak = Callable[..., RawServer]

@@ -15,7 +15,7 @@ from urllib3.util import parse_url
 from airflow_provider_iginsights.errors import ConfigurationError, ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.hosts import find_login, is_loopback, resolve_base_url
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 ALLOWED = {"graph.facebook.com", "graph.instagram.com", "localhost", "127.0.0.1", "::1"}

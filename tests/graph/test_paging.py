@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_iginsights.errors import BrokenResponse, ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, ReduceData, World
 
 Connect = Callable[..., GraphClient]

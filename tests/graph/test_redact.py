@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
-from airflow_provider_iginsights.graph.request import GraphRequest
 
 SECRETS = st.text(alphabet=ascii_letters + digits + "|_-/+", min_size=6, max_size=40)
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest, Subject
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     DropConnection,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.request import GraphRequest
+from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.sandbox.graph import appsecret_proof
 
 Connect = Callable[..., GraphClient]
