@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 from functools import partial
 
-from airflow_provider_iginsights.catalog.metrics import Metric
+from airflow_provider_iginsights.catalog.metrics import Continuation, Metric
 
 HISTORY_DAYS = 729  # META-05: Meta answers since = 729 days back and refuses 730.
 RECENT_DAYS = 30  # META-06: follower_count and online_followers, the current day excluded.
@@ -38,7 +38,14 @@ _Demographics = partial(
     min_followers=100,
 )
 _Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END)
-_ContactClicks = partial(_Clicks, successor="profile_links_taps with breakdown contact_button_type")
+_ContactClicks = partial(
+    _Clicks,
+    continued_by=Continuation(
+        "profile_links_taps with breakdown contact_button_type",
+        "v15.0",
+        "it was a series, and its button is one part of a total now",
+    ),
+)
 _Audience = partial(
     Metric,
     level="account",
@@ -50,6 +57,12 @@ _Audience = partial(
 )
 _Undocumented = partial(_Total, documented=False, selection="named")
 _Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
+
+
+def _continue_audience(breakdown: str) -> Continuation:
+    because = "the audience was that of a day, and it is that of a timeframe now"
+    return Continuation(f"follower_demographics with breakdown {breakdown}", "v15.0", because)
+
 
 # META-14: where the reference and the API disagree about a name, the API's stands here.
 ACCOUNT_METRICS: tuple[Metric, ...] = (
@@ -103,7 +116,9 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         periods=("day", "week", "days_28"),
         retired="v22.0",
         removed_on=date(2025, 4, 21),
-        successor="views",
+        continued_by=Continuation(
+            "views", "2025-01-21", "impressions counted displays in a series, views counts plays and displays in totals"
+        ),
     ),
     _Clicks(name="profile_views"),
     _Clicks(name="website_clicks"),
@@ -111,14 +126,12 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     _ContactClicks(name="phone_call_clicks"),
     _ContactClicks(name="text_message_clicks"),
     _ContactClicks(name="get_directions_clicks"),
-    _Audience(name="audience_city", map_dimension="city", successor="follower_demographics with breakdown city"),
-    _Audience(
-        name="audience_country", map_dimension="country", successor="follower_demographics with breakdown country"
-    ),
+    _Audience(name="audience_city", map_dimension="city", continued_by=_continue_audience("city")),
+    _Audience(name="audience_country", map_dimension="country", continued_by=_continue_audience("country")),
     _Audience(
         name="audience_gender_age",
         map_dimension="gender_age",
-        successor="follower_demographics with breakdown age,gender",
+        continued_by=_continue_audience("age,gender"),
     ),
     _Audience(name="audience_locale", map_dimension="locale"),
     # accepted by name, without a word in Meta's reference about what they count

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from functools import partial
 
-from airflow_provider_iginsights.catalog.metrics import FACEBOOK_ONLY, Metric
+from airflow_provider_iginsights.catalog.metrics import FACEBOOK_ONLY, Continuation, Metric
 
 FEED, REELS, STORY = "FEED", "REELS", "STORY"
 _EVERYWHERE = (FEED, REELS, STORY)
@@ -17,18 +17,29 @@ _PROFILE = (FEED, STORY)
 _DECEMBER_2025 = "2025-12-03"
 _APRIL_2026 = "2026-04-22"
 
+_JANUARY_2025 = "2025-01-21"
+_NOBODY_SAYS = "Meta does not say that both count the same"
+_IMPRESSIONS = Continuation("views", _JANUARY_2025, "impressions counted displays, views counts plays and displays")
+_VIDEO_VIEWS = Continuation("views", _JANUARY_2025, "video_views counted plays, views counts plays and displays")
+_INTERACTIONS = Continuation("total_interactions", "v14.0", "engagement left out shares")
+
 _Media = partial(Metric, level="media", metric_type="default", periods=("lifetime",))
 _Reels = partial(_Media, product_types=(REELS,))
 _Story = partial(_Media, product_types=(STORY,))
-_Played = partial(_Reels, retired="v22.0", removed_on=date(2025, 4, 21), successor="views")
+_Played = partial(_Reels, retired="v22.0", removed_on=date(2025, 4, 21))
 _Legacy = partial(_Media, retired="v18.0", removed_on=date(2023, 12, 11))
 _Tap = partial(_Legacy, product_types=(STORY,))
 _Album = partial(_Legacy, product_types=(FEED,), selection="named")
 _Sdk14 = partial(_Media, product_types=(FEED,), introduced="v14.0", retired="v15.0", selection="named")
 
+
+def _continue_tap(action: str) -> Continuation:
+    return Continuation(f"navigation with breakdown story_navigation_action_type ({action})", "v14.0", _NOBODY_SAYS)
+
+
 MEDIA_METRICS: tuple[Metric, ...] = (
     _Media(name="reach", product_types=_EVERYWHERE),
-    _Media(name="views", product_types=_EVERYWHERE, introduced="2025-01-21"),
+    _Media(name="views", product_types=_EVERYWHERE, introduced=_JANUARY_2025),
     _Media(name="likes", product_types=_POSTS, introduced="v13.0"),
     _Media(name="comments", product_types=_POSTS, introduced="v13.0"),
     _Media(name="shares", product_types=_EVERYWHERE, introduced="v13.0"),
@@ -75,32 +86,44 @@ MEDIA_METRICS: tuple[Metric, ...] = (
         product_types=_PROFILE,
         introduced="v20.0",
         retired="v22.0",
-        successor="views",
+        continued_by=_IMPRESSIONS,
         alone=True,
         selection="named",
     ),
     # retired
-    _Media(name="impressions", product_types=_PROFILE, retired="v20.0", successor="views"),
-    _Played(name="plays", introduced="v13.0"),
-    _Played(name="clips_replays_count", introduced="v19.0"),
-    _Played(name="ig_reels_aggregated_all_plays_count", introduced="v19.0"),
+    _Media(name="impressions", product_types=_PROFILE, retired="v20.0", continued_by=_IMPRESSIONS),
+    _Played(
+        name="plays",
+        introduced="v13.0",
+        continued_by=Continuation("views", _JANUARY_2025, "plays left out replays, views counts them"),
+    ),
+    _Played(
+        name="clips_replays_count",
+        introduced="v19.0",
+        continued_by=Continuation("views", _JANUARY_2025, "it counted replays alone, views counts every play"),
+    ),
+    _Played(
+        name="ig_reels_aggregated_all_plays_count",
+        introduced="v19.0",
+        continued_by=Continuation("views", _JANUARY_2025, "it counted plays, views counts plays and displays"),
+    ),
     _Media(
         name="video_views",
         product_types=(FEED,),
         retired="v21.0",
         removed_on=date(2025, 1, 8),
-        successor="views",
+        continued_by=_VIDEO_VIEWS,
         selection="named",
     ),
-    _Legacy(name="engagement", product_types=(FEED,), successor="total_interactions"),
-    _Tap(name="taps_forward", successor="navigation with breakdown story_navigation_action_type (tap_forward)"),
-    _Tap(name="taps_back", successor="navigation with breakdown story_navigation_action_type (tap_back)"),
-    _Tap(name="exits", successor="navigation with breakdown story_navigation_action_type (tap_exit)"),
-    _Album(name="carousel_album_engagement", successor="total_interactions"),
-    _Album(name="carousel_album_impressions", successor="views"),
-    _Album(name="carousel_album_reach", successor="reach"),
-    _Album(name="carousel_album_saved", successor="saved"),
-    _Album(name="carousel_album_video_views", successor="views"),
+    _Legacy(name="engagement", product_types=(FEED,), continued_by=_INTERACTIONS),
+    _Tap(name="taps_forward", continued_by=_continue_tap("tap_forward")),
+    _Tap(name="taps_back", continued_by=_continue_tap("tap_back")),
+    _Tap(name="exits", continued_by=_continue_tap("tap_exit")),
+    _Album(name="carousel_album_engagement", continued_by=_INTERACTIONS),
+    _Album(name="carousel_album_impressions", continued_by=_IMPRESSIONS),
+    _Album(name="carousel_album_reach", continued_by=Continuation("reach", "v10.0", _NOBODY_SAYS)),
+    _Album(name="carousel_album_saved", continued_by=Continuation("saved", "v10.0", _NOBODY_SAYS)),
+    _Album(name="carousel_album_video_views", continued_by=_VIDEO_VIEWS),
     _Sdk14(name="follows_from_impressions"),
     _Sdk14(name="profile_views_from_impressions"),
     _Sdk14(name="total_media_attributed_actions"),

@@ -18,6 +18,18 @@ BOTH_LOGINS: tuple[Login, ...] = ("facebook", "instagram")
 FACEBOOK_ONLY: tuple[Login, ...] = ("facebook",)
 
 
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What continues a retired metric, and why the two make no series: their numbers are never joined.
+
+    ``by``: what to ask instead; ``since``: when that was introduced, as of :class:`Metric`; ``because``: a clause.
+    """
+
+    by: str
+    since: str
+    because: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One way to ask for one metric. A metric that can be asked in two ways (a series, a total) has two rows.
@@ -57,7 +69,7 @@ class Metric:
     alone: bool = False
     history_days: int | None = None
     min_followers: int | None = None
-    successor: str | None = None
+    continued_by: Continuation | None = None
     documented: bool = True
     declared: bool = True
     selection: Selection = "default"

@@ -43,7 +43,7 @@ class Offer:
 
     def _absence(self, metric: Metric) -> str:
         if metric.retired or metric.removed_on:
-            cure = f"Ask for {metric.successor} instead." if metric.successor else "It has no successor: remove it."
+            cure = _describe_cure(metric)
             return f"Meta retired the metric {metric.name!r}; API version {self.version} does not answer it. {cure}"
         return (
             f"The metric {metric.name!r} came with {metric.introduced}; API version {self.version} does not know it. "
@@ -68,3 +68,10 @@ class Offer:
             declared=False,
             selection="named",
         )
+
+
+def _describe_cure(metric: Metric) -> str:
+    after = metric.continued_by
+    if after is None:
+        return "It has no successor: remove it."
+    return f"Ask for {after.by} instead. Its numbers do not continue those of {metric.name}: {after.because}."

@@ -56,9 +56,9 @@ def describe_retired_metrics() -> Iterator[str]:
     )
     gone = {(metric.level, metric.name): metric for metric in ended if (metric.level, metric.name) not in live}
     yield from _table(
-        ("retired metric", "of", "ended with", "ask instead"),
+        ("retired metric", "of", "ended with", "continued by", "since", "not comparable because"),
         (
-            (f"`{metric.name}`", metric.level, metric.retired or "", metric.successor or "nothing")
+            (f"`{metric.name}`", metric.level, metric.retired or "", *_describe_continuation(metric))
             for metric in gone.values()
         ),
     )
@@ -143,9 +143,22 @@ def _remarks(metric: Metric) -> str:
         f"from {metric.min_followers} followers on" if metric.min_followers else "",
         "Facebook Login only" if metric.logins == ("facebook",) else "",
         "always with its breakdown" if metric.needs_breakdown else "",
+        f"continues {_code(continued)}, not comparable" if (continued := _list_continued(metric)) else "",
         "" if metric.documented else "undocumented: Meta accepts the name and does not say what it counts",
     )
     return "; ".join(remark for remark in remarks if remark)
+
+
+def _describe_continuation(metric: Metric) -> tuple[str, str, str]:
+    after = metric.continued_by
+    return (after.by, after.since, after.because) if after else ("nothing", "", "")
+
+
+def _list_continued(metric: Metric) -> list[str]:
+    """Return the retired metrics that a living one continues."""
+    retired = (each for each in _metrics() if each.level == metric.level and each.continued_by)
+    names = (each.name for each in retired if each.continued_by and each.continued_by.by.split()[0] == metric.name)
+    return list(dict.fromkeys(names))
 
 
 def _code(names: Iterable[str]) -> str:

@@ -48,12 +48,12 @@ def accounts(options: argparse.Namespace) -> ExitCode:
 
 
 def metrics(options: argparse.Namespace) -> ExitCode:
-    """Print the catalogue of live metrics, or where Meta and the catalogue differ."""
+    """Print the catalogue of metrics, retired ones with what continues them, or where Meta and the catalogue differ."""
     if options.check:
         return _check_metrics(options)
-    from airflow_provider_iginsights.catalog.reference import describe_live_metrics
+    from airflow_provider_iginsights.catalog.reference import describe_live_metrics, describe_retired_metrics
 
-    say(*describe_live_metrics())
+    say(*describe_live_metrics(), "", *describe_retired_metrics())
     return ExitCode.DONE
 
 

@@ -1,4 +1,4 @@
-"""The metric tables: every name in Meta's lists is a row, rows say when they live, retired ones name a successor."""
+"""The metric tables: every name in Meta's lists is a row, rows say when they live, retired ones what continues them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
 from airflow_provider_iginsights.catalog.metrics import Metric
+from airflow_provider_iginsights.catalog.views import name_daily_columns
 
 # As Meta's error texts list them (v22.0 to v25.0, 2026).
 ACCOUNT_NAMES = """
@@ -91,3 +92,35 @@ def test_when_a_metric_lives(changes: dict[str, object], lives: set[str]) -> Non
     """A version answers from the introduction on, by number or by day, until the retirement, by number or by day."""
     metric = replace(Metric(name="x", level="account", metric_type="time_series", periods=("day",)), **changes)  # type: ignore[arg-type]
     assert {version for version in ("v10.0", "v15.0", "v21.0", "v22.0", "v25.0") if metric.lives_in(version)} == lives
+
+
+@pytest.mark.parametrize("table", [ACCOUNT_METRICS, MEDIA_METRICS], ids=["account", "media"])
+def test_continuations_lead_somewhere(table: tuple[Metric, ...]) -> None:
+    """What continues a retired metric is alive, since when its own row says, and there is a reason not to join them."""
+    continued = [metric for metric in table if metric.continued_by]
+    assert len(continued) >= 8
+    for metric in continued:
+        after = metric.continued_by
+        assert after is not None
+        assert metric.retired
+        living = [row for row in table if row.name == after.by.split()[0] and row.lives_in("v25.0")]
+        assert after.since in {row.introduced for row in living}, metric.name
+        assert after.because
+        assert after.because[-1] != "."
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        (ACCOUNT_METRICS, "impressions"),
+        (MEDIA_METRICS, "impressions"),
+        (MEDIA_METRICS, "plays"),
+        (MEDIA_METRICS, "video_views"),
+    ],
+)
+def test_renamed_metrics_say_that_they_are_not_joined(table: tuple[Metric, ...], name: str) -> None:
+    """Each row of a metric that views continues says so; no view of ours maps one name to the other."""
+    rows = [metric for metric in table if metric.name == name]
+    assert rows
+    assert all(metric.continued_by and metric.continued_by.by == "views" for metric in rows)
+    assert "impressions" not in name_daily_columns() or name_daily_columns()["impressions"][0] == "impressions"
