@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from airflow_provider_iginsights.cli.grammar import COMMANDS, EPILOG, HELP
+from airflow_provider_iginsights.cli.output import say_the_rest
 from airflow_provider_iginsights.cli.run import run
 
 
@@ -14,7 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :raises SystemExit: help was asked for (0), or the command line is wrong (2).
     """
-    options = make_parser().parse_args(arguments)
+    try:
+        options = make_parser().parse_args(arguments)
+    finally:
+        say_the_rest()
     return run(options.command, options)
 
 

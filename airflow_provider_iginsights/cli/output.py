@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from typing import TextIO
+
+_RESULTS: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 
 def say(*lines: object) -> None:
     """Print results, a line each, at once."""
-    _print(sys.stdout, lines)
+    _print(_RESULTS.get() or sys.stdout, lines)
+
+
+@contextmanager
+def reserve_output() -> Iterator[None]:
+    """Keep the standard output for :func:`say`, for the time of the block: Airflow 2 logs there."""
+    reserved = _RESULTS.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _RESULTS.reset(reserved)
 
 
 def complain(*lines: object) -> None:
@@ -17,9 +33,14 @@ def complain(*lines: object) -> None:
     _print(sys.stderr, lines)
 
 
-def _print(stream: TextIO, lines: tuple[object, ...]) -> None:
+def say_the_rest() -> None:
+    """Send off what another has printed, such as argparse its help."""
+    _print(sys.stdout, (), end="")
+
+
+def _print(stream: TextIO, lines: tuple[object, ...], end: str = "\n") -> None:
     try:
-        print(*lines, sep="\n", file=stream, flush=True)
+        print(*lines, sep="\n", end=end, file=stream, flush=True)
     except BrokenPipeError:
         # What is still in the buffer would raise once more at exit: "Note on SIGPIPE" in Python's signal module.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

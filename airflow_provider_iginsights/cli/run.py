@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import complain
+from airflow_provider_iginsights.cli.output import complain, reserve_output
 from airflow_provider_iginsights.errors import InsightsError
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ def run(command: Command, options: argparse.Namespace) -> ExitCode:
     """Run the action of a command and return how it ended. Never raises."""
     # Without it Airflow 3 takes this process for a task and does not look into its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    # Airflow 2 logs a traceback where its database is missing, and then says that there is no such connection.
+    logging.getLogger("airflow.models.connection").setLevel(logging.CRITICAL)
     given = [option for option in command.one_of if getattr(options, option.name)]
     if command.one_of and len(given) != 1:
         complain(f"{command.name} takes exactly one of {', '.join(option.flags[-1] for option in command.one_of)}.")
         return ExitCode.NOT_DONE
     try:
-        return _find_action(command)(options)
+        with reserve_output():
+            return _find_action(command)(options)
     except KeyboardInterrupt:
         complain("Interrupted.")
         return ExitCode.INTERRUPTED

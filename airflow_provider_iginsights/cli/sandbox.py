@@ -38,7 +38,7 @@ def demo(options: argparse.Namespace) -> ExitCode:
 
     if missing := [str(file) for file in options.dag_files if not file.is_file()]:
         raise ConfigurationError(f"There is no Dag file {', '.join(missing)}.")
-    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset):
+    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset, say=say):
         complain(failed)
         return ExitCode.FOUND
     return ExitCode.DONE

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +22,21 @@ FIRST_ROWS = 3
 SHOWN = 40  # characters of a value
 
 
-def run_demo(settings: SandboxSettings, *, dag_files: Sequence[Path], dataset: str) -> str | None:
+def run_demo(
+    settings: SandboxSettings, *, dag_files: Sequence[Path], dataset: str, say: Callable[[str], None]
+) -> str | None:
     """Run the Dags and print the tables; return a sentence about the first command of Airflow that failed.
 
     :param dag_files: of one folder; each Dag has its file's name as its id.
     :param dataset: the dataset that the Dags write.
+    :param say: takes the lines to print.
     """
     with tempfile.TemporaryDirectory(prefix="iginsights-demo-") as home, run_sandbox(settings) as sandbox:
         environment = os.environ | make_environment(Path(home), dag_files[0].parent) | sandbox
         failed = run_dags([file.stem for file in dag_files], environment)
         if failed is None:
             os.environ.update(sandbox)
-            print_tables(settings.project, dataset)
+            print_tables(settings.project, dataset, say=say)
     return failed
 
 
@@ -59,25 +62,25 @@ def run_dags(dag_ids: Sequence[str], environment: Mapping[str, str]) -> str | No
     return None
 
 
-def print_tables(project: str, dataset: str) -> None:
+def print_tables(project: str, dataset: str, *, say: Callable[[str], None]) -> None:
     """Print the row count and the first rows of every table, read back from BigQuery."""
     from google.auth.credentials import AnonymousCredentials
     from google.cloud.bigquery import Client
 
     client = Client(project=project, credentials=AnonymousCredentials())
     tables = sorted(table.table_id for table in client.list_tables(dataset))
-    sys.stdout.write(f"\nBigQuery now holds {len(tables)} tables in {project}.{dataset}:\n")
+    say(f"\nBigQuery now holds {len(tables)} tables in {project}.{dataset}:")
     for table_id in tables:
-        _print_table(client, f"{project}.{dataset}.{table_id}")
+        _print_table(client, f"{project}.{dataset}.{table_id}", say=say)
     client.close()
 
 
-def _print_table(client: Client, path: str) -> None:
+def _print_table(client: Client, path: str, *, say: Callable[[str], None]) -> None:
     count = next(iter(client.query(f"SELECT COUNT(*) AS n FROM `{path}`").result())).n
-    sys.stdout.write(f"\n{path}: {count} rows\n")
+    say(f"\n{path}: {count} rows")
     for row in client.query(f"SELECT * FROM `{path}` ORDER BY 1, 2, 3 LIMIT {FIRST_ROWS}").result():
         shown = (f"{name}={_shorten(value)}" for name, value in row.items() if value not in (None, ""))
-        sys.stdout.write(f"  {', '.join(shown)}\n")
+        say(f"  {', '.join(shown)}")
 
 
 def _shorten(value: object) -> str:

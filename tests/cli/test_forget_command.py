@@ -85,7 +85,7 @@ def test_it_asks_first(
     before, account_id = stage.everything(), stage.account.id
     monkeypatch.setattr(sys, "stdin", Terminal(given))
     assert main(["forget", "--account", account_id, *WHERE]) == code
-    assert f"rows of account {account_id} for good? [y/N]" in capsys.readouterr().out
+    assert f"rows of account {account_id} for good? [y/N]" in capsys.readouterr().err
     assert stage.everything() == (before if code else without(before, "account_id", account_id))
 
 

@@ -1,0 +1,154 @@
+"""An account or a post is erased from tables of any kind, on the sandbox and on the independent emulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import rows
+from beds import IMPATIENT
+from google.cloud.bigquery import Table
+
+from airflow_provider_iginsights.bigquery.check import default_destinations
+from airflow_provider_iginsights.bigquery.erasure import Erasure
+from airflow_provider_iginsights.bigquery.existing import find_existing
+from airflow_provider_iginsights.catalog.tables import MEDIA_INSIGHTS, TABLES
+from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable
+from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+
+if TYPE_CHECKING:
+    from beds import Bed
+
+    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.catalog.columns import IdKind
+    from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+
+NUMBERS = range(6)
+AWKWARD = "O'Brien\\ \n`; DROP"
+
+
+def targets(bed: Bed) -> tuple[Destination, ...]:
+    """Return all six targets of the bed."""
+    return default_destinations(project=bed.project, dataset=bed.dataset)
+
+
+def given(destination: Destination) -> list[dict[str, object]]:
+    """Return the rows of a table: two accounts and, in turn, three media; one row has an awkward account id."""
+    made = rows.rows(destination.table, NUMBERS)
+    for number, row in enumerate(made):
+        row["account_id"] = AWKWARD if number == 5 else f"account-{number % 2}"
+        if "media_id" in row:
+            row["media_id"] = f"media-{number % 3}"
+    return made
+
+
+def fill(bed: Bed) -> None:
+    """Load all six tables."""
+    with bed.warehouse(rows.identity()) as warehouse:
+        warehouse.ensure(list(targets(bed)))
+        spools = [warehouse.spool(target) for target in targets(bed)]
+        for spool in spools:
+            for row in given(spool.destination):
+                spool.write(row)
+        warehouse.commit(spools)
+
+
+def erase(bed: Bed, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
+    """Return the numbers of rows that were counted, that were deleted, and that were left."""
+    with bed.connect() as client:
+        found = find_existing(client, destinations=targets(bed), patience=IMPATIENT)
+        erasure = Erasure(client, destinations=found, kind=kind, object_id=object_id, patience=IMPATIENT)
+        held = list(erasure.count())
+        deleted = list(erasure.delete(held))
+        return [each.rows for each in held], [each.rows for each in deleted], sum(each.rows for each in erasure.count())
+
+
+@pytest.mark.referee
+@pytest.mark.parametrize(("kind", "object_id"), [("account", AWKWARD), ("media", "media-0")], ids=["account", "media"])
+def test_only_the_rows_of_one_go(bed: Bed, kind: IdKind, object_id: str) -> None:
+    """Counts are those of the tables, all of these rows go, and every other row is as it was."""
+    erase_and_compare(bed, kind, object_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "object_id"), [("account", "account-1"), ("account", "account-9"), ("media", "%"), ("media", "Media-0")]
+)
+def test_an_id_is_taken_literally(faulty: Bed, kind: IdKind, object_id: str) -> None:
+    """Nothing is a pattern, and an id that stands nowhere takes nothing along."""
+    erase_and_compare(faulty, kind, object_id)
+
+
+def erase_and_compare(bed: Bed, kind: IdKind, object_id: str) -> None:
+    """Fill the tables, erase, and compare with what should be left."""
+    fill(bed)
+    column = f"{kind}_id"
+    concerned = [target for target in targets(bed) if column in target.table.column_names]
+    expected = [sum(row[column] == object_id for row in given(target)) for target in concerned]
+    assert erase(bed, kind, object_id) == (expected, expected, 0)
+    with bed.connect() as client:
+        for target in targets(bed):
+            left = [row for row in given(target) if row.get(column) != object_id]
+            assert rows.stored(client, target) == rows.truth(target.table, left)
+            assert rows.staging_left(client, target) == []
+
+
+def test_tables_that_require_a_partition_filter(faulty: Bed) -> None:
+    """The statements name the partition, so that such a table takes them."""
+    fill(faulty)
+    with faulty.connect() as client:
+        for target in targets(faulty):
+            table = client.get_table(target.path)
+            table.require_partition_filter = True
+            client.update_table(table, ["require_partition_filter"])
+        with pytest.raises(Exception, match="without a filter"):
+            client.query(f"SELECT * FROM `{targets(faulty)[0].path}`").result()
+    assert erase(faulty, "account", "account-0") == ([3] * len(TABLES), [3] * len(TABLES), 0)
+
+
+def test_staging_that_a_killed_task_left(faulty: Bed) -> None:
+    """Rows that wait in a staging table go, too; a staging table without any is not mentioned."""
+    fill(faulty)
+    target = rows.target(MEDIA_INSIGHTS, project=faulty.project, dataset=faulty.dataset)
+    with faulty.connect() as client:
+        left = f"{target.path}__stg_0123456789abcdef_1_0123456789ab_cafe"
+        client.query(f"CREATE TABLE `{left}` AS SELECT * FROM `{target.path}`").result()
+    counted, deleted, after = erase(faulty, "media", "media-1")
+    assert (counted, deleted, after) == ([2, 2, 2, 2], [2, 2, 2, 2], 0)
+    assert erase(faulty, "media", "media-1") == ([0, 0, 0], [0, 0, 0], 0)
+
+
+def test_a_lost_answer_deletes_and_counts_once(faulty: Bed, sandbox: BigQuerySandbox) -> None:
+    """Where the answer to a deletion is lost after it was done, the rows it deleted are still counted."""
+    fill(faulty)
+    sandbox.faults.add(Fault(route=r"POST /bigquery/.*/jobs$", body="DELETE FROM", effect="answerLost"))
+    assert erase(faulty, "account", "account-0") == ([3] * len(TABLES), [3] * len(TABLES), 0)
+
+
+def test_a_view_under_the_name_of_a_table(faulty: Bed) -> None:
+    """What is no table is refused by name before anything is deleted."""
+    fill(faulty)
+    target = targets(faulty)[-1]
+    with faulty.connect() as client:
+        client.delete_table(target.path)
+        view = Table(target.path)
+        view.view_query = f"SELECT * FROM `{targets(faulty)[0].path}`"
+        client.create_table(view)
+    with pytest.raises(IncompatibleTable, match=r"is a view, and no row can be deleted from it\. Nothing was erased\."):
+        erase(faulty, "account", "account-0")
+
+
+@pytest.mark.parametrize("object_id", ["", " \n"], ids=repr)
+def test_a_blank_id(faulty: Bed, object_id: str) -> None:
+    """A blank id is refused."""
+    fill(faulty)
+    with pytest.raises(ConfigurationError, match="blank"):
+        erase(faulty, "media", object_id)
+
+
+def test_a_dataset_without_our_tables(faulty: Bed) -> None:
+    """A dataset that holds none of the tables is refused, whether or not some may be missing."""
+    with faulty.connect() as client:
+        client.create_dataset(faulty.dataset)
+        for skip in (False, True):
+            with pytest.raises(DatasetUnavailable, match="There exist no table"):
+                find_existing(client, destinations=targets(faulty), skip_missing=skip, patience=IMPATIENT)
