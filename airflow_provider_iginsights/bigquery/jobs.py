@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import faults
@@ -30,12 +31,12 @@ _MOST_IDS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One job: its first id, how to send it under an id, how to recognise it, and what it does in words."""
+    """One job: its first id, how to send it under a ``job_id``, how to recognise it, and what it does in words."""
 
     job_id: str
     project: str
     location: str | None
-    submit: Callable[[str], Any]
+    submit: Callable[..., Any]
     fits: Callable[[Any], bool]
     doing: str
 
@@ -52,7 +53,7 @@ class Jobs:
         """Return the finished, successful job. Raises LoadError with BigQuery's words."""
         attempt = _Attempt(work)
         try:
-            return self._calls(lambda: self._once(attempt), doing=work.doing, role=faults.JOB_ROLE)
+            return self._calls(partial(self._once, attempt), doing=work.doing, role=faults.JOB_ROLE)
         finally:
             self._running = None
 
@@ -80,27 +81,25 @@ class Jobs:
             self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=HTTP_TIMEOUT)
 
     def _once(self, attempt: _Attempt) -> Any:
-        job = self._submitted(attempt)
+        """Send the job, or find the one that was sent, and wait for its end. One request a step, no patience."""
+        from google.api_core.exceptions import Conflict
+
+        work, job = attempt.work, None
+        while job is None:
+            self._running = (attempt.job_id, work.project, work.location)
+            job = self._adopted(attempt) if attempt.sent else None
+            if job is not None:
+                break
+            attempt.sent = True
+            try:
+                job = work.submit(job_id=attempt.job_id)
+            except Conflict:
+                attempt.refused = True
+                log.info("BigQuery has already seen job %s; looking at it.", attempt.job_id)
         self.wait(job)
         if job.error_result:
             raise faults.JobFailed(job)
         return job
-
-    def _submitted(self, attempt: _Attempt) -> Any:
-        from google.api_core.exceptions import Conflict
-
-        work = attempt.work
-        while True:
-            self._running = (attempt.job_id, work.project, work.location)
-            job = self._adopted(attempt) if attempt.sent else None
-            if job is not None:
-                return job
-            attempt.sent = True
-            try:
-                return work.submit(attempt.job_id)
-            except Conflict:
-                attempt.refused = True
-                log.info("BigQuery has already seen job %s; looking at it.", attempt.job_id)
 
     def _adopted(self, attempt: _Attempt) -> Any | None:
         job = self.look(attempt.job_id, project=attempt.work.project, location=attempt.work.location)

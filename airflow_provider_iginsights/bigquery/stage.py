@@ -71,14 +71,14 @@ def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
     destination, client = spool.destination, wire.client
     reference = TableReference.from_string(staging)
 
-    def submit(identifier: str) -> Any:
+    def submit(*, job_id: str) -> Any:
         _take_small_chunks()
         return client.load_table_from_file(
             spool.reading(),
             reference,
             size=spool.size,
             num_retries=0,
-            job_id=identifier,
+            job_id=job_id,
             project=wire.project_of_jobs(destination),
             location=destination.location,
             job_config=_load_config(destination, labels=wire.passing_labels(destination)),

@@ -135,10 +135,15 @@ class Warehouse:
             for spool in full:
                 spool.destination = self._at(spool.destination)
             tidy.end_predecessors([spool.destination for spool in full], wire=self._wire)
-            staged = {spool: self._stage(spool) for spool in full}
-            return tuple(
-                self._write(spool, staged=staged.get(spool), load_mode=load_mode, spared=spared) for spool in spools
-            )
+            staged: dict[Spool, Staged] = {}
+            for spool in full:
+                staged[spool] = self._stage(spool)
+            results = {spool: LoadResult(destination=spool.destination, rows=0) for spool in spools}
+            for spool in full:
+                result = write_target(spool, staged=staged[spool], load_mode=load_mode, spared=spared, wire=self._wire)
+                log.info("%s: %d rows sent, %d changed.", spool.destination.path, result.rows, result.affected)
+                results[spool] = result
+            return tuple(results.values())
         finally:
             self._drop_staging()
             for spool in spools:
@@ -180,13 +185,6 @@ class Warehouse:
         job = stage.load(spool, staging=staging, wire=self._wire)
         log.info("Loaded %d rows for %s into staging (job %s).", spool.rows, spool.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
-
-    def _write(self, spool: Spool, *, staged: Staged | None, load_mode: LoadMode, spared: Spared) -> LoadResult:
-        if staged is None:
-            return LoadResult(destination=spool.destination, rows=0)
-        result = write_target(spool, staged=staged, load_mode=load_mode, spared=spared, wire=self._wire)
-        log.info("%s: %d rows sent, %d changed.", spool.destination.path, result.rows, result.affected)
-        return result
 
     def _drop_staging(self) -> None:
         while self._staging:

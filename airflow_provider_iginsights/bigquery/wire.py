@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import faults
@@ -64,21 +65,17 @@ class Wire:
         """
         from google.cloud.bigquery import QueryJobConfig
 
-        def submit(identifier: str) -> Any:
-            config = QueryJobConfig(
-                use_legacy_sql=False, use_query_cache=False, labels=self.passing_labels(destination)
-            )
-            return self.client.query(
-                sql,
-                job_id=identifier,
-                job_config=config,
-                project=self.project_of_jobs(destination),
-                location=destination.location,
-                retry=None,
-                job_retry=None,
-                timeout=HTTP_TIMEOUT,
-            )
-
+        labels = self.passing_labels(destination)
+        submit = partial(
+            self.client.query,
+            sql,
+            job_config=QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=labels),
+            project=self.project_of_jobs(destination),
+            location=destination.location,
+            retry=None,
+            job_retry=None,
+            timeout=HTTP_TIMEOUT,
+        )
         return self.jobs.run(
             Work(
                 job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
