@@ -18,7 +18,7 @@ from airflow_provider_iginsights.sandbox.graph import World, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG
+    from airflow_provider_iginsights._compat import DAG
 
 FILES = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))
 DAILY = [path for path in FILES if path.stem.endswith(("_daily_insights", "_many_accounts", "_many_connections"))]

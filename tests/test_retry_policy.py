@@ -85,8 +85,9 @@ def test_survives_serialization():
 
 def test_goes_through_dag_serialization():
     """A Dag with the policy, also in default_args and on a mapped task, is stored, with the word that it has one."""
-    from airflow.sdk import DAG, BaseOperator, task
     from airflow.serialization.serialized_objects import DagSerialization
+
+    from airflow_provider_iginsights._compat import DAG, BaseOperator, task
 
     policy = retry_policy.default_retry_policy()
     with DAG("policy", schedule=None, default_args={"retry_policy": policy}) as dag:

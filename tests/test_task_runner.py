@@ -11,9 +11,8 @@ pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="retry polici
 DAG_FILE = """
 from datetime import timedelta
 
-from airflow.sdk import DAG, BaseOperator, task
-
 from airflow_provider_iginsights import errors
+from airflow_provider_iginsights._compat import DAG, BaseOperator, task
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.retry_policy import InsightsRetryPolicy
 

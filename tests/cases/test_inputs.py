@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from player import Played, read_input
 
 from airflow_provider_iginsights import errors
+from airflow_provider_iginsights._compat import AirflowFailException
 
 A, B = "17841400000000001", "17841400000000002"
 ONE, TWO, NINE = "17800000000000001", "17800000000000002", "17800000000000009"

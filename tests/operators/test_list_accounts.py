@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from stage import NOW, Stage, open_stage
 
+from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import Account, World

@@ -168,7 +168,7 @@ MISTAKES: Mapping[str, Mistake] = {
         calls_meta=False,
     ),
     "no metrics": Mistake(
-        arguments={"metrics": []}, error=ConfigurationError, words=("metrics", "empty"), calls_meta=False
+        arguments={"metrics": []}, error=ConfigurationError, words=("metrics", "nothing to fetch"), calls_meta=False
     ),
     "wrong breakdown": Mistake(
         arguments={"metrics": ["likes"], "breakdowns": {"likes": ["country"]}},

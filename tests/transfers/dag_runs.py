@@ -13,7 +13,7 @@ import pytest
 HEAD = """
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow_provider_iginsights._compat import DAG, CronDataIntervalTimetable
 
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (

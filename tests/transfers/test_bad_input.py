@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 import truth
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 from bad_input import MISTAKES, STRANGER, Mistake, throttle
 from stage import DATASET, KEYS, NOW, Row, Stage, facts, open_stage
 
 from airflow_provider_iginsights import errors
+from airflow_provider_iginsights._compat import AirflowFailException, AirflowRescheduleException
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
 
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException
 from bad_input import MISTAKES, Mistake, throttle
 from stage import NOW, TRANSFERS, Stage, open_stage
 
+from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.sandbox.graph import Token, World, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
@@ -102,8 +102,9 @@ def test_failure(
 
 def test_operators_hold_no_secret(stage: Stage) -> None:
     """Before and after a run, an operator's repr, its fields and its serialized Dag know the connection by id alone."""
-    from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
+
+    from airflow_provider_iginsights._compat import DAG
 
     with DAG("brand", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         operators = [TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None) for kind in TRANSFERS]

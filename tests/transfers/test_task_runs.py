@@ -181,7 +181,7 @@ def test_the_results_of_a_mapped_task_are_account_ids(stage: Stage, tmp_path: Pa
     """Airflow hands over a lazy sequence, a list of lists, or with native templates a number: all name accounts."""
     first, second, third = stage.world.accounts
     body = f"""
-from airflow.sdk import task
+from airflow_provider_iginsights._compat import task
 @task
 def pick(account_id): return int(account_id)
 ids = pick.expand(account_id=["{second}", "{first}"])

@@ -6,9 +6,9 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_iginsights import errors
+from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
     GraphFacts,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from stage import NOW, Stage, open_stage
 
+from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import AccountUnavailable, ConfigurationError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
