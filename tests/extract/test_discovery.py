@@ -72,7 +72,7 @@ def test_a_token_without_business_management_sees_nothing() -> None:
 
 
 def test_instagram_login_sees_itself() -> None:
-    """With Instagram Login the token's own account is found, by the id that insights take, in one request."""
+    """With Instagram Login, which knows no Page, the token's own account is found by its id, in one request."""
     world = World.build(accounts=2, now=NOW)
     _, account = world.accounts.values()
     with connected(world, world.instagram_token(account.id), instagram=True) as (client, sandbox):
