@@ -206,11 +206,14 @@ def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:
 def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
     """Return the account of a token of Instagram Login, as its "me" describes it.
 
+    Its ``user_id`` alone is the account's id. Its ``id`` is another one for every app (Meta's reference of the edge
+    "me"): rows under it would be a second account.
+
     :raises BrokenResponse: the answer names no id.
     """
-    account_id = _read_account_id(body.get("user_id")) or _read_account_id(body.get("id"))
+    account_id = _read_account_id(body.get("user_id"))
     if account_id is None:
-        raise BrokenResponse("The answer to me names no account id, so the token's own account is not known.")
+        raise BrokenResponse("The answer to me names no user_id, so the token's own account is not known.")
     return _account(body, account_id)
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from stage import NOW
 
-from airflow_provider_iginsights.errors import TokenExpired
-from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts
+from airflow_provider_iginsights.errors import BrokenResponse, TokenExpired
+from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts, read_own_account
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import Account, GraphSandbox, Page, Token, World
@@ -78,6 +78,14 @@ def test_instagram_login_sees_itself() -> None:
     with connected(world, world.instagram_token(account.id), instagram=True) as (client, sandbox):
         assert list(discover_accounts(client)) == [replace(discovered(account), page_id="")]
         assert len(sandbox.log) == 1
+
+
+@pytest.mark.parametrize("user_id", [["17841400000000001"], None, "", "brand", 1.5, {}], ids=str)
+def test_the_id_of_an_app_is_no_account_id(user_id: object) -> None:
+    """Where Meta does not say ``user_id``, the ``id`` beside it, which every app sees otherwise, does not replace it."""
+    for answer in ({"user_id": user_id, "id": "25841400000000001"}, {"id": "25841400000000001"}):
+        with pytest.raises(BrokenResponse, match="user_id"):
+            read_own_account(answer)
 
 
 def test_a_refused_token() -> None:
