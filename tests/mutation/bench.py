@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -36,7 +36,8 @@ from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
-from airflow_provider_iginsights.sandbox.graph import Media, World
+from airflow_provider_iginsights.sandbox.graph import Business, Media, World
+from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from airflow_provider_iginsights.testing import set_testing
 
 Tables = dict[str, dict[tuple[Any, ...], Row]]
@@ -50,17 +51,25 @@ BODIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "byte order mark": lambda body, _dice: b"\xef\xbb\xbf" + body,
     "something behind it": lambda body, _dice: body + b"}",
 }
+FURTHER = (0, 0, 0, 1, 2)  # how many more spots are mutated in the same run
 RARELY_BODY = 12  # one in so many scenarios changes the bytes of a whole body instead of a value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a scenario runs: the kind of task, its arguments, and whether the accounts are given or discovered."""
+    """What a scenario runs: the kind of task, its arguments, and whether the accounts are given or discovered.
+
+    ``days_ago``: how long ago the interval ended; ``login``: of the token, one of Instagram Login sees one account;
+    ``extra``: of the connection.
+    """
 
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     discovers: bool = False
     metrics: str = "default"
+    days_ago: int = 0
+    login: str = "facebook"
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 TABLE_OF = {
@@ -89,6 +98,20 @@ QUESTIONS: dict[str, Question] = {
     ),
     "list accounts": Question(kind="list", discovers=True),
     "test connection": Question(kind="token", discovers=True),
+    "account, settled, replaced": Question(
+        kind="account",
+        arguments={"lookback_days": 0, "load_mode": "replace", "profile_table_id": None},
+        days_ago=3,
+    ),
+    "media, appended": Question(kind="media", arguments={"load_mode": "append", "media_table_id": None}),
+    "account, Instagram Login": Question(
+        kind="account", arguments={"lookback_days": 0}, discovers=True, login="instagram"
+    ),
+    "media, Instagram Login": Question(kind="media", discovers=True, login="instagram"),
+    "test connection, Instagram Login": Question(kind="token", discovers=True, login="instagram"),
+    "test connection, debugged": Question(
+        kind="token", discovers=True, extra={"app_id": APP_ID, "app_secret": APP_SECRET}
+    ),
 }
 
 
@@ -142,6 +165,10 @@ class Scenario:
     wanted: dict[str, Tables]
     wanted_after: dict[str, Tables]
     secrets: tuple[str, ...]
+    more: tuple[tuple[Spot, Mutation | None], ...] = ()
+    """What was mutated beside the first spot."""
+    run_id: str = ""
+    now: datetime = NOW
     allowed: set[str] = field(default_factory=set)
     """Why tables may differ from the truth: what the checks found to be the mutation's plain reading."""
 
@@ -175,25 +202,32 @@ class Bench:
         spot = self._choose(name, dice)
         start = self.stage.now
         mutation, rewrite = _prepare(spot, dice)
-        self.middle.tampering = Tampering(spot.exchange.signature, rewrite, spot.times)
+        tamperings, more = [Tampering(spot.exchange.signature, rewrite, spot.times)], []
+        for _ in range(dice.choice(FURTHER)):
+            another = self._choose(name, dice)
+            its_mutation, its_rewrite = _prepare(another, dice)
+            tamperings.append(Tampering(another.exchange.signature, its_rewrite, another.times))
+            more.append((another, its_mutation))
+        self.middle.tamperings = tuple(tamperings)
         wanted = self._find_truth(question)
         try:
             mutated = self._run(question)
-            self.middle.tampering = None
-            tables = after = self._tables()
+            run_id = self.stage.instance.run_id
+            self.middle.tamperings = ()
+            tables = after = self._tables(question)
             clean, wanted_after = Ending(), wanted
             if not self._holds_truth(tables, wanted):
                 self.stage.travel(HALF_AN_HOUR)
                 wanted_after = self._find_truth(question)
                 clean = self._run(question)
-                after = self._tables()
+                after = self._tables(question)
         finally:
-            self.middle.tampering = None
+            self.middle.tamperings = ()
             self._forget()
             self.stage.travel(start - self.stage.now)
         return Scenario(
             seed, question, spot, mutation, mutated, clean, self.stage.world, tables, after, wanted, wanted_after,
-            (self.stage.token, "sandbox-app-secret"),
+            (self.stage.token, self._instagram_token, APP_SECRET), tuple(more), run_id, start,
         )  # fmt: skip
 
     def _holds_truth(self, tables: Mapping[str, list[Row]], wanted: Mapping[str, Tables]) -> bool:
@@ -209,7 +243,7 @@ class Bench:
 
     def _choose(self, name: str, dice: random.Random) -> Spot:
         """Choose evenly among the different shapes of paths, so that rare ones come up as often as common ones."""
-        shapes = self._shapes_of(name)
+        shapes = self.list_shapes(name)
         exchanges = self.heard[name]
         times = dice.choice((None, None, 1))
         if not dice.randrange(RARELY_BODY):
@@ -217,7 +251,8 @@ class Bench:
         place, path = dice.choice(shapes[dice.choice(list(shapes))])
         return Spot(exchanges[place], path, dice.choice(names_for(exchanges[place].document, path)), times)
 
-    def _shapes_of(self, name: str) -> dict[str, list[tuple[int, Path]]]:
+    def list_shapes(self, name: str) -> dict[str, list[tuple[int, Path]]]:
+        """Return where a question's answers can be changed: an answer and a path, by what they have in common."""
         if name not in self.heard:
             self.middle.listens, self.middle.heard = True, []
             ending = self._run(QUESTIONS[name])
@@ -240,16 +275,20 @@ class Bench:
         return f"scenario_{self.number}"
 
     def _run(self, question: Question) -> Ending:
+        if question.login == "instagram":
+            self.stage.connect(host=self.stage.graph.instagram_url, password=self._instagram_token)
+        else:
+            self.stage.connect(extra={**self.stage.extra, **question.extra})
         self.stage.instance = instance = RecordingTaskInstance(task_id=question.kind, run_id=f"run at {self.stage.now}")
         ending, log = Ending(), _Log()
         root = logging.getLogger()
         level = root.level
         root.addHandler(log)
         root.setLevel(logging.DEBUG)
-        noisy = [logging.getLogger(name) for name in ("urllib3", "asyncio", "google", "requests")]
-        levels = [logger.level for logger in noisy]
-        for logger in noisy:
-            logger.setLevel(logging.WARNING)
+        wire = [logging.getLogger(name) for name in ("urllib3", "google", "requests")]  # what may tell of a request
+        levels = [logger.level for logger in wire]
+        for logger in wire:
+            logger.setLevel(logging.DEBUG)
         try:
             ending.result = self._execute(question, instance)
         except Exception as error:
@@ -257,7 +296,7 @@ class Bench:
         finally:
             root.removeHandler(log)
             root.setLevel(level)
-            for logger, before in zip(noisy, levels, strict=True):
+            for logger, before in zip(wire, levels, strict=True):
                 logger.setLevel(before)
         ending.log = "\n".join(log.lines)
         pushed = instance.pushed.get("summary")
@@ -265,7 +304,8 @@ class Bench:
         return ending
 
     def _execute(self, question: Question, instance: RecordingTaskInstance) -> Any:
-        context = {"ti": instance, "data_interval_start": END - DAY, "data_interval_end": END}
+        end = END - question.days_ago * DAY
+        context = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
         if question.kind == "token":
             return InstagramHook().test_connection()
         if question.kind == "list":
@@ -281,11 +321,12 @@ class Bench:
         )
         return operator.execute(context)
 
-    def _tables(self) -> dict[str, list[Row]]:
+    def _tables(self, question: Question) -> dict[str, list[Row]]:
         found = {}
         for name in KEYS:
             with suppress(BigQueryError):
-                found[name] = self.stage.bigquery.rows(self._dataset, name)
+                rows = self.stage.bigquery.rows(self._dataset, name)
+                found[name] = _keep_latest(name, rows) if question.arguments.get("load_mode") == "append" else rows
         return found
 
     def _forget(self) -> None:
@@ -308,26 +349,36 @@ class Bench:
                     for table, rows in self._truth_of(question, account_id).items()
                     if table not in unwanted
                 }
-                for account_id in self.stage.world.accounts
+                for account_id in self._accounts_of(question)
             }
         return self.truths[at]
+
+    def _accounts_of(self, question: Question) -> list[str]:
+        accounts = list(self.stage.world.accounts)
+        return accounts[:1] if question.login == "instagram" else accounts
+
+    @property
+    def _instagram_token(self) -> str:
+        return self.stage.world.instagram_token(next(iter(self.stage.world.accounts)))
 
     def _truth_of(self, question: Question, account_id: str) -> dict[str, list[Row]]:
         world, now, is_all = self.stage.world, self.stage.now, question.metrics == "all"
         account = world.accounts[account_id]
-        last = END.date() - DAY
+        last, current = END.date() - (1 + question.days_ago) * DAY, not question.days_ago
         posts = [post for post in world.media_of(account_id, now) if END - 29 * DAY <= post.timestamp < END]
         stories = world.stories_of(account_id, now)
         if question.kind == "account":
             offer = truth.ALL_ACCOUNT if is_all else truth.DEFAULT_ACCOUNT
             days = pacific_days(last - question.arguments["lookback_days"] * DAY, last)
-            rows = truth.account_rows(world, account, days, now=now, offer=offer)
+            rows = truth.account_rows(world, account, days, now=now, offer=offer, current=current)
             return {
                 "instagram_account_insights": list(rows),
                 "instagram_accounts": [truth.profile_rows(account, now=now)],
             }
         if question.kind == "media":
             offer_of_posts = truth.ALL_POSTS if is_all else truth.DEFAULT_POSTS
+            if question.login == "instagram":
+                offer_of_posts = truth.INSTAGRAM_POSTS
             return {
                 "instagram_media": list(truth.listed_rows(world, posts, now=now)),
                 "instagram_media_insights": list(truth.post_rows(world, posts, now=now, offer=offer_of_posts)),
@@ -343,12 +394,20 @@ class Bench:
 
 
 def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
-    """Return rows by key, without how they came to be and without which snapshot of a story is its last."""
-    left_out = {*PROVENANCE, "is_final"}
+    """Return rows by key, without how they came to be."""
     return {
-        tuple(row[name] for name in KEYS[table]): {name: row[name] for name in row if name not in left_out}
+        tuple(row[name] for name in KEYS[table]): {name: row[name] for name in row if name not in PROVENANCE}
         for row in rows
     }
+
+
+def _keep_latest(table: str, rows: list[Row]) -> list[Row]:
+    """Return the rows of a history without those that a later fetch repeats. What one fetch brought twice stays."""
+    latest: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        key = tuple(row[name] for name in KEYS[table])
+        latest[key] = max(latest.get(key, row["fetched_at"]), row["fetched_at"])
+    return [row for row in rows if latest[tuple(row[name] for name in KEYS[table])] == row["fetched_at"]]
 
 
 def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable[[Document], Document | bytes]]:
@@ -359,8 +418,13 @@ def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable
     return mutation, lambda _document: mutation.after
 
 
+def number_scenarios(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return each question with the seeds from 1 on, as many as ``counts`` says."""
+    return [(question, seed) for question, count in counts.items() for seed in range(1, count + 1)]
+
+
 def make_world() -> World:
-    """Return three small accounts; one post is too old for insights, and one story has too few viewers."""
+    """Return three small accounts of a portfolio; a post is too old for insights, a story has too few viewers."""
     world = World.build(now=NOW, accounts=3, media_per_account=2, stories_per_account=1)
     accounts = list(world.accounts)
     posts = [
@@ -371,6 +435,7 @@ def make_world() -> World:
         Media(f"1798000000000{number}2", account_id, "IMAGE", "FEED", NOW - 5 * DAY, shared_to_facebook=True)
         for number, account_id in enumerate(accounts)
     ]
+    world.put(Business("7000000000000001", "Agency", owned=(accounts[0],), clients=tuple(accounts[1:])))
     posts.append(Media("17980000000000091", accounts[0], "IMAGE", "FEED", NOW - 9 * DAY, before_business=True))
     posts.append(Media("17980000000000092", accounts[0], "IMAGE", "STORY", NOW - DAY / 4, viewers=3))
     for post in posts:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import wraps
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -61,6 +62,8 @@ OPTIONAL = frozenset(
         "alt_text",
     ]
 )
+KEY_PARTS = ("account_id", "media_id", "metric", "breakdown_value", "value", "end_time")
+"""Columns of which one is gone from the answer with an element of a list."""
 ABSENT = ("drop", "rename", "null", "empty text", "key twice")
 
 
@@ -73,6 +76,22 @@ class Violation:
     details: str
 
 
+def changes(scenario: Scenario) -> list[Scenario]:
+    """Return the scenario once for each of its mutations, as if it were the only one."""
+    others = [replace(scenario, spot=spot, mutation=mutation, more=()) for spot, mutation in scenario.more]
+    return [replace(scenario, more=()), *others]
+
+
+def _for_any_change(says: Callable[..., bool]) -> Callable[..., bool]:
+    """Let what one mutation may explain be explained by any of them."""
+
+    @wraps(says)
+    def say(scenario: Scenario, *given: Any) -> bool:
+        return any(says(each, *given) for each in changes(scenario))
+
+    return say
+
+
 def check(scenario: Scenario) -> list[Violation]:
     """Return what does not hold after a scenario."""
     return [
@@ -82,6 +101,7 @@ def check(scenario: Scenario) -> list[Violation]:
         *_check_keys(scenario),
         *_check_spot(scenario),
         *_check_afterwards(scenario),
+        *_check_provenance(scenario),
         *_check_secrets(scenario),
         *_check_allowed(scenario),
     ]
@@ -116,7 +136,11 @@ def _texts_of_accounts(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def find_owner(scenario: Scenario) -> set[str]:
-    """Return the accounts that the mutated answer is about: all, where it is about none in particular."""
+    """Return the accounts that a mutated answer is about: all, where it is about none in particular."""
+    return {owner for each in changes(scenario) for owner in _find_owner(each)}
+
+
+def _find_owner(scenario: Scenario) -> set[str]:
     world = scenario.world
     signature = " ".join(scenario.spot.exchange.signature)
     digits = set(re.findall(r"\d{10,}", signature))
@@ -127,7 +151,7 @@ def find_owner(scenario: Scenario) -> set[str]:
         for media in [*world.media_of(account_id, world.now), *world.stories_of(account_id, world.now)]
         if media.id in digits
     }
-    return owners or set(world.accounts)
+    return owners or set(scenario.wanted)
 
 
 def _check_others(scenario: Scenario) -> Iterator[Violation]:
@@ -150,7 +174,7 @@ def _check_others(scenario: Scenario) -> Iterator[Violation]:
 def _stops_all_rightly(scenario: Scenario) -> bool:
     """Say whether the run waits for a limit of the app, or the token itself was refused."""
     return not scenario.tables and scenario.mutated.is_named and scenario.mutated.error is not None and (
-        find_owner(scenario) == set(scenario.world.accounts)
+        find_owner(scenario) == set(scenario.wanted)
     )  # fmt: skip
 
 
@@ -174,7 +198,7 @@ def _check_spot(scenario: Scenario) -> Iterator[Violation]:
             for key in wanted.keys() - found.keys():
                 if not (
                     _is_named(scenario, account_id, table, wanted[key])
-                    or _may_be_fewer(scenario)
+                    or _may_be_fewer(scenario, wanted[key])
                     or _has_another_key(scenario, key, found.keys() - wanted.keys())
                     or _has_another_id(scenario, key)
                     or _is_young(scenario, wanted[key])
@@ -197,7 +221,7 @@ def _compare_rows(scenario: Scenario, account_id: str, table: str, found: Row, w
             _is_named(scenario, account_id, table, wanted) or _is_optional(scenario, column)
         ):
             continue
-        if column == "live_stories" and _may_be_fewer(scenario):
+        if column == "live_stories" and _may_be_fewer(scenario, wanted):
             continue
         if column == "value" and _is_answered_elsewhere(scenario, found):
             continue
@@ -233,6 +257,20 @@ def _compare_afterwards(table: str, found: Mapping[Any, Row], wanted: Mapping[An
                 yield Violation("e: after a clean run a value is wrong", f"{table}.{column}", shown[:400])
 
 
+def _check_provenance(scenario: Scenario) -> Iterator[Violation]:
+    """Each row of the mutated run says which run brought it, when, and which version of the API answered."""
+    for table, rows in scenario.tables.items():
+        for row in rows:
+            right = {
+                "run_id": row.get("run_id") == scenario.run_id,
+                "fetched_at": abs(row["fetched_at"] - scenario.now) <= timedelta(minutes=6),
+                "api_version": row.get("api_version") in (None, "v25.0") or _is_reading(scenario, row["api_version"]),
+            }
+            if wrong := [name for name, holds in right.items() if not holds]:
+                yield Violation("d: a row's origin is wrong", f"{table}.{wrong[0]}", repr(row[wrong[0]])[:200])
+                break
+
+
 def _check_secrets(scenario: Scenario) -> Iterator[Violation]:
     for ending in (scenario.mutated, scenario.clean):
         places = {
@@ -249,7 +287,7 @@ def _check_secrets(scenario: Scenario) -> Iterator[Violation]:
 
 def _check_allowed(scenario: Scenario) -> Iterator[Violation]:
     """Find a plain reading of a value of which none can be said."""
-    if scenario.allowed and not PLAUSIBLE.search(scenario.spot.shape):
+    if scenario.allowed and not any(PLAUSIBLE.search(each.spot.shape) for each in changes(scenario)):
         yield Violation("d: a reading where none is", scenario.spot.shape, str(sorted(scenario.allowed)))
 
 
@@ -264,6 +302,7 @@ def _is_account_named(scenario: Scenario, account_id: str) -> bool:
     return named or (error is not None and scenario.mutated.is_named and (account_id in str(error) or not summary))
 
 
+@_for_any_change
 def _is_named(scenario: Scenario, account_id: str, table: str, row: Row) -> bool:
     ids = {account_id, str(row.get("media_id", account_id))}
     metric = row.get("metric")
@@ -278,12 +317,19 @@ def _is_named(scenario: Scenario, account_id: str, table: str, row: Row) -> bool
     return any(each in note for note in scenario.mutated.summary.get("notes") or () for each in ids)
 
 
-def _may_be_fewer(scenario: Scenario) -> bool:
+@_for_any_change
+def _may_be_fewer(scenario: Scenario, row: Row) -> bool:
+    """Say whether a row may be missing: the list became shorter by what the row is made of."""
     mutation = scenario.mutation
     if mutation is None:
         return False
     allowed = (names for pattern, names in FEWER.items() if re.search(pattern, scenario.spot.shape))
-    return any(mutation.name in names for names in allowed) and _allow(scenario, "fewer")
+    if not any(mutation.name in names for names in allowed):
+        return False
+    gone = _find_new(mutation.after, mutation.before)
+    parts = [each for name in KEY_PARTS if (each := row.get(name)) is not None]
+    is_made_of_it = any(_is_among(gone, each) for each in parts) or ("live_stories" in row and bool(gone))
+    return is_made_of_it and _allow(scenario, "fewer")
 
 
 def _allow(scenario: Scenario, reason: str) -> bool:
@@ -291,6 +337,7 @@ def _allow(scenario: Scenario, reason: str) -> bool:
     return True
 
 
+@_for_any_change
 def _is_optional(scenario: Scenario, column: str) -> bool:
     mutation = scenario.mutation
     path = [str(step) for step in mutation.path] if mutation else []
@@ -306,12 +353,15 @@ def _is_reading(scenario: Scenario, value: Any) -> bool:
 
 def readings(scenario: Scenario) -> set[str]:
     """Return the plain readings of all values that stand in the mutated answer and did not stand there before."""
-    mutation = scenario.mutation
-    if mutation is None:
-        return set()
-    before, after = _leaves(mutation.before), _leaves(mutation.after)
-    new = {leaf for leaf, count in after.items() if count > before.get(leaf, 0)}
+    mutations = [each.mutation for each in changes(scenario) if each.mutation]
+    new = {leaf for mutation in mutations for leaf in _find_new(mutation.before, mutation.after)}
     return new | {part for leaf in new for part in leaf.split("|")} | {leaf.replace("|", "\\|") for leaf in new}
+
+
+def _find_new(before: Any, after: Any) -> set[str]:
+    """Return the values of ``after`` that stand there more often than in ``before``."""
+    known = _leaves(before)
+    return {leaf for leaf, count in _leaves(after).items() if count > known.get(leaf, 0)}
 
 
 def _leaves(value: Any) -> Counter[str]:
@@ -352,6 +402,7 @@ def spell(value: Any) -> str:
         return text
 
 
+@_for_any_change
 def _is_invented(scenario: Scenario, key: tuple[Any, ...]) -> bool:
     """Say whether a key differs from a true one only by a value that the mutation brought in."""
     new = readings(scenario)
@@ -366,11 +417,16 @@ def _has_another_key(scenario: Scenario, key: tuple[Any, ...], others: Iterable[
     new = readings(scenario)
     for other in others:
         changed = [theirs for ours, theirs in zip(key, other, strict=True) if ours != theirs]
-        if len(changed) == 1 and (spell(changed[0]) in new or any(part in new for part in str(changed[0]).split("|"))):
+        if len(changed) <= 1 + len(scenario.more) and all(_is_among(new, each) for each in changed):
             return _allow(scenario, "another key")
     return False
 
 
+def _is_among(new: set[str], value: Any) -> bool:
+    return spell(value) in new or any(part in new for part in str(value).split("|"))
+
+
+@_for_any_change
 def _has_another_id(scenario: Scenario, key: tuple[Any, ...]) -> bool:
     """Say whether the row's media or account was given another id: it is asked, and named, under that one."""
     mutation = scenario.mutation
@@ -386,6 +442,7 @@ def _has_another_id(scenario: Scenario, key: tuple[Any, ...]) -> bool:
     return (is_swapped or not new.isdisjoint(asked)) and _allow(scenario, "another id")
 
 
+@_for_any_change
 def _is_young(scenario: Scenario, row: Row) -> bool:
     """Say whether the number is of a day that ended less than 48 hours ago: Meta may not have it yet, silence is usual.
 
@@ -409,6 +466,7 @@ def _is_part_of_nothing(scenario: Scenario, wanted: Mapping[Any, Row], row: Row)
     return of is not None and of["value"] == 0 and _allow(scenario, "a breakdown of nothing")
 
 
+@_for_any_change
 def _is_answered_elsewhere(scenario: Scenario, row: Row) -> bool:
     """Say whether an account's answers came in another order.
 

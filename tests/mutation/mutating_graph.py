@@ -1,4 +1,4 @@
-"""A Graph API of which one answer is changed on its way: it listens first, and says later what it was told to."""
+"""A Graph API of which some answers are changed on their way: it listens first, and says later what it was told to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Middle:
 
     inner: Any
     heard: list[Exchange] = field(default_factory=list)
-    tampering: Tampering | None = None
+    tamperings: tuple[Tampering, ...] = ()
     listens: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,9 +78,8 @@ class Middle:
         with self.lock:
             if self.listens:
                 self.heard.append(Exchange(signature, label(signature), document))
-            strikes = self.tampering is not None and self.tampering.takes(signature)
-        changed = self.tampering.rewrite(document) if strikes and self.tampering else document
-        await _send(send, said, changed if strikes else None)
+            striking = next((each for each in self.tamperings if each.takes(signature)), None)
+        await _send(send, said, striking.rewrite(document) if striking else None)
 
 
 class MutatingGraph(GraphSandbox):

@@ -2,7 +2,10 @@
 
 Plays scenario after scenario from a printed seed, each with the next number as its own seed, so that ``SEED=`` goes on
 where another run stopped, and ``SEED=... COUNT=1`` repeats one. Prints counts, each violation with its seed and
-spot, and with ``--report FILE`` all of them grouped. The exit code is 1 if anything did not hold.
+spots, and with ``--report FILE`` all of them grouped. The exit code is 1 if anything did not hold.
+
+What a number stands for is format 2: more questions to choose from, and up to three spots in a scenario. In format 1,
+a number chose among the first eight questions, and one spot.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Report:
         for invariant, kind in dict.fromkeys((each.invariant, each.kind) for each in violations):
             first = next(each for each in violations if (each.invariant, each.kind) == (invariant, kind))
             self.groups[invariant, kind].append((scenario, first))
-            yield f"SEED={scenario.seed} {invariant}: {kind}. {scenario.spot}. {first.details[:160]}"
+            yield f"SEED={scenario.seed} {invariant}: {kind}. {list_spots(scenario)}. {first.details[:160]}"
 
     def describe(self) -> str:
         """Return the groups as Markdown, the largest of each invariant first."""
@@ -38,8 +38,13 @@ class Report:
         for (invariant, kind), found in sorted(self.groups.items(), key=lambda item: (item[0][0], -len(item[1]))):
             lines.append(f"### {invariant}: {kind} ({len(found)})")
             for scenario, violation in found[:3]:
-                lines.append(f"* SEED={scenario.seed} `{scenario.spot}`: {violation.details[:220]!r}")
+                lines.append(f"* SEED={scenario.seed} `{list_spots(scenario)}`: {violation.details[:220]!r}")
             lines.append("")
         lines += ["### Plain readings of mutated values", ""]
         lines += [f"* {reason} ({count})" for reason, count in self.allowed.most_common()]
         return "\n".join(lines)
+
+
+def list_spots(scenario: Scenario) -> str:
+    """Return what was mutated."""
+    return " and ".join(map(str, (scenario.spot, *(spot for spot, _ in scenario.more))))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from bench import Bench
+from bench import Bench, number_scenarios
 from invariants import check
 
-SEEDS = range(1, 61)
+PLAYED = {
+    "list accounts": 55,
+    "test connection": 50,
+    "test connection, Instagram Login": 35,
+    "test connection, debugged": 35,
+}
 
 
-@pytest.mark.parametrize("question", ["list accounts", "test connection"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("question", "seed"), number_scenarios(PLAYED))
 def test_a_strange_answer_is_named(bench: Bench, question: str, seed: int) -> None:
     """The list comes, or an error of the package; the test of the connection always ends in words."""
     scenario = bench.play(seed, question)

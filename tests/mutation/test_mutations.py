@@ -49,12 +49,11 @@ def test_every_mutation_can_be_made_and_changes_something() -> None:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_shape_of_path_is_offered_once(bench: Bench, question: str) -> None:
     """Headers, texts inside of batches and numbers are all among the shapes, however many leaves each has."""
-    bench.play(1, question)
-    shapes = bench.shapes[question]
-    assert len(shapes) >= 30
+    shapes = bench.list_shapes(question)
+    assert len(shapes) >= 20
     assert any("headers" in each for each in shapes)
     if QUESTIONS[question].kind == "account" or QUESTIONS[question].metrics == "all":
-        assert any("(text).data[].total_value.breakdowns[].results[].value" in each for each in shapes)
+        assert any("data[].total_value.breakdowns[].results[].value" in each for each in shapes)
 
 
 def test_the_invariants_notice_what_is_wrong(bench: Bench) -> None:
@@ -62,22 +61,24 @@ def test_the_invariants_notice_what_is_wrong(bench: Bench) -> None:
     good = bench.play(1, "media")
     accounts = list(good.world.accounts)
     good.mutated.error, good.mutated.summary, good.mutated.log = None, {}, ""
+    origin = {"fetched_at": good.now, "run_id": good.run_id, "api_version": "v25.0"}
     rows = {
-        table: [row | {"fetched_at": bench.stage.now} for each in good.wanted.values() for row in each[table].values()]
+        table: [row | origin for each in good.wanted.values() for row in each[table].values()]
         for table in good.wanted[accounts[0]]
     }
-    good = replace(good, tables=rows, tables_after=rows, wanted_after=good.wanted, mutation=None)
+    good = replace(good, tables=rows, tables_after=rows, wanted_after=good.wanted, mutation=None, more=())
     assert check(good) == []
     table = "instagram_media_insights"
     wrong = {
         "b": rows | {table: [row for row in rows[table] if row["account_id"] != accounts[2]]},
         "c": rows | {table: [*rows[table], rows[table][0]]},
-        "d": rows | {table: [row | {"value": row["value"] + 1} for row in rows[table]]},
+        "d: a v": rows | {table: [row | {"value": row["value"] + 1} for row in rows[table]]},
+        "d: a row's origin": rows | {table: [row | {"run_id": "another run"} for row in rows[table]]},
         "e": rows | {table: [*rows[table], rows[table][0] | {"metric": "invented"}]},
     }
-    for letter, tables in wrong.items():
-        found = {each.invariant[0] for each in check(replace(good, tables=tables, tables_after=tables))}
-        assert letter in found, letter
+    for start, tables in wrong.items():
+        found = [each.invariant for each in check(replace(good, tables=tables, tables_after=tables))]
+        assert any(each.startswith(start) for each in found), start
     good.mutated.log = f"Authorization: Bearer {good.secrets[0]}"
     assert {each.invariant[0] for each in check(good)} == {"f"}
     good.mutated.log, good.mutated.error = "", KeyError("id")
