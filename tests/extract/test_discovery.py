@@ -82,7 +82,7 @@ def test_instagram_login_sees_itself() -> None:
 
 @pytest.mark.parametrize("user_id", [["17841400000000001"], None, "", "brand", 1.5, {}], ids=str)
 def test_the_id_of_an_app_is_no_account_id(user_id: object) -> None:
-    """Where Meta does not say ``user_id``, the ``id`` beside it, which every app sees otherwise, does not replace it."""
+    """The ``id`` beside ``user_id`` is another one for every app: it does not stand in for it."""
     for answer in ({"user_id": user_id, "id": "25841400000000001"}, {"id": "25841400000000001"}):
         with pytest.raises(BrokenResponse, match="user_id"):
             read_own_account(answer)
