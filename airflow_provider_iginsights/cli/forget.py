@@ -72,6 +72,9 @@ def _is_confirmed(question: str) -> bool:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
         return False
+    except KeyboardInterrupt:
+        complain()  # ends the line of the question
+        raise
 
 
 def _sum(tables: list[Erased]) -> int:
