@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
-TableName = Literal["account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls"]
+TableName = Literal[
+    "account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls", "account_status"
+]
 IdKind = Literal["account", "media"]
 Role = Literal["stated", "kept", "text"]  # META-10: Meta leaves out what is hidden, and that is not null
 """What becomes of a stored value when the newer row has none.

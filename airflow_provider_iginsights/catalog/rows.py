@@ -115,3 +115,16 @@ class StoryPollsRow(TypedDict):
     finals_missed: NotRequired[int | None]
     fetched_at: str
     run_id: NotRequired[str | None]
+
+
+class AccountStatusRow(TypedDict):
+    """Accounts that were unavailable, one row per account, transfer, status and day; no row of others."""
+
+    account_id: str
+    transfer: str
+    status: str
+    snapshot_date: date
+    asked_at: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    fetched_at: str
+    run_id: NotRequired[str | None]

@@ -13,6 +13,7 @@ from airflow_provider_iginsights.catalog.columns import Column, Table, TableName
 __all__ = [
     "ACCOUNTS",
     "ACCOUNT_INSIGHTS",
+    "ACCOUNT_STATUS",
     "MEDIA",
     "MEDIA_INSIGHTS",
     "STORY_INSIGHTS",
@@ -266,4 +267,31 @@ STORY_POLLS = Table(
     ),
 )
 
-TABLES: tuple[Table, ...] = (ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, MEDIA_INSIGHTS, STORY_INSIGHTS, STORY_POLLS)
+ACCOUNT_STATUS = Table(
+    name="account_status",
+    default_id="instagram_account_status",
+    description="Accounts that were unavailable, one row per account, transfer, status and day; no row of others.",
+    key=("account_id", "transfer", "status", "snapshot_date"),
+    partition_by="snapshot_date",
+    cluster_by=("account_id",),
+    columns=(
+        _ACCOUNT_ID,
+        Column("transfer", "STRING", "account_insights, media_insights or story_insights: who asked.", required=True),
+        Column("status", "STRING", "unavailable, or answered where it was unavailable before.", required=True),
+        Column("snapshot_date", "DATE", "Pacific date on which the account was asked.", required=True),
+        Column("asked_at", "TIMESTAMP", "When it was last asked on that day (UTC)."),
+        Column("reason", "STRING", "Error of an unavailable account."),
+        _FETCHED_AT,
+        _RUN_ID,
+    ),
+)
+
+TABLES: tuple[Table, ...] = (
+    ACCOUNT_INSIGHTS,
+    ACCOUNTS,
+    MEDIA,
+    MEDIA_INSIGHTS,
+    STORY_INSIGHTS,
+    STORY_POLLS,
+    ACCOUNT_STATUS,
+)

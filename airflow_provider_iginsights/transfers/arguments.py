@@ -15,7 +15,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.json_values import read_whole_number
 from airflow_provider_iginsights.quoting import quote_value
 
-OnAccountError = Literal["fail", "skip"]
+OnAccountError = Literal["fail", "skip", "quarantine"]
 ON_ACCOUNT_ERROR: tuple[str, ...] = get_args(OnAccountError)
 
 MOST_DAYS = 10_000

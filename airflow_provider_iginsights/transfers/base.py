@@ -6,10 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.errors import Throttled
 from airflow_provider_iginsights.transfers.arguments import (
     ON_ACCOUNT_ERROR,
@@ -35,12 +37,13 @@ from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
+    from airflow_provider_iginsights.bigquery.destination import LoadMode
     from airflow_provider_iginsights.bigquery.spool import Spool
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Read, Source
     from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.transfers.quarantine import Quarantine
 
 LOAD_MODES = ("merge", "replace", "append")
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
@@ -57,6 +60,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         "breakdowns",
         "since",
         "until",
+        "status_table_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
 
@@ -77,6 +81,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         on_account_error: OnAccountError = "fail",
+        status_table_id: str = ACCOUNT_STATUS.default_id,
         load_mode: LoadMode = "merge",
         create_dataset: bool = False,
         inherit_expiration: bool = False,
@@ -101,6 +106,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         self.since = since
         self.until = until
         self.on_account_error = on_account_error
+        self.status_table_id = status_table_id
         self.load_mode = load_mode
         self.create_dataset = create_dataset
         self.inherit_expiration = inherit_expiration
@@ -154,6 +160,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
         parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
         parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
+        parse_text(self.status_table_id, argument="status_table_id")
         self.check_target()
         for name in ("profile_table_id", "media_table_id", "polls_table_id"):
             parse_text(getattr(self, name, None), argument=name, optional=True)
@@ -169,27 +176,20 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         before = Progress.unpack(checkpoint.read(), account_ids)
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         loaded = self.load(run, read, missing, known=before.open_questions)
-        outcome = loaded.outcome.join(before.done, of=account_ids)
+        loaded = replace(loaded, outcome=(outcome := loaded.outcome.join(before.done, of=account_ids)))
         summary = continue_summary(
-            before.summary, summarize(run.source, replace(loaded, outcome=outcome), skips=self._skips)
+            before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
         )
         self.log.info("Summary: %s", summary)
         if not outcome.is_whole:
             run.context["ti"].xcom_push(key="summary", value=summary)
-            progress = before.go_on(outcome, keep_summary(summary))
-            checkpoint.write(progress.pack(account_ids))
+            kept = checkpoint.write(before.go_on(outcome, keep_summary(summary)).pack(account_ids))
             if throttled := find_throttled(outcome.failed):
-                since = read_waiting_since(carried) or before.waiting_since
-                if since is None and not checkpoint.remembers:
-                    since = find_first_reschedule(run.context)
-                wait_for_limit(
-                    self,
-                    throttled,
-                    of=len(account_ids),
-                    since=since,
-                    keep=lambda waiting: checkpoint.write(progress.pack(account_ids) | waiting),
-                )
-            raise_failures(outcome, skips=self._skips)
+                first = None if checkpoint.remembers else find_first_reschedule(run.context)
+                since = read_waiting_since(carried) or before.waiting_since or first
+                keep = partial(checkpoint.write_beside, kept)
+                wait_for_limit(self, throttled, of=len(account_ids), since=since, keep=keep)
+            raise_failures(outcome, skips=self._on_account_error == "skip")
         checkpoint.delete()
         return summary
 
@@ -209,33 +209,37 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         *,
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> Loaded:
-        """Read the accounts, of those in ``known`` only the open questions, and write what they say.
-
-        The tables are made sure of before anything is read.
-        """
+        """Make sure of the tables, read the accounts (of those in ``known`` only the open questions), and write."""
         from airflow_provider_iginsights.extract.crowd import Crowd
 
         warehouse, findings = run.target.warehouse, run.source.findings
-        destinations = self._make_destinations(run.target)
+        project = run.target.client.project
+        destinations = [
+            self.make_destination(each, project=project, table_id=name) for each, name in self.tables.items()
+        ]
         warehouse.ensure(destinations, load_mode=self._load_mode)
         warehouse.rehearse(destinations, load_mode=self._load_mode)
-        spools: dict[str, Spool] = {
-            destination.table.name: warehouse.spool(destination) for destination in destinations
-        }
+        spools: dict[str, Spool] = {each.table.name: warehouse.spool(each) for each in destinations}
+        quarantine = self._open_quarantine(run, account_ids)
+        held = quarantine.find_held() if quarantine else {}
         crowd = Crowd(read, workers=run.hook.max_workers)
-        for name, row in crowd.read(account_ids, known):
+        for name, row in crowd.read([each for each in account_ids if each not in held], known):
             if name in spools:
                 write_row(spools[name], row, findings)
         outcome = crowd.outcome
-        if self._skips or is_last_try(run.context):
+        if self._on_account_error == "skip" or is_last_try(run.context):
             outcome = close_open(outcome, findings)
         remarks = self.finish_reading(run, outcome, spools)
         # An answer that could not be read to the end does not say which values are gone.
         results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, spared=findings.find_unread())
+        if quarantine:
+            results += quarantine.record(outcome)
+            outcome, left_out = quarantine.settle(outcome)
+            held |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
             warehouse.create_views(destinations)
         self.keep_link(run.context, run.target)
-        return Loaded(outcome, results, remarks)
+        return Loaded(outcome, results, remarks, quarantined=held)
 
     def finish_reading(
         self,
@@ -262,19 +266,24 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         store = run.context.get("task_state_store")
         return Checkpoint(store, question=self.describe_question() | question, carried=carried)
 
-    def _make_destinations(self, target: OpenTarget) -> list[Destination]:
-        project = target.client.project
-        return [
-            self.make_destination(table, project=project, table_id=table_id) for table, table_id in self.tables.items()
-        ]
+    def _open_quarantine(self, run: TransferRun, account_ids: Sequence[str]) -> Quarantine | None:
+        if self._on_account_error != "quarantine" or not account_ids:
+            return None
+        from airflow_provider_iginsights.transfers.quarantine import Quarantine
+
+        where = {"project": run.target.client.project, "table_id": self.status_table_id}
+        destination = self.make_destination(ACCOUNT_STATUS, **where)
+        return Quarantine.open(
+            run, destination=destination, transfer=next(iter(self.tables)).name, account_ids=account_ids
+        )
 
     @property
     def _load_mode(self) -> LoadMode:
         return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
 
     @property
-    def _skips(self) -> bool:
-        return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error") == "skip"
+    def _on_account_error(self) -> str:
+        return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
 
     def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenTarget) -> Source:
         from airflow_provider_iginsights.extract.source import Source

@@ -73,6 +73,10 @@ class Checkpoint:
             self._store.set(KEY, packed)
         return packed
 
+    def write_beside(self, state: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a state with something more."""
+        return self.write({**state, **more})
+
     def delete(self) -> None:
         """Forget, so that a clear of the task fetches everything again."""
         if self._store is not None:

@@ -55,6 +55,9 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param since: start of the window: ISO 8601, a Pacific date, or Unix seconds; None = from the run.
     :param until: end of the window, exclusive; None = from the run.
     :param on_account_error: ``"fail"`` loads all other accounts first and fails then; ``"skip"`` only reports.
+        ``"quarantine"`` fails, too, until an account was unavailable on 3 Pacific days without an answer in between;
+        from then on it is left out, named in the summary, and asked again once a week until it answers.
+    :param status_table_id: table for ``"quarantine"``, which says which accounts were unavailable on which days.
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param create_dataset: create the dataset where it is missing.
     :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.crowd import Outcome
     from airflow_provider_iginsights.extract.source import Source
     from airflow_provider_iginsights.hooks.instagram import InstagramHook
+    from airflow_provider_iginsights.transfers.account_history import AccountHistory
     from airflow_provider_iginsights.transfers.target import OpenTarget
 
 
@@ -27,8 +28,12 @@ class TransferRun:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How the accounts fared, what was written, and what else the summary ought to say (JSON-able)."""
+    """How the accounts fared, what was written, and what else the summary ought to say (JSON-able).
+
+    ``quarantined``: accounts that were left out, or would have failed if they were not; the outcome has none of them.
+    """
 
     outcome: Outcome
     results: Sequence[LoadResult]
     remarks: Mapping[str, Any]
+    quarantined: Mapping[str, AccountHistory] = field(default_factory=dict)

@@ -7,7 +7,7 @@ Airflow's database for a day is still right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,12 @@ class CapturePlan:
         for account_id, error in outcome.failed.items():
             self.take_failure(account_id, error, now=now)
         self.captures += 1
+
+    def leave_out(self, account_ids: Iterable[str]) -> None:
+        """Look no more at these accounts."""
+        for account_id in account_ids:
+            self.looks.pop(account_id, None)
+            self.failed.pop(account_id, None)
 
     def take(self, poll: Poll) -> None:
         """Plan an account's next look by what this one saw."""

@@ -89,8 +89,11 @@ class StoryTransfer(InstagramToBigQueryOperator):
         loaded = self.load(run, read, plan.find_due(clock.now()))
         # The next look asks everything anew.
         loaded = replace(loaded, outcome=close_open(loaded.outcome, findings))
+        plan.leave_out(loaded.quarantined)
         plan.go_on(loaded.outcome, run.source.polls, now=clock.now())
-        summary = shorten(continue_summary(before, summarize(run.source, loaded, skips=self._skips)))
+        summary = shorten(
+            continue_summary(before, summarize(run.source, loaded, skips=self._on_account_error == "skip"))
+        )
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
         tell_outlets(run.context, self.outlets, summary)
         if plan.wakes_at:
@@ -110,7 +113,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         outcome = Outcome(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
         if outcome.failed:
             run.context["ti"].xcom_push(key="summary", value=summary)
-        raise_failures(outcome, skips=self._skips)
+        raise_failures(outcome, skips=self._on_account_error == "skip")
         return summary
 
     def _make_plan(self, run: TransferRun) -> CapturePlan:

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 NAMED = 100  # failed accounts that are named; the rest is counted
 COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
 LISTS = ("left_out", "notes", "bigquery_jobs")
-REMARKS = ("gaps", "first_polls")
+REMARKS = ("gaps", "first_polls", "accounts_quarantined")
 
 
 def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
     """Return what one run did, as JSON-able values; never rows, never a secret.
 
     Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``not_whole`` (trouble at Meta
-    left questions open, which the next try asks), ``failed``, or ``skipped`` (they failed, and
-    ``on_account_error="skip"`` lets that pass).
+    left questions open, which the next try asks), ``quarantined`` (left out, asked again once a week), ``failed``, or
+    ``skipped`` (they failed, and ``on_account_error="skip"`` lets that pass).
     """
     window, outcome, results = source.window, loaded.outcome, loaded.results
     throttled = find_throttled(outcome.failed)
@@ -40,6 +40,7 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
         "accounts_skipped": _name(failed if skips else {}),
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
+        "accounts_quarantined": {name: each.describe() for name, each in list(loaded.quarantined.items())[:NAMED]},
         "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
         "left_out": source.findings.summarize(),
         "notes": [*source.notes, *source.client.notes, *source.findings.list_remarks()],
@@ -58,7 +59,9 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
     lists = {name: before[name] + [item for item in after[name] if item not in before[name]] for name in LISTS}
     paths = dict.fromkeys([*before["tables"], *after["tables"]])
     tables = {path: before["tables"].get(path, 0) + after["tables"].get(path, 0) for path in paths}
-    return {**after, **counts, **lists, **continue_gaps(before, after), "tables": tables}
+    quarantined = {**before.get("accounts_quarantined", {}), **after["accounts_quarantined"]}
+    said = {**counts, **lists, **continue_gaps(before, after)}
+    return {**after, **said, "tables": tables, "accounts_quarantined": quarantined}
 
 
 def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:

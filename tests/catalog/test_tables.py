@@ -14,7 +14,8 @@ GROUPS = {
 OWNERS_TEXTS = {"caption", "alt_text", "biography", "website"}
 STATED = {
     "value", "end_time", "window_start", "window_end", "api_version", "fetched_at", "run_id", "is_final",
-    "published_date", "snapshot_date", "live_stories", "previous_poll_at", "seen_late", "finals_missed",
+    "published_date", "snapshot_date", "live_stories", "previous_poll_at", "seen_late", "finals_missed", "asked_at",
+    "reason",
 }  # fmt: skip
 TEXT_KEYS = {
     "account_insights": ("metric", "period", "timeframe", "breakdown", "breakdown_value"),
@@ -23,6 +24,7 @@ TEXT_KEYS = {
     "media_insights": ("metric", "breakdown", "breakdown_value"),
     "story_insights": ("metric", "breakdown", "breakdown_value", "source"),
     "story_polls": (),
+    "account_status": ("transfer", "status"),
 }
 
 
@@ -80,6 +82,7 @@ IDS = {
     "media_insights": ("account_id", "media_id"),
     "story_insights": ("account_id", "media_id"),
     "story_polls": ("account_id", None),
+    "account_status": ("account_id", None),
 }
 
 

@@ -221,7 +221,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "unknown on_account_error": Mistake(
         arguments={"on_account_error": "ignore"},
         error=ConfigurationError,
-        words=("on_account_error", "fail, skip", "'ignore'"),
+        words=("on_account_error", "fail, skip, quarantine", "'ignore'"),
         calls_meta=False,
     ),
     "unknown load_mode": Mistake(

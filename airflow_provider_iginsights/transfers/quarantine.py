@@ -1,0 +1,151 @@
+"""Accounts that Meta refuses day after day: left out, asked again once a week, back as soon as they answer.
+
+What is known of an account stands in the table ``account_status``, so that it holds for every worker, retry and mapped
+task. There is a row for each day on which an account was unavailable, and one for the day on which it answered again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError, PermissionMissing
+from airflow_provider_iginsights.transfers.account_history import AccountHistory
+from airflow_provider_iginsights.transfers.row_refusals import write_row
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
+    from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.transfers.run import TransferRun
+
+log = logging.getLogger(__name__)
+
+_MEMORY = timedelta(days=3650)  # the table is small: rows of unavailable accounts only
+Status = Literal["unavailable", "answered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """What one run knows of its accounts. ``histories``: of those that were unavailable when they were last asked."""
+
+    run: TransferRun
+    destination: Destination
+    transfer: str
+    histories: Mapping[str, AccountHistory]
+    today: date
+
+    @classmethod
+    def open(
+        cls, run: TransferRun, *, destination: Destination, transfer: str, account_ids: Sequence[str]
+    ) -> Quarantine:
+        """Return what the table, which is created where it is missing, says of the accounts.
+
+        :param transfer: which transfer asks: an account may refuse one and answer another.
+        :raises LoadError: BigQuery refuses to be asked.
+        """
+        from airflow_provider_iginsights.bigquery.lookup import Where
+
+        run.target.warehouse.ensure([destination])
+        today = run.source.stamp.read_now().snapshot_date
+        among = {"account_id": account_ids, "transfer": [transfer]}
+        where = Where(start=today - _MEMORY, end=today + timedelta(days=1), among=among)
+        histories = dict(_read_histories(run.target.lookup.find_rows(destination, where=where)))
+        return cls(run=run, destination=destination, transfer=transfer, histories=histories, today=today)
+
+    def find_held(self) -> dict[str, AccountHistory]:
+        """Return the accounts that this run does not ask."""
+        return {
+            account_id: history
+            for account_id, history in self.histories.items()
+            if history.is_quarantined and self.today < history.asked_again
+        }
+
+    def settle(self, outcome: Outcome) -> tuple[Outcome, dict[str, AccountHistory]]:
+        """Return the outcome without the failures of accounts that are quarantined by now, and these accounts."""
+        quarantined = {
+            account_id: history
+            for account_id, history in self._find_unavailable(outcome).items()
+            if history.is_quarantined
+        }
+        for account_id, history in quarantined.items():
+            known = self.histories.get(account_id)
+            log.log(
+                logging.INFO if known and known.is_quarantined else logging.WARNING,
+                "Account %s was unavailable on %d days since %s: it is left out, and asked again from %s. %s",
+                account_id,
+                len(history.days),
+                history.days[0],
+                history.asked_again,
+                history.reason,
+            )
+        failed = {name: error for name, error in outcome.failed.items() if name not in quarantined}
+        return replace(outcome, failed=failed), quarantined
+
+    def record(self, outcome: Outcome) -> tuple[LoadResult, ...]:
+        """Write down which accounts were unavailable, and which answered again; nothing of those that always did.
+
+        :param outcome: before :meth:`settle`.
+        """
+        spool = self.run.target.warehouse.spool(self.destination)
+        for account_id, history in self._find_unavailable(outcome).items():
+            write_row(spool, self._row(account_id, "unavailable", history.reason), self.run.source.findings)
+        for account_id in (name for name in (*outcome.done, *outcome.open) if name in self.histories):
+            log.info("Account %s answers again.", account_id)
+            write_row(spool, self._row(account_id, "answered", None), self.run.source.findings)
+        # Always merged: every run of every transfer, whatever its load_mode, writes to this one table.
+        return self.run.target.warehouse.commit([spool])
+
+    def _find_unavailable(self, outcome: Outcome) -> dict[str, AccountHistory]:
+        """Return the accounts whose error is their own, with today added to their histories."""
+        somebody_answered = bool(outcome.done or outcome.open)
+        return {
+            account_id: self.histories.get(account_id, _NO_HISTORY).add(self.today, str(error))
+            for account_id, error in outcome.failed.items()
+            if _is_own(error, somebody_answered=somebody_answered)
+        }
+
+    def _row(self, account_id: str, status: Status, reason: str | None) -> dict[str, Any]:
+        now = self.run.source.stamp.read_now()
+        return {
+            "account_id": account_id,
+            "transfer": self.transfer,
+            "status": status,
+            "snapshot_date": self.today,
+            "asked_at": now.fetched_at,
+            "reason": reason,
+            "fetched_at": now.fetched_at,
+            "run_id": self.run.source.stamp.run_id,
+        }
+
+
+_NO_HISTORY = AccountHistory(days=(), reason="")
+
+
+def _is_own(error: InsightsError, *, somebody_answered: bool) -> bool:
+    """Return whether an error is the account's, not the token's.
+
+    A token that lost a permission is refused by every account: so a missing permission is an account's own only where
+    another account of the run answered.
+    """
+    return isinstance(error, AccountUnavailable) or (isinstance(error, PermissionMissing) and somebody_answered)
+
+
+def _read_histories(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, AccountHistory]]:
+    """Yield the accounts that were unavailable after their last answer."""
+    by_account: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_account[row["account_id"]].append(row)
+    for account_id, known in by_account.items():
+        answers: list[datetime] = [row["asked_at"] for row in known if row["status"] == "answered"]
+        latest = max(answers, default=None)
+        since = [
+            row for row in known if row["status"] == "unavailable" and (latest is None or row["asked_at"] > latest)
+        ]
+        if since:
+            days = tuple(sorted(row["snapshot_date"] for row in since))
+            reason = max(since, key=lambda row: row["asked_at"])["reason"] or ""
+            yield account_id, AccountHistory(days=days, reason=reason)
