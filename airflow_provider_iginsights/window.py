@@ -40,7 +40,7 @@ __all__ = [
     "RULES",
     "Moment",
     "Rule",
-    "RunFacts",
+    "RunDates",
     "Window",
     "chunks",
     "pacific_date",
@@ -91,7 +91,7 @@ _INTERVAL_CURE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
+class RunDates:
     """What a Dag run says about time; instants are aware, ``None`` is what this run does not have."""
 
     data_interval_start: datetime | None = None
@@ -155,7 +155,7 @@ class Window:
         )
 
 
-def resolve_window(since: Moment, until: Moment, *, run: RunFacts, now: datetime) -> Window:
+def resolve_window(since: Moment, until: Moment, *, run: RunDates, now: datetime) -> Window:
     """Return the window of a run.
 
     Both given: as given. One bare date alone: as ``since`` that Pacific day, as ``until`` the Pacific day that ends
@@ -216,7 +216,7 @@ def _read_text(text: str) -> date | datetime:
 
 
 def _choose(
-    start: date | datetime | None, end: date | datetime | None, run: RunFacts, now: datetime
+    start: date | datetime | None, end: date | datetime | None, run: RunDates, now: datetime
 ) -> tuple[datetime, datetime, Rule]:
     first, last = _instant(start), _instant(end)
     if first and last:
@@ -231,12 +231,12 @@ def _choose(
     return run_first, run_last, "given_until" if last else rule
 
 
-def _is_own_interval(start: date | datetime | None, end: date | datetime | None, run: RunFacts) -> bool:
+def _is_own_interval(start: date | datetime | None, end: date | datetime | None, run: RunDates) -> bool:
     """Return whether they are the run's own data interval: templates of it say no more than the run itself."""
     return start is not None and start == run.data_interval_start and end in (None, run.data_interval_end)
 
 
-def _choose_by_run(run: RunFacts, until: datetime | None, now: datetime) -> tuple[datetime, datetime, Rule]:
+def _choose_by_run(run: RunDates, until: datetime | None, now: datetime) -> tuple[datetime, datetime, Rule]:
     chosen = _choose_by_interval(run, until)
     # Somebody asked for this run: where the hour or the point it stands for ends no day, the last closed day is meant.
     if chosen and not (run.is_manual and not days_closing(chosen[0], chosen[1])):
@@ -245,7 +245,7 @@ def _choose_by_run(run: RunFacts, until: datetime | None, now: datetime) -> tupl
     return pacific_midnight(pacific_date(min(last, now)) - DAY), last, "last_closed_day"
 
 
-def _choose_by_interval(run: RunFacts, until: datetime | None) -> tuple[datetime, datetime, Rule] | None:
+def _choose_by_interval(run: RunDates, until: datetime | None) -> tuple[datetime, datetime, Rule] | None:
     start, end = _instant(run.data_interval_start), _instant(run.data_interval_end)
     if start and end and run.has_no_width:
         return _choose_by_success(_instant(run.previous_success_end), until or end)

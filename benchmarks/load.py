@@ -63,22 +63,22 @@ def make_rows(count: int) -> Iterator[Row]:
 
 def with_provider(client: Any, count: int) -> None:
     """Spool, stage, merge and look, as one task does."""
-    from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
-    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+    from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+    from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
     from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 
     identity = TaskIdentity(
         deployment="benchmark", dag_id="load", task_id="load", run_id="1", map_index=-1, try_number=1
     )
     table_id = ACCOUNT_INSIGHTS.default_id
-    destination = Destination(table=ACCOUNT_INSIGHTS, project=PROJECT, dataset=DATASET, table_id=table_id)
-    with Warehouse(client, identity=identity, create_dataset=True) as warehouse:
-        warehouse.ensure([destination])
+    destination = TargetTable(table=ACCOUNT_INSIGHTS, project=PROJECT, dataset=DATASET, table_id=table_id)
+    with BigQueryLoader(client, identity=identity, create_dataset=True) as loader:
+        loader.ensure([destination])
         if count:
-            spool = warehouse.spool(destination)
+            row_file = loader.row_file(destination)
             for row in make_rows(count):
-                spool.write(row)
-            warehouse.commit([spool])
+                row_file.write(row)
+            loader.commit([row_file])
 
 
 def with_insert_rows_json(client: Any, count: int) -> None:
@@ -128,7 +128,7 @@ def _frame(count: int) -> Any:
 
 
 WAYS: dict[str, tuple[Callable[[Any, int], None], tuple[str, ...]]] = {
-    "this provider": (with_provider, ("airflow_provider_iginsights.bigquery.warehouse", "tenacity")),
+    "this provider": (with_provider, ("airflow_provider_iginsights.bigquery.loader", "tenacity")),
     "insert_rows_json": (with_insert_rows_json, ()),
     "load_table_from_json": (with_load_json, ()),
     "load_table_from_dataframe": (with_dataframe, ("pandas", "pyarrow", "pyarrow.parquet")),

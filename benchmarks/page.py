@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from airflow_provider_iginsights.bigquery.destination import Destination
-from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.bigquery.row_file import RowFile
+from airflow_provider_iginsights.bigquery.target import TargetTable
 from airflow_provider_iginsights.catalog.plan import plan_media
 from airflow_provider_iginsights.catalog.tables import MEDIA, MEDIA_INSIGHTS
-from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refusals import Refusals
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.json_text import read_json
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
-from airflow_provider_iginsights.graph.paging import Walk
+from airflow_provider_iginsights.graph.paging import PageSequence
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
@@ -38,18 +38,20 @@ class Replay:
         """Yield the page."""
         yield Answer(read_json(self.content), "v25.0", self.request)
 
-    def walk(self, request: GraphRequest) -> Walk:
+    def walk(self, request: GraphRequest) -> PageSequence:
         """Return what ends the listing."""
-        return Walk(whom=request.path, note=lambda _: None)
+        return PageSequence(whom=request.path, note=lambda _: None)
 
 
 def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield steps and the milliseconds of CPU they take, the best of several rounds."""
     replay, account_id = record(metrics)
     plan = plan_media(metrics, None, version="v25.0", login="facebook")
-    stamp = Stamp(run_id="scheduled__2026-01-01T08:00:00+00:00")
-    spools = {
-        table.name: Spool(Destination(table=table, project="benchmark", dataset="benchmark", table_id=table.default_id))
+    provenance = Provenance(run_id="scheduled__2026-01-01T08:00:00+00:00")
+    row_files = {
+        table.name: RowFile(
+            TargetTable(table=table, project="benchmark", dataset="benchmark", table_id=table.default_id)
+        )
         for table in (MEDIA, MEDIA_INSIGHTS)
     }
 
@@ -59,10 +61,10 @@ def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
             account_id=account_id,
             edge="media",
             plan=plan,
-            findings=Findings(),
+            left_out_log=LeftOutLog(),
             refusals=Refusals(),
         )
-        return read_media(listing, stamp)
+        return read_media(listing, provenance)
 
     def extract() -> None:
         for _ in read():
@@ -70,7 +72,7 @@ def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
 
     def write() -> None:
         for table, row in read():
-            spools[table].write(row)
+            row_files[table].write(row)
 
     parse, both, rows, whole = find_fastest(
         lambda: json.loads(replay.content), lambda: json.dumps(json.loads(replay.content)), extract, write
@@ -80,8 +82,8 @@ def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield f"parse + {len(list(read()))} rows", f"{rows:.2f}"
     yield "parse + rows + NDJSON on disk", f"{whole:.2f}"
     yield "ratio to json.loads + json.dumps", f"{whole / both:.2f} x"
-    for spool in spools.values():
-        spool.close()
+    for row_file in row_files.values():
+        row_file.close()
 
 
 def record(metrics: Sequence[str]) -> tuple[Replay, str]:

@@ -25,39 +25,41 @@ Way = Callable[[str, str, Sequence[str], IO[bytes]], int]
 
 def with_provider(url: str, token: str, account_ids: Sequence[str], _out: IO[bytes]) -> int:
     """Read the media of all accounts with this provider, to the NDJSON that it loads into BigQuery."""
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import MEDIA, MEDIA_INSIGHTS
-    from airflow_provider_iginsights.extract.crowd import Crowd
+    from airflow_provider_iginsights.extract.account_pool import AccountPool
 
-    spools = {
-        table.name: Spool(Destination(table=table, project="benchmark", dataset="benchmark", table_id=table.default_id))
+    row_files = {
+        table.name: RowFile(
+            TargetTable(table=table, project="benchmark", dataset="benchmark", table_id=table.default_id)
+        )
         for table in (MEDIA, MEDIA_INSIGHTS)
     }
     with Readers(url, token) as source:
-        crowd = Crowd(source.read_media(refresh_days=None), workers=WORKERS)
-        for name, row in crowd.read(account_ids):
-            spools[name].write(row)
-    if crowd.outcome.failed:
-        raise next(iter(crowd.outcome.failed.values()))
-    rows = spools[MEDIA_INSIGHTS.name].rows
-    for spool in spools.values():
-        spool.close()
+        pool = AccountPool(source.read_media(refresh_days=None), workers=WORKERS)
+        for name, row in pool.read(account_ids):
+            row_files[name].write(row)
+    if pool.outcome.failed:
+        raise next(iter(pool.outcome.failed.values()))
+    rows = row_files[MEDIA_INSIGHTS.name].rows
+    for row_file in row_files.values():
+        row_file.close()
     return rows
 
 
 def with_provider_accounts(url: str, token: str, account_ids: Sequence[str], out: IO[bytes]) -> int:
     """Read the daily account insights (one day and three before it), audience and profile with this provider."""
-    from airflow_provider_iginsights.extract.crowd import Crowd
+    from airflow_provider_iginsights.extract.account_pool import AccountPool
 
     rows = 0
     with Readers(url, token) as source:
-        crowd = Crowd(source.read_accounts(lookback_days=3, profiles=True), workers=WORKERS)
-        for name, row in crowd.read(account_ids):
+        pool = AccountPool(source.read_accounts(lookback_days=3, profiles=True), workers=WORKERS)
+        for name, row in pool.read(account_ids):
             rows += name == "account_insights"
             out.write(json.dumps(row, default=str).encode() + b"\n")
-    if crowd.outcome.failed:
-        raise next(iter(crowd.outcome.failed.values()))
+    if pool.outcome.failed:
+        raise next(iter(pool.outcome.failed.values()))
     return rows
 
 
@@ -71,16 +73,16 @@ class Readers:
         self._client = GraphClient(GraphSettings(token=token, base_url=url))
 
     def __enter__(self) -> Any:
-        from airflow_provider_iginsights.extract.source import Source
-        from airflow_provider_iginsights.extract.stamp import Stamp
-        from airflow_provider_iginsights.window import RunFacts, resolve_window
+        from airflow_provider_iginsights.extract.provenance import Provenance
+        from airflow_provider_iginsights.task.source import Source
+        from airflow_provider_iginsights.window import RunDates, resolve_window
 
         empty = dict.fromkeys(
             ("data_interval_start", "data_interval_end", "previous_success_end", "partition_date", "run_after")
         )
-        facts = RunFacts(**empty, logical_date=None)
+        facts = RunDates(**empty, logical_date=None)
         window = resolve_window(None, None, run=facts, now=datetime.now(UTC))
-        return Source(client=self._client, window=window, stamp=Stamp(run_id="benchmark"))
+        return Source(client=self._client, window=window, provenance=Provenance(run_id="benchmark"))
 
     def __exit__(self, *_: object) -> None:
         self._client.close()

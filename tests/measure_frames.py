@@ -110,11 +110,11 @@ def measure_transfer(kind: str) -> Recorder:
     from google.cloud.bigquery import Client
     from stage import NOW, open_stage
 
-    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
 
     watched = {
         requests.Session.request.__code__: "requests",
-        Spool.write.__code__: "row",
+        RowFile.write.__code__: "row",
         **{
             function.__code__: "google"
             for name in ("query", "get_job", "get_table", "create_table", "delete_table", "load_table_from_file")

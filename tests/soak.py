@@ -23,11 +23,11 @@ from stage import DAY, END, NOW, TRANSFERS, RecordingTaskInstance, Row, Stage, f
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault as BigQueryFault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     ErrorEffect,
-    Fault,
+    GraphFault,
     NoUsageHeaders,
     ReduceData,
     World,
@@ -130,7 +130,7 @@ class Season:
         bigquery.clear()
         graph.randomize(self.dice.getrandbits(32), GRAPH_RATE, effects=GRAPH_EFFECTS)
         if self.dice.random() < 0.2:
-            graph.add(Fault(effect=ReduceData(self.dice.choice((2, 10))), times=2))
+            graph.add(GraphFault(effect=ReduceData(self.dice.choice((2, 10))), times=2))
         for _ in range(self.dice.randint(0, 2)):
             effect, route = self.dice.choice(BIGQUERY_EFFECTS), self.dice.choice(BIGQUERY_ROUTES)
             bigquery.add(BigQueryFault(route=route, effect=effect, skip=self.dice.randint(0, 3), seconds=0.02))  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ TRANSFERS = {
 }
 PROVENANCE = ("api_version", "fetched_at", "run_id")
 KEYS = {table.default_id: table.key for table in TABLES}
+OPTIONAL = frozenset(table.default_id for table in TABLES if table.is_optional)
 
 Row = dict[str, Any]
 
@@ -113,8 +114,9 @@ class Stage:
         return sorted(found, key=lambda row: [str(row[name]) for name in KEYS[table_id]])
 
     def everything(self) -> dict[str, list[Row]]:
-        """Return all that the dataset holds, by table."""
-        return {table_id: self.rows(table_id) for table_id in KEYS}
+        """Return all that the dataset holds, by table, without optional tables that hold nothing."""
+        rows = {table_id: self.rows(table_id) for table_id in KEYS}
+        return {table_id: found for table_id, found in rows.items() if found or table_id not in OPTIONAL}
 
     def staging(self) -> list[str]:
         """Return the tables that are none of ours."""

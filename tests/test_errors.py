@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError
-from airflow_provider_iginsights.transfers.verdict import fail_now
+from airflow_provider_iginsights.task.failures import fail_now
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InsightsError)),
@@ -37,7 +37,7 @@ def test_an_error_is_built_again_by_name(kind: type[InsightsError]) -> None:
 
 def test_no_error_stands_elsewhere() -> None:
     """Every error that any module of the package defines stands in ``errors``, so that its name can be looked up."""
-    import airflow_provider_iginsights.graph.fault_table
+    import airflow_provider_iginsights.graph.error_codes
     import airflow_provider_iginsights.hooks.bigquery
     import airflow_provider_iginsights.transfers.instagram_to_bigquery  # noqa: F401
 

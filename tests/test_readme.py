@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.catalog.tables import TABLES
-from airflow_provider_iginsights.get_provider_info import CONN_FIELDS
+from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (

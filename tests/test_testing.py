@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights import waiting
-from airflow_provider_iginsights.bigquery.calls import PATIENCE_IN_TESTS, Patience, get_default_patience
+from airflow_provider_iginsights.bigquery.calls import PATIENCE_IN_TESTS, RetryBudget, get_default_patience
 from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
@@ -23,7 +23,7 @@ from airflow_provider_iginsights.sandbox.fixtures import (
     instagram_sandbox,
     sandbox_clock,
 )
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox
 from airflow_provider_iginsights.testing import is_testing, set_testing
 
 __all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
@@ -38,7 +38,7 @@ def open_client(sandbox: GraphSandbox) -> Iterator[GraphClient]:
 
 def test_every_try_is_made_and_none_is_waited_for(graph_sandbox: GraphSandbox) -> None:
     """A server that keeps failing is asked as often as in production, over a minute of pauses, within seconds."""
-    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=None))
+    graph_sandbox.faults.add(GraphFault(effect=ErrorEffect(2, http=500), times=None))
     begun = time.monotonic()
     with set_testing(), open_client(graph_sandbox) as client:
         with pytest.raises(ServerTrouble):
@@ -51,7 +51,7 @@ def test_every_try_is_made_and_none_is_waited_for(graph_sandbox: GraphSandbox) -
 
 def test_waits_can_move_a_clock_of_ones_own(graph_sandbox: GraphSandbox) -> None:
     """``sleep`` gets the seconds of each wait, and ``clock`` bounds the tries: two waits of 80 % each end them."""
-    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=None))
+    graph_sandbox.faults.add(GraphFault(effect=ErrorEffect(2, http=500), times=None))
     step = 0.8 * GraphSettings(token="x").max_wait
     waits: list[float] = []
 
@@ -67,7 +67,7 @@ def test_waits_can_move_a_clock_of_ones_own(graph_sandbox: GraphSandbox) -> None
 
 def test_a_client_made_before_obeys_as_well(graph_sandbox: GraphSandbox) -> None:
     """The switch counts when a wait comes up, not when the client was made."""
-    graph_sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), times=1))
+    graph_sandbox.faults.add(GraphFault(effect=ErrorEffect(2, http=500), times=1))
     waits: list[float] = []
     with open_client(graph_sandbox) as client, set_testing(sleep=waits.append):
         client.get(GraphRequest("me", {"fields": "id"}))
@@ -77,7 +77,7 @@ def test_a_client_made_before_obeys_as_well(graph_sandbox: GraphSandbox) -> None
 def test_it_ends_with_the_statement() -> None:
     """Contexts restore what was before, also when nested; without a context it stays until it is turned off."""
     assert not is_testing()
-    assert get_default_patience() == Patience()
+    assert get_default_patience() == RetryBudget()
     with set_testing():
         assert is_testing()
         assert get_default_patience() == PATIENCE_IN_TESTS

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.pacific import day_before, days_closing
 from airflow_provider_iginsights.window import (
     RULES,
     Moment,
-    RunFacts,
+    RunDates,
     Window,
     chunks,
     pacific_date,
@@ -31,7 +31,7 @@ from airflow_provider_iginsights.window import (
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-NO_RUN = RunFacts()
+NO_RUN = RunDates()
 
 
 def utc(text: str) -> datetime:
@@ -39,9 +39,9 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def interval(start: str, end: str, previous: str | None = None, *, by_hand: bool = False) -> RunFacts:
+def interval(start: str, end: str, previous: str | None = None, *, by_hand: bool = False) -> RunDates:
     """Return the facts of a run with this data interval."""
-    return RunFacts(
+    return RunDates(
         data_interval_start=utc(start),
         data_interval_end=utc(end),
         previous_success_end=utc(previous) if previous else None,
@@ -81,7 +81,7 @@ def midnight(day: date) -> datetime:
 def test_reads_every_form_of_an_instant(value: Moment, instant: str) -> None:
     """Dates are Pacific, naive instants UTC, ten digits Unix seconds, eight digits a date."""
     until = utc(instant) + DAY
-    assert resolve_window(value, until, run=RunFacts(), now=until).since == utc(instant)
+    assert resolve_window(value, until, run=RunDates(), now=until).since == utc(instant)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "None", Proxy(lambda: None)])
@@ -153,21 +153,21 @@ def test_refuses_what_is_no_instant(value: Moment) -> None:
             ["2026-11-08"],
         ),
         (
-            RunFacts(partition_date=date(2026, 11, 20)),
+            RunDates(partition_date=date(2026, 11, 20)),
             "2026-11-20T08:00",
             "2026-11-21T08:00",
             "partition_date",
             ["2026-11-20"],
         ),
         (
-            RunFacts(partition_date=utc("2026-11-20T00:00")),
+            RunDates(partition_date=utc("2026-11-20T00:00")),
             "2026-11-20T08:00",
             "2026-11-21T08:00",
             "partition_date",
             ["2026-11-20"],
         ),
         (
-            RunFacts(run_after=utc("2026-11-15T14:32")),
+            RunDates(run_after=utc("2026-11-15T14:32")),
             "2026-11-14T08:00",
             "2026-11-15T14:32",
             "last_closed_day",
@@ -176,7 +176,7 @@ def test_refuses_what_is_no_instant(value: Moment) -> None:
         (NO_RUN, "2026-11-20T08:00", "2026-11-21T18:00", "last_closed_day", ["2026-11-20"]),
     ],
 )
-def test_chooses_a_window_by_rule(run: RunFacts, since: str, until: str, rule: str, days: list[str]) -> None:
+def test_chooses_a_window_by_rule(run: RunDates, since: str, until: str, rule: str, days: list[str]) -> None:
     """Without since and until, the run's own facts decide, in a fixed order, and the rule is recorded."""
     window = resolve_window(None, "None", run=run, now=NOW)
     assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
@@ -224,7 +224,7 @@ def test_chooses_a_window_by_rule(run: RunFacts, since: str, until: str, rule: s
         ),
     ],
 )
-def test_a_run_by_hand_never_covers_nothing(run: RunFacts, since: str, until: str, rule: str, days: list[str]) -> None:
+def test_a_run_by_hand_never_covers_nothing(run: RunDates, since: str, until: str, rule: str, days: list[str]) -> None:
     """Where the interval of a manual run ends no day, it covers the last closed one; days missed since are not lost."""
     window = resolve_window(None, None, run=run, now=NOW)
     assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
@@ -242,7 +242,7 @@ def test_a_run_by_hand_never_covers_nothing(run: RunFacts, since: str, until: st
     ids=["a point", "a point after failures", "a day", "an hour, by hand"],
 )
 @pytest.mark.parametrize("until", ["2026-11-21T00:00:00+00:00", datetime(2026, 11, 21, tzinfo=UTC), None, "None"])
-def test_the_runs_own_interval_given_as_templates_is_the_run(until: Moment, run: RunFacts) -> None:
+def test_the_runs_own_interval_given_as_templates_is_the_run(until: Moment, run: RunDates) -> None:
     """What the templates of the data interval render is no window of its own: the run decides, as without them."""
     given = resolve_window(str(run.data_interval_start), until, run=run, now=NOW)
     assert given == resolve_window(None, None, run=run, now=NOW)
@@ -276,7 +276,7 @@ DAILY = interval("2026-11-20T00:00", "2026-11-21T00:00")
     ],
 )
 def test_fills_in_the_side_that_is_not_given(
-    since: Moment, until: Moment, run: RunFacts, rule: str, days: list[str]
+    since: Moment, until: Moment, run: RunDates, rule: str, days: list[str]
 ) -> None:
     """A date alone is one Pacific day; an instant alone takes its other end from the run."""
     window = resolve_window(since, until, run=run, now=NOW)
@@ -409,7 +409,7 @@ def test_midnight_follows_the_american_rule(day: date) -> None:
 @given(schedules())
 def test_consecutive_intervals_partition_the_closed_days(times: list[datetime]) -> None:
     """Runs with real data intervals cover every closed Pacific day exactly once, in order, and no other."""
-    runs = [RunFacts(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
+    runs = [RunDates(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
     windows = [resolve_window(None, None, run=run, now=times[-1]) for run in runs]
     assert [day for window in windows for day in window.days()] == closed_by_rule(times[0], times[-1])
 
@@ -419,7 +419,7 @@ def test_points_after_failures_partition_the_closed_days(times: list[datetime], 
     """Runs without width, some of which fail, cover every closed day once as long as no gap exceeds 30 days."""
     succeeded, covered, expected = times[0], list[date](), list[date]()
     for moment in times[1:]:
-        point = RunFacts(data_interval_start=moment, data_interval_end=moment, previous_success_end=succeeded)
+        point = RunDates(data_interval_start=moment, data_interval_end=moment, previous_success_end=succeeded)
         if data.draw(st.booleans(), label="succeeds"):
             covered += resolve_window(None, None, run=point, now=moment).days()
             expected += closed_by_rule(max(succeeded, moment - timedelta(days=30)), moment)
@@ -434,7 +434,7 @@ def test_runs_by_hand_in_between_lose_no_day(times: list[datetime], data: st.Dat
     succeeded, covered, expected = times[0], set[date](), set[date]()
     for moment in times[1:]:
         by_hand = data.draw(st.booleans(), label="by hand")
-        point = RunFacts(
+        point = RunDates(
             data_interval_start=moment,
             data_interval_end=moment,
             previous_success_end=succeeded,
@@ -453,7 +453,7 @@ def test_runs_by_hand_in_between_lose_no_day(times: list[datetime], data: st.Dat
 @given(schedules(), st.integers(min_value=0, max_value=10))
 def test_the_lookback_reads_again_and_adds_no_gap(times: list[datetime], lookback: int) -> None:
     """With a lookback, runs cover the same days and those just before; whoever covers a day goes back as many days."""
-    runs = [RunFacts(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
+    runs = [RunDates(data_interval_start=start, data_interval_end=end) for start, end in pairwise(times)]
     windows = [resolve_window(None, None, run=run, now=times[-1]) for run in runs]
     closed = closed_by_rule(times[0], times[-1])
     again = {day for window in windows for day in window.days(lookback)}

@@ -1,7 +1,8 @@
-"""Ring 1: the wire to the warehouse. Rows in, exactly once. Knows no metric.
+"""All that talks to BigQuery: rows in, each exactly once. Knows no metric.
 
-:class:`~.warehouse.Warehouse` is the door. Behind it, in the order of a load: :mod:`.ensure` (dataset, tables,
-columns), :mod:`.spool` (rows to a file), :mod:`.tidy` (end what earlier tries left), :mod:`.stage` (one load job),
-:mod:`.write` with the texts of :mod:`.merge` (one statement a target) and :mod:`.heal` (no key twice). Beside it stand
-:mod:`.views` and :mod:`.check`. All jobs run through :mod:`.jobs`, all requests through :mod:`.calls`.
+:class:`~.loader.BigQueryLoader` is what others use. Behind it, in the order of a load: :mod:`.ensure` (dataset,
+tables, columns), :mod:`.row_file` (rows to a file), :mod:`.tidy` (end what earlier tries left), :mod:`.stage` (one load
+job), :mod:`.write` with the texts of :mod:`.merge` (one statement a target) and :mod:`.duplicates` (no key twice).
+Beside it stand :mod:`.views` and :mod:`.duplicate_check`. All jobs run through :mod:`.jobs`, all requests through
+:mod:`.calls`.
 """

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.errors import LoadError
 from airflow_provider_iginsights.waiting import is_testing
 
@@ -27,7 +27,7 @@ UPLOAD_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryBudget:
     """How long to go on, in seconds.
 
     ``busy`` bounds the pauses for a full DML queue or a rate limit, ``lost`` those for answers that do not come; the
@@ -44,31 +44,31 @@ class Patience:
     longest_poll: float = 3.0
 
 
-PATIENCE_IN_TESTS = Patience(
+PATIENCE_IN_TESTS = RetryBudget(
     busy=0.2, lost=0.2, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05
 )
 
 
-def get_default_patience() -> Patience:
+def get_default_patience() -> RetryBudget:
     """Return how long to go on where nobody said otherwise: short in test mode."""
-    return PATIENCE_IN_TESTS if is_testing() else Patience()
+    return PATIENCE_IN_TESTS if is_testing() else RetryBudget()
 
 
 class Calls:
     """Sends requests with patience, until :meth:`stop` is called from a signal handler or another thread."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: RetryBudget) -> None:
         self.patience = patience
         self._stopped = threading.Event()
 
-    def __call__(self, action: Callable[[], T], *, doing: str, role: str = faults.DATA_ROLE) -> T:
+    def __call__(self, action: Callable[[], T], *, doing: str, role: str = error_mapping.DATA_ROLE) -> T:
         """Return what ``action`` returns; raise LoadError (or a leaf of it) in words when BigQuery keeps refusing."""
         try:
             return self._retrying()(action)
         except Exception as error:
-            if isinstance(error, LoadError) or not faults.speaks_of_bigquery(error):
+            if isinstance(error, LoadError) or not error_mapping.speaks_of_bigquery(error):
                 raise
-            raise faults.load_error(error, doing=doing, role=role) from error
+            raise error_mapping.load_error(error, doing=doing, role=role) from error
 
     def stop(self) -> None:
         """End all waiting; what is under way fails with LoadError."""
@@ -83,7 +83,9 @@ class Calls:
         import tenacity
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: faults.is_busy(error) or faults.is_lost(error)),
+            retry=tenacity.retry_if_exception(
+                lambda error: error_mapping.is_busy(error) or error_mapping.is_lost(error)
+            ),
             wait=tenacity.wait_random_exponential(
                 multiplier=self.patience.first_wait, max=self.patience.longest_wait, min=0
             ),
@@ -94,5 +96,5 @@ class Calls:
 
     def _is_enough(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        limit = self.patience.busy if error and faults.is_busy(error) else self.patience.lost
+        limit = self.patience.busy if error and error_mapping.is_busy(error) else self.patience.lost
         return state.idle_for >= limit

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.primary_key import has_former_key, replace_key
@@ -21,8 +21,8 @@ from airflow_provider_iginsights.errors import DatasetUnavailable, IncompatibleT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import LoadMode, TargetTable
     from airflow_provider_iginsights.catalog.tables import Column
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -31,15 +31,15 @@ MODE_LABEL = "iginsights_mode"
 """The label that tells a table of raw history (``append``) from one that holds each key once (none)."""
 
 
-def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Destination:
+def ensure_dataset(destination: TargetTable, *, session: BigQuerySession, create: bool) -> TargetTable:
     """Return the destination with its dataset's location; create the dataset if asked to.
 
     Raises DatasetUnavailable if there is none, if it may not be read, or if it lies in another location.
     """
     path, location = destination.dataset_path, destination.location
-    found = _dataset(destination, wire=wire)
+    found = _dataset(destination, session=session)
     if found is None and create:
-        found = _created_dataset(destination, wire=wire)
+        found = _created_dataset(destination, session=session)
     if found is None:
         raise DatasetUnavailable(
             f"The dataset {path} does not exist. Create it, check the project and dataset ids, "
@@ -53,17 +53,17 @@ def ensure_dataset(destination: Destination, *, wire: Wire, create: bool) -> Des
     return dataclasses.replace(destination, location=found.location or location)
 
 
-def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None = "merge") -> Any:
+def ensure_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None = "merge") -> Any:
     """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit.
 
     Returns google.cloud.bigquery.Table, as it was found or created.
 
     :param load_mode: None = whatever the table is: rows whose keys nobody else writes.
     """
-    found = find_table(destination, wire=wire)
-    if found is None and (created := _create_table(destination, wire=wire, load_mode=load_mode)):
+    found = find_table(destination, session=session)
+    if found is None and (created := _create_table(destination, session=session, load_mode=load_mode)):
         return created
-    found = found or find_table(destination, wire=wire)
+    found = found or find_table(destination, session=session)
     if found is None:
         raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
     _check_kind(destination, found=found)
@@ -74,9 +74,9 @@ def ensure_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | 
         sql = add_columns_statement(destination, columns=missing)
         # The etag: should the column vanish again, the same statement is not taken for the one that was done.
         payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
-        wire.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
+        session.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
     if has_former_key(destination, found=found):
-        replace_key(destination, found=found, wire=wire)
+        replace_key(destination, found=found, session=session)
     return found
 
 
@@ -90,20 +90,20 @@ def claims_key(found: Any) -> bool:
     return found.table_constraints is not None and found.table_constraints.primary_key is not None
 
 
-def find_table(destination: Destination, *, wire: Wire) -> Any | None:
+def find_table(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
     """Return the target as google.cloud.bigquery.Table, None if there is none. Raises LoadError."""
     from google.api_core.exceptions import NotFound
 
     def look() -> Any | None:
         try:
-            return wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+            return session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
         except NotFound:
             return None
 
-    return wire.calls(look, doing=f"read the table {destination.path}")
+    return session.calls(look, doing=f"read the table {destination.path}")
 
 
-def add_columns_statement(destination: Destination, *, columns: Sequence[Column]) -> str:
+def add_columns_statement(destination: TargetTable, *, columns: Sequence[Column]) -> str:
     """Return the one statement that adds nullable columns, whether or not another task has added them meanwhile."""
     additions = ",\n".join(
         f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {c.type} OPTIONS (description = {literal(c.description)})"
@@ -113,7 +113,7 @@ def add_columns_statement(destination: Destination, *, columns: Sequence[Column]
 
 
 def table_resource(
-    destination: Destination, *, table_id: str, labels: dict[str, str], description: str
+    destination: TargetTable, *, table_id: str, labels: dict[str, str], description: str
 ) -> dict[str, Any]:
     """Return what a target and its staging table have in common, as the REST resource of a table."""
     reference = {"projectId": destination.project, "datasetId": destination.dataset, "tableId": table_id}
@@ -128,7 +128,7 @@ def table_resource(
     }
 
 
-def target_resource(destination: Destination, *, labels: dict[str, str], load_mode: LoadMode | None) -> dict[str, Any]:
+def target_resource(destination: TargetTable, *, labels: dict[str, str], load_mode: LoadMode | None) -> dict[str, Any]:
     """Return the REST resource of a new target.
 
     BigQuery's optimizer trusts an unenforced primary key, so a table of raw history (append) does not claim one.
@@ -144,53 +144,53 @@ def target_resource(destination: Destination, *, labels: dict[str, str], load_mo
     return resource
 
 
-def _dataset(destination: Destination, *, wire: Wire) -> Any | None:
+def _dataset(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
     from google.api_core.exceptions import NotFound
 
     def look() -> Any | None:
         try:
-            return wire.client.get_dataset(destination.dataset_path, retry=None, timeout=HTTP_TIMEOUT)
+            return session.client.get_dataset(destination.dataset_path, retry=None, timeout=HTTP_TIMEOUT)
         except NotFound:
             return None
 
-    return wire.calls(look, doing=f"read the dataset {destination.dataset_path}")
+    return session.calls(look, doing=f"read the dataset {destination.dataset_path}")
 
 
-def _created_dataset(destination: Destination, *, wire: Wire) -> Any | None:
+def _created_dataset(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
     from google.cloud.bigquery import Dataset
 
     dataset = Dataset(destination.dataset_path)
     if destination.location:
         dataset.location = destination.location
     dataset.description = "Instagram insights."
-    wire.calls(
-        lambda: wire.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
+    session.calls(
+        lambda: session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
         doing=f"create the dataset {destination.dataset_path}",
-        role=faults.DATASET_ROLE,
+        role=error_mapping.DATASET_ROLE,
     )
-    return _dataset(destination, wire=wire)
+    return _dataset(destination, session=session)
 
 
-def _create_table(destination: Destination, *, wire: Wire, load_mode: LoadMode | None) -> Any | None:
+def _create_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None) -> Any | None:
     """Create and return the target; None if it is there already, made by another task or by a lost request."""
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
 
-    labels = wire.target_labels(destination) | dict(destination.options.labels)
+    labels = session.target_labels(destination) | dict(destination.options.labels)
     table = Table.from_api_repr(target_resource(destination, labels=labels, load_mode=load_mode))
 
     def create() -> Any | None:
         try:
-            created = wire.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
+            created = session.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict:
             return None
         log.info("Created the table %s.", destination.path)
         return created
 
-    return wire.calls(create, doing=f"create the table {destination.path}")
+    return session.calls(create, doing=f"create the table {destination.path}")
 
 
-def _check_kind(destination: Destination, *, found: Any) -> None:
+def _check_kind(destination: TargetTable, *, found: Any) -> None:
     table = destination.table
     if found.table_type != "TABLE":
         raise IncompatibleTable(
@@ -208,7 +208,7 @@ def _check_kind(destination: Destination, *, found: Any) -> None:
     log.info("%s is not partitioned by %s: each load reads the whole table.", destination.path, table.partition_by)
 
 
-def _check_mode(destination: Destination, *, found: Any, load_mode: LoadMode | None) -> None:
+def _check_mode(destination: TargetTable, *, found: Any, load_mode: LoadMode | None) -> None:
     """Refuse to mix a table that holds each key once with a history of all fetches: either would destroy the other."""
     if load_mode == "append" and claims_key(found):
         raise IncompatibleTable(

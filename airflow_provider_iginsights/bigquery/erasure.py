@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
-from airflow_provider_iginsights.bigquery.identifiers import STAGING_MARK, literal, quoted
-from airflow_provider_iginsights.bigquery.span import ALL_DAYS, condition
-from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
+from airflow_provider_iginsights.bigquery.job_ids import STAGING_MARK
+from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import IdKind
 
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 class Erased:
     """How many rows a table held, or how many were deleted from it."""
 
-    destination: Destination
+    destination: TargetTable
     rows: int
 
     def __str__(self) -> str:
@@ -56,10 +57,10 @@ class Erasure:
         self,
         client: Client,
         *,
-        destinations: Sequence[Destination],
+        destinations: Sequence[TargetTable],
         kind: IdKind,
         object_id: str,
-        patience: Patience | None = None,
+        patience: RetryBudget | None = None,
         job_project: str | None = None,
     ) -> None:
         if not object_id.strip():
@@ -67,7 +68,9 @@ class Erasure:
         self._kind: IdKind = kind
         self._id = object_id.strip()
         self._destinations = [each for each in destinations if each.table.id_column(kind)]
-        self._wire = connected(client, identity=hand_identity("erase"), patience=patience, job_project=job_project)
+        self._session = open_session(
+            client, identity=hand_identity("erase"), options=JobOptions(patience=patience, job_project=job_project)
+        )
 
     def count(self) -> Iterator[Erased]:
         """Yield how many rows each table holds; a staging table only if it holds any.
@@ -89,11 +92,11 @@ class Erasure:
         for destination in (each.destination for each in held):
             sql = f"DELETE {self._rows_of(destination)}"
             doing = f"delete the rows of {self._kind} {self._id} from {destination.path}"
-            job = self._wire.query(destination, verb="erase", sql=sql, doing=doing)
+            job = self._session.query(destination, verb="erase", sql=sql, doing=doing)
             yield Erased(destination=destination, rows=job.num_dml_affected_rows or 0)
 
-    def _number_of(self, destination: Destination) -> int:
-        found = find_table(destination, wire=self._wire)
+    def _number_of(self, destination: TargetTable) -> int:
+        found = find_table(destination, session=self._session)
         if found is None:
             return 0
         if found.table_type != "TABLE":
@@ -105,19 +108,19 @@ class Erasure:
         # Asked anew each time: under the same job id, the answer would be the one of before the deletion.
         payload = secrets.token_hex(8)
         doing = f"count the rows of {self._kind} {self._id} in {destination.path}"
-        return self._wire.number(destination, sql=sql, payload=payload, doing=doing)
+        return self._session.number(destination, sql=sql, payload=payload, doing=doing)
 
-    def _rows_of(self, destination: Destination) -> str:
+    def _rows_of(self, destination: TargetTable) -> str:
         """Return FROM and WHERE. The days are named for tables that require a filter on their partition."""
         column = destination.table.id_column(self._kind) or ""
         inside = condition(ALL_DAYS, table=destination.table, alias="T")
         return f"FROM {quoted(destination.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
 
-    def _find_staging(self) -> Iterator[Destination]:
-        listed = self._wire.calls(
+    def _find_staging(self) -> Iterator[TargetTable]:
+        listed = self._session.calls(
             lambda: [
                 table.table_id
-                for table in self._wire.client.list_tables(
+                for table in self._session.client.list_tables(
                     self._destinations[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT
                 )
             ],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
 from airflow_provider_iginsights.bigquery.ensure import ensure_dataset, find_table
-from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.errors import DatasetUnavailable
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 
 def find_existing(
     client: Client,
     *,
-    destinations: Sequence[Destination],
+    destinations: Sequence[TargetTable],
     skip_missing: bool = False,
-    patience: Patience | None = None,
-) -> tuple[Destination, ...]:
+    patience: RetryBudget | None = None,
+) -> tuple[TargetTable, ...]:
     """Return the targets that exist, with the location of their dataset.
 
     :param destinations: of one dataset.
@@ -34,11 +34,11 @@ def find_existing(
         one of them.
     :raises LoadError: BigQuery refuses.
     """
-    wire = connected(client, identity=hand_identity("find tables"), patience=patience)
-    location = ensure_dataset(destinations[0], wire=wire, create=False).location
+    session = open_session(client, identity=hand_identity("find tables"), options=JobOptions(patience=patience))
+    location = ensure_dataset(destinations[0], session=session, create=False).location
     located = [dataclasses.replace(destination, location=location) for destination in destinations]
-    found = tuple(destination for destination in located if find_table(destination, wire=wire) is not None)
-    missing = [destination for destination in located if destination not in found]
+    found = tuple(destination for destination in located if find_table(destination, session=session) is not None)
+    missing = [each for each in located if each not in found and not (found and each.table.is_optional)]
     if missing and not (found and skip_missing):
         paths = ", ".join(destination.path for destination in missing)
         exist = "exists" if len(missing) == 1 else "exist"

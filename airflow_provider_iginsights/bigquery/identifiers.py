@@ -1,11 +1,10 @@
-"""What things are called in BigQuery: checked and quoted paths, staging tables, job ids, labels.
+"""What things are called in BigQuery: checked and quoted paths, texts, labels.
 
 A name is either checked or built here, so no other module puts a user's text into SQL or into a resource path.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -14,12 +13,9 @@ from airflow_provider_iginsights.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
 
 Part = Literal["project", "dataset", "table"]
-Verb = Literal["load", "merge", "verify", "heal", "alter", "erase"]
 
-STAGING_MARK = "__stg_"
 _LABEL_LENGTH = 63
 
 GRAMMAR: dict[Part, tuple[re.Pattern[str], str]] = {
@@ -52,46 +48,6 @@ def literal(text: str) -> str:
     """Return ``text`` as a GoogleSQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
     return f"'{escaped}'"
-
-
-def task_hash(identity: TaskIdentity, *, destination: Destination) -> str:
-    """Return the ``ti``: 16 hex digits that name this task instance and this target, whatever the try.
-
-    The target is part of it: two tables of one task would otherwise share job ids, and the second would re-attach to
-    the first one's finished job and write nothing.
-    """
-    facts = (identity.deployment, identity.dag_id, identity.task_id, identity.run_id, str(identity.map_index))
-    return hashlib.sha256("|".join((*facts, destination.path)).encode()).hexdigest()[:16]
-
-
-def staging_prefix(table_id: str, *, ti: str) -> str:
-    """Return how the staging tables of all tries of one task instance begin."""
-    return f"{table_id}{STAGING_MARK}{ti}_"
-
-
-def staging_id(table_id: str, *, ti: str, try_number: int, payload: str, nonce: str) -> str:
-    """Return the staging table of one try.
-
-    It tells the payload, and so the job ids of its try; ``nonce`` keeps it unique where try numbers begin again after
-    a clear.
-    """
-    return f"{staging_prefix(table_id, ti=ti)}{try_number}_{payload[:12]}_{nonce}"
-
-
-def staging_jobs(staging: str, *, table_id: str, ti: str) -> tuple[str, ...]:
-    """Return the first ids of the jobs that can be using a staging table, given its table id."""
-    try_number, payload, *_ = staging.removeprefix(staging_prefix(table_id, ti=ti)).split("_")
-    return tuple(f"{job_prefix(verb, ti=ti)}{try_number}-{payload}" for verb in ("load", "merge"))
-
-
-def job_prefix(verb: Verb, *, ti: str) -> str:
-    """Return how the job ids of all tries of one task instance begin."""
-    return f"iginsights-{verb}-{ti}-"
-
-
-def job_id(verb: Verb, *, ti: str, try_number: int, payload: str) -> str:
-    """Return a job id that is the same whenever the same try sends the same payload (a hash in hex digits)."""
-    return f"{job_prefix(verb, ti=ti)}{try_number}-{payload[:12]}"
 
 
 def label_text(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.errors import LoadError
 
@@ -41,7 +41,7 @@ class Work:
     doing: str
 
 
-class Jobs:
+class JobRunner:
     """Runs jobs one after the other. ``running`` is the one under way, for :meth:`cancel`."""
 
     def __init__(self, client: Client, *, calls: Calls) -> None:
@@ -53,7 +53,7 @@ class Jobs:
         """Return the finished, successful job. Raises LoadError with BigQuery's words."""
         attempt = _Attempt(work)
         try:
-            return self._calls(partial(self._once, attempt), doing=work.doing, role=faults.JOB_ROLE)
+            return self._calls(partial(self._once, attempt), doing=work.doing, role=error_mapping.JOB_ROLE)
         finally:
             self._running = None
 
@@ -98,7 +98,7 @@ class Jobs:
                 log.info("BigQuery has already seen job %s; looking at it.", attempt.job_id)
         self.wait(job)
         if job.error_result:
-            raise faults.JobFailed(job)
+            raise error_mapping.JobFailed(job)
         return job
 
     def _adopted(self, attempt: _Attempt) -> Any | None:

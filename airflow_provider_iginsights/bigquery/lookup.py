@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_iginsights.bigquery import ensure, faults
+from airflow_provider_iginsights.bigquery import ensure, error_mapping
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
-from airflow_provider_iginsights.bigquery.span import Span, condition
-from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.partition_range import PartitionRange, condition
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 
 Value = str | bool | datetime
 Operator = Literal["=", "<", ">", ">="]
@@ -66,14 +66,16 @@ class Lookup:
         client: Client,
         *,
         identity: TaskIdentity,
-        patience: Patience | None = None,
+        patience: RetryBudget | None = None,
         job_project: str | None = None,
     ) -> None:
-        self._wire = connected(client, identity=identity, patience=patience, job_project=job_project)
+        self._session = open_session(
+            client, identity=identity, options=JobOptions(patience=patience, job_project=job_project)
+        )
         self._locations: dict[str, str | None] = {}
 
     def find_groups(
-        self, destination: Destination, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
+        self, destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
     ) -> list[dict[str, Any]]:
         """Return one dict per distinct values of the columns ``by``: these and each pick under its name.
 
@@ -81,29 +83,29 @@ class Lookup:
         """
         return self._ask(destination, sql=groups_query(destination, by=by, picks=picks, where=where))
 
-    def find_rows(self, destination: Destination, *, where: Where) -> list[dict[str, Any]]:
+    def find_rows(self, destination: TargetTable, *, where: Where) -> list[dict[str, Any]]:
         """Return the rows with all columns of our table.
 
         :raises LoadError: BigQuery refuses.
         """
         return self._ask(destination, sql=rows_query(destination, where=where))
 
-    def _ask(self, destination: Destination, *, sql: str) -> list[dict[str, Any]]:
+    def _ask(self, destination: TargetTable, *, sql: str) -> list[dict[str, Any]]:
         if (path := destination.dataset_path) not in self._locations:
-            self._locations[path] = ensure.ensure_dataset(destination, wire=self._wire, create=False).location
+            self._locations[path] = ensure.ensure_dataset(destination, session=self._session, create=False).location
         target = dataclasses.replace(destination, location=self._locations[path])
         doing = f"look up earlier rows in {destination.path}"
         # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
         nonce = hashlib.sha256(secrets.token_bytes(16)).hexdigest()
-        job = self._wire.query(target, verb="verify", sql=sql, payload=nonce, doing=doing)
-        return self._wire.calls(
+        job = self._session.query(target, verb="verify", sql=sql, payload=nonce, doing=doing)
+        return self._session.calls(
             lambda: [dict(row) for row in job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)],
             doing=doing,
-            role=faults.JOB_ROLE,
+            role=error_mapping.JOB_ROLE,
         )
 
 
-def groups_query(destination: Destination, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
+def groups_query(destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
     """Return the query of :meth:`Lookup.find_groups`."""
     chosen = ",\n  ".join(f"{_picked(pick)} AS {quoted(name)}" for name, pick in picks.items())
     columns = ", ".join(f"T.{quoted(name)}" for name in by)
@@ -113,7 +115,7 @@ def groups_query(destination: Destination, *, by: Sequence[str], picks: Mapping[
     )
 
 
-def rows_query(destination: Destination, *, where: Where) -> str:
+def rows_query(destination: TargetTable, *, where: Where) -> str:
     """Return the query of :meth:`Lookup.find_rows`."""
     names = ", ".join(f"T.{quoted(name)}" for name in destination.table.column_names)
     return f"SELECT {names}\nFROM {quoted(destination.path)} T\nWHERE {_conditions(destination, where=where)}"
@@ -127,8 +129,8 @@ def _picked(pick: Pick) -> str:
     return f"{pick.function}(IF({test}, {column}, NULL))"
 
 
-def _conditions(destination: Destination, *, where: Where) -> str:
-    days = Span(start=where.start.isoformat(), end=where.end.isoformat())
+def _conditions(destination: TargetTable, *, where: Where) -> str:
+    days = PartitionRange(start=where.start.isoformat(), end=where.end.isoformat())
     among = [f"T.{quoted(name)} IN UNNEST([{', '.join(map(literal, values))}])" for name, values in where.among.items()]
     compare = [f"T.{quoted(name)} {operator} {_literal(value)}" for name, operator, value in where.compare]
     return "\n  AND ".join((condition(days, table=destination.table, alias="T"), *among, *compare))

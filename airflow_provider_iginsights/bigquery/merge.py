@@ -30,12 +30,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
-from airflow_provider_iginsights.bigquery.span import Span, condition, outside
+from airflow_provider_iginsights.bigquery.partition_range import PartitionRange, condition, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, Spared
+    from airflow_provider_iginsights.bigquery.target import Spared, TargetTable
     from airflow_provider_iginsights.catalog.columns import Role
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
@@ -48,7 +48,9 @@ _UPDATED: dict[Role, str] = {
 _INSERTED: dict[Role, str] = {"stated": "S.{0}", "kept": "S.{0}", "text": "NULLIF(S.{0}, '')"}
 
 
-def merge_statement(destination: Destination, *, staging: str, span: Span, source_span: Span | None = None) -> str:
+def merge_statement(
+    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+) -> str:
     """Return the MERGE by key.
 
     :param staging: path of the staging table.
@@ -61,11 +63,11 @@ def merge_statement(destination: Destination, *, staging: str, span: Span, sourc
 
 
 def replace_statement(
-    destination: Destination,
+    destination: TargetTable,
     *,
     staging: str,
-    span: Span,
-    source_span: Span | None = None,
+    span: PartitionRange,
+    source_span: PartitionRange | None = None,
     spared: Spared = (),
 ) -> str:
     """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement.
@@ -91,7 +93,7 @@ def replace_statement(
     )
 
 
-def append_statement(destination: Destination, *, staging: str) -> str:
+def append_statement(destination: TargetTable, *, staging: str) -> str:
     """Return the INSERT of all staged rows."""
     names = _listed(destination.table.column_names)
     return f"INSERT INTO {quoted(destination.path)} ({names})\nSELECT {names} FROM {quoted(staging)}"
@@ -114,7 +116,7 @@ def newest_value(column: str, *, of: str, keys: Iterable[str]) -> str:
     return f"FIRST_VALUE({of}.{quoted(column)} IGNORE NULLS) OVER ({window} {rows}) AS {quoted(column)}"
 
 
-def new_keys_query(destination: Destination, *, staging: str, span: Span) -> str:
+def new_keys_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
     """Return the query for the accounts that have staged keys which the span does not hold."""
     table = destination.table
     return (
@@ -124,7 +126,7 @@ def new_keys_query(destination: Destination, *, staging: str, span: Span) -> str
     )
 
 
-def elsewhere_query(destination: Destination, *, staging: str, span: Span) -> str:
+def elsewhere_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
     """Return the query for the days outside the span that hold staged keys of the span's accounts."""
     table = destination.table
     return (
@@ -134,7 +136,7 @@ def elsewhere_query(destination: Destination, *, staging: str, span: Span) -> st
     )
 
 
-def _head(destination: Destination, *, source: str, span: Span) -> tuple[str, ...]:
+def _head(destination: TargetTable, *, source: str, span: PartitionRange) -> tuple[str, ...]:
     table = destination.table
     return (
         f"MERGE {quoted(destination.path)} T",
@@ -143,7 +145,7 @@ def _head(destination: Destination, *, source: str, span: Span) -> tuple[str, ..
     )
 
 
-def _newest(table: Table, *, staging: str, span: Span | None) -> str:
+def _newest(table: Table, *, staging: str, span: PartitionRange | None) -> str:
     kept = condition(span, table=table, alias="A") if span else "TRUE"
     columns = "*"
     if any(column.role != "stated" for column in table.columns):
@@ -154,7 +156,9 @@ def _newest(table: Table, *, staging: str, span: Span | None) -> str:
     return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
-def _vanished(destination: Destination, *, group: Iterable[str], staging: str, span: Span, spared: Spared) -> str:
+def _vanished(
+    destination: TargetTable, *, group: Iterable[str], staging: str, span: PartitionRange, spared: Spared
+) -> str:
     table = destination.table
     others = "".join(f"      AND NOT ({_is_in(each, table=table, alias='O')})\n" for each in spared)
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"

@@ -14,15 +14,15 @@ from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
 _CONSTRAINTS = "tableConstraints"
 
 
-def has_former_key(destination: Destination, *, found: Any) -> bool:
+def has_former_key(destination: TargetTable, *, found: Any) -> bool:
     """Return whether a table claims the primary key of an earlier release. A key of the user's own is left alone."""
     constraints = found.table_constraints
     if constraints is None or constraints.primary_key is None:
@@ -31,7 +31,7 @@ def has_former_key(destination: Destination, *, found: Any) -> bool:
     return any(claimed == set(key) for key in destination.table.former_keys)
 
 
-def replace_key(destination: Destination, *, found: Any, wire: Wire) -> None:
+def replace_key(destination: TargetTable, *, found: Any, session: BigQuerySession) -> None:
     """Replace the key in one step: never is there none, and other tasks may do the same at the same moment.
 
     GoogleSQL's grammar takes both actions in one ALTER; BigQuery's reference shows them in two. Where it refuses, the
@@ -42,31 +42,31 @@ def replace_key(destination: Destination, *, found: Any, wire: Wire) -> None:
     # The etag: should the former key come back, the same statement is not taken for the one that was done.
     payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
     try:
-        wire.query(destination, verb="alter", sql=sql, payload=payload, doing=doing)
+        session.query(destination, verb="alter", sql=sql, payload=payload, doing=doing)
     except LoadError as refusal:
         log.info("One ALTER cannot do it (%s); the table's metadata are updated.", refusal)
-        wire.calls(lambda: _update(destination, wire=wire), doing=doing)
+        session.calls(lambda: _update(destination, session=session), doing=doing)
 
 
-def replace_key_statement(destination: Destination) -> str:
+def replace_key_statement(destination: TargetTable) -> str:
     """Return the one statement that gives a table today's key, whatever another task has done to it meanwhile."""
     keys = ", ".join(quoted(name) for name in destination.table.key)
     return f"ALTER TABLE {quoted(destination.path)}\nDROP PRIMARY KEY IF EXISTS,\nADD PRIMARY KEY ({keys}) NOT ENFORCED"
 
 
-def _update(destination: Destination, *, wire: Wire) -> None:
+def _update(destination: TargetTable, *, session: BigQuerySession) -> None:
     """Update the metadata of the table as it is now; where another task was faster, look again."""
     from google.api_core.exceptions import PreconditionFailed
 
     while True:
-        found = wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+        found = session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
         if not has_former_key(destination, found=found):
             return
         # The library can set constraints since 3.28 only, but it sends any property of the resource.
         claimed = {"primaryKey": {"columns": list(destination.table.key)}}
         found._properties[_CONSTRAINTS] = {**found._properties[_CONSTRAINTS], **claimed}
         try:
-            wire.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
+            session.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
         except PreconditionFailed:
             continue
         return

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.errors import IncompatibleTable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
 LEGACY_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -42,7 +42,7 @@ def type_of(field: Any) -> str:
     return f"ARRAY<{limited}>" if field.mode == "REPEATED" else limited
 
 
-def missing_columns(destination: Destination, *, existing: Sequence[Any]) -> tuple[Column, ...]:
+def missing_columns(destination: TargetTable, *, existing: Sequence[Any]) -> tuple[Column, ...]:
     """Return the columns to add to an existing table; raise IncompatibleTable if rows of ours can never fit."""
     faults = list(_faults(destination.table, existing=existing))
     if faults:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, UPLOAD_TIMEOUT
 from airflow_provider_iginsights.bigquery.ensure import table_resource
-from airflow_provider_iginsights.bigquery.identifiers import staging_id
+from airflow_provider_iginsights.bigquery.job_ids import staging_id
 from airflow_provider_iginsights.bigquery.jobs import Work
 from airflow_provider_iginsights.bigquery.schema import fields
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 LIFETIME = timedelta(hours=24)
 CHUNK = 16 * 1024 * 1024
@@ -28,70 +28,72 @@ CHUNK = 16 * 1024 * 1024
 _LOADS = 3
 
 
-def create_staging(destination: Destination, *, payload: str, wire: Wire) -> str:
+def create_staging(destination: TargetTable, *, payload: str, session: BigQuerySession) -> str:
     """Create an empty staging table and return its path."""
     from google.cloud.bigquery import Table
 
-    ti, try_number = wire.ti(destination), wire.identity.try_number
+    ti, try_number = session.ti(destination), session.identity.try_number
     table_id = staging_id(
         destination.table_id, ti=ti, try_number=try_number, payload=payload, nonce=secrets.token_hex(4)
     )
-    labels = wire.passing_labels(destination)
+    labels = session.passing_labels(destination)
     description = f"Rows on their way to {destination.table_id}. Deletes itself."
     resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
-    expires = wire.clock.now() + LIFETIME
+    expires = session.clock.now() + LIFETIME
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
-    wire.calls(
+    session.calls(
         # The name is ours alone: if it exists, it is our own request whose answer was lost.
-        lambda: wire.client.create_table(table, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
+        lambda: session.client.create_table(table, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
         doing=f"create the staging table {destination.beside(table_id)}",
     )
     return destination.beside(table_id)
 
 
-def load(spool: Spool, *, staging: str, wire: Wire) -> Any:
+def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
     """Load the spool into the staging table and return the job, once the table holds exactly the spooled rows."""
     for again in range(_LOADS):
-        job = wire.jobs.run(_load_work(spool, staging=staging, wire=wire, suffix=f"-{'x' * again}" if again else ""))
-        found = wire.calls(
-            lambda: wire.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
+        job = session.jobs.run(
+            _load_work(row_file, staging=staging, session=session, suffix=f"-{'x' * again}" if again else "")
+        )
+        found = session.calls(
+            lambda: session.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
             doing=f"read the staging table {staging}",
         )
-        if found == spool.rows:
+        if found == row_file.rows:
             return job
     raise LoadError(
-        f"The staging table {staging} holds {found} rows after {spool.rows} were loaded into it, {_LOADS} times over. "
-        f"Nothing was written to {spool.destination.path}. Run the task again."
+        f"The staging table {staging} holds {found} rows after {row_file.rows} were loaded into it, {_LOADS} times "
+        f"over. Nothing was written to {row_file.destination.path}. Run the task again."
     )
 
 
-def _load_work(spool: Spool, *, staging: str, wire: Wire, suffix: str) -> Work:
+def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suffix: str) -> Work:
     from google.cloud.bigquery import TableReference
 
-    destination, client = spool.destination, wire.client
+    destination, client = row_file.destination, session.client
     reference = TableReference.from_string(staging)
 
     def submit(*, job_id: str) -> Any:
         _take_small_chunks()
         return client.load_table_from_file(
-            spool.reading(),
+            row_file.reading(),
             reference,
-            size=spool.size,
+            size=row_file.size,
             num_retries=0,
             job_id=job_id,
-            project=wire.project_of_jobs(destination),
+            project=session.project_of_jobs(destination),
             location=destination.location,
-            job_config=_load_config(destination, labels=wire.passing_labels(destination)),
+            job_config=_load_config(destination, labels=session.passing_labels(destination)),
             timeout=UPLOAD_TIMEOUT,
         )
 
     return Work(
-        job_id=wire.job_id(destination, verb="load", payload=spool.payload) + suffix,
-        project=wire.project_of_jobs(destination),
+        job_id=session.job_id(destination, verb="load", payload=row_file.payload) + suffix,
+        project=session.project_of_jobs(destination),
         location=destination.location,
         submit=submit,
         fits=lambda job: job.job_type == "load" and job.destination == reference,
-        doing=f"load {spool.rows} rows into {staging}",
+        doing=f"load {row_file.rows} rows into {staging}",
     )
 
 
@@ -102,7 +104,7 @@ def _take_small_chunks() -> None:
     library._DEFAULT_CHUNKSIZE = CHUNK
 
 
-def _load_config(destination: Destination, *, labels: dict[str, str]) -> Any:
+def _load_config(destination: TargetTable, *, labels: dict[str, str]) -> Any:
     from google.cloud.bigquery import (
         CreateDisposition,
         EncryptionConfiguration,

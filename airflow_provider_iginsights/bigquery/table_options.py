@@ -17,8 +17,8 @@ from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _MOST_LOOKS = 10
 _LEAST = "ALTER TABLE {path} SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
 
 
-def settle_options(destination: Destination, *, found: Any, inherit: bool, wire: Wire) -> None:
+def settle_options(destination: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
     """Give a target its labels and expirations, and see that it has them; warn of what differs and is left as it is.
 
     :param found: the target as google.cloud.bigquery.Table.
@@ -37,23 +37,23 @@ def settle_options(destination: Destination, *, found: Any, inherit: bool, wire:
     Raises IncompatibleTable if the table cannot have the options, LoadError if BigQuery refuses them.
     """
     for _ in range(_MOST_LOOKS):
-        _check(destination, found=found, wire=wire)
-        frees = not inherit and _is_new(found, wire=wire)
+        _check(destination, found=found, session=session)
+        frees = not inherit and _is_new(found, session=session)
         changes = find_changes(destination, found=found, frees=frees)
         if not changes:
             break
-        changed = _change(destination, found=found, changes=changes, wire=wire)
-        found = _look(destination, wire=wire)
+        changed = _change(destination, found=found, changes=changes, session=session)
+        found = _look(destination, session=session)
         if changed and find_changes(destination, found=found, frees=frees):
             raise LoadError(
                 f"The table {destination.path} {describe_expiration(found)}, though this was changed just now. Nothing "
                 "was fetched. A project without billing, or a policy, forces it: enable billing, or accept it "
                 "(inherit_expiration=True)."
             )
-    _note_differences(destination, found=found, inherit=inherit, wire=wire)
+    _note_differences(destination, found=found, inherit=inherit, session=session)
 
 
-def find_changes(destination: Destination, *, found: Any, frees: bool) -> dict[str, Any]:
+def find_changes(destination: TargetTable, *, found: Any, frees: bool) -> dict[str, Any]:
     """Return the new values of google.cloud.bigquery.Table's properties that are to change.
 
     :param frees: also take away the expirations about which the options say nothing.
@@ -89,9 +89,9 @@ def describe_expiration(found: Any) -> str:
     return " and ".join(said) or "does not expire"
 
 
-def _check(destination: Destination, *, found: Any, wire: Wire) -> None:
+def _check(destination: TargetTable, *, found: Any, session: BigQuerySession) -> None:
     options, refusal = destination.options, ""
-    if options.expiration_days and found.created + timedelta(days=options.expiration_days) <= wire.clock.now():
+    if options.expiration_days and found.created + timedelta(days=options.expiration_days) <= session.clock.now():
         refusal = f"is older than the {options.expiration_days} expiration_days: BigQuery would delete it at once"
     if options.partition_expiration_days and not found.time_partitioning:
         refusal = "is not partitioned, so its partitions cannot expire"
@@ -101,35 +101,37 @@ def _check(destination: Destination, *, found: Any, wire: Wire) -> None:
         )
 
 
-def _note_differences(destination: Destination, *, found: Any, inherit: bool, wire: Wire) -> None:
+def _note_differences(destination: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
     options, unasked = destination.options, found.time_partitioning and found.time_partitioning.expiration_ms
     unasked = (unasked and not options.partition_expiration_days) or (found.expires and not options.expiration_days)
     if unasked and not inherit:
-        wire.note(
+        session.note(
             f"The table {destination.path} {describe_expiration(found)}: BigQuery deletes what is older, and a day "
             f"that is filled later at once. To keep it, run {_LEAST.format(path=quoted(destination.path))}; if it is "
             "meant so, say it in table_options, or set inherit_expiration=True."
         )
     key = found.encryption_configuration.kms_key_name if found.encryption_configuration else None
     if options.kms_key_name and key != options.kms_key_name:
-        wire.note(
+        session.note(
             f"The table {destination.path} is encrypted with {key or 'a key of Google'}, not with "
             f"{options.kms_key_name}: a table has its key from its creation. Its staging tables have the key of "
             "table_options. To change the table's, copy it to a new table with the key."
         )
 
 
-def _look(destination: Destination, *, wire: Wire) -> Any:
+def _look(destination: TargetTable, *, session: BigQuerySession) -> Any:
     doing = f"read the table {destination.path}"
-    return wire.calls(lambda: wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing)
+    return session.calls(
+        lambda: session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing
+    )
 
 
-def _is_new(found: Any, *, wire: Wire) -> bool:
+def _is_new(found: Any, *, session: BigQuerySession) -> bool:
     ours = "iginsights_table" in (found.labels or {})
-    return ours and not found.num_rows and wire.clock.now() - found.created < NEW
+    return ours and not found.num_rows and session.clock.now() - found.created < NEW
 
 
-def _change(destination: Destination, *, found: Any, changes: dict[str, Any], wire: Wire) -> bool:
+def _change(destination: TargetTable, *, found: Any, changes: dict[str, Any], session: BigQuerySession) -> bool:
     """Change the table; return False where somebody else has changed it meanwhile."""
     from google.api_core.exceptions import PreconditionFailed
 
@@ -138,10 +140,10 @@ def _change(destination: Destination, *, found: Any, changes: dict[str, Any], wi
 
     def change() -> bool:
         try:
-            wire.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
+            session.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
         except PreconditionFailed:
             return False
         return True
 
     log.info("Changing %s of the table %s.", ", ".join(changes), destination.path)
-    return wire.calls(change, doing=f"give the table {destination.path} its options")
+    return session.calls(change, doing=f"give the table {destination.path} its options")

@@ -13,15 +13,15 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import faults
+from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.identifiers import job_prefix, staging_jobs, staging_prefix
+from airflow_provider_iginsights.bigquery.job_ids import job_prefix, staging_jobs, staging_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -30,79 +30,81 @@ _OLDEST = timedelta(hours=24)
 _MOST_SUFFIXES = 100
 
 
-def end_predecessors(destinations: Sequence[Destination], *, wire: Wire) -> None:
+def end_predecessors(destinations: Sequence[TargetTable], *, session: BigQuerySession) -> None:
     """Cancel the jobs of earlier tries of this task instance, wait for their end, drop their staging tables."""
-    left = list(_leftovers(destinations, wire=wire))
-    for project, group in _grouped(destinations, by=wire.project_of_jobs):
-        prefixes = tuple(job_prefix(verb, ti=wire.ti(each)) for each in group for verb in ("load", "merge", "heal"))
-        for job in _listed(project, prefixes=prefixes, wire=wire):
-            _end(job, wire=wire)
+    left = list(_leftovers(destinations, session=session))
+    for project, group in _grouped(destinations, by=session.project_of_jobs):
+        prefixes = tuple(
+            job_prefix(verb, ti=session.ti(each)) for each in group for verb in ("load", "merge", "deduplicate")
+        )
+        for job in _listed(project, prefixes=prefixes, session=session):
+            _end(job, session=session)
     for destination, table_id in left:
-        for first_id in staging_jobs(table_id, table_id=destination.table_id, ti=wire.ti(destination)):
-            for job in _under(first_id, destination=destination, wire=wire):
-                _end(job, wire=wire)
-        drop(destination.beside(table_id), wire=wire)
+        for first_id in staging_jobs(table_id, table_id=destination.table_id, ti=session.ti(destination)):
+            for job in _under(first_id, destination=destination, session=session):
+                _end(job, session=session)
+        drop(destination.beside(table_id), session=session)
 
 
-def drop(staging: str, *, wire: Wire) -> None:
+def drop(staging: str, *, session: BigQuerySession) -> None:
     """Drop a staging table. Only logs if that fails, since the table expires by itself."""
     try:
-        wire.calls(
-            lambda: wire.client.delete_table(staging, not_found_ok=True, retry=None, timeout=HTTP_TIMEOUT),
+        session.calls(
+            lambda: session.client.delete_table(staging, not_found_ok=True, retry=None, timeout=HTTP_TIMEOUT),
             doing=f"drop the staging table {staging}",
         )
     except Exception:
         log.warning("The staging table %s could not be dropped; it expires by itself.", staging, exc_info=True)
 
 
-def _leftovers(destinations: Sequence[Destination], *, wire: Wire) -> Iterator[tuple[Destination, str]]:
+def _leftovers(destinations: Sequence[TargetTable], *, session: BigQuerySession) -> Iterator[tuple[TargetTable, str]]:
     for dataset, group in _grouped(destinations, by=lambda each: each.dataset_path):
-        for table_id in _table_ids(dataset, wire=wire):
+        for table_id in _table_ids(dataset, session=session):
             for each in group:
-                if table_id.startswith(staging_prefix(each.table_id, ti=wire.ti(each))):
+                if table_id.startswith(staging_prefix(each.table_id, ti=session.ti(each))):
                     yield each, table_id
 
 
-def _listed(project: str, *, prefixes: tuple[str, ...], wire: Wire) -> list[Any]:
+def _listed(project: str, *, prefixes: tuple[str, ...], session: BigQuerySession) -> list[Any]:
     from google.api_core.exceptions import Forbidden
 
-    since = wire.clock.now() - _OLDEST
+    since = session.clock.now() - _OLDEST
 
     def listed() -> list[Any]:
         try:
             return [job for state in ("pending", "running") for job in jobs(state) if job.job_id.startswith(prefixes)]
         except Forbidden as error:
-            if faults.is_busy(error):
+            if error_mapping.is_busy(error):
                 raise
             log.warning(
                 "The running jobs of %s may not be listed, so earlier tries are only known by their staging tables. "
                 "Grant the role %s.",
                 project,
-                faults.LIST_ROLE,
+                error_mapping.LIST_ROLE,
             )
             return []
 
     def jobs(state: str) -> Iterable[Any]:
-        found: Iterable[Any] = wire.client.list_jobs(
+        found: Iterable[Any] = session.client.list_jobs(
             project, state_filter=state, min_creation_time=since, retry=None, timeout=HTTP_TIMEOUT
         )
         return found
 
-    return wire.calls(listed, doing=f"list the running jobs of project {project}", role=faults.LIST_ROLE)
+    return session.calls(listed, doing=f"list the running jobs of project {project}", role=error_mapping.LIST_ROLE)
 
 
-def _under(first_id: str, *, destination: Destination, wire: Wire) -> Iterator[Any]:
+def _under(first_id: str, *, destination: TargetTable, session: BigQuerySession) -> Iterator[Any]:
     """Yield the jobs under an id and the suffixes that follow it, as long as there are any."""
     for suffix in ("", *(f"-{number}" for number in range(1, _MOST_SUFFIXES))):
-        project = wire.project_of_jobs(destination)
-        look = functools.partial(wire.jobs.look, first_id + suffix, project=project, location=destination.location)
-        job = wire.calls(look, doing=f"look at job {first_id}{suffix}", role=faults.JOB_ROLE)
+        project = session.project_of_jobs(destination)
+        look = functools.partial(session.jobs.look, first_id + suffix, project=project, location=destination.location)
+        job = session.calls(look, doing=f"look at job {first_id}{suffix}", role=error_mapping.JOB_ROLE)
         if job is None:
             return
         yield job
 
 
-def _end(job: Any, *, wire: Wire) -> None:
+def _end(job: Any, *, session: BigQuerySession) -> None:
     from google.api_core.exceptions import NotFound
 
     def end() -> None:
@@ -111,26 +113,26 @@ def _end(job: Any, *, wire: Wire) -> None:
             job.reload(retry=None, timeout=HTTP_TIMEOUT)
         except NotFound:
             return
-        wire.jobs.wait(job)
+        session.jobs.wait(job)
 
     if job.state == "DONE":
         return
     log.info("Ending job %s, which an earlier try of this task left running.", job.job_id)
-    wire.calls(end, doing=f"cancel job {job.job_id} of an earlier try", role=faults.JOB_ROLE)
+    session.calls(end, doing=f"cancel job {job.job_id} of an earlier try", role=error_mapping.JOB_ROLE)
 
 
-def _table_ids(dataset: str, *, wire: Wire) -> list[str]:
+def _table_ids(dataset: str, *, session: BigQuerySession) -> list[str]:
     def listed() -> list[str]:
-        tables = wire.client.list_tables(dataset, page_size=1000, retry=None, timeout=HTTP_TIMEOUT)
+        tables = session.client.list_tables(dataset, page_size=1000, retry=None, timeout=HTTP_TIMEOUT)
         return [table.table_id for table in tables]
 
-    return wire.calls(listed, doing=f"list the tables of {dataset}")
+    return session.calls(listed, doing=f"list the tables of {dataset}")
 
 
 def _grouped(
-    destinations: Iterable[Destination], *, by: Callable[[Destination], str]
-) -> Iterator[tuple[str, list[Destination]]]:
-    groups: dict[str, list[Destination]] = {}
+    destinations: Iterable[TargetTable], *, by: Callable[[TargetTable], str]
+) -> Iterator[tuple[str, list[TargetTable]]]:
+    groups: dict[str, list[TargetTable]] = {}
     for destination in destinations:
         groups.setdefault(by(destination), []).append(destination)
     yield from groups.items()

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
-from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import Patience
-    from airflow_provider_iginsights.bigquery.destination import Destination
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.views import View
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -56,64 +56,64 @@ class ViewResult:
 
 
 def create_existing(
-    client: Client, *, destinations: Iterable[Destination], patience: Patience | None = None
+    client: Client, *, destinations: Iterable[TargetTable], patience: RetryBudget | None = None
 ) -> Iterator[ViewResult]:
     """Create or update, by hand, the views of those targets that exist. Raises as :func:`create_views` does."""
-    wire = connected(client, identity=hand_identity("create views"), patience=patience)
+    session = open_session(client, identity=hand_identity("create views"), options=JobOptions(patience=patience))
     for destination in destinations:
-        if find_table(destination, wire=wire) is not None:
-            yield from create_views(destination, wire=wire)
+        if find_table(destination, session=session) is not None:
+            yield from create_views(destination, session=session)
             continue
         for view in find_views(destination.table):
             yield ViewResult(path=view_path(view, destination), done="impossible")
 
 
-def create_views(destination: Destination, *, wire: Wire) -> Iterator[ViewResult]:
+def create_views(destination: TargetTable, *, session: BigQuerySession) -> Iterator[ViewResult]:
     """Create or update the views of a target that exists; yield what was done about each.
 
     Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
     """
     for view in find_views(destination.table):
-        result = ViewResult(path=view_path(view, destination), done=_make(view, destination, wire=wire))
+        result = ViewResult(path=view_path(view, destination), done=_make(view, destination, session=session))
         log.info("View %s", result)
         yield result
 
 
-def view_path(view: View, destination: Destination) -> str:
+def view_path(view: View, destination: TargetTable) -> str:
     """Return ``project.dataset.view`` of a view of this target."""
     return destination.beside(view.view_id(destination.table_id))
 
 
-def view_query(view: View, destination: Destination) -> str:
+def view_query(view: View, destination: TargetTable) -> str:
     """Return the view's query over this target."""
     return view.select(quoted(destination.path))
 
 
-def view_description(view: View, destination: Destination) -> str:
+def view_description(view: View, destination: TargetTable) -> str:
     """Return the description of the view of this target, which ends with an example query."""
     return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, destination)))}"
 
 
-def _make(view: View, destination: Destination, *, wire: Wire) -> Done:
+def _make(view: View, destination: TargetTable, *, session: BigQuerySession) -> Done:
     path, sql = view_path(view, destination), view_query(view, destination)
     for _ in range(_MOST_LOOKS):
-        attempt = functools.partial(_once, view, destination, sql=sql, wire=wire)
-        if done := wire.calls(attempt, doing=f"create or update the view {path}"):
+        attempt = functools.partial(_once, view, destination, sql=sql, session=session)
+        if done := session.calls(attempt, doing=f"create or update the view {path}"):
             return done
     raise LoadError(f"The view {path} was changed by somebody else {_MOST_LOOKS} times in a row. Run the task again.")
 
 
-def _once(view: View, destination: Destination, *, sql: str, wire: Wire) -> Done | None:
+def _once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySession) -> Done | None:
     """Look at the view and do what is needed; None = somebody else was faster, look again."""
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
     from google.cloud.bigquery import Table
 
-    client, path = wire.client, view_path(view, destination)
+    client, path = session.client, view_path(view, destination)
     try:
         found = client.get_table(path, retry=None, timeout=HTTP_TIMEOUT)
     except NotFound:
         wanted = Table(path)
-        _describe(wanted, view, destination, wire=wire)
+        _describe(wanted, view, destination, session=session)
         try:
             client.create_table(wanted, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict:
@@ -122,7 +122,7 @@ def _once(view: View, destination: Destination, *, sql: str, wire: Wire) -> Done
     _check_kind(found, path=path)
     if found.view_query == sql:
         return "unchanged"
-    _describe(found, view, destination, wire=wire)
+    _describe(found, view, destination, session=session)
     try:
         client.update_table(found, ["view_query", "description", "labels"], retry=None, timeout=HTTP_TIMEOUT)
     except (PreconditionFailed, NotFound):
@@ -130,10 +130,10 @@ def _once(view: View, destination: Destination, *, sql: str, wire: Wire) -> Done
     return "updated"
 
 
-def _describe(table: Any, view: View, destination: Destination, *, wire: Wire) -> None:
+def _describe(table: Any, view: View, destination: TargetTable, *, session: BigQuerySession) -> None:
     table.view_query = view_query(view, destination)
     table.description = view_description(view, destination)
-    ours = {**wire.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
+    ours = {**session.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
     table.labels = {**table.labels, **sanitised_labels(ours)}
 
 

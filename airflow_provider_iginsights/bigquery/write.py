@@ -10,8 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.destination import LoadResult
-from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
+from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.merge import (
     append_statement,
     elsewhere_query,
@@ -19,15 +18,16 @@ from airflow_provider_iginsights.bigquery.merge import (
     new_keys_query,
     replace_statement,
 )
-from airflow_provider_iginsights.bigquery.span import ALL_DAYS, MOST_PARTITIONS, Span, slices
+from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, MOST_PARTITIONS, PartitionRange, slices
+from airflow_provider_iginsights.bigquery.target import LoadResult
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, Spared
-    from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.bigquery.wire import Wire
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -42,34 +42,36 @@ class Staged:
     load_job_id: str
 
 
-def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, spared: Spared, wire: Wire) -> LoadResult:
+def write_target(
+    row_file: RowFile, *, staged: Staged, load_mode: LoadMode, spared: Spared, session: BigQuerySession
+) -> LoadResult:
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
-    destination = spool.destination
-    reach = Reach(span=spool.span, looked_at=spool.span)
-    if load_mode != "append" and spool.moves:
-        reach = find_reach(spool, staging=staged.path, wire=wire)
+    destination = row_file.destination
+    reach = Reach(span=row_file.span, looked_at=row_file.span)
+    if load_mode != "append" and row_file.moves:
+        reach = find_reach(row_file, staging=staged.path, session=session)
     jobs = [
         # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.
-        wire.query(
+        session.query(
             destination,
             verb="merge",
             sql=sql,
-            payload="" if at else spool.payload,
-            doing=f"write {spool.rows} rows into {destination.path}",
+            payload="" if at else row_file.payload,
+            doing=f"write {row_file.rows} rows into {destination.path}",
         )
         for at, sql in enumerate(
-            statements(spool, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
+            statements(row_file, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
         )
     ]
     return LoadResult(
         destination=destination,
-        rows=spool.rows,
+        rows=row_file.rows,
         load_job_id=staged.load_job_id,
         merge_job_id=jobs[-1].job_id,
         affected=sum(job.num_dml_affected_rows or 0 for job in jobs),
-        healed=0
+        deduplicated=0
         if load_mode == "append"
-        else make_single(destination, span=reach.looked_at, among=staged.path, wire=wire),
+        else remove_duplicates(destination, span=reach.looked_at, among=staged.path, session=session),
     )
 
 
@@ -77,61 +79,72 @@ def write_target(spool: Spool, *, staged: Staged, load_mode: LoadMode, spared: S
 class Reach:
     """Where the target can hold the staged keys now (``span``), and where twins can be once they are written."""
 
-    span: Span
-    looked_at: Span
+    span: PartitionRange
+    looked_at: PartitionRange
 
 
-def find_reach(spool: Spool, *, staging: str, wire: Wire) -> Reach:
+def find_reach(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Reach:
     """Look for the keys of a table whose keys can move: most stand where they stood, and only new ones are sought.
 
     The second question reads the key and the day alone, and only the blocks of the accounts that have new keys.
     """
-    destination, span = spool.destination, spool.span
+    destination, span = row_file.destination, row_file.span
     doing = f"look for earlier rows in {destination.path}"
     sql = new_keys_query(destination, staging=staging, span=span)
-    accounts = wire.values(destination, sql=sql, doing=doing)
+    accounts = session.values(destination, sql=sql, doing=doing)
     if not accounts:
         return Reach(span=span, looked_at=span)
     sql = elsewhere_query(destination, staging=staging, span=replace(span, account_ids=tuple(sorted(accounts))))
-    days = wire.values(destination, sql=sql, doing=doing)
+    days = session.values(destination, sql=sql, doing=doing)
     return Reach(span=span.with_days(days), looked_at=replace(ALL_DAYS, account_ids=span.account_ids))
 
 
-def statements(spool: Spool, *, staging: str, load_mode: LoadMode, span: Span, spared: Spared = ()) -> Iterator[str]:
+def statements(
+    row_file: RowFile, *, staging: str, load_mode: LoadMode, span: PartitionRange, spared: Spared = ()
+) -> Iterator[str]:
     """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
-    destination = spool.destination
+    destination = row_file.destination
     if load_mode == "append":
         yield append_statement(destination, staging=staging)
         return
-    pieces: list[Span | None] = [None]
-    if len(spool.days) > MOST_PARTITIONS:
-        pieces = list(slices(spool.days))
+    pieces: list[PartitionRange | None] = [None]
+    if len(row_file.days) > MOST_PARTITIONS:
+        pieces = list(slices(row_file.days))
     write = partial(replace_statement, spared=spared) if load_mode == "replace" else merge_statement
     for piece in pieces:
         yield write(destination, staging=staging, span=span, source_span=piece)
 
 
-def make_single(destination: Destination, *, span: Span, among: str | None, wire: Wire) -> int:
-    """Heal until no key (of ``among``) stands twice in the span; return how many did. See :mod:`.heal` for the why."""
-    sql, doing = doubled_query(destination, span=span, among=among), f"look for doubled keys in {destination.path}"
-    nonce, healed = secrets.token_hex(8), 0
+def remove_duplicates(
+    destination: TargetTable, *, span: PartitionRange, among: str | None, session: BigQuerySession
+) -> int:
+    """Delete older rows until no key (of ``among``) stands twice in the span; return how many did.
+
+    See :mod:`.duplicates` for the why.
+    """
+    sql, doing = duplicates_query(destination, span=span, among=among), f"look for doubled keys in {destination.path}"
+    nonce, deduplicated = secrets.token_hex(8), 0
     for at in range(_MOST_ROUNDS):
         payload = hashlib.sha256(f"{nonce}{at}".encode()).hexdigest()
-        doubled = wire.number(destination, sql=sql, payload=payload, doing=doing)
+        doubled = session.number(destination, sql=sql, payload=payload, doing=doing)
         if not doubled:
-            return healed
+            return deduplicated
         log.warning("%d keys stand twice in %s, since tasks wrote them at once; healing.", doubled, destination.path)
-        _heal(destination, span=span, among=among, payload=payload, wire=wire)
-        healed += doubled
+        _delete_older(destination, span=span, among=among, payload=payload, session=session)
+        deduplicated += doubled
     raise LoadError(
         f"Keys in {destination.path} stand there twice after {_MOST_ROUNDS} healings, since other tasks keep writing "
         "them. Give the tasks an Airflow pool with one slot, and run this one again."
     )
 
 
-def _heal(destination: Destination, *, span: Span, among: str | None, payload: str, wire: Wire) -> None:
+def _delete_older(
+    destination: TargetTable, *, span: PartitionRange, among: str | None, payload: str, session: BigQuerySession
+) -> None:
     doing = f"remove doubled keys from {destination.path}"
-    target = wire.calls(lambda: wire.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing)
+    target = session.calls(
+        lambda: session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing
+    )
     columns = [field.name for field in target.schema]
-    sql = heal_statement(destination, columns=columns, span=span, among=among)
-    wire.query(destination, verb="heal", sql=sql, payload=payload, doing=doing)
+    sql = deduplicate_statement(destination, columns=columns, span=span, among=among)
+    session.query(destination, verb="deduplicate", sql=sql, payload=payload, doing=doing)

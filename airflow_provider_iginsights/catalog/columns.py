@@ -46,7 +46,8 @@ class Table:
 
     ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
     ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
-    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch.
+    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch. ``is_optional``: it exists
+    only where an argument of a transfer asks for it.
     """
 
     name: TableName
@@ -59,6 +60,7 @@ class Table:
     former_keys: tuple[tuple[str, ...], ...] = ()
     group: tuple[str, ...] | None = None
     moves: bool = False
+    is_optional: bool = False
 
     def __hash__(self) -> int:
         """Return a hash that costs nothing: what is remembered per table is looked up for every row."""

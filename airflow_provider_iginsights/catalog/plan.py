@@ -11,7 +11,7 @@ from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import FEED, MEDIA_METRICS, REELS, STORY
 from airflow_provider_iginsights.catalog.metrics import Login, Metric
 from airflow_provider_iginsights.catalog.offer import Offer
-from airflow_provider_iginsights.catalog.selection import Breakdowns, Choice, Metrics, select
+from airflow_provider_iginsights.catalog.selection import Breakdowns, MetricChoice, Metrics, select
 from airflow_provider_iginsights.catalog.versions import parse_version
 
 
@@ -131,14 +131,14 @@ def _plan_lifetime(metrics: Metrics, breakdowns: Breakdowns, offer: Offer) -> Me
     )
 
 
-def _is_core(choice: Choice, product_types: tuple[str, ...]) -> bool:
+def _is_core(choice: MetricChoice, product_types: tuple[str, ...]) -> bool:
     metric = choice.metric
     shared = set(product_types) <= set(metric.product_types)
     return shared and not choice.breakdowns and not metric.alone and metric.selection == "default"
 
 
 def _group_apart(
-    choices: list[Choice], *, metric_type: str | None = None, without_total: Iterable[str] = ()
+    choices: list[MetricChoice], *, metric_type: str | None = None, without_total: Iterable[str] = ()
 ) -> tuple[InsightsQuery, ...]:
     """Return queries as :func:`_grouped` does, but those that are better asked ``alone`` share none."""
     group = partial(_grouped, metric_type=metric_type, without_total=without_total)
@@ -147,7 +147,7 @@ def _group_apart(
 
 
 def _grouped(
-    choices: Iterable[Choice], *, metric_type: str | None = None, without_total: Iterable[str] = ()
+    choices: Iterable[MetricChoice], *, metric_type: str | None = None, without_total: Iterable[str] = ()
 ) -> tuple[InsightsQuery, ...]:
     """Return one query per period, breakdown and timeframe; a total is kept from the first query that carries it.
 

@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class MetricChoice:
     """One metric as it will be asked: ``breakdowns`` may be empty, ``timeframe`` is ``''`` outside demographics."""
 
     metric: Metric
@@ -33,7 +33,7 @@ class Choice:
     breakdowns: tuple[str, ...]
 
 
-def select(metrics: Metrics, breakdowns: Breakdowns, offer: Offer) -> tuple[Choice, ...]:
+def select(metrics: Metrics, breakdowns: Breakdowns, offer: Offer) -> tuple[MetricChoice, ...]:
     """Return the choices for ``metrics`` (None = the default set) and ``breakdowns`` per metric.
 
     * ``"default"``, ``"all"``: these sets.
@@ -145,7 +145,7 @@ def _qualified(forms: Iterable[Metric], qualifier: str, written: str) -> Iterato
         yield form, qualifier or form.periods[0]
 
 
-def _choice(metric: Metric, qualifier: str, breakdowns: Mapping[str, Sequence[str]]) -> Choice:
+def _choice(metric: Metric, qualifier: str, breakdowns: Mapping[str, Sequence[str]]) -> MetricChoice:
     asked = metric.default_breakdowns
     if metric.name in breakdowns and metric.metric_type != "time_series":
         asked = tuple(_checked(metric, breakdown) for breakdown in breakdowns[metric.name])
@@ -153,7 +153,7 @@ def _choice(metric: Metric, qualifier: str, breakdowns: Mapping[str, Sequence[st
         asked = metric.default_breakdowns
     timeframe = qualifier if qualifier in metric.timeframes else next(iter(metric.timeframes), "")
     period = qualifier if qualifier in metric.periods else metric.periods[0]
-    return Choice(metric=metric, period=period, timeframe=timeframe, breakdowns=asked)
+    return MetricChoice(metric=metric, period=period, timeframe=timeframe, breakdowns=asked)
 
 
 def _checked(metric: Metric, breakdown: str) -> str:

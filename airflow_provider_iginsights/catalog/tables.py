@@ -272,6 +272,7 @@ ACCOUNT_STATUS = Table(
     default_id="instagram_account_status",
     description="Accounts that were unavailable, one row per account, transfer, status and day; no row of others.",
     key=("account_id", "transfer", "status", "snapshot_date"),
+    is_optional=True,
     partition_by="snapshot_date",
     cluster_by=("account_id",),
     columns=(

@@ -25,14 +25,14 @@ def tables(options: argparse.Namespace) -> ExitCode:
 
 
 def _check(target: OpenTables, *, deduplicate: bool) -> ExitCode:
-    from airflow_provider_iginsights.bigquery.check import check
+    from airflow_provider_iginsights.bigquery.duplicate_check import check
 
     code = ExitCode.DONE
     for finding in check(
-        target.client, destinations=target.destinations, heal=deduplicate, job_project=target.job_project
+        target.client, destinations=target.destinations, deduplicate=deduplicate, job_project=target.job_project
     ):
         say(finding)
-        if finding.doubled and not finding.healed:
+        if finding.doubled and not finding.deduplicated:
             code = ExitCode.FOUND
     return code
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class OpenTables:
     """A client and those of the tables that exist. ``job_project`` None = the project of the dataset."""
 
     client: Client
-    destinations: tuple[Destination, ...]
+    destinations: tuple[TargetTable, ...]
     job_project: str | None
 
 
@@ -31,7 +31,7 @@ def open_tables(options: argparse.Namespace) -> Iterator[OpenTables]:
     :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
     :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
     """
-    from airflow_provider_iginsights.bigquery.check import default_destinations
+    from airflow_provider_iginsights.bigquery.duplicate_check import default_destinations
     from airflow_provider_iginsights.bigquery.existing import find_existing
     from airflow_provider_iginsights.bigquery.identifiers import checked
     from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client

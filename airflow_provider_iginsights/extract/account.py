@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.plan import AccountPlan, InsightsQuery
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.extract.ask import Ask
-from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.inquiry import Inquiry
-from airflow_provider_iginsights.extract.open_questions import Again, Troubles, Unanswered, select_open
-from airflow_provider_iginsights.extract.profile import ProfileCourier
+from airflow_provider_iginsights.extract.batched_insights import BatchedInsights
+from airflow_provider_iginsights.extract.insights_request import InsightsRequest
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.no_data import AnsweredMetrics, NoDataMetrics
+from airflow_provider_iginsights.extract.open_questions import (
+    ExhaustedRetries,
+    QuestionParameters,
+    Unanswered,
+    select_open,
+)
+from airflow_provider_iginsights.extract.profile import ProfileRequest
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
+from airflow_provider_iginsights.extract.request_params import spell_insights
 from airflow_provider_iginsights.extract.rows import (
     Number,
     Row,
@@ -33,9 +41,6 @@ from airflow_provider_iginsights.extract.rows import (
     read_entries,
     read_numbers,
 )
-from airflow_provider_iginsights.extract.silence import Hearing, Silences
-from airflow_provider_iginsights.extract.spelling import spell_insights
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object
 from airflow_provider_iginsights.pacific import (
@@ -56,7 +61,7 @@ _NEAR = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DayRange:
     """The Pacific days (first to last, inclusive) that one question covers; None for snapshots."""
 
     days: tuple[date, ...] = ()
@@ -76,30 +81,30 @@ class AccountReader:
     client: GraphClient
     plan: AccountPlan
     days: tuple[date, ...]
-    stamp: Stamp
-    findings: Findings
+    provenance: Provenance
+    left_out_log: LeftOutLog
     refusals: Refusals
-    silences: Silences = field(default_factory=Silences)
-    troubles: Troubles = field(default_factory=Troubles)
+    silences: NoDataMetrics = field(default_factory=NoDataMetrics)
+    troubles: ExhaustedRetries = field(default_factory=ExhaustedRetries)
     fields: RefusedFields = field(default_factory=RefusedFields)
     current: bool = True
     profiles: bool = True
 
-    def read(self, account_id: str, open_questions: Sequence[Again] | None = None) -> Iterator[TableRow]:
+    def read(self, account_id: str, open_questions: Sequence[QuestionParameters] | None = None) -> Iterator[TableRow]:
         """Yield ``(table, row)`` for one account: tables ``account_insights`` and ``accounts``.
 
         :param open_questions: ask only these, which an earlier reading left open.
         :raises InsightsError: see :meth:`Inquiry.ask`; ``AccountUnavailable`` where the token cannot see the account.
         :raises Unanswered: after the last row, what trouble at Meta left open.
         """
-        hearing = Hearing(account_id=account_id, findings=self.findings, silences=self.silences)
+        answered = AnsweredMetrics(account_id=account_id, left_out_log=self.left_out_log, silences=self.silences)
         followers: int | None = None
         troubles = self.troubles.open_account(account_id, again=open_questions is not None)
-        profile = ProfileCourier(
+        profile = ProfileRequest(
             client=self.client,
             account_id=account_id,
-            stamp=self.stamp,
-            findings=self.findings,
+            provenance=self.provenance,
+            left_out_log=self.left_out_log,
             fields=self.fields,
             troubles=troubles,
         )
@@ -108,22 +113,22 @@ class AccountReader:
         if open_questions is not None:
             wanted = any("profile" in again for again in open_questions)
             asks = _select(asks, open_questions)
-        inquiry = Inquiry(
+        insights = BatchedInsights(
             client=profile if wanted else self.client,
             account_id=account_id,
             build=lambda ask: self._build(account_id, ask),
             refusals=self.refusals.open_account(),
-            findings=self.findings,
+            left_out_log=self.left_out_log,
             troubles=troubles,
             pack=lambda ask: {"days": [day.isoformat() for day in ask.about.days]},
             must_answer=True,
         )
         try:
-            for ask, answer in inquiry.ask(asks):
+            for ask, answer in insights.ask(asks):
                 for table, row in profile.take():
                     followers = row.get("followers_count")
                     yield table, row
-                for row in self._rows(hearing, ask, answer):
+                for row in self._rows(answered, ask, answer):
                     yield "account_insights", row
         except InsightsError:
             yield from profile.take()  # it was answered, whatever the insights were refused for
@@ -131,13 +136,13 @@ class AccountReader:
         for table, row in profile.fetch() if wanted else ():
             followers = row.get("followers_count")
             yield table, row
-        questions = (*profile.questions, *inquiry.finish())
-        hearing.tell(now=self.stamp.clock(), followers=followers)
+        questions = (*profile.questions, *insights.finish())
+        answered.tell(now=self.provenance.clock(), followers=followers)
         if questions:
             raise Unanswered(questions)
 
-    def _asks(self, account_id: str) -> Iterator[Ask]:
-        today = pacific_date(self.stamp.clock())
+    def _asks(self, account_id: str) -> Iterator[InsightsRequest]:
+        today = pacific_date(self.provenance.clock())
         self._note_history(account_id, today)
         for query in self.plan.series:
             for part, days in self._by_horizon(query, today):
@@ -149,7 +154,7 @@ class AccountReader:
                     yield _ask(account_id, part, (day,), today)
         if self.current:
             for query in self.plan.snapshots:
-                yield Ask(query=query, group=GROUP, whom=f"account {account_id}", about=Span())
+                yield InsightsRequest(query=query, group=GROUP, whom=f"account {account_id}", about=DayRange())
 
     def _note_history(self, account_id: str, today: date) -> None:
         """Note the days that Meta no longer keeps: once for all metrics that share them."""
@@ -163,7 +168,7 @@ class AccountReader:
             is_all = len(metrics) == len({metric.name for metric in asked}) > 1
             names = "all metrics" if is_all else ", ".join(metrics)
             kept = " or ".join(map(str, sorted(set(metrics.values()))))
-            self.findings.note(
+            self.left_out_log.note(
                 f"account {account_id}",
                 f"{names} on {days[0]}" if len(days) == 1 else f"{names} from {days[0]} to {days[-1]}",
                 "BeyondHistory",
@@ -185,30 +190,30 @@ class AccountReader:
                 if stretch and part:
                     yield part, stretch
 
-    def _build(self, account_id: str, ask: Ask) -> GraphRequest:
+    def _build(self, account_id: str, ask: InsightsRequest) -> GraphRequest:
         params = spell_insights(ask.query)
         if ask.about.days:
             since, until = request_window(ask.about.days[0], ask.about.days[-1])
             params |= {"since": str(since), "until": str(until)}
         return GraphRequest(f"{account_id}/insights", params, Subject("account", account_id))
 
-    def _rows(self, hearing: Hearing, ask: Ask, answer: Answer) -> list[Row]:
+    def _rows(self, answered: AnsweredMetrics, ask: InsightsRequest, answer: Answer) -> list[Row]:
         """Return the rows of one answer; what is left out of it is noted."""
-        reading = self.stamp.read_now()
+        reading = self.provenance.read_now()
         common = {
-            "account_id": hearing.account_id,
+            "account_id": answered.account_id,
             "api_version": answer.api_version,
             "fetched_at": reading.fetched_at,
-            "run_id": self.stamp.run_id,
+            "run_id": self.provenance.run_id,
         }
-        hearing.ask(ask.query, ask.about.days)
-        known = {"account_id": (hearing.account_id,), "metric_date": ask.about.days or (reading.snapshot_date,)}
+        answered.ask(ask.query, ask.about.days)
+        known = {"account_id": (answered.account_id,), "metric_date": ask.about.days or (reading.snapshot_date,)}
         group = name_group(ask.query.breakdown, period=(ask.query.period,), **known)
-        tell = partial(self.findings.note_unread, f"account {hearing.account_id}", group=group)
-        return keep_distinct(self._read_answer(hearing, ask, answer, common, reading.snapshot_date, tell), tell)
+        tell = partial(self.left_out_log.note_unread, f"account {answered.account_id}", group=group)
+        return keep_distinct(self._read_answer(answered, ask, answer, common, reading.snapshot_date, tell), tell)
 
     def _read_answer(
-        self, hearing: Hearing, ask: Ask, answer: Answer, common: Row, today: date, tell: Tell
+        self, answered: AnsweredMetrics, ask: InsightsRequest, answer: Answer, common: Row, today: date, tell: Tell
     ) -> Iterator[tuple[object, Row]]:
         """Yield the rows with their keys."""
         query, days = ask.query, ask.about.days
@@ -219,17 +224,17 @@ class AccountReader:
             period = entry.get("period")
             if period is not None and period != query.period:
                 tell(name, "Unreadable", f"its period is not {query.period}, for which it was asked.")
-                hearing.hear(query, metric, days)
+                answered.hear(query, metric, days)
                 continue
             numbers = read_numbers(entry, map_dimension=metric.map_dimension, asked=query.breakdown, tell=faults.append)
             for why in faults:
                 tell(name, "Unreadable", why)
-                hearing.hear(query, metric, days)
+                answered.hear(query, metric, days)
             if half := find_missing_half(entry, numbers, asked=query.breakdown, wants_total=name in query.totals):
-                self.findings.note_silence(f"account {hearing.account_id}", *half)
+                self.left_out_log.note_silence(f"account {answered.account_id}", *half)
             for number in numbers:
-                dated = self._date(number, name, days, today, hearing, tell)
-                hearing.hear(query, metric, (dated["metric_date"],) if dated and days else days)
+                dated = self._date(number, name, days, today, answered, tell)
+                answered.hear(query, metric, (dated["metric_date"],) if dated and days else days)
                 if dated and (number.breakdown or name in query.totals):
                     key = (name, number.breakdown, number.breakdown_value, number.timeframe, dated["metric_date"])
                     columns = {"metric": name, "period": query.period, "timeframe": number.timeframe}
@@ -237,7 +242,7 @@ class AccountReader:
                     yield key, common | dated | columns | {"value": number.value}
 
     def _date(
-        self, number: Number, name: str, days: tuple[date, ...], today: date, hearing: Hearing, tell: Tell
+        self, number: Number, name: str, days: tuple[date, ...], today: date, answered: AnsweredMetrics, tell: Tell
     ) -> Row | None:
         """Return the columns that say which day a number describes, or None where nothing says it.
 
@@ -260,11 +265,11 @@ class AccountReader:
             return None
         if not is_midnight:
             why = "Meta's end_time is no Pacific midnight; the numbers are stored under its Pacific date."
-            self.findings.remark(f"account {hearing.account_id}", name, why)
+            self.left_out_log.remark(f"account {answered.account_id}", name, why)
         return {**_bound(day), "end_time": end_time}
 
 
-def _select(asks: Iterable[Ask], open_questions: Sequence[Again]) -> Iterator[Ask]:
+def _select(asks: Iterable[InsightsRequest], open_questions: Sequence[QuestionParameters]) -> Iterator[InsightsRequest]:
     """Yield what is left of the questions. On another day they are cut otherwise: those that share a day count."""
     for ask in asks:
         days = {day.isoformat() for day in ask.about.days}
@@ -278,12 +283,12 @@ def _is_oldest(days: tuple[date, ...], metrics: Iterable[Metric], today: date) -
     return any(split_by_horizon(days[:1], (metric.history_days or 0) - 1, today)[1] for metric in metrics)
 
 
-def _ask(account_id: str, query: InsightsQuery, days: tuple[date, ...], today: date) -> Ask:
+def _ask(account_id: str, query: InsightsQuery, days: tuple[date, ...], today: date) -> InsightsRequest:
     """Return the question about these days. A refusal of the oldest day is its own: no other learns from it."""
     whom = f"account {account_id}"
     if _is_oldest(days, query.metrics, today):
-        return Ask(query=query, group=OLDEST, whom=f"{whom} on {days[0]}", about=Span(days))
-    return Ask(query=query, group=GROUP, whom=whom, about=Span(days))
+        return InsightsRequest(query=query, group=OLDEST, whom=f"{whom} on {days[0]}", about=DayRange(days))
+    return InsightsRequest(query=query, group=GROUP, whom=whom, about=DayRange(days))
 
 
 @lru_cache(maxsize=1024)

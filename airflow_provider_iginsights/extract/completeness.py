@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object, read_whole_number
 
@@ -21,7 +21,7 @@ MOST_LISTED = 10_000
 LISTED_AT_LEAST = 0.95
 
 
-def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, findings: Findings) -> None:
+def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, left_out_log: LeftOutLog) -> None:
     """Remark on a listing that is much shorter than the profile says. One request, whose failure is no trouble."""
     if listed >= MOST_LISTED:
         return
@@ -33,7 +33,7 @@ def compare_with_media_count(client: GraphClient, account_id: str, *, listed: in
         return
     count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
     if count and listed < LISTED_AT_LEAST * count:
-        findings.remark(
+        left_out_log.remark(
             f"account {account_id} ({listed} of {count})",
             "The posts",
             "Meta listed more than 5 % fewer than the profile counts.",

@@ -14,23 +14,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, MediaPlan
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.extract.ask import Ask
+from airflow_provider_iginsights.extract.batched_insights import BatchedInsights
 from airflow_provider_iginsights.extract.completeness import compare_with_media_count
-from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.inquiry import Inquiry
+from airflow_provider_iginsights.extract.insights_request import InsightsRequest
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.media_answer import (
+    NOTHING,
+    Media,
+    MediaAnswer,
+    RequestedMetrics,
+    keep_distinct_media,
+)
 from airflow_provider_iginsights.extract.open_questions import (
-    Again,
+    ExhaustedRetries,
     OpenQuestion,
-    Troubles,
+    QuestionParameters,
     Unanswered,
     is_trouble,
     select_open,
 )
-from airflow_provider_iginsights.extract.pages import Edge, Page, Pages
+from airflow_provider_iginsights.extract.pages import Edge, MediaPage, Pages
 from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
-from airflow_provider_iginsights.extract.sighting import NOTHING, Media, Sighting, Wanted, keep_distinct_media
-from airflow_provider_iginsights.extract.spelling import spell_insights
+from airflow_provider_iginsights.extract.request_params import spell_insights
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
     read_id,
@@ -61,32 +67,31 @@ class Listing:
     account_id: str
     edge: Edge
     plan: MediaPlan
-    findings: Findings
+    left_out_log: LeftOutLog
     refusals: Refusals
     published: tuple[datetime | None, datetime | None] = (None, None)
     is_whole: bool = False
     _met: set[str] = field(default_factory=set, init=False)
     _unnamed: int = field(default=0, init=False)
     _stayed_silent: int = field(default=0, init=False)
-    troubles: Troubles = field(default_factory=Troubles)
+    troubles: ExhaustedRetries = field(default_factory=ExhaustedRetries)
     fields: RefusedFields = field(default_factory=RefusedFields)
-    open_questions: Sequence[Again] | None = None
-    _inquiry: Inquiry = field(init=False)
+    open_questions: Sequence[QuestionParameters] | None = None
+    _insights: BatchedInsights = field(init=False)
     _open: list[OpenQuestion] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        """Open the account's inquiry."""
-        self._inquiry = Inquiry(
+        self._insights = BatchedInsights(
             client=self.client,
             account_id=self.account_id,
             build=self._build,
             refusals=self.refusals.open_account(witnesses=MEDIA_FOR_ALL),
-            findings=self.findings,
+            left_out_log=self.left_out_log,
             troubles=self.troubles.open_account(self.account_id, again=self.open_questions is not None),
             pack=self._pack,
         )
 
-    def read(self) -> Iterator[Sighting]:
+    def read(self) -> Iterator[MediaAnswer]:
         """Yield every media of the edge, and every answer about it.
 
         :raises InsightsError: what stops the account at once: token, throttle, permission.
@@ -99,24 +104,25 @@ class Listing:
                 if "after" in again:
                     yield from self._read_pages(again["after"])
             yield from self._read_asks(self._ask_open(self.open_questions))
-        questions = (*self._open, *self._inquiry.finish())
+        questions = (*self._open, *self._insights.finish())
         if self.is_whole and self.open_questions is None and not self._open:
-            compare_with_media_count(self.client, self.account_id, listed=len(self._met), findings=self.findings)
+            of = len(self._met)
+            compare_with_media_count(self.client, self.account_id, listed=of, left_out_log=self.left_out_log)
         if questions:
             raise Unanswered(questions)
 
-    def _read_pages(self, cursor: str) -> Iterator[Sighting]:
+    def _read_pages(self, cursor: str) -> Iterator[MediaAnswer]:
         pages = Pages(
             client=self.client,
             account_id=self.account_id,
             edge=self.edge,
             core=self.plan.core,
             product_types=tuple(self.plan.extras),
-            refusals=self._inquiry.refusals,
+            refusals=self._insights.refusals,
             published=self.published,
-            findings=self.findings,
+            left_out_log=self.left_out_log,
             fields=self.fields,
-            troubles=self._inquiry.troubles,
+            troubles=self._insights.troubles,
             cursor=cursor,
         )
         for page in self._walk(pages):
@@ -127,7 +133,7 @@ class Listing:
             if not media and self._is_past(items):
                 break
 
-    def _walk(self, pages: Pages) -> Iterator[Page]:
+    def _walk(self, pages: Pages) -> Iterator[MediaPage]:
         """Yield the pages; where trouble at Meta ends them too early, the rest is an open question."""
         try:
             yield from pages.read()
@@ -139,7 +145,7 @@ class Listing:
             whom = f"account {self.account_id}"
             self._open.append(OpenQuestion(whom=whom, what=what, error=error, again={"after": pages.cursor}))
 
-    def _ask_open(self, open_questions: Sequence[Again]) -> Iterator[Ask]:
+    def _ask_open(self, open_questions: Sequence[QuestionParameters]) -> Iterator[InsightsRequest]:
         """Yield the open questions about single media."""
         for again in open_questions:
             if not (media := again.get("media")):
@@ -147,9 +153,9 @@ class Listing:
             kind = self._product_type(media)
             for query in (*((self.plan.core,) if self.plan.core else ()), *self.plan.extras.get(kind, ())):
                 for part in select_open(query, [again], of=len(open_questions)):
-                    yield Ask(query=part, group=kind, whom=f"{self._noun} {media['id']}", about=media)
+                    yield InsightsRequest(query=part, group=kind, whom=f"{self._noun} {media['id']}", about=media)
 
-    def _pack(self, ask: Ask) -> Again:
+    def _pack(self, ask: InsightsRequest) -> QuestionParameters:
         return {"media": {name: ask.about.get(name) for name in ("id", "timestamp", "media_product_type")}}
 
     def name(self, media: Media) -> str:
@@ -165,14 +171,14 @@ class Listing:
             if media_id is None:
                 self._unnamed += 1
                 whom = f"account {self.account_id} (no. {self._unnamed} without an id)"
-                self.findings.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
+                self.left_out_log.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
             elif media_id not in self._met:
                 found.append(item if item["id"] is media_id else {**item, "id": media_id})
         kept = keep_distinct_media(found)
         for media_id in {item["id"] for item in found}.difference(item["id"] for item in kept):
             whom = f"account {self.account_id} ({self._noun} {media_id})"
             why = "One page lists two different objects under its id; neither is kept."
-            self.findings.note(whom, self._noun, "Contradictory", why)
+            self.left_out_log.note(whom, self._noun, "Contradictory", why)
         self._met.update(item["id"] for item in found)
         return kept
 
@@ -192,16 +198,16 @@ class Listing:
         dates = [read_instant(item.get("timestamp")) for item in items]
         return since is not None and bool(dates) and all(date is not None and date < since for date in dates)
 
-    def _read_page(self, page: Page, media: list[Media]) -> Iterator[Sighting]:
-        wanted = Wanted.by(page.core)
+    def _read_page(self, page: MediaPage, media: list[Media]) -> Iterator[MediaAnswer]:
+        wanted = RequestedMetrics.by(page.core)
         silent: list[Media] = []
         for item in media:
             entries = _entries(item)
             if page.core and not entries:
                 silent.append(item)
-                yield Sighting(item, (), page.answer, True, NOTHING)
+                yield MediaAnswer(item, (), page.answer, True, NOTHING)
             else:
-                yield Sighting(item, entries, page.answer, True, wanted)
+                yield MediaAnswer(item, entries, page.answer, True, wanted)
         if page.core:
             if len(silent) < len(media):
                 self._learn_answer(page.core, [item for item in media if _entries(item)] if silent else media)
@@ -210,36 +216,39 @@ class Listing:
             listed = read_objects((read_object(part.body) or {}).get("data")) or ()
             found = {read_id(item.get("id")): _entries(item) for item in listed}
             for item in media:
-                yield Sighting(item, found.get(item["id"]) or (), part, False, Wanted.by(query))
+                yield MediaAnswer(item, found.get(item["id"]) or (), part, False, RequestedMetrics.by(query))
             self._learn_answer(query, media)
 
-    def _ask_again(self, core: InsightsQuery, silent: list[Media]) -> Iterator[Sighting]:
+    def _ask_again(self, core: InsightsQuery, silent: list[Media]) -> Iterator[MediaAnswer]:
         """Ask for the insights that a page should have held. After three that stay silent, the rest is only named."""
         for group in (silent[:MEDIA_FOR_ALL], silent[MEDIA_FOR_ALL:]):
             if self._stayed_silent >= MEDIA_FOR_ALL:
                 for item in group:
                     for name in core.names:
-                        self.findings.note_silence(self.name(item), name, "Its page held no insights for it.")
+                        self.left_out_log.note_silence(self.name(item), name, "Its page held no insights for it.")
                 continue
-            asks = (Ask(query=core, group=self._product_type(item), whom=self.name(item), about=item) for item in group)
-            for sighting in self._read_asks(asks):
-                self._stayed_silent = 0 if sighting.entries else self._stayed_silent + 1
-                yield sighting
+            asks = (
+                InsightsRequest(query=core, group=self._product_type(item), whom=self.name(item), about=item)
+                for item in group
+            )
+            for media_answer in self._read_asks(asks):
+                self._stayed_silent = 0 if media_answer.entries else self._stayed_silent + 1
+                yield media_answer
 
     def _learn_answer(self, query: InsightsQuery, media: list[Media]) -> None:
-        self._inquiry.answered += bool(media)
+        self._insights.answered += bool(media)
         for product_type in {self._product_type(item) for item in media}:
-            self._inquiry.refusals.learn_answer(product_type, query)
+            self._insights.refusals.learn_answer(product_type, query)
 
-    def _read_rest(self, page: Page, media: list[Media]) -> Iterator[Sighting]:
+    def _read_rest(self, page: MediaPage, media: list[Media]) -> Iterator[MediaAnswer]:
         yield from self._read_asks(self._ask_rest(page, media))
 
-    def _read_asks(self, asks: Iterable[Ask]) -> Iterator[Sighting]:
-        for ask, answer in self._inquiry.ask(asks):
+    def _read_asks(self, asks: Iterable[InsightsRequest]) -> Iterator[MediaAnswer]:
+        for ask, answer in self._insights.ask(asks):
             entries = (read_object(answer.body) or {}).get("data")
-            yield Sighting(ask.about, entries, answer, False, Wanted.by(ask.query))
+            yield MediaAnswer(ask.about, entries, answer, False, RequestedMetrics.by(ask.query))
 
-    def _ask_rest(self, page: Page, media: list[Media]) -> Iterator[Ask]:
+    def _ask_rest(self, page: MediaPage, media: list[Media]) -> Iterator[InsightsRequest]:
         """Yield what the page did not carry, media by media."""
         rest: dict[str, tuple[InsightsQuery, ...]] = {}
         met: Counter[str] = Counter()
@@ -252,14 +261,14 @@ class Listing:
             if any(self.plan.extras.values()) and (not is_told or kind not in {*self.plan.extras, "AD"}):
                 named = f"{quote_value(kind)} is unknown" if is_told else "is missing"
                 why = f"Its media_product_type {named}: what only other types have was not asked."
-                self.findings.note(self.name(item), "metrics of one product type", "NoData", why)
+                self.left_out_log.note(self.name(item), "metrics of one product type", "NoData", why)
             # Of several suspects the first media of each kind tell which are refused: they are asked metric by metric.
             tells = page.suspects and met[kind] <= MEDIA_FOR_ALL
             for query in rest[kind]:
                 for part in query.split() if tells else (query,):
-                    yield Ask(query=part, group=kind, whom=self.name(item), about=item)
+                    yield InsightsRequest(query=part, group=kind, whom=self.name(item), about=item)
 
-    def _build(self, ask: Ask) -> GraphRequest:
+    def _build(self, ask: InsightsRequest) -> GraphRequest:
         media_id = ask.about["id"]
         return GraphRequest(f"{media_id}/insights", spell_insights(ask.query), Subject(self._noun, media_id))
 
@@ -278,7 +287,7 @@ def _entries(media: Media) -> Any:
     return (insights and read_list(insights.get("data"))) or None
 
 
-def _find_rest(plan: MediaPlan, product_type: str, page: Page) -> tuple[InsightsQuery, ...]:
+def _find_rest(plan: MediaPlan, product_type: str, page: MediaPage) -> tuple[InsightsQuery, ...]:
     """Return the queries beside a page; what it could not carry joins the first plain one, or is asked alone."""
     extras = plan.extras.get(product_type, ())
     missing = plan.core.without(page.carried) if plan.core else None

@@ -7,9 +7,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.catalog.tables import MEDIA, Table
-from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
+from airflow_provider_iginsights.extract.media_answer import MediaAnswer
 from airflow_provider_iginsights.extract.nodes import read_columns
+from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
 from airflow_provider_iginsights.extract.rows import (
     PLAIN,
     Miss,
@@ -24,8 +26,6 @@ from airflow_provider_iginsights.extract.rows import (
     read_entries,
     read_numbers,
 )
-from airflow_provider_iginsights.extract.sighting import Sighting
-from airflow_provider_iginsights.extract.stamp import Reading, Stamp
 from airflow_provider_iginsights.json_values import read_text
 
 if TYPE_CHECKING:
@@ -34,35 +34,37 @@ if TYPE_CHECKING:
 _DATED = ("id", "timestamp")  # read apart: the id by the listing, the timestamp into two columns
 
 
-def read_media(listing: Listing, stamp: Stamp) -> Iterator[TableRow]:
+def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
     """Yield ``(table, row)`` of the tables ``media`` and ``media_insights`` for one account.
 
     :raises InsightsError: see :meth:`Listing.read`.
     """
-    for sighting, reading in read_stamped(listing, stamp):
-        if sighting.listed:
-            yield from media_rows(listing, sighting, stamp, reading)
-        for row in _insight_rows(listing, sighting, stamp, reading):
+    for media_answer, reading in read_stamped(listing, provenance):
+        if media_answer.listed:
+            yield from media_rows(listing, media_answer, provenance, reading)
+        for row in _insight_rows(listing, media_answer, provenance, reading):
             yield "media_insights", row
 
 
-def read_stamped(listing: Listing, stamp: Stamp) -> Iterator[tuple[Sighting, Reading]]:
+def read_stamped(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:
     """Yield what a listing brings with the moment at which its answer was there: one per answer, as it arrives."""
     answer: Answer | None = None
-    reading = stamp.read_now()
-    for sighting in listing.read():
-        if sighting.answer is not answer:
-            answer, reading = sighting.answer, stamp.read_now()
-        yield sighting, reading
+    reading = provenance.read_now()
+    for media_answer in listing.read():
+        if media_answer.answer is not answer:
+            answer, reading = media_answer.answer, provenance.read_now()
+        yield media_answer, reading
 
 
-def media_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Reading) -> Iterator[TableRow]:
+def media_rows(
+    listing: Listing, media_answer: MediaAnswer, provenance: Provenance, reading: FetchTime
+) -> Iterator[TableRow]:
     """Yield the row of the ``media`` table; ``published_date`` is the Pacific date of publication.
 
     Without a usable timestamp there is no such date, hence no row; that is noted.
     """
-    media = sighting.media
-    tell = partial(listing.findings.note, listing.name(media))
+    media = media_answer.media
+    tell = partial(listing.left_out_log.note, listing.name(media))
     row = read_columns(media, _list_plain_fields(MEDIA), MEDIA, tell)
     published = read_end_time(media.get("timestamp"))
     if published is None:
@@ -76,7 +78,7 @@ def media_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Read
     row["media_id"] = media["id"]
     row["account_id"] = listing.account_id
     row["published_at"], row["published_date"] = published
-    row["fetched_at"], row["run_id"] = reading.fetched_at, stamp.run_id
+    row["fetched_at"], row["run_id"] = reading.fetched_at, provenance.run_id
     yield "media", row
 
 
@@ -85,10 +87,10 @@ def _list_plain_fields(table: Table) -> tuple[str, ...]:
     return tuple(column.field for column in table.columns if column.field and column.field not in _DATED)
 
 
-def _insight_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: Reading) -> list[Row]:
-    if not sighting.wanted.names:
+def _insight_rows(listing: Listing, media_answer: MediaAnswer, provenance: Provenance, reading: FetchTime) -> list[Row]:
+    if not media_answer.wanted.names:
         return []
-    media = sighting.media
+    media = media_answer.media
     published = read_end_time(media.get("timestamp"))
     common: dict[str, Any] = {
         "media_id": media["id"],
@@ -96,31 +98,31 @@ def _insight_rows(listing: Listing, sighting: Sighting, stamp: Stamp, reading: R
         "media_product_type": read_text(media.get("media_product_type")),
         "published_at": published and published[0],
         "snapshot_date": reading.snapshot_date,
-        "api_version": sighting.answer.api_version,
+        "api_version": media_answer.answer.api_version,
         "fetched_at": reading.fetched_at,
-        "run_id": stamp.run_id,
+        "run_id": provenance.run_id,
     }
-    return number_rows(sighting, common, listing.findings, whom=listing.name(media))
+    return number_rows(media_answer, common, listing.left_out_log, whom=listing.name(media))
 
 
-def number_rows(sighting: Sighting, common: Row, findings: Findings, *, whom: str) -> list[Row]:
+def number_rows(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, *, whom: str) -> list[Row]:
     """Return one row per number: ``common`` plus ``metric``, ``breakdown``, ``breakdown_value`` and ``value``.
 
     What cannot be read is noted, and what did not come.
     """
-    rows = _read_plainly(sighting, common)
-    return _read_checked(sighting, common, findings, whom) if rows is None else rows
+    rows = _read_plainly(media_answer, common)
+    return _read_checked(media_answer, common, left_out_log, whom) if rows is None else rows
 
 
-def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
+def _read_plainly(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
     """Return the rows where every metric asked came once, with one whole number; None where anything is otherwise."""
-    if sighting.wanted.breakdown:
+    if media_answer.wanted.breakdown:
         return None
-    missing = set(sighting.wanted.expected)
+    missing = set(media_answer.wanted.expected)
     common = {**common, "breakdown": "", "breakdown_value": ""}
     rows: list[Row] = []
     try:
-        for entry in sighting.entries:
+        for entry in media_answer.entries:
             name = entry["name"]
             [point] = entry["values"]
             value = point["value"]
@@ -135,23 +137,23 @@ def _read_plainly(sighting: Sighting, common: Row) -> list[Row] | None:
     return None if missing else rows
 
 
-def _read_checked(sighting: Sighting, common: Row, findings: Findings, whom: str) -> list[Row]:
+def _read_checked(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, whom: str) -> list[Row]:
     heard: set[str] = set()
     ids = {name: (common[name],) for name in ("account_id", "media_id")}
-    tell = partial(findings.note_unread, whom, group=name_group(sighting.wanted.breakdown, **ids))
-    miss = partial(findings.note_silence, whom)
-    rows = keep_distinct(_read_numbers(sighting, common, heard, tell, miss), tell)
-    for name in sorted(sighting.wanted.expected - heard):
-        findings.note_silence(whom, name, "Meta was asked for it and sent no number.")
+    tell = partial(left_out_log.note_unread, whom, group=name_group(media_answer.wanted.breakdown, **ids))
+    miss = partial(left_out_log.note_silence, whom)
+    rows = keep_distinct(_read_numbers(media_answer, common, heard, tell, miss), tell)
+    for name in sorted(media_answer.wanted.expected - heard):
+        left_out_log.note_silence(whom, name, "Meta was asked for it and sent no number.")
     return rows
 
 
 def _read_numbers(
-    sighting: Sighting, common: Row, heard: set[str], tell: Tell, miss: Miss
+    media_answer: MediaAnswer, common: Row, heard: set[str], tell: Tell, miss: Miss
 ) -> Iterator[tuple[object, Row]]:
     """Yield every number with its key. ``heard`` takes the metrics of which anything came, readable or not."""
-    wanted = sighting.wanted
-    for name, entry in read_entries(sighting.entries, names=wanted.names, tell=tell):
+    wanted = media_answer.wanted
+    for name, entry in read_entries(media_answer.entries, names=wanted.names, tell=tell):
         faults: list[str] = []
         numbers = read_numbers(entry, asked=wanted.breakdown, tell=faults.append)
         for why in faults:

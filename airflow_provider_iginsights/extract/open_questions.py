@@ -21,7 +21,7 @@ asked once only."""
 FEW = 50
 """Up to so many open questions of an account are asked again metric by metric."""
 
-Again = Mapping[str, Any]
+QuestionParameters = Mapping[str, Any]
 """What a reader needs to ask an open question again, JSON-able: ``{"profile": True}``, ``{"after": CURSOR}`` for the
 rest of a listing, or a query's ``metrics``, ``period``, ``breakdown``, ``timeframe`` with ``days`` or ``media``."""
 
@@ -33,7 +33,7 @@ class OpenQuestion:
     whom: str
     what: str
     error: InsightsError
-    again: Again
+    again: QuestionParameters
 
 
 class Unanswered(Exception):
@@ -63,7 +63,7 @@ def pack_query(query: InsightsQuery) -> dict[str, Any]:
     }
 
 
-def select_open(query: InsightsQuery, asked: Sequence[Again], *, of: int = 0) -> Iterator[InsightsQuery]:
+def select_open(query: InsightsQuery, asked: Sequence[QuestionParameters], *, of: int = 0) -> Iterator[InsightsQuery]:
     """Yield the parts of a planned query that are among the questions: of its metrics, and of their totals alone.
 
     Metric by metric, so that one which never answers does not take those along that were asked with it; unless so many
@@ -84,18 +84,18 @@ def select_open(query: InsightsQuery, asked: Sequence[Again], *, of: int = 0) ->
 
 
 @dataclass(slots=True)
-class Troubles:
+class ExhaustedRetries:
     """Over which questions the accounts of a run exhausted their patience. Shared by the threads of the run."""
 
     _accounts: dict[object, set[str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open_account(self, account_id: str, *, again: bool = False) -> AccountTroubles:
+    def open_account(self, account_id: str, *, again: bool = False) -> AccountExhaustedRetries:
         """Return the memory of one account's reading, which draws on this one and adds to it.
 
         :param again: open questions are asked again; time has passed, so they deserve full patience anew.
         """
-        return AccountTroubles(self, account_id, again)
+        return AccountExhaustedRetries(self, account_id, again)
 
     def count(self, question: object, account_id: str) -> None:
         """Remember that an account exhausted its patience over a question."""
@@ -114,10 +114,10 @@ class Troubles:
 
 
 @dataclass(slots=True)
-class AccountTroubles:
+class AccountExhaustedRetries:
     """The same for the objects of one account, while it is read."""
 
-    _run: Troubles
+    _run: ExhaustedRetries
     _account_id: str
     _again: bool = False
     _exhausted: dict[object, int] = field(default_factory=dict)

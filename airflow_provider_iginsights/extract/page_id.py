@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError
-from airflow_provider_iginsights.extract.open_questions import Again
+from airflow_provider_iginsights.extract.open_questions import QuestionParameters
 from airflow_provider_iginsights.extract.rows import TableRow
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_object
@@ -15,19 +15,19 @@ from airflow_provider_iginsights.json_values import read_id, read_object
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
-Read = Callable[..., Iterator[TableRow]]
+ReadAccount = Callable[..., Iterator[TableRow]]
 
 _NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # META-24: Meta translates its messages, but not this
 PAGE = "Page"
 
 
-def explain_page_ids(client: GraphClient, read: Read) -> Read:
+def explain_page_ids(client: GraphClient, read: ReadAccount) -> ReadAccount:
     """Return a reader of accounts that says what an id is of, where it is of no account.
 
     For a Page it names the account that is linked to it: that costs one request, others cost none.
     """
 
-    def read_account(account_id: str, *open_questions: Sequence[Again]) -> Iterator[TableRow]:
+    def read_account(account_id: str, *open_questions: Sequence[QuestionParameters]) -> Iterator[TableRow]:
         try:
             yield from read(account_id, *open_questions)
         except AccountUnavailable as error:

@@ -25,11 +25,11 @@ from airflow_provider_iginsights.errors import (
     SkippableGraphError,
     TooMuchData,
 )
-from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.extract.open_questions import AccountTroubles, is_trouble
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.open_questions import AccountExhaustedRetries, is_trouble
 from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_culprits, is_about_object
 from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
-from airflow_provider_iginsights.extract.spelling import spell_listed_insights, spell_media_fields
+from airflow_provider_iginsights.extract.request_params import spell_listed_insights, spell_media_fields
 from airflow_provider_iginsights.graph.batch import STOPPING
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_objects
@@ -48,7 +48,7 @@ Edge = Literal["media", "stories"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class MediaPage:
     """One page of the edge.
 
     ``core``: the query inside it; ``parts``: queries that other listings of the same media brought. Of the metrics that
@@ -86,9 +86,9 @@ class Pages:
     product_types: tuple[str, ...]
     refusals: AccountRefusals
     published: tuple[datetime | None, datetime | None]
-    findings: Findings
+    left_out_log: LeftOutLog
     fields: RefusedFields
-    troubles: AccountTroubles
+    troubles: AccountExhaustedRetries
     cursor: str = ""
     _search: FieldSearch = field(init=False)
     _limit: int = field(default=PAGE, init=False)
@@ -100,7 +100,7 @@ class Pages:
         fields = list_fields(MEDIA, self.client.settings.api_version)
         self._search = FieldSearch(fields=fields, ask_alone=self._ask_alone)
 
-    def read(self) -> Iterator[Page]:
+    def read(self) -> Iterator[MediaPage]:
         """Yield page after page from ``cursor`` on; each is to be read to its end before the next is opened.
 
         :raises InsightsError: a refusal of the media themselves, with no metric asked; ``cursor`` is the page's.
@@ -117,7 +117,7 @@ class Pages:
                 return
             self.cursor = cursor
 
-    def _open(self, cursor: str) -> Page:
+    def _open(self, cursor: str) -> MediaPage:
         core = self._reduce_core()
         try:
             return self._list(core, cursor)
@@ -140,11 +140,11 @@ class Pages:
 
     def _list(
         self, core: InsightsQuery | None, cursor: str, *, refused: tuple[str, ...] = (), lasts: bool = False
-    ) -> Page:
+    ) -> MediaPage:
         answer = self._ask(core, cursor)
-        return Page(answer=answer, core=core, alone=self._unnamed, refused=refused, lasts=lasts)
+        return MediaPage(answer=answer, core=core, alone=self._unnamed, refused=refused, lasts=lasts)
 
-    def _list_by_metric(self, core: InsightsQuery, cursor: str, culprits: tuple[str, ...]) -> Page:
+    def _list_by_metric(self, core: InsightsQuery, cursor: str, culprits: tuple[str, ...]) -> MediaPage:
         """Return a page beside which one batch has listed each metric: a bad one costs the others nothing."""
         singles = tuple(core.split())
         spelt = [spell_media_fields(self._list_fields(), None), *map(spell_listed_insights, singles)]
@@ -167,7 +167,7 @@ class Pages:
         refused = (*culprits, *(name for name in core.names if name not in arrived))
         # Asked with others, a metric that is refused without a word would cost those as well.
         alone = self._unnamed.union(refused if len(refused) == 1 else ())
-        return Page(answer=answer, parts=parts, alone=alone, suspects=frozenset(refused) - alone, refused=refused)
+        return MediaPage(answer=answer, parts=parts, alone=alone, suspects=frozenset(refused) - alone, refused=refused)
 
     def _reduce_core(self) -> InsightsQuery | None:
         """Return what may stand inside the listing: what no media and no product type is known to refuse."""
@@ -178,7 +178,7 @@ class Pages:
             if self._refusing_pages[name] >= PAGES_FOR_ALL or any(find(kind, "", name) for kind in self.product_types)
         )
 
-    def _learn_from(self, page: Page) -> None:
+    def _learn_from(self, page: MediaPage) -> None:
         """Remember what single media refuse; what a whole product type refuses is known by now."""
         self._refusing_pages.update(dict.fromkeys(page.refused, PAGES_FOR_ALL if page.lasts else 1))
         self._unnamed |= page.alone | page.suspects
@@ -222,7 +222,7 @@ class Pages:
         """Return the fields to ask for, and note those that are known to be refused."""
         refused = self.fields.find(self.edge, self.account_id)
         for name, error in refused.items():
-            self.findings.note_error(f"account {self.account_id}", name, error)
+            self.left_out_log.note_error(f"account {self.account_id}", name, error)
         return [name for name in self._search.fields if name not in refused]
 
     def _request(self, fields: str, cursor: str, *, limit: int | None = None) -> GraphRequest:

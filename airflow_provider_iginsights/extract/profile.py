@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS
 from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError, PermissionMissing
-from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.nodes import read_columns
-from airflow_provider_iginsights.extract.open_questions import AccountTroubles, OpenQuestion, is_trouble
+from airflow_provider_iginsights.extract.open_questions import AccountExhaustedRetries, OpenQuestion, is_trouble
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refused_fields import (
     FieldSearch,
     RefusedFields,
@@ -21,7 +22,6 @@ from airflow_provider_iginsights.extract.refused_fields import (
     is_other_node,
 )
 from airflow_provider_iginsights.extract.rows import Row, TableRow
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object
 
@@ -33,7 +33,7 @@ NODE = "profile"
 
 
 @dataclass(slots=True, kw_only=True)
-class ProfileCourier:
+class ProfileRequest:
     """Stands where the client stands, and sends the question for the profile along with the first batch.
 
     Take the row with :meth:`take`, once, as soon as a batch was answered. ``questions``: the profile, where trouble at
@@ -42,10 +42,10 @@ class ProfileCourier:
 
     client: GraphClient
     account_id: str
-    stamp: Stamp
-    findings: Findings
+    provenance: Provenance
+    left_out_log: LeftOutLog
     fields: RefusedFields
-    troubles: AccountTroubles
+    troubles: AccountExhaustedRetries
     questions: list[OpenQuestion] = field(default_factory=list, init=False)
     _row: Row | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
@@ -94,7 +94,7 @@ class ProfileCourier:
             if not search.take(refusal):
                 if isinstance(refusal, PermissionMissing):
                     raise refusal
-                self.findings.note_error(self._whom, NODE, refusal)
+                self.left_out_log.note_error(self._whom, NODE, refusal)
                 break
             for name, error in search.refused.items():
                 self.fields.learn_refusal(NODE, [name], error, account_id=self.account_id)
@@ -116,7 +116,7 @@ class ProfileCourier:
             self.troubles.forget(NODE)
             self._row = self._read(result)
             if self._row is None:
-                self.findings.note(self._whom, NODE, "NoData", "Meta was asked for it and said nothing of it.")
+                self.left_out_log.note(self._whom, NODE, "NoData", "Meta was asked for it and said nothing of it.")
         elif is_trouble(result):
             error = result.with_traceback(None)
             self.troubles.exhaust(NODE)
@@ -128,7 +128,7 @@ class ProfileCourier:
                 f"The id {self.account_id} is none of an Instagram account. {result.message}", facts=result.facts
             )
         elif type(result) is FatalGraphError:
-            self.findings.note_error(self._whom, NODE, result)
+            self.left_out_log.note_error(self._whom, NODE, result)
         else:
             raise result
 
@@ -140,7 +140,7 @@ class ProfileCourier:
         """Return the fields to ask for, and note those that are known to be refused."""
         refused = self.fields.find(NODE, self.account_id)
         for name, error in refused.items():
-            self.findings.note_error(self._whom, name, error)
+            self.left_out_log.note_error(self._whom, name, error)
         return [name for name in list_fields(ACCOUNTS, self.settings.api_version) if name not in refused]
 
     def _request(self, fields: Sequence[str]) -> GraphRequest:
@@ -155,8 +155,8 @@ class ProfileCourier:
         """Return the row; None where the answer holds none of the fields."""
         fields = self._list_fields()
         self.fields.learn_answer(NODE, (name for name in fields if name in answer.body))
-        reading = self.stamp.read_now()
-        tell = partial(self.findings.note, self._whom)
+        reading = self.provenance.read_now()
+        tell = partial(self.left_out_log.note, self._whom)
         profile = read_columns(read_object(answer.body) or {}, tuple(fields), ACCOUNTS, tell)
         if not profile:
             return None
@@ -164,5 +164,5 @@ class ProfileCourier:
             "account_id": self.account_id,
             "snapshot_date": reading.snapshot_date,
             "fetched_at": reading.fetched_at,
-            "run_id": self.stamp.run_id,
+            "run_id": self.provenance.run_id,
         }

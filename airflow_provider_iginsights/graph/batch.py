@@ -17,8 +17,7 @@ from airflow_provider_iginsights.errors import (
     Throttled,
     TokenExpired,
 )
-from airflow_provider_iginsights.graph.caller import Caller
-from airflow_provider_iginsights.graph.faults import Diagnosis
+from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.messages import (
     Answer,
     Call,
@@ -30,6 +29,7 @@ from airflow_provider_iginsights.graph.messages import (
     spell_query,
 )
 from airflow_provider_iginsights.graph.retry import PartSize
+from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 
 LARGEST_BATCH: Final = 50
@@ -40,20 +40,20 @@ STOPPING: Final = (Throttled, TokenExpired, PolicyBlocked)
 
 
 @dataclass(slots=True, kw_only=True)
-class Batch:
+class BatchAnswers:
     """Up to 50 reads that are asked together, and what came of each so far.
 
     :param size: how many of them one POST carries; ``learn`` takes it once a smaller one than at first was answered.
     :param version: the pinned Graph API version.
     """
 
-    caller: Caller
+    caller: GraphSession
     requests: Sequence[GraphRequest]
     account_id: str | None
     version: str
     size: PartSize
     learn: Callable[[int], None]
-    _results: list[Answer | Diagnosis] = field(init=False)
+    _results: list[Answer | GraphFailure] = field(init=False)
     _tries: list[int] = field(init=False)
     _failed: int = field(default=0, init=False)
 
@@ -62,7 +62,7 @@ class Batch:
         self._results = [_miss(request) for request in self.requests]
         self._tries = [0] * len(self.requests)
 
-    def settle(self) -> list[Answer | Diagnosis]:
+    def settle(self) -> list[Answer | GraphFailure]:
         """Ask for all of them, then again for those that came to nothing. One result each, in order.
 
         Where Meta refuses a whole POST, that refusal is the result of every request still open, marked as stopping.
@@ -77,7 +77,7 @@ class Batch:
                 self._results[place] = _refuse(failure)
         return self._results
 
-    def _send_open(self) -> Diagnosis | None:
+    def _send_open(self) -> GraphFailure | None:
         """Send what is open, part by part; return what is wrong with a whole part, which ends this round."""
         places = self._list_open()
         for start in range(0, len(places), self.size.items):
@@ -86,11 +86,11 @@ class Batch:
                 return failure
         return None
 
-    def _send(self, places: Sequence[int]) -> Diagnosis | None:
+    def _send(self, places: Sequence[int]) -> GraphFailure | None:
         subject = Subject("account", self.account_id) if self.account_id else None
         requests = [self.requests[place] for place in places]
         envelope = self.caller.send(pack(requests, version=self.version, subject=subject), account_id=self.account_id)
-        if isinstance(envelope, Diagnosis):
+        if isinstance(envelope, GraphFailure):
             self._failed = len(places)
             return envelope
         if self.size.is_halved:
@@ -107,7 +107,7 @@ class Batch:
             self._results[place] = self._read(item, self.requests[place], envelope)
         return None
 
-    def _is_worth_more(self, failure: Diagnosis | None) -> bool:
+    def _is_worth_more(self, failure: GraphFailure | None) -> bool:
         places = self._list_open()
         if failure is None:
             return bool(places) and not self._is_stopped
@@ -115,7 +115,7 @@ class Batch:
 
     @property
     def _is_stopped(self) -> bool:
-        return any(isinstance(result, Diagnosis) and result.stops for result in self._results)
+        return any(isinstance(result, GraphFailure) and result.stops for result in self._results)
 
     def _list_open(self) -> list[int]:
         """Return the places of what was not asked yet, and of what is worth being asked again."""
@@ -123,10 +123,10 @@ class Batch:
             place
             for place, (result, tries) in enumerate(zip(self._results, self._tries, strict=True))
             if not tries
-            or (isinstance(result, Diagnosis) and result.is_worth_more(tries) and not self.requests[place].once)
+            or (isinstance(result, GraphFailure) and result.is_worth_more(tries) and not self.requests[place].once)
         ]
 
-    def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | Diagnosis:
+    def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | GraphFailure:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
             return _miss(request)
         headers = _read_headers(item) or envelope.headers
@@ -154,7 +154,7 @@ def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | N
     return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
 
 
-def is_unsupported(refusal: Diagnosis) -> bool:
+def is_unsupported(refusal: GraphFailure) -> bool:
     """Return whether a refusal of a whole batch says that the host offers none (codes 3, 2500, 100 on its root)."""
     facts, text = refusal.error.facts, refusal.error.message.lower()
     on_root = facts.asked == "POST /"
@@ -172,14 +172,14 @@ def _read_headers(item: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in named if name and value is not None}
 
 
-def _miss(request: GraphRequest) -> Diagnosis:
+def _miss(request: GraphRequest) -> GraphFailure:
     """Stand for an item that Meta left out of its answer, as it does when a batch takes too long."""
     message = f"Meta did not get to {request.whom} in a batch, several times in a row. Try again later."
-    return Diagnosis(ServerTrouble(message, facts=GraphFacts(asked=f"GET {request.path}")), retryable=True)
+    return GraphFailure(ServerTrouble(message, facts=GraphFacts(asked=f"GET {request.path}")), retryable=True)
 
 
-def _refuse(refusal: Diagnosis) -> Diagnosis:
+def _refuse(refusal: GraphFailure) -> GraphFailure:
     # What an object's fault may be left out for; a batch's may not.
     if isinstance(refusal.error, SkippableGraphError):
-        return Diagnosis(ConfigurationError(refusal.error.message, facts=refusal.error.facts), stops=True)
+        return GraphFailure(ConfigurationError(refusal.error.message, facts=refusal.error.facts), stops=True)
     return replace(refusal, retryable=False, stops=True)

@@ -11,16 +11,16 @@ from typing import Self
 
 from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, Batch, chunk, is_unsupported
-from airflow_provider_iginsights.graph.caller import Caller
-from airflow_provider_iginsights.graph.faults import Diagnosis
-from airflow_provider_iginsights.graph.ledger import Tally
+from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, BatchAnswers, chunk, is_unsupported
+from airflow_provider_iginsights.graph.call_stats import CallCounts
+from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest
-from airflow_provider_iginsights.graph.paging import Walk, read_pages
+from airflow_provider_iginsights.graph.paging import PageSequence, read_pages
 from airflow_provider_iginsights.graph.retry import PartSize
+from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
-__all__ = ["GraphClient", "Tally"]
+__all__ = ["CallCounts", "GraphClient"]
 
 
 class GraphClient:
@@ -42,23 +42,23 @@ class GraphClient:
         clock: Callable[[], float] = waiting.read_clock,
     ) -> None:
         self.settings = settings
-        self._caller = Caller(settings, sleep=sleep, clock=clock)
+        self._caller = GraphSession(settings, sleep=sleep, clock=clock)
         self._batches = settings.batches
         self._sizes: dict[tuple[str | None, str], int] = {}  # answered where larger ones were not, by account and path
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> CallCounts:
         """Return what was sent so far, over all threads."""
-        return self._caller.ledger.tally
+        return self._caller.stats.tally
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what somebody should know about the run, each once: such as another version than the pinned."""
-        return self._caller.ledger.notes
+        return self._caller.stats.notes
 
     def note(self, text: str) -> None:
         """Add a sentence to the notes of the run, and log it as a warning, unless it is there already."""
-        self._caller.ledger.note(text)
+        self._caller.stats.note(text)
 
     def get(self, request: GraphRequest, *, account_id: str | None = None) -> Answer:
         """Read once.
@@ -78,11 +78,11 @@ class GraphClient:
         :raises InsightsError: the leaf that says what to do; for transient trouble only after the retries.
         """
         get_page = partial(self._get_page, limit=limit, account_id=account_id)
-        return read_pages(get_page, request, note=self._caller.ledger.note)
+        return read_pages(get_page, request, note=self._caller.stats.note)
 
-    def walk(self, request: GraphRequest) -> Walk:
+    def walk(self, request: GraphRequest) -> PageSequence:
         """Return what says where the listing goes on and ends, for those who open its pages themselves."""
-        return Walk(whom=request.path, note=self._caller.ledger.note)
+        return PageSequence(whom=request.path, note=self._caller.stats.note)
 
     def batch(
         self, requests: Iterable[GraphRequest], *, account_id: str | None = None
@@ -96,9 +96,9 @@ class GraphClient:
         """
         for some in chunk(requests, lambda: self._sizes.get((account_id, ""), LARGEST_BATCH)):
             for result in self._settle(some, account_id) or (self._read_alone(each, account_id) for each in some):
-                if isinstance(result, Diagnosis) and result.stops:
+                if isinstance(result, GraphFailure) and result.stops:
                     raise result.error
-                yield result.error if isinstance(result, Diagnosis) else result
+                yield result.error if isinstance(result, GraphFailure) else result
 
     def tell_dates(self, listener: Callable[[datetime], None]) -> None:
         """Hand Meta's ``Date`` (aware UTC) of every reply to ``listener``, from whatever thread got it."""
@@ -117,11 +117,11 @@ class GraphClient:
     def __repr__(self) -> str:
         return f"GraphClient({self.settings!r})"
 
-    def _settle(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | Diagnosis] | None:
+    def _settle(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | GraphFailure] | None:
         """Return what came of a batch; None where the host offers none."""
         if not self._batches:
             return None
-        results = Batch(
+        results = BatchAnswers(
             caller=self._caller,
             requests=requests,
             account_id=account_id,
@@ -129,18 +129,18 @@ class GraphClient:
             size=PartSize(len(requests)),
             learn=partial(self._sizes.__setitem__, (account_id, "")),
         ).settle()
-        if any(isinstance(result, Diagnosis) and is_unsupported(result) for result in results):
+        if any(isinstance(result, GraphFailure) and is_unsupported(result) for result in results):
             self._batches = False
-            self._caller.ledger.note("The Graph host offers no batch requests: objects are asked for one by one.")
+            self._caller.stats.note("The Graph host offers no batch requests: objects are asked for one by one.")
             return None
         return results
 
-    def _read_alone(self, request: GraphRequest, account_id: str | None) -> Answer | Diagnosis:
+    def _read_alone(self, request: GraphRequest, account_id: str | None) -> Answer | GraphFailure:
         result = self._read(lambda _: request, PartSize(1), account_id)
-        if isinstance(result, Diagnosis):
+        if isinstance(result, GraphFailure):
             # A host that does not answer at all would cost the whole patience for each request left.
             silent = result.retryable and result.error.facts.http_status is None
-            return Diagnosis(result.error, stops=silent or isinstance(result.error, STOPPING))
+            return GraphFailure(result.error, stops=silent or isinstance(result.error, STOPPING))
         return result
 
     def _get_page(self, request: GraphRequest, *, limit: int, account_id: str | None) -> Answer:
@@ -155,20 +155,20 @@ class GraphClient:
 
     def _read(
         self, ask_for: Callable[[int], GraphRequest], size: PartSize, account_id: str | None
-    ) -> Answer | Diagnosis:
+    ) -> Answer | GraphFailure:
         """Read with all patience what ``ask_for`` asks for, given the number of items."""
         once = ask_for(size.items).once
         reply = self._caller.retrier.call(
             lambda: self._caller.send(Call(ask_for(size.items)), account_id=account_id),
-            retry_if=lambda reply: isinstance(reply, Diagnosis) and not once and size.take(reply),
-            retry_after=lambda reply: size.find_wait(reply) if isinstance(reply, Diagnosis) else None,
+            retry_if=lambda reply: isinstance(reply, GraphFailure) and not once and size.take(reply),
+            retry_after=lambda reply: size.find_wait(reply) if isinstance(reply, GraphFailure) else None,
         )
-        if isinstance(reply, Diagnosis):
+        if isinstance(reply, GraphFailure):
             return reply
         return Answer(reply.payload, reply.served or self.settings.api_version, ask_for(size.items), reply.date)
 
 
-def _open(result: Answer | Diagnosis) -> Answer:
-    if isinstance(result, Diagnosis):
+def _open(result: Answer | GraphFailure) -> Answer:
+    if isinstance(result, GraphFailure):
         raise result.error
     return result

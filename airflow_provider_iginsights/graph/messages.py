@@ -82,7 +82,7 @@ def spell_query(params: Mapping[str, str]) -> str:
     return urlencode(params, safe=",(){}")
 
 
-Flaw = Literal["no_answer", "timed_out", "cut", "not_json", "not_a_list", "too_large", "redirect"]
+TransportProblem = Literal["no_answer", "timed_out", "cut", "not_json", "not_a_list", "too_large", "redirect"]
 """What keeps a reply from being one: the server was not reached; it took the request, but no answer came in time or the
 connection was dropped; the answer broke off, is not the JSON due, brings no list where a listing was asked for, is
 larger than any may be, points elsewhere."""
@@ -117,7 +117,7 @@ class Reply:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     payload: Any = field(default=None, repr=False)
-    flaw: Flaw | None = None
+    problem: TransportProblem | None = None
     detail: str = ""
 
     @property
@@ -135,15 +135,15 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, sh
     """Parse what arrived: over HTTP, or as an item of a batch. An ``error`` object counts as an answer of any shape."""
     if 300 <= status < 400:
         detail = f"HTTP {status} to {_name_host(headers.get('location', ''))}"
-        return Reply(status=status, headers=headers, flaw="redirect", detail=detail)
+        return Reply(status=status, headers=headers, problem="redirect", detail=detail)
     try:
         payload = read_json(content)
     except ValueError:
-        return Reply(status=status, headers=headers, flaw="not_json", detail=_describe(status, headers, content))
+        return Reply(status=status, headers=headers, problem="not_json", detail=_describe(status, headers, content))
     refusal = isinstance(payload, dict) and "error" in payload
     if not refusal and (status >= 400 or not isinstance(payload, shape)):
         detail = f"HTTP {status} with JSON that is no answer of the Graph API"
-        return Reply(status=status, headers=headers, flaw="not_json", detail=detail)
+        return Reply(status=status, headers=headers, problem="not_json", detail=detail)
     return Reply(status=status, headers=headers, payload=payload)
 
 

@@ -14,7 +14,7 @@ MOST_EMPTY_PAGES: Final = 10  # META-11
 
 
 @dataclass(slots=True, kw_only=True)
-class Walk:
+class PageSequence:
     """Says where a listing goes on after each of its pages, and where it ends: it can never run for ever.
 
     Only a page that names no ``next`` is an ordinary end. The others are noted: too many empty pages in a row, a page
@@ -79,7 +79,7 @@ def read_pages(
     :param get: reads one page, or raises what is wrong.
     :param note: takes a sentence about an end that is not an ordinary one.
     """
-    walk = Walk(whom=request.path, note=note)
+    walk = PageSequence(whom=request.path, note=note)
     cursor: str | None = None
     while True:
         params = {**request.params, **({"after": cursor} if cursor else {})}

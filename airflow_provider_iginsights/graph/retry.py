@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from airflow_provider_iginsights.errors import RetriableGraphError, TooMuchData
-from airflow_provider_iginsights.graph.faults import Diagnosis
+from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class PartSize:
     is_halved: bool = False
     _failures: int = 0
 
-    def take(self, failure: Diagnosis, *, sent: int | None = None) -> bool:
+    def take(self, failure: GraphFailure, *, sent: int | None = None) -> bool:
         """Count a failure; return whether it is worth another request, of the same size or of a smaller one.
 
         :param sent: how many items were asked for, where they were fewer.
@@ -87,7 +87,7 @@ class PartSize:
             return True
         return failure.is_worth_more(self._failures)
 
-    def find_wait(self, failure: Diagnosis) -> float | None:
+    def find_wait(self, failure: GraphFailure) -> float | None:
         """Return the seconds that a server asks for; 0 where it said itself that the size, halved by now, was at fault.
 
         A server that asks for no pause does not shorten the back-off: it would use up the tries within seconds.

@@ -25,7 +25,14 @@ from airflow_provider_iginsights.graph.answer_limits import (
     UndecodableAnswer,
     read_body,
 )
-from airflow_provider_iginsights.graph.messages import Call, Flaw, Reply, read_reply, spell_path, spell_query
+from airflow_provider_iginsights.graph.messages import (
+    Call,
+    Reply,
+    TransportProblem,
+    read_reply,
+    spell_path,
+    spell_query,
+)
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
@@ -47,7 +54,7 @@ So the URL they handle does not hold it: it waits in this header, and the connec
 """
 
 
-class Wire:
+class Transport:
     """The connections to one Graph host: a keep-alive session per thread, all closed by ``close``."""
 
     def __init__(self, settings: GraphSettings) -> None:
@@ -66,13 +73,13 @@ class Wire:
                 encoding = response.headers.get("content-encoding", "")
                 content = read_body(response.raw, encoding=encoding, size=self._settings.limits.size)
             reply = read_reply(response.status_code, response.headers, content, call.shape)
-            return replace(reply, detail=self.conceal(reply.detail)) if reply.flaw else reply
+            return replace(reply, detail=self.conceal(reply.detail)) if reply.problem else reply
         except AnswerTooLarge:
-            return Reply(flaw="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
+            return Reply(problem="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
         except UndecodableAnswer:
-            return Reply(flaw="cut", detail=f"{self._host}: a body that is not encoded as its header says")
+            return Reply(problem="cut", detail=f"{self._host}: a body that is not encoded as its header says")
         except (requests.RequestException, HTTPError) as trouble:
-            return Reply(flaw=_find_flaw(trouble), detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
+            return Reply(problem=_find_flaw(trouble), detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
 
     def conceal(self, text: str) -> str:
         """Return foreign ``text`` without the secrets of this connection, and with nothing hidden in it."""
@@ -198,7 +205,7 @@ def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
     return session
 
 
-def _find_flaw(trouble: BaseException) -> Flaw:
+def _find_flaw(trouble: BaseException) -> TransportProblem:
     if isinstance(trouble, _CUT):
         return "cut"
     causes = list(_walk(trouble))

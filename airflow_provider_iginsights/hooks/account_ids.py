@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.quoting import quote_value
-from airflow_provider_iginsights.transfers.arguments import is_not_given, read_object
+from airflow_provider_iginsights.task.arguments import is_not_given, read_object
 
 _ID = re.compile(r"[0-9]{1,25}")
 _USERNAME = re.compile(r"@[A-Za-z0-9._]{1,30}")

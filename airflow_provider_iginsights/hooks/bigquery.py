@@ -109,7 +109,7 @@ def _find_credentials() -> tuple[Credentials, str | None]:
 
 def _split_chain(impersonation_chain: str | Sequence[str] | None) -> list[str]:
     """Return the accounts of a list, a comma string, or the text of a list, which a template renders."""
-    from airflow_provider_iginsights.transfers.arguments import parse_names
+    from airflow_provider_iginsights.task.arguments import parse_names
 
     return list(parse_names(impersonation_chain, argument="impersonation_chain") or ())
 

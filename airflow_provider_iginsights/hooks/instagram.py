@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import quote
 
 from airflow_provider_iginsights._compat import BaseHook
-from airflow_provider_iginsights.get_provider_info import CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.hooks.connection_form import CONN_TYPE, HOOK_NAME
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -107,7 +107,7 @@ class InstagramHook(BaseHook):
         """
         from airflow_provider_iginsights.errors import ConfigurationError
         from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
-        from airflow_provider_iginsights.transfers.arguments import is_not_given
+        from airflow_provider_iginsights.task.arguments import is_not_given
 
         entries = self.account_ids if is_not_given(given) else parse_account_ids(given)
         if not entries and not is_not_given(given):

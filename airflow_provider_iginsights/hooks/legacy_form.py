@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONNECTION_FORM
+from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONNECTION_FORM
 
 
 def make_widgets() -> dict[str, Any]:

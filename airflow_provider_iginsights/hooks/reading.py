@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from airflow_provider_iginsights.catalog.columns import TableName
 from airflow_provider_iginsights.clock import RunClock
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.extract.crowd import Crowd
-from airflow_provider_iginsights.extract.source import Source
-from airflow_provider_iginsights.extract.stamp import Stamp
-from airflow_provider_iginsights.extract.story import describe_poll
+from airflow_provider_iginsights.extract.account_pool import AccountPool
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.quoting import quote_value
-from airflow_provider_iginsights.transfers.arguments import (
+from airflow_provider_iginsights.stories.reader import describe_poll
+from airflow_provider_iginsights.task.arguments import (
     parse_breakdowns,
     parse_choice,
     parse_days,
     parse_metrics,
     parse_names,
 )
-from airflow_provider_iginsights.transfers.verdict import raise_failures
-from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS, Moment, RunFacts, Window, resolve_window
+from airflow_provider_iginsights.task.failures import raise_failures
+from airflow_provider_iginsights.task.source import Source
+from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS, Moment, RunDates, Window, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog import rows
+    from airflow_provider_iginsights.extract.account_pool import ReadAccount
     from airflow_provider_iginsights.extract.rows import TableRow
-    from airflow_provider_iginsights.extract.source import Read
     from airflow_provider_iginsights.graph.client import GraphClient
 
     AccountTableRow = (
@@ -72,20 +72,20 @@ class _ReadKind:
 
     arguments: type[ReadArguments]
     tables: tuple[TableName, ...]
-    make_reader: Callable[[Source, Mapping[str, Any]], Read]
+    make_reader: Callable[[Source, Mapping[str, Any]], ReadAccount]
 
 
-def _read_accounts(source: Source, arguments: Mapping[str, Any]) -> Read:
+def _read_accounts(source: Source, arguments: Mapping[str, Any]) -> ReadAccount:
     days = parse_days(arguments.get("lookback_days", LOOKBACK_DAYS), argument="lookback_days") or 0
     return source.read_accounts(lookback_days=days, profiles="accounts" in arguments["tables"])
 
 
-def _read_media(source: Source, arguments: Mapping[str, Any]) -> Read:
+def _read_media(source: Source, arguments: Mapping[str, Any]) -> ReadAccount:
     days = arguments.get("refresh_days", REFRESH_DAYS)
     return source.read_media(refresh_days=parse_days(days, argument="refresh_days", optional=True))
 
 
-def _read_stories(source: Source, _: Mapping[str, Any]) -> Read:
+def _read_stories(source: Source, _: Mapping[str, Any]) -> ReadAccount:
     return source.read_stories()
 
 
@@ -104,7 +104,7 @@ class TableReading:
     workers: int
     source: Source
     arguments: Mapping[str, Any]
-    make_reader: Callable[[Source], Read]
+    make_reader: Callable[[Source], ReadAccount]
     clock: RunClock
 
     @classmethod
@@ -128,12 +128,12 @@ class TableReading:
         source = Source(
             client=client,
             window=_resolve(arguments, clock),
-            stamp=Stamp(run_id=arguments.get("run_id", ""), clock=clock.now),
+            provenance=Provenance(run_id=arguments.get("run_id", ""), clock=clock.now),
             metrics=parse_metrics(arguments.get("metrics")),
             breakdowns=parse_breakdowns(arguments.get("breakdowns")),
         )
 
-        def make_reader(source: Source) -> Read:
+        def make_reader(source: Source) -> ReadAccount:
             return asked.make_reader(source, arguments)
 
         make_reader(source)
@@ -157,17 +157,17 @@ class TableReading:
             accounts = self.find_accounts()
             # Meta has told the time by now, if it was asked who there is.
             source = replace(self.source, window=_resolve(self.arguments, self.clock))
-            crowd = Crowd(self.make_reader(source), workers=self.workers)
-            for name, row in crowd.read(accounts):
+            pool = AccountPool(self.make_reader(source), workers=self.workers)
+            for name, row in pool.read(accounts):
                 if name in tables:
                     yield name, row
-            for poll in source.polls.of(crowd.outcome.done) if "story_polls" in tables else ():
-                yield "story_polls", describe_poll(poll, run_id=self.source.stamp.run_id)
-            raise_failures(crowd.outcome)
+            for poll in source.polls.of(pool.outcome.done) if "story_polls" in tables else ():
+                yield "story_polls", describe_poll(poll, run_id=self.source.provenance.run_id)
+            raise_failures(pool.outcome)
 
 
 def _resolve(arguments: Mapping[str, Any], clock: RunClock) -> Window:
-    return resolve_window(arguments.get("since"), arguments.get("until"), run=RunFacts(), now=clock.now())
+    return resolve_window(arguments.get("since"), arguments.get("until"), run=RunDates(), now=clock.now())
 
 
 def _check_names(given: Mapping[str, Any], kind: str, asked: _ReadKind) -> Sequence[str]:

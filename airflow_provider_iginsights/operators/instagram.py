@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
-from airflow_provider_iginsights.transfers.arguments import (
+from airflow_provider_iginsights.task.arguments import (
     is_not_given,
     parse_boolean,
     parse_count,
     parse_names,
     parse_timedelta,
 )
-from airflow_provider_iginsights.transfers.checkpoint import read_waiting_since
-from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, wait_for_limit
-from airflow_provider_iginsights.transfers.verdict import failing_for_good
+from airflow_provider_iginsights.task.checkpoint import read_waiting_since
+from airflow_provider_iginsights.task.failures import failing_for_good
+from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, wait_for_limit
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.extract.choice import Choice
+    from airflow_provider_iginsights.extract.account_filter import AccountFilter
     from airflow_provider_iginsights.extract.discovery import DiscoveredAccount
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.hooks.instagram import InstagramHook
@@ -125,11 +125,11 @@ class InstagramListAccountsOperator(BaseOperator):
                 wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
     def _list_chunks(self) -> Chunks:
-        from airflow_provider_iginsights.extract.choice import Choice
+        from airflow_provider_iginsights.extract.account_filter import AccountFilter
 
         conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
         parse_count(self.chunk_size, argument="chunk_size")
-        choice = Choice.of(
+        choice = AccountFilter.of(
             allow=parse_names(self.allow, argument="allow"),
             deny=parse_names(self.deny, argument="deny"),
             minimum_followers=parse_count(self.minimum_followers, argument="minimum_followers"),
@@ -149,7 +149,7 @@ class InstagramListAccountsOperator(BaseOperator):
             {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._cut(listed, size)
         ]
 
-    def _list_each(self, conn_ids: Sequence[str], choice: Choice) -> dict[str, list[str] | None]:
+    def _list_each(self, conn_ids: Sequence[str], choice: AccountFilter) -> dict[str, list[str] | None]:
         """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
         listed: dict[str, list[str] | None] = {}
         taken: set[str] = set()
@@ -164,7 +164,7 @@ class InstagramListAccountsOperator(BaseOperator):
                 listed[conn_id] = found
         return listed
 
-    def _list(self, conn_id: str, choice: Choice) -> list[str]:
+    def _list(self, conn_id: str, choice: AccountFilter) -> list[str]:
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
         found = self._find(InstagramHook(conn_id), choice)
@@ -181,7 +181,7 @@ class InstagramListAccountsOperator(BaseOperator):
             )
         return chosen
 
-    def _find(self, hook: InstagramHook, choice: Choice) -> list[DiscoveredAccount]:
+    def _find(self, hook: InstagramHook, choice: AccountFilter) -> list[DiscoveredAccount]:
         from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
 
         given = hook.find_named_account_ids(self.account_ids)

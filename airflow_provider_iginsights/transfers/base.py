@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
+from airflow_provider_iginsights.bigquery.refused_rows import write_row
+from airflow_provider_iginsights.bigquery.target import LOAD_MODES, LoadMode
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.errors import Throttled
-from airflow_provider_iginsights.transfers.arguments import (
+from airflow_provider_iginsights.task.arguments import (
     ON_ACCOUNT_ERROR,
     OnAccountError,
     parse_boolean,
@@ -23,33 +25,31 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_text,
     parse_timedelta,
 )
-from airflow_provider_iginsights.transfers.checkpoint import Checkpoint, Progress, read_waiting_since
-from airflow_provider_iginsights.transfers.identity import identify_task
-from airflow_provider_iginsights.transfers.moments import MomentTemplates
-from airflow_provider_iginsights.transfers.row_refusals import write_row
-from airflow_provider_iginsights.transfers.run import Loaded, TransferRun
-from airflow_provider_iginsights.transfers.run_facts import read_run_facts
-from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
-from airflow_provider_iginsights.transfers.throttle import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
-from airflow_provider_iginsights.transfers.verdict import close_open, failing_for_good, is_last_try, raise_failures
+from airflow_provider_iginsights.task.checkpoint import Checkpoint, Progress, read_waiting_since
+from airflow_provider_iginsights.task.failures import close_open, failing_for_good, is_last_try, raise_failures
+from airflow_provider_iginsights.task.identity import identify_task
+from airflow_provider_iginsights.task.loaded import Loaded
+from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
+from airflow_provider_iginsights.task.run_dates import read_run_facts
+from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
+from airflow_provider_iginsights.task.template_dates import TemplateDates
+from airflow_provider_iginsights.transfers.run import TransferRun
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenLoader, WritesToBigQuery
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import LoadMode
-    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.catalog.tables import Table
-    from airflow_provider_iginsights.extract.crowd import Outcome
-    from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.quarantine import Quarantine
 
-LOAD_MODES = ("merge", "replace", "append")
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
 
 
-class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
+class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
     """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed in ``execute``."""
 
     template_fields: Sequence[str] = (
@@ -121,7 +121,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
         """Return the tables that this transfer writes, each with its table id; the main one first."""
 
     @abstractmethod
-    def make_reader(self, source: Source) -> Read:
+    def make_reader(self, source: Source) -> ReadAccount:
         """Return a function from an account id to its rows. It has no side effect and asks nothing yet."""
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
 
         with failing_for_good():
             self.check_arguments()
-            with self.open_warehouse(context, next(iter(self.tables))) as target:
+            with self.open_loader(context, next(iter(self.tables))) as target:
                 # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
                 window = resolve_window(self.since, self.until, run=read_run_facts(context), now=target.clock.now())
                 self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
@@ -204,48 +204,48 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     def load(
         self,
         run: TransferRun,
-        read: Read,
+        read: ReadAccount,
         account_ids: Sequence[str],
         *,
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> Loaded:
         """Make sure of the tables, read the accounts (of those in ``known`` only the open questions), and write."""
-        from airflow_provider_iginsights.extract.crowd import Crowd
+        from airflow_provider_iginsights.extract.account_pool import AccountPool
 
-        warehouse, findings = run.target.warehouse, run.source.findings
+        loader, left_out_log = run.target.loader, run.source.left_out_log
         project = run.target.client.project
         destinations = [
             self.make_destination(each, project=project, table_id=name) for each, name in self.tables.items()
         ]
-        warehouse.ensure(destinations, load_mode=self._load_mode)
-        warehouse.rehearse(destinations, load_mode=self._load_mode)
-        spools: dict[str, Spool] = {each.table.name: warehouse.spool(each) for each in destinations}
+        loader.ensure(destinations, load_mode=self._load_mode)
+        loader.rehearse(destinations, load_mode=self._load_mode)
+        row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in destinations}
         quarantine = self._open_quarantine(run, account_ids)
         held = quarantine.find_held() if quarantine else {}
-        crowd = Crowd(read, workers=run.hook.max_workers)
-        for name, row in crowd.read([each for each in account_ids if each not in held], known):
-            if name in spools:
-                write_row(spools[name], row, findings)
-        outcome = crowd.outcome
+        pool = AccountPool(read, workers=run.hook.max_workers)
+        for name, row in pool.read([each for each in account_ids if each not in held], known):
+            if name in row_files:
+                write_row(row_files[name], row, left_out_log)
+        outcome = pool.outcome
         if self._on_account_error == "skip" or is_last_try(run.context):
-            outcome = close_open(outcome, findings)
-        remarks = self.finish_reading(run, outcome, spools)
+            outcome = close_open(outcome, left_out_log)
+        remarks = self.finish_reading(run, outcome, row_files)
         # An answer that could not be read to the end does not say which values are gone.
-        results = warehouse.commit(list(spools.values()), load_mode=self._load_mode, spared=findings.find_unread())
+        results = loader.commit(list(row_files.values()), load_mode=self._load_mode, spared=left_out_log.find_unread())
         if quarantine:
             results += quarantine.record(outcome)
             outcome, left_out = quarantine.settle(outcome)
             held |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
-            warehouse.create_views(destinations)
+            loader.create_views(destinations)
         self.keep_link(run.context, run.target)
         return Loaded(outcome, results, remarks, quarantined=held)
 
     def finish_reading(
         self,
         run: TransferRun,  # noqa: ARG002 - for the subclasses
-        outcome: Outcome,  # noqa: ARG002
-        spools: Mapping[str, Spool],  # noqa: ARG002
+        outcome: AccountResults,  # noqa: ARG002
+        row_files: Mapping[str, RowFile],  # noqa: ARG002
     ) -> Mapping[str, Any]:
         """Add the rows that follow from all that was read, before anything is written; none by default.
 
@@ -285,15 +285,15 @@ class InstagramToBigQueryOperator(MomentTemplates, WritesToBigQuery):
     def _on_account_error(self) -> str:
         return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
 
-    def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenTarget) -> Source:
-        from airflow_provider_iginsights.extract.source import Source
-        from airflow_provider_iginsights.extract.stamp import Stamp
+    def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenLoader) -> Source:
+        from airflow_provider_iginsights.extract.provenance import Provenance
+        from airflow_provider_iginsights.task.source import Source
 
         client.tell_dates(target.clock.hear_meta)
         return Source(
             client=client,
             window=window,
-            stamp=Stamp(run_id=identify_task(context).run_id, clock=target.clock.now),
+            provenance=Provenance(run_id=identify_task(context).run_id, clock=target.clock.now),
             notes=target.notes,
             metrics=parse_metrics(self.metrics),
             breakdowns=parse_breakdowns(self.breakdowns),

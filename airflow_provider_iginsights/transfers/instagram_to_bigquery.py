@@ -15,17 +15,17 @@ from airflow_provider_iginsights.catalog.tables import (
     STORY_POLLS,
     Table,
 )
-from airflow_provider_iginsights.extract.story_life import HOURLY
-from airflow_provider_iginsights.transfers.arguments import parse_days
+from airflow_provider_iginsights.stories.capture_plan import CAPTURE_FOR, LEAD
+from airflow_provider_iginsights.stories.life import HOURLY
+from airflow_provider_iginsights.task.arguments import parse_days
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
-from airflow_provider_iginsights.transfers.story_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
 from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.extract.crowd import Outcome
-    from airflow_provider_iginsights.extract.source import Read, Source
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
+    from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.run import TransferRun
 
 
@@ -91,23 +91,25 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         """Return the insights table and, where wanted, the profile table."""
         return {ACCOUNT_INSIGHTS: self.table_id} | ({ACCOUNTS: self.profile_table_id} if self.profile_table_id else {})
 
-    def make_reader(self, source: Source) -> Read:
+    def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
         if explanation := source.window.explain():
-            source.findings.note("the run", "days", "NoClosedDay", explanation)
+            source.left_out_log.note("the run", "days", "NoClosedDay", explanation)
         return source.read_accounts(lookback_days=self._lookback_days, profiles=bool(self.profile_table_id))
 
-    def finish_reading(self, run: TransferRun, outcome: Outcome, spools: Mapping[str, Spool]) -> Mapping[str, Any]:
+    def finish_reading(
+        self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
+    ) -> Mapping[str, Any]:
         """Warn of metrics that Meta was silent about, and that our own table has of the days before."""
-        from airflow_provider_iginsights.transfers.silence import warn_of_silence
+        from airflow_provider_iginsights.task.no_data_warnings import warn_of_silence
 
         warn_of_silence(
             run.source.silences,
             lookup=run.target.lookup,
-            destination=spools[ACCOUNT_INSIGHTS.name].destination,
-            findings=run.source.findings,
+            destination=row_files[ACCOUNT_INSIGHTS.name].destination,
+            left_out_log=run.source.left_out_log,
         )
-        return super().finish_reading(run, outcome, spools)
+        return super().finish_reading(run, outcome, row_files)
 
     @property
     def _lookback_days(self) -> int:
@@ -150,7 +152,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         """Return the insights table and, where wanted, the media table."""
         return {MEDIA_INSIGHTS: self.table_id} | ({MEDIA: self.media_table_id} if self.media_table_id else {})
 
-    def make_reader(self, source: Source) -> Read:
+    def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
         return source.read_media(refresh_days=parse_days(self.refresh_days, argument="refresh_days", optional=True))
 

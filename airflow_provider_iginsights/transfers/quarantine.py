@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError, PermissionMissing
-from airflow_provider_iginsights.transfers.account_history import AccountHistory
-from airflow_provider_iginsights.transfers.row_refusals import write_row
+from airflow_provider_iginsights.task.account_history import AccountHistory
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
-    from airflow_provider_iginsights.extract.crowd import Outcome
+    from airflow_provider_iginsights.bigquery.target import LoadResult, TargetTable
+    from airflow_provider_iginsights.extract.account_pool import AccountResults
     from airflow_provider_iginsights.transfers.run import TransferRun
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ class Quarantine:
     """What one run knows of its accounts. ``histories``: of those that were unavailable when they were last asked."""
 
     run: TransferRun
-    destination: Destination
+    destination: TargetTable
     transfer: str
     histories: Mapping[str, AccountHistory]
     today: date
 
     @classmethod
     def open(
-        cls, run: TransferRun, *, destination: Destination, transfer: str, account_ids: Sequence[str]
+        cls, run: TransferRun, *, destination: TargetTable, transfer: str, account_ids: Sequence[str]
     ) -> Quarantine:
         """Return what the table, which is created where it is missing, says of the accounts.
 
@@ -49,8 +49,8 @@ class Quarantine:
         """
         from airflow_provider_iginsights.bigquery.lookup import Where
 
-        run.target.warehouse.ensure([destination])
-        today = run.source.stamp.read_now().snapshot_date
+        run.target.loader.ensure([destination])
+        today = run.source.provenance.read_now().snapshot_date
         among = {"account_id": account_ids, "transfer": [transfer]}
         where = Where(start=today - _MEMORY, end=today + timedelta(days=1), among=among)
         histories = dict(_read_histories(run.target.lookup.find_rows(destination, where=where)))
@@ -64,7 +64,7 @@ class Quarantine:
             if history.is_quarantined and self.today < history.asked_again
         }
 
-    def settle(self, outcome: Outcome) -> tuple[Outcome, dict[str, AccountHistory]]:
+    def settle(self, outcome: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
         """Return the outcome without the failures of accounts that are quarantined by now, and these accounts."""
         quarantined = {
             account_id: history
@@ -85,21 +85,21 @@ class Quarantine:
         failed = {name: error for name, error in outcome.failed.items() if name not in quarantined}
         return replace(outcome, failed=failed), quarantined
 
-    def record(self, outcome: Outcome) -> tuple[LoadResult, ...]:
+    def record(self, outcome: AccountResults) -> tuple[LoadResult, ...]:
         """Write down which accounts were unavailable, and which answered again; nothing of those that always did.
 
         :param outcome: before :meth:`settle`.
         """
-        spool = self.run.target.warehouse.spool(self.destination)
+        row_file = self.run.target.loader.row_file(self.destination)
         for account_id, history in self._find_unavailable(outcome).items():
-            write_row(spool, self._row(account_id, "unavailable", history.reason), self.run.source.findings)
+            write_row(row_file, self._row(account_id, "unavailable", history.reason), self.run.source.left_out_log)
         for account_id in (name for name in (*outcome.done, *outcome.open) if name in self.histories):
             log.info("Account %s answers again.", account_id)
-            write_row(spool, self._row(account_id, "answered", None), self.run.source.findings)
+            write_row(row_file, self._row(account_id, "answered", None), self.run.source.left_out_log)
         # Always merged: every run of every transfer, whatever its load_mode, writes to this one table.
-        return self.run.target.warehouse.commit([spool])
+        return self.run.target.loader.commit([row_file])
 
-    def _find_unavailable(self, outcome: Outcome) -> dict[str, AccountHistory]:
+    def _find_unavailable(self, outcome: AccountResults) -> dict[str, AccountHistory]:
         """Return the accounts whose error is their own, with today added to their histories."""
         somebody_answered = bool(outcome.done or outcome.open)
         return {
@@ -109,7 +109,7 @@ class Quarantine:
         }
 
     def _row(self, account_id: str, status: Status, reason: str | None) -> dict[str, Any]:
-        now = self.run.source.stamp.read_now()
+        now = self.run.source.provenance.read_now()
         return {
             "account_id": account_id,
             "transfer": self.transfer,
@@ -118,7 +118,7 @@ class Quarantine:
             "asked_at": now.fetched_at,
             "reason": reason,
             "fetched_at": now.fetched_at,
-            "run_id": self.run.source.stamp.run_id,
+            "run_id": self.run.source.provenance.run_id,
         }
 
 

@@ -14,21 +14,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
-from airflow_provider_iginsights.transfers.arguments import parse_choice, parse_timedelta
+from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_lead
+from airflow_provider_iginsights.stories.summary import shorten, tell_outlets
+from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
+from airflow_provider_iginsights.task.checkpoint import Checkpoint
+from airflow_provider_iginsights.task.failures import close_open, raise_failures
+from airflow_provider_iginsights.task.rate_limit_wait import give_slot_back
+from airflow_provider_iginsights.task.run_dates import read_run_facts
+from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
-from airflow_provider_iginsights.transfers.checkpoint import Checkpoint
-from airflow_provider_iginsights.transfers.run_facts import read_run_facts
-from airflow_provider_iginsights.transfers.story_plan import CapturePlan, check_lead
-from airflow_provider_iginsights.transfers.story_summary import shorten, tell_outlets
-from airflow_provider_iginsights.transfers.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.transfers.throttle import give_slot_back
-from airflow_provider_iginsights.transfers.verdict import close_open, raise_failures
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.spool import Spool
-    from airflow_provider_iginsights.extract.crowd import Outcome
-    from airflow_provider_iginsights.extract.source import Read, Source
-    from airflow_provider_iginsights.extract.story_life import Finality
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
+    from airflow_provider_iginsights.stories.life import Finality
+    from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.run import TransferRun
 
 Capture = Literal["now", "before_expiry"]
@@ -44,24 +44,26 @@ class StoryTransfer(InstagramToBigQueryOperator):
     final_within: timedelta
     polls_table_id: str | None
 
-    def make_reader(self, source: Source) -> Read:
+    def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account, which takes its poll down."""
         return source.read_stories(finality=self._finality)
 
-    def finish_reading(self, run: TransferRun, outcome: Outcome, spools: Mapping[str, Spool]) -> Mapping[str, Any]:
+    def finish_reading(
+        self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
+    ) -> Mapping[str, Any]:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
         if not self.polls_table_id:
             return {"gaps": {}, "first_polls": 0}
-        from airflow_provider_iginsights.transfers.story_record import StoryRecord
+        from airflow_provider_iginsights.stories.polls import PollRecorder
 
-        record = StoryRecord(
+        record = PollRecorder(
             lookup=run.target.lookup,
-            run_id=run.source.stamp.run_id,
-            findings=run.source.findings,
+            run_id=run.source.provenance.run_id,
+            left_out_log=run.source.left_out_log,
             finality=self._finality,
             moves_marks=self._load_mode != "append",
         )
-        return record.complete(run.source.polls.of(outcome.done), spools)
+        return record.complete(run.source.polls.of(outcome.done), row_files)
 
     def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
         """Read once, as the other transfers do; or go on with the plan of captures."""
@@ -82,13 +84,13 @@ class StoryTransfer(InstagramToBigQueryOperator):
         self, run: TransferRun, plan: CapturePlan, before: Mapping[str, Any] | None, checkpoint: Checkpoint
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
-        clock, findings = run.target.clock, run.source.findings
+        clock, left_out_log = run.target.clock, run.source.left_out_log
         read = self.make_reader(run.source)
         if not plan.captures:
             plan.begin(self.find_accounts(run), now=clock.now())
         loaded = self.load(run, read, plan.find_due(clock.now()))
         # The next look asks everything anew.
-        loaded = replace(loaded, outcome=close_open(loaded.outcome, findings))
+        loaded = replace(loaded, outcome=close_open(loaded.outcome, left_out_log))
         plan.leave_out(loaded.quarantined)
         plan.go_on(loaded.outcome, run.source.polls, now=clock.now())
         summary = shorten(
@@ -108,9 +110,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         return self._end(run, plan, summary)
 
     def _end(self, run: TransferRun, plan: CapturePlan, summary: dict[str, Any]) -> dict[str, Any]:
-        from airflow_provider_iginsights.extract.crowd import Outcome
+        from airflow_provider_iginsights.extract.account_pool import AccountResults
 
-        outcome = Outcome(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
+        outcome = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
         if outcome.failed:
             run.context["ti"].xcom_push(key="summary", value=summary)
         raise_failures(outcome, skips=self._on_account_error == "skip")
@@ -126,7 +128,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
     @property
     def _finality(self) -> Finality:
-        from airflow_provider_iginsights.extract.story_life import LATENESS, Finality
+        from airflow_provider_iginsights.stories.life import LATENESS, Finality
 
         final_within = parse_timedelta(self.final_within, argument="final_within", least=SHORTEST)
         at_once = final_within

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.extract.findings import Findings
-from airflow_provider_iginsights.transfers.arguments import is_not_given
-from airflow_provider_iginsights.transfers.row_refusals import write_row
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenTarget, WritesToBigQuery
-from airflow_provider_iginsights.transfers.verdict import failing_for_good
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.stories.webhook_rows import REASONS, REDELIVERY, StoryNumbers, read_story_insights
+from airflow_provider_iginsights.task.arguments import is_not_given
+from airflow_provider_iginsights.task.failures import failing_for_good
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenLoader, WritesToBigQuery
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
-from airflow_provider_iginsights.webhooks.story_insights import REASONS, REDELIVERY, StoryNumbers, read_story_insights
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadResult
-    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.target import LoadResult, TargetTable
 
 Received = tuple[Notification, datetime | None]
 
@@ -86,11 +86,11 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         with failing_for_good():
             self.check_target()
             payload = self._read_payload(context)
-            with self.open_warehouse(context, STORY_INSIGHTS) as target:
+            with self.open_loader(context, STORY_INSIGHTS) as target:
                 received = [(notification, at or target.clock.now()) for notification, at in payload]
                 numbers = read_story_insights(received, run_id=context["ti"].run_id)
-                results = self._load(context, target, numbers, findings := Findings())
-        summary = _summarize(numbers, results, refused=findings.count) | {"notes": target.notes}
+                results = self._load(context, target, numbers, left_out_log := LeftOutLog())
+        summary = _summarize(numbers, results, refused=left_out_log.count) | {"notes": target.notes}
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
         self.log.info("Summary: %s", summary)
@@ -113,15 +113,15 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         return [(notification, None) for notification in find_notifications(value)]
 
     def _load(
-        self, context: Context, target: OpenTarget, numbers: StoryNumbers, findings: Findings
+        self, context: Context, target: OpenLoader, numbers: StoryNumbers, left_out_log: LeftOutLog
     ) -> tuple[LoadResult, ...]:
         destination = self.make_destination(STORY_INSIGHTS, project=target.client.project, table_id=self.table_id)
         # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
-        target.warehouse.ensure([destination], load_mode=None)
-        with _make_spool(destination) as spool:
+        target.loader.ensure([destination], load_mode=None)
+        with _make_spool(destination) as row_file:
             for row in numbers.rows:
-                write_row(spool, row, findings)
-            results = target.warehouse.commit([spool])
+                write_row(row_file, row, left_out_log)
+            results = target.loader.commit([row_file])
         self.keep_link(context, target)
         return results
 
@@ -139,15 +139,15 @@ def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
             yield notification, event.timestamp
 
 
-def _make_spool(destination: Destination) -> Spool:
+def _make_spool(destination: TargetTable) -> RowFile:
     """Return a spool that looks for its keys in the days around its rows, and for those that are new in all days.
 
     ``snapshot_date`` is the day on which Meta sent the numbers, which is no part of the key: a repetition, or the same
     story sent anew by hand, has another one.
     """
-    from airflow_provider_iginsights.bigquery.spool import Spool
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
 
-    return Spool(destination, repeated_within=REDELIVERY, moves=True)
+    return RowFile(destination, repeated_within=REDELIVERY, moves=True)
 
 
 def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.quoting import quote_value
-from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_count, read_object
+from airflow_provider_iginsights.task.arguments import is_not_given, parse_count, read_object
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.destination import TableOptions
+    from airflow_provider_iginsights.bigquery.target import TableOptions
 
 MOST_DAYS = 36_500
 _DEFAULT = "default"
@@ -28,7 +28,7 @@ def parse_table_options(value: Any) -> dict[str, TableOptions]:
     :param value: a mapping of table names and ``default``, or its text as JSON or Python.
     :raises ConfigurationError: a name or a value cannot be.
     """
-    from airflow_provider_iginsights.bigquery.destination import TableOptions
+    from airflow_provider_iginsights.bigquery.target import TableOptions
     from airflow_provider_iginsights.catalog.tables import TABLES
 
     names = tuple(table.name for table in TABLES)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.transfers.arguments import is_not_given, parse_boolean, parse_text
-from airflow_provider_iginsights.transfers.identity import identify_task
+from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_text
+from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights._compat import BaseOperatorLink, Context
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
     from airflow_provider_iginsights.bigquery.lookup import Lookup
-    from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.clock import RunClock
 
@@ -38,22 +38,22 @@ _BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTarget:
+class OpenLoader:
     """The open door to the dataset. ``clock`` is the run's."""
 
     client: Client
-    warehouse: Warehouse
+    loader: BigQueryLoader
     lookup: Lookup
 
     @property
     def clock(self) -> RunClock:
         """Return the run's clock."""
-        return self.warehouse.clock
+        return self.loader.clock
 
     @property
     def notes(self) -> list[str]:
         """Return what somebody should know about the target; it grows."""
-        return self.warehouse.notes
+        return self.loader.notes
 
 
 class WritesToBigQuery(BaseOperator):
@@ -72,7 +72,7 @@ class WritesToBigQuery(BaseOperator):
     create_dataset: bool
     inherit_expiration: bool
     table_options: Mapping[str, Mapping[str, Any]] | str | None
-    _warehouse: Warehouse | None = None
+    _loader: BigQueryLoader | None = None
 
     def check_target(self) -> None:
         """Refuse what cannot name a place in BigQuery, and what does not say how to write there.
@@ -89,17 +89,18 @@ class WritesToBigQuery(BaseOperator):
 
     def on_kill(self) -> None:
         """Cancel the BigQuery job under way and drop staging."""
-        if self._warehouse:
-            self._warehouse.cancel()
+        if self._loader:
+            self._loader.cancel()
 
     @contextmanager
-    def open_warehouse(self, context: Context, table: Table) -> Iterator[OpenTarget]:
+    def open_loader(self, context: Context, table: Table) -> Iterator[OpenLoader]:
         """Connect as the arguments say, for the time of the block, and set the run's clock by BigQuery's.
 
         :param table: any that the operator writes.
         """
+        from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
         from airflow_provider_iginsights.bigquery.lookup import Lookup
-        from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+        from airflow_provider_iginsights.bigquery.session import JobOptions
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
         client = get_bigquery_client(
@@ -111,20 +112,20 @@ class WritesToBigQuery(BaseOperator):
         identity = identify_task(context)
         with (
             closing(client),
-            Warehouse(
+            BigQueryLoader(
                 client,
                 identity=identity,
                 create_dataset=parse_boolean(self.create_dataset, argument="create_dataset"),
                 inherit_expiration=parse_boolean(self.inherit_expiration, argument="inherit_expiration"),
-                job_project=self._job_project,
-            ) as warehouse,
+                options=JobOptions(job_project=self._job_project),
+            ) as loader,
         ):
-            self._warehouse = warehouse
-            warehouse.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
+            self._loader = loader
+            loader.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(client, identity=identity, job_project=self._job_project)
-            yield OpenTarget(client, warehouse, lookup)
+            yield OpenLoader(client, loader, lookup)
 
-    def keep_link(self, context: Context, target: OpenTarget) -> None:
+    def keep_link(self, context: Context, target: OpenLoader) -> None:
         """Show the button to the table that was written."""
         project = target.client.project
         BigQueryTableLink().persist(context, project=project, dataset=self.dataset_id, table_id=self.table_id)
@@ -135,11 +136,11 @@ class WritesToBigQuery(BaseOperator):
 
         return None if is_not_given(self.job_project_id) else checked(str(self.job_project_id), part="project")
 
-    def make_destination(self, table: Table, *, project: str, table_id: str) -> Destination:
+    def make_destination(self, table: Table, *, project: str, table_id: str) -> TargetTable:
         """Return a table of the dataset."""
-        from airflow_provider_iginsights.bigquery.destination import Destination
+        from airflow_provider_iginsights.bigquery.target import TargetTable
 
-        return Destination(
+        return TargetTable(
             table=table,
             project=project,
             dataset=self.dataset_id,

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.calls import Patience
-from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+from airflow_provider_iginsights.bigquery.calls import RetryBudget
+from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.session import JobOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.destination import TaskIdentity
+    from airflow_provider_iginsights.bigquery.target import TaskIdentity
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 60
-IMPATIENT = Patience(busy=5, lost=5, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
+IMPATIENT = RetryBudget(busy=5, lost=5, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,15 @@ class Bed:
     connect: Callable[[], Client]
 
     @contextmanager
-    def warehouse(self, identity: TaskIdentity, **options: object) -> Iterator[Warehouse]:
+    def loader(self, identity: TaskIdentity, **options: object) -> Iterator[BigQueryLoader]:
         """Open a warehouse as one try of a task does; it creates the dataset and does not wait long."""
         client = self.connect()
-        settings = {"create_dataset": True, "patience": IMPATIENT} | options
+        of_jobs = {name: options.pop(name) for name in ("labels", "patience", "job_project") if name in options}
+        settings = {"create_dataset": True} | options
+        jobs = JobOptions(**{"patience": IMPATIENT} | of_jobs)  # type: ignore[arg-type]
         try:
-            with Warehouse(client, identity=identity, **settings) as warehouse:  # type: ignore[arg-type]
-                yield warehouse
+            with BigQueryLoader(client, identity=identity, options=jobs, **settings) as loader:  # type: ignore[arg-type]
+                yield loader
         finally:
             client.close()
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PROJECT = "p-1"
 ROWS = 300
 SPAWN = multiprocessing.get_context("forkserver")
-SPAWN.set_forkserver_preload(["chaos", "google.cloud.bigquery", "airflow_provider_iginsights.bigquery.warehouse"])
+SPAWN.set_forkserver_preload(["chaos", "google.cloud.bigquery", "airflow_provider_iginsights.bigquery.loader"])
 
 
 When = Literal["fetching", "before", "during", "after"]
@@ -87,16 +87,16 @@ def attempt(
     bed = bed_at(url, dataset=dataset)
     destination = rows.target(table, project=PROJECT, dataset=dataset)
     run_id = f"run-{version}"
-    with bed.warehouse(rows.identity(run_id=run_id, try_number=try_number)) as warehouse:
+    with bed.loader(rows.identity(run_id=run_id, try_number=try_number)) as loader:
         if kill is not None:
-            session = warehouse._wire.client._http
+            session = loader._session.client._http
             session.request = _deadly(session.request, kill)
-        spool = warehouse.spool(destination)
+        row_file = loader.row_file(destination)
         for number, row in enumerate(given(version, table), 1):
-            spool.write(row)
+            row_file.write(row)
             if kill is not None and kill.when == "fetching" and number == kill.number:
                 _die()
-        warehouse.commit([spool])
+        loader.commit([row_file])
 
 
 def given(version: int, table: Table = ACCOUNT_INSIGHTS) -> list[dict[str, object]]:
@@ -111,8 +111,8 @@ def given(version: int, table: Table = ACCOUNT_INSIGHTS) -> list[dict[str, objec
 def prepared(url: str, *, dataset: str, table: Table = ACCOUNT_INSIGHTS) -> Bed:
     """Create the target and return the bed."""
     bed = bed_at(url, dataset=dataset)
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([rows.target(table, project=PROJECT, dataset=dataset)])
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([rows.target(table, project=PROJECT, dataset=dataset)])
     return bed
 
 

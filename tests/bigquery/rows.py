@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.destination import Destination, TaskIdentity
+from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ def truth(table: Table, given: Iterable[dict[str, object]]) -> list[tuple[object
     return sorted(tuple(comparable(each.get(name)) for name in table.column_names) for each in newest.values())
 
 
-def stored(client: Client, destination: Destination) -> list[tuple[object, ...]]:
+def stored(client: Client, destination: TargetTable) -> list[tuple[object, ...]]:
     """Return the rows of a target in comparable form."""
     names = destination.table.column_names
     found = client.query(f"SELECT {', '.join(f'`{name}`' for name in names)} FROM `{destination.path}`").result()
     return sorted(tuple(comparable(each[name]) for name in names) for each in found)
 
 
-def staging_left(client: Client, destination: Destination) -> list[str]:
+def staging_left(client: Client, destination: TargetTable) -> list[str]:
     """Return the staging tables of a dataset."""
     return [table.table_id for table in client.list_tables(destination.dataset_path) if "__stg_" in table.table_id]
 
@@ -94,10 +94,10 @@ def target(
     dataset: str = "d",
     location: str | None = None,
     table_id: str | None = None,
-) -> Destination:
+) -> TargetTable:
     """Return a target of a table, with its default id unless another is given."""
     named = table_id or table.default_id
-    return Destination(table=table, project=project, dataset=dataset, table_id=named, location=location)
+    return TargetTable(table=table, project=project, dataset=dataset, table_id=named, location=location)
 
 
 def _value(table: Table, column: Column, number: int, version: int) -> Any:

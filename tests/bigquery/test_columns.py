@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import LoadMode, LoadResult
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
 
 TEXTS = ("caption", "alt_text", "biography", "website")
 KEPT = {
@@ -40,12 +40,12 @@ TABLES = [ACCOUNTS, MEDIA, MEDIA_INSIGHTS, STORY_INSIGHTS, STORY_POLLS]
 def load(bed: Bed, table: Table, *given: Mapping[str, object], try_number: int, mode: LoadMode = "merge") -> LoadResult:
     """Run one try that loads rows of one table."""
     destination = rows.target(table, project=bed.project, dataset=bed.dataset)
-    with bed.warehouse(rows.identity(try_number=try_number)) as warehouse:
-        warehouse.ensure([destination], load_mode=mode)
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity(try_number=try_number)) as loader:
+        loader.ensure([destination], load_mode=mode)
+        row_file = loader.row_file(destination)
         for row in given:
-            spool.write(row)
-        return warehouse.commit([spool], load_mode=mode)[0]
+            row_file.write(row)
+        return loader.commit([row_file], load_mode=mode)[0]
 
 
 def stored(bed: Bed, table: Table) -> list[dict[str, str]]:

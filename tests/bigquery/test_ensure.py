@@ -12,14 +12,14 @@ from google.cloud.bigquery import SchemaField
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable, LoadError
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 
 ACCOUNTS_DDL = {
@@ -37,7 +37,7 @@ ACCOUNTS_DDL = {
 }
 
 
-def accounts(bed: Bed) -> Destination:
+def accounts(bed: Bed) -> TargetTable:
     """Return the accounts table of the bed's dataset."""
     return rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset, location=bed.location)
 
@@ -51,10 +51,10 @@ def made_by_user(bed: Bed, changes: dict[str, str | None], *, tail: str = "PARTI
         client.query(f"CREATE TABLE `{accounts(bed).path}` ({listed}) {tail}").result()
 
 
-def ensure(bed: Bed, *destinations: Destination, **options: object) -> None:
+def ensure(bed: Bed, *destinations: TargetTable, **options: object) -> None:
     """Run the check of one task."""
-    with bed.warehouse(rows.identity(), **options) as warehouse:
-        warehouse.ensure(destinations or [accounts(bed)])
+    with bed.loader(rows.identity(), **options) as loader:
+        loader.ensure(destinations or [accounts(bed)])
 
 
 @pytest.mark.referee
@@ -84,8 +84,8 @@ def test_new_targets_are_complete(bed: Bed) -> None:
 
 def test_raw_history_claims_no_key(bed: Bed) -> None:
     """BigQuery's optimizer trusts a declared key, so a table that keeps every version declares none."""
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([accounts(bed)], load_mode="append")
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([accounts(bed)], load_mode="append")
     with bed.connect() as client:
         assert client.get_table(accounts(bed).path).table_constraints is None
 
@@ -104,7 +104,7 @@ def test_an_old_table_gets_the_new_columns(bed: Bed) -> None:
 FORMER = [(table, key) for table in TABLES for key in table.former_keys]
 
 
-def claims(bed: Bed, table: Table, key: Sequence[str] | None) -> Destination:
+def claims(bed: Bed, table: Table, key: Sequence[str] | None) -> TargetTable:
     """Create a table of ours whose primary key is another, or none."""
     destination = rows.target(table, project=bed.project, dataset=bed.dataset)
     ensure(bed, destination)
@@ -115,7 +115,7 @@ def claims(bed: Bed, table: Table, key: Sequence[str] | None) -> Destination:
     return destination
 
 
-def claimed(bed: Bed, destination: Destination) -> tuple[str, ...] | None:
+def claimed(bed: Bed, destination: TargetTable) -> tuple[str, ...] | None:
     """Return the primary key that a table claims."""
     with bed.connect() as client:
         found = client.get_table(destination.path).table_constraints
@@ -156,7 +156,7 @@ def test_a_former_key_is_replaced_where_the_alter_is_refused(
     destination = claims(faulty, table, former)
     text = f"ALTER TABLE `{destination.path}` DROP PRIMARY KEY, and what is no SQL"
     monkeypatch.setattr("airflow_provider_iginsights.bigquery.primary_key.replace_key_statement", lambda _: text)
-    sandbox.faults.add(Fault(route=r"PATCH .*/tables/", effect="answerLost"))
+    sandbox.faults.add(BigQueryFault(route=r"PATCH .*/tables/", effect="answerLost"))
     ensure(faulty, destination)
     assert claimed(faulty, destination) == table.key
 
@@ -207,12 +207,12 @@ def test_looser_tables_are_used(bed: Bed, changes: dict[str, str | None], tail: 
     """A table that can hold our rows is taken as it is, and a load into it works."""
     made_by_user(bed, changes, tail=tail)
     given = rows.rows(ACCOUNTS, range(3))
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([accounts(bed)])
-        spool = warehouse.spool(accounts(bed))
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([accounts(bed)])
+        row_file = loader.row_file(accounts(bed))
         for row in given:
-            spool.write(row)
-        (result,) = warehouse.commit([spool])
+            row_file.write(row)
+        (result,) = loader.commit([row_file])
     assert result.affected == 3
     with bed.connect() as client:
         assert rows.stored(client, accounts(bed)) == rows.truth(ACCOUNTS, given)
@@ -231,12 +231,12 @@ def test_a_required_filter_is_met(bed: Bed) -> None:
     """Loads, looks and healings all pass require_partition_filter."""
     made_by_user(bed, {}, tail="PARTITION BY snapshot_date OPTIONS (require_partition_filter = TRUE)")
     given = rows.rows(ACCOUNTS, range(3))
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([accounts(bed)])
-        spool = warehouse.spool(accounts(bed))
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([accounts(bed)])
+        row_file = loader.row_file(accounts(bed))
         for row in given:
-            spool.write(row)
-        assert warehouse.commit([spool])[0].affected == 3
+            row_file.write(row)
+        assert loader.commit([row_file])[0].affected == 3
 
 
 def test_a_required_filter_on_another_column_is_refused(bed: Bed) -> None:
@@ -267,11 +267,11 @@ def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Bed) -
     there = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset, location="europe-west3")
     unsaid = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset)
     for destination in (there, unsaid):
-        with faulty.warehouse(rows.identity(), labels={"team": "Social"}) as warehouse:
-            warehouse.ensure([destination])
-            spool = warehouse.spool(destination)
-            spool.write(rows.row(MEDIA, 1))
-            warehouse.commit([spool])
+        with faulty.loader(rows.identity(), labels={"team": "Social"}) as loader:
+            loader.ensure([destination])
+            row_file = loader.row_file(destination)
+            row_file.write(rows.row(MEDIA, 1))
+            loader.commit([row_file])
     with faulty.connect() as client:
         jobs = [client.get_job(job.job_id, location="europe-west3") for job in client.list_jobs()]
     assert len(jobs) == 9, "a load, a MERGE and a look each; where the media stood, and once where else it might"

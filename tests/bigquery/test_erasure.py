@@ -9,17 +9,17 @@ import rows
 from beds import IMPATIENT
 from google.cloud.bigquery import Table
 
-from airflow_provider_iginsights.bigquery.check import default_destinations
+from airflow_provider_iginsights.bigquery.duplicate_check import default_destinations
 from airflow_provider_iginsights.bigquery.erasure import Erasure
 from airflow_provider_iginsights.bigquery.existing import find_existing
 from airflow_provider_iginsights.catalog.tables import MEDIA_INSIGHTS, TABLES
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 
 if TYPE_CHECKING:
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import Destination
+    from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import IdKind
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 
@@ -27,12 +27,12 @@ NUMBERS = range(6)
 AWKWARD = "O'Brien\\ \n`; DROP"
 
 
-def targets(bed: Bed) -> tuple[Destination, ...]:
+def targets(bed: Bed) -> tuple[TargetTable, ...]:
     """Return all six targets of the bed."""
     return default_destinations(project=bed.project, dataset=bed.dataset)
 
 
-def given(destination: Destination) -> list[dict[str, object]]:
+def given(destination: TargetTable) -> list[dict[str, object]]:
     """Return the rows of a table: two accounts and, in turn, three media; one row has an awkward account id."""
     made = rows.rows(destination.table, NUMBERS)
     for number, row in enumerate(made):
@@ -44,13 +44,13 @@ def given(destination: Destination) -> list[dict[str, object]]:
 
 def fill(bed: Bed) -> None:
     """Load all six tables."""
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure(list(targets(bed)))
-        spools = [warehouse.spool(target) for target in targets(bed)]
-        for spool in spools:
-            for row in given(spool.destination):
-                spool.write(row)
-        warehouse.commit(spools)
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure(list(targets(bed)))
+        row_files = [loader.row_file(target) for target in targets(bed)]
+        for row_file in row_files:
+            for row in given(row_file.destination):
+                row_file.write(row)
+        loader.commit(row_files)
 
 
 def erase(bed: Bed, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
@@ -120,7 +120,7 @@ def test_staging_that_a_killed_task_left(faulty: Bed) -> None:
 def test_a_lost_answer_deletes_and_counts_once(faulty: Bed, sandbox: BigQuerySandbox) -> None:
     """Where the answer to a deletion is lost after it was done, the rows it deleted are still counted."""
     fill(faulty)
-    sandbox.faults.add(Fault(route=r"POST /bigquery/.*/jobs$", body="DELETE FROM", effect="answerLost"))
+    sandbox.faults.add(BigQueryFault(route=r"POST /bigquery/.*/jobs$", body="DELETE FROM", effect="answerLost"))
     assert erase(faulty, "account", "account-0") == ([3] * len(TABLES), [3] * len(TABLES), 0)
 
 

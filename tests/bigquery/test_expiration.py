@@ -9,13 +9,14 @@ import pytest
 import rows
 from google.cloud.bigquery import Dataset, Table
 
-from airflow_provider_iginsights.bigquery.calls import Patience
-from airflow_provider_iginsights.bigquery.destination import Destination
-from airflow_provider_iginsights.bigquery.rehearsal import rehearsed_statement
-from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+from airflow_provider_iginsights.bigquery.calls import RetryBudget
+from airflow_provider_iginsights.bigquery.dry_run import rehearsed_statement
+from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.session import JobOptions
+from airflow_provider_iginsights.bigquery.target import TargetTable
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
-from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, Fault
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
 
 NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
@@ -39,17 +40,17 @@ def make_dataset(sandbox: BigQuerySandbox, *, tables: int | None = None, partiti
         client.create_dataset(dataset)
 
 
-def ensure(sandbox: BigQuerySandbox, *targets: Destination, inherit: bool = False) -> list[str]:
+def ensure(sandbox: BigQuerySandbox, *targets: TargetTable, inherit: bool = False) -> list[str]:
     """Make sure of the targets as a task does, and return what it notes."""
     with (
         sandbox.client() as client,
-        Warehouse(client, identity=rows.identity(), inherit_expiration=inherit) as warehouse,
+        BigQueryLoader(client, identity=rows.identity(), inherit_expiration=inherit) as loader,
     ):
-        warehouse.read_clock(TARGETS[0])
-        warehouse.notes.clear()  # the sandbox's clock is not the worker's
-        warehouse.ensure(targets or TARGETS)
-        warehouse.rehearse(targets or TARGETS)
-        return warehouse.notes
+        loader.read_clock(TARGETS[0])
+        loader.notes.clear()  # the sandbox's clock is not the worker's
+        loader.ensure(targets or TARGETS)
+        loader.rehearse(targets or TARGETS)
+        return loader.notes
 
 
 def expirations(sandbox: BigQuerySandbox) -> set[tuple[datetime | None, int | None]]:
@@ -112,16 +113,18 @@ def test_staging_keeps_its_day(sandbox: BigQuerySandbox) -> None:
     sandbox.clock.set(NOW - 900 * DAY)
     make_dataset(sandbox)
     target = rows.target()
-    sandbox.faults.add(Fault(r"DELETE .*__stg_", "internalError", times=None))
+    sandbox.faults.add(BigQueryFault(r"DELETE .*__stg_", "internalError", times=None))
     with (
         sandbox.client() as client,
-        Warehouse(client, identity=rows.identity(), patience=Patience(lost=0.01, first_wait=0.01)) as warehouse,
+        BigQueryLoader(
+            client, identity=rows.identity(), options=JobOptions(patience=RetryBudget(lost=0.01, first_wait=0.01))
+        ) as loader,
     ):
-        warehouse.read_clock(target)
-        warehouse.ensure([target])
-        spool = warehouse.spool(target)
-        spool.write(rows.row(target.table, 1))
-        warehouse.commit([spool])
+        loader.read_clock(target)
+        loader.ensure([target])
+        row_file = loader.row_file(target)
+        row_file.write(rows.row(target.table, 1))
+        loader.commit([row_file])
         (staging,) = rows.staging_left(client, target)
         left = client.get_table(target.beside(staging)).expires - sandbox.clock.now()
     assert timedelta(hours=23, minutes=59) < left <= DAY
@@ -151,7 +154,7 @@ def test_who_can_help_is_named_before_anything_is_fetched(sandbox: BigQuerySandb
     """The dry run of the statement that writes is refused as the statement would be."""
     make_dataset(sandbox)
     ensure(sandbox)
-    sandbox.faults.add(Fault("POST .*/jobs$", effect, skip=1))  # type: ignore[arg-type]  # the first tells the time
+    sandbox.faults.add(BigQueryFault("POST .*/jobs$", effect, skip=1))  # type: ignore[arg-type]  # the first tells the time
     with pytest.raises(LoadError, match=advice) as caught:
         ensure(sandbox, TARGETS[0])
     assert "Job User" not in caught.value.message
@@ -163,14 +166,14 @@ def test_who_can_help_is_named_before_anything_is_fetched(sandbox: BigQuerySandb
 def test_a_rehearsal_passes_where_the_load_will(sandbox: BigQuerySandbox, mode: str, required: bool) -> None:
     """Also on tables that require a partition filter."""
     make_dataset(sandbox)
-    with sandbox.client() as client, Warehouse(client, identity=rows.identity()) as warehouse:
-        warehouse.ensure(TARGETS, load_mode=mode)  # type: ignore[arg-type]
+    with sandbox.client() as client, BigQueryLoader(client, identity=rows.identity()) as loader:
+        loader.ensure(TARGETS, load_mode=mode)  # type: ignore[arg-type]
         for target in TARGETS:
             table = client.get_table(target.path)
             table.require_partition_filter = required
             client.update_table(table, ["require_partition_filter"])
         jobs = len(sandbox.jobs)
-        warehouse.rehearse(TARGETS, load_mode=mode)  # type: ignore[arg-type]
+        loader.rehearse(TARGETS, load_mode=mode)  # type: ignore[arg-type]
         assert len(sandbox.jobs) == jobs
 
 
@@ -188,14 +191,16 @@ def test_jobs_run_where_they_are_paid(sandbox: BigQuerySandbox) -> None:
     for try_number in (1, 2):
         with (
             sandbox.client() as client,
-            Warehouse(client, identity=rows.identity(try_number=try_number), job_project="payer") as warehouse,
+            BigQueryLoader(
+                client, identity=rows.identity(try_number=try_number), options=JobOptions(job_project="payer")
+            ) as loader,
         ):
-            warehouse.read_clock(target)
-            warehouse.ensure([target])
-            warehouse.rehearse([target])
-            spool = warehouse.spool(target)
-            spool.write(rows.row(target.table, 1))
-            assert warehouse.commit([spool])[0].rows == 1
+            loader.read_clock(target)
+            loader.ensure([target])
+            loader.rehearse([target])
+            row_file = loader.row_file(target)
+            row_file.write(rows.row(target.table, 1))
+            assert loader.commit([row_file])[0].rows == 1
     assert sandbox.rows("d", target.table_id)
     projects = {request.path.split("/projects/")[1].split("/")[0] for request in sandbox.log if "/jobs" in request.path}
     assert projects == {"payer"}

@@ -9,22 +9,22 @@ import pytest
 import rows
 from google.api_core.exceptions import NotFound
 
-from airflow_provider_iginsights.bigquery.calls import Patience
+from airflow_provider_iginsights.bigquery.calls import RetryBudget
 from airflow_provider_iginsights.bigquery.jobs import Work
-from airflow_provider_iginsights.bigquery.wire import connected
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
-from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, Jobs
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, JobRegistry
 
 if TYPE_CHECKING:
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import LoadMode, LoadResult
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 
 GIVEN = rows.rows(ACCOUNT_INSIGHTS, range(40))
-BRIEF = Patience(busy=0.05, lost=0.05, first_wait=0.01, longest_wait=0.01, first_poll=0.005, longest_poll=0.02)
+BRIEF = RetryBudget(busy=0.05, lost=0.05, first_wait=0.01, longest_wait=0.01, first_poll=0.005, longest_poll=0.02)
 UPLOAD, QUERY, JOB = r"POST /upload/", r"POST /bigquery/.*/(jobs|queries)$", r"GET .*/jobs/"
 EVERY_ROUTE = (
     r"GET .*/datasets/d$",
@@ -45,12 +45,12 @@ def load(bed: Bed, *, given: list[dict[str, object]] | None = None, try_number: 
     """Run one try of a task."""
     destination = rows.target(project=bed.project, dataset=bed.dataset)
     options = {"patience": how.pop("patience")} if "patience" in how else {}
-    with bed.warehouse(rows.identity(try_number=try_number), **options) as warehouse:
-        warehouse.ensure([destination])
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity(try_number=try_number), **options) as loader:
+        loader.ensure([destination])
+        row_file = loader.row_file(destination)
         for row in GIVEN if given is None else given:
-            spool.write(row)
-        (result,) = warehouse.commit([spool], **how)
+            row_file.write(row)
+        (result,) = loader.commit([row_file], **how)
     return result
 
 
@@ -71,7 +71,7 @@ def assert_exact(sandbox: BigQuerySandbox, bed: Bed, *, mode: LoadMode = "merge"
 def test_every_request_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, effect: str) -> None:
     """If each kind of request loses its answer, or is refused for the moment, the load ends right all the same."""
     for route in EVERY_ROUTE:
-        sandbox.faults.add(Fault(route=route, effect=effect))  # type: ignore[arg-type]
+        sandbox.faults.add(BigQueryFault(route=route, effect=effect))  # type: ignore[arg-type]
     load(faulty)
     hit = {"answerLost": None, "serviceUnavailable": 503, "rateLimitExceeded": 403}[effect]
     assert len([request for request in sandbox.log if request.status == hit]) == len(EVERY_ROUTE)
@@ -84,7 +84,7 @@ def test_a_job_whose_answer_was_lost_runs_once(
     sandbox: BigQuerySandbox, faulty: Bed, route: str, mode: LoadMode
 ) -> None:
     """The job is found again under its id: no second job, no doubled row, in any mode."""
-    sandbox.faults.add(Fault(route=route, effect="answerLost"))
+    sandbox.faults.add(BigQueryFault(route=route, effect="answerLost"))
     result = load(faulty, load_mode=mode)
     kinds = [job.id.split("-")[1] for job in sandbox.jobs]
     assert kinds == ["load", "merge", "verify"][: 2 if mode == "append" else 3]
@@ -113,7 +113,7 @@ def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Bed)
 @pytest.mark.parametrize("route", [UPLOAD, QUERY])
 def test_a_failed_job_is_sent_under_a_new_id(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
     """An id is burnt when its job failed; the next try of the job has a suffix."""
-    sandbox.faults.add(Fault(route=route, effect=effect, times=2))  # type: ignore[arg-type]
+    sandbox.faults.add(BigQueryFault(route=route, effect=effect, times=2))  # type: ignore[arg-type]
     result = load(faulty)
     job_id = result.load_job_id if route == UPLOAD else result.merge_job_id
     assert str(job_id).endswith("-2")
@@ -138,7 +138,7 @@ def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Bed) -> None:
         with pytest.raises(NotFound):
             client.query(sql, job_id="known", job_retry=None).result()
         client.query("CREATE TABLE `p-1.d.original` (x INT64)").result()
-        wire = connected(client, identity=rows.identity(), patience=BRIEF)
+        session = open_session(client, identity=rows.identity(), options=JobOptions(patience=BRIEF))
         work = Work(
             job_id="known",
             project=faulty.project,
@@ -147,7 +147,7 @@ def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Bed) -> None:
             fits=lambda job: job.query == sql,
             doing="copy a table",
         )
-        assert wire.jobs.run(work).job_id == "known-1"
+        assert session.jobs.run(work).job_id == "known-1"
 
 
 def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Bed) -> None:
@@ -155,18 +155,18 @@ def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Bed) -> No
     load(faulty, given=[])
     sandbox.switches.dml_queue = (1, 1)
     sandbox.switches.snapshot_seconds = 0.02
-    patience = Patience(busy=60, lost=60, first_wait=0.02, longest_wait=0.1, first_poll=0.005, longest_poll=0.02)
+    patience = RetryBudget(busy=60, lost=60, first_wait=0.02, longest_wait=0.1, first_poll=0.005, longest_poll=0.02)
     failures: list[BaseException] = []
 
     def task(number: int) -> None:
         destination = rows.target(project=faulty.project, dataset=faulty.dataset)
         try:
-            with faulty.warehouse(rows.identity(task_id=f"t{number}"), patience=patience) as warehouse:
-                warehouse.ensure([destination])
-                spool = warehouse.spool(destination)
+            with faulty.loader(rows.identity(task_id=f"t{number}"), patience=patience) as loader:
+                loader.ensure([destination])
+                row_file = loader.row_file(destination)
                 for row in GIVEN[number * 3 : number * 3 + 4]:
-                    spool.write(row)
-                warehouse.commit([spool])
+                    row_file.write(row)
+                loader.commit([row_file])
         except BaseException as error:
             failures.append(error)
 
@@ -194,8 +194,10 @@ def test_patience_ends(sandbox: BigQuerySandbox, faulty: Bed, effect: str, said:
     """What does not pass within the given time fails, in words, and the target is as it was."""
     load(faulty, given=[])
     route = QUERY if effect != "answerLost" else JOB
-    sandbox.faults.add(Fault(route=QUERY, effect="jobBackendError" if effect == "jobBackendError" else "answerLost"))
-    sandbox.faults.add(Fault(route=route, effect=effect, times=None))  # type: ignore[arg-type]
+    sandbox.faults.add(
+        BigQueryFault(route=QUERY, effect="jobBackendError" if effect == "jobBackendError" else "answerLost")
+    )
+    sandbox.faults.add(BigQueryFault(route=route, effect=effect, times=None))  # type: ignore[arg-type]
     with pytest.raises(LoadError, match=said):
         load(faulty, patience=BRIEF)
 
@@ -203,7 +205,7 @@ def test_patience_ends(sandbox: BigQuerySandbox, faulty: Bed, effect: str, said:
 def test_a_refusal_is_final(sandbox: BigQuerySandbox, faulty: Bed) -> None:
     """What will not pass is not asked twice; the message names the role that is missing."""
     load(faulty, given=[])
-    sandbox.faults.add(Fault(route=QUERY, effect="accessDenied", times=None))
+    sandbox.faults.add(BigQueryFault(route=QUERY, effect="accessDenied", times=None))
     with pytest.raises(DatasetUnavailable, match=r"refused to write 40 rows.*roles/bigquery\.jobUser"):
         load(faulty)
     asked = [request for request in sandbox.log if request.method == "POST" and request.status == 403]
@@ -223,7 +225,7 @@ def test_staging_that_cannot_be_dropped_is_only_logged(
     sandbox: BigQuerySandbox, faulty: Bed, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The load has succeeded by then, and the staging table expires."""
-    sandbox.faults.add(Fault(route=r"DELETE .*/tables/", effect="accessDenied"))
+    sandbox.faults.add(BigQueryFault(route=r"DELETE .*/tables/", effect="accessDenied"))
     assert load(faulty).affected == 40
     assert "expires by itself" in caplog.text
     (left,) = [name for name in sandbox.tables(faulty.dataset) if "__stg_" in name]
@@ -238,16 +240,16 @@ def test_staging_that_cannot_be_dropped_is_only_logged(
 def test_cancel_ends_the_job_and_drops_staging(sandbox: BigQuerySandbox, faulty: Bed) -> None:
     """on_kill cancels what BigQuery is doing; the task fails in words, the target is untouched."""
     load(faulty, given=[])
-    sandbox.faults.add(Fault(route=QUERY, effect="slowJob", seconds=30))
+    sandbox.faults.add(BigQueryFault(route=QUERY, effect="slowJob", seconds=30))
     destination = rows.target(project=faulty.project, dataset=faulty.dataset)
-    with faulty.warehouse(rows.identity()) as warehouse:
-        spool = warehouse.spool(destination)
+    with faulty.loader(rows.identity()) as loader:
+        row_file = loader.row_file(destination)
         for row in GIVEN:
-            spool.write(row)
-        killer = threading.Thread(target=kill_when_merging, args=(sandbox, warehouse))
+            row_file.write(row)
+        killer = threading.Thread(target=kill_when_merging, args=(sandbox, loader))
         killer.start()
         with pytest.raises(LoadError, match=r"stopped|cancelled"):
-            warehouse.commit([spool])
+            loader.commit([row_file])
         killer.join()
     wait_for_the_jobs(sandbox)
     assert [job.error for job in sandbox.jobs] == [None, "stopped"]
@@ -255,11 +257,11 @@ def test_cancel_ends_the_job_and_drops_staging(sandbox: BigQuerySandbox, faulty:
     assert sandbox.tables(faulty.dataset) == ["instagram_account_insights"]
 
 
-def kill_when_merging(sandbox: BigQuerySandbox, warehouse: Any) -> None:
+def kill_when_merging(sandbox: BigQuerySandbox, loader: Any) -> None:
     """Call on_kill as soon as the MERGE is running."""
     while not any("-merge-" in job.id and job.state == "RUNNING" for job in sandbox.jobs):
         threading.Event().wait(0.005)
-    warehouse.cancel()
+    loader.cancel()
 
 
 @pytest.mark.parametrize("known_by", ["its staging table", "the list of running jobs"])
@@ -269,11 +271,11 @@ def test_a_predecessor_is_ended_first(sandbox: BigQuerySandbox, faulty: Bed, kno
     It is found where jobs may not be listed, and where its staging table is gone (a cancelled task drops it).
     """
     load(faulty, given=[])
-    sandbox.faults.add(Fault(route=QUERY, effect="slowJob", seconds=30))
+    sandbox.faults.add(BigQueryFault(route=QUERY, effect="slowJob", seconds=30))
     with pytest.raises(KeyboardInterrupt):
         load_and_die(sandbox, faulty)
     if known_by == "its staging table":
-        sandbox.faults.add(Fault(route=r"GET .*/jobs$", effect="accessDenied", times=None))
+        sandbox.faults.add(BigQueryFault(route=r"GET .*/jobs$", effect="accessDenied", times=None))
     else:
         with faulty.connect() as client:
             (left,) = rows.staging_left(client, rows.target(dataset=faulty.dataset))
@@ -289,13 +291,13 @@ def test_a_predecessor_that_cannot_be_cancelled_is_awaited(
 ) -> None:
     """A cancellation that comes too late is no end: the next MERGE is sent when the earlier one is over."""
     load(faulty, given=[])
-    sandbox.faults.add(Fault(route=QUERY, effect="slowJob", seconds=1.5))
+    sandbox.faults.add(BigQueryFault(route=QUERY, effect="slowJob", seconds=1.5))
     asked: list[Job] = []
-    monkeypatch.setattr(Jobs, "cancel", lambda _jobs, job: asked.append(job))
+    monkeypatch.setattr(JobRegistry, "cancel", lambda _jobs, job: asked.append(job))
     with pytest.raises(KeyboardInterrupt):
         load_and_die(sandbox, faulty)
     again = load(faulty, try_number=2)
-    assert (again.affected, again.healed) == (0, 0)
+    assert (again.affected, again.deduplicated) == (0, 0)
     assert [job.id for job in asked] == [job.id for job in sandbox.jobs if "-merge-" in job.id][:1]
     assert_exact(sandbox, faulty)
     monkeypatch.undo()
@@ -320,15 +322,15 @@ def wait_for_the_jobs(sandbox: BigQuerySandbox) -> None:
 def load_and_die(sandbox: BigQuerySandbox, bed: Bed) -> None:
     """Run a try that ends without a word while its MERGE runs, leaving job and staging behind."""
     destination = rows.target(project=bed.project, dataset=bed.dataset)
-    with bed.warehouse(rows.identity()) as warehouse:
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity()) as loader:
+        row_file = loader.row_file(destination)
         for row in GIVEN:
-            spool.write(row)
+            row_file.write(row)
 
         def die(_seconds: float) -> None:
             if any("-merge-" in job.id for job in sandbox.jobs):
                 raise KeyboardInterrupt
 
-        warehouse._wire.calls.sleep = die  # type: ignore[method-assign]
-        warehouse._drop_staging = lambda: None  # type: ignore[method-assign]
-        warehouse.commit([spool])
+        loader._session.calls.sleep = die  # type: ignore[method-assign]
+        loader._drop_staging = lambda: None  # type: ignore[method-assign]
+        loader.commit([row_file])

@@ -8,7 +8,7 @@ import rows
 
 from airflow_provider_iginsights.bigquery.stage import CHUNK
 from airflow_provider_iginsights.catalog.tables import MEDIA
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 
 if TYPE_CHECKING:
     from beds import Bed
@@ -20,14 +20,14 @@ def test_an_upload_of_several_pieces_is_whole(sandbox: BigQuerySandbox, faulty: 
     """Rows of more than two pieces arrive once each, also when the answer to a piece is lost."""
     given = [rows.row(MEDIA, number) | {"caption": f"{number} {'x' * 60_000}"} for number in range(600)]
     destination = rows.target(MEDIA, project=sandbox.project, dataset=faulty.dataset)
-    sandbox.faults.add(Fault(route="PUT .*/upload/", effect="answerLost", skip=1))
-    with faulty.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([destination])
-        spool = warehouse.spool(destination)
+    sandbox.faults.add(BigQueryFault(route="PUT .*/upload/", effect="answerLost", skip=1))
+    with faulty.loader(rows.identity()) as loader:
+        loader.ensure([destination])
+        row_file = loader.row_file(destination)
         for row in given:
-            spool.write(row)
-        pieces = -(-spool.size // CHUNK)
-        warehouse.commit([spool])
+            row_file.write(row)
+        pieces = -(-row_file.size // CHUNK)
+        loader.commit([row_file])
     sent = [request for request in sandbox.log if request.method == "PUT"]
     assert len(sent) > pieces == 3
     stored = sandbox.rows(faulty.dataset, destination.table_id)

@@ -12,18 +12,18 @@ from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
 from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-from airflow_provider_iginsights.bigquery.destination import LoadMode
+from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
-from airflow_provider_iginsights.bigquery.heal import doubled_query, heal_statement
 from airflow_provider_iginsights.bigquery.merge import (
     elsewhere_query,
     merge_statement,
     new_keys_query,
     replace_statement,
 )
+from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, PartitionRange, slices
 from airflow_provider_iginsights.bigquery.primary_key import replace_key_statement
-from airflow_provider_iginsights.bigquery.span import ALL_DAYS, Span, slices
-from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.bigquery.row_file import RowFile
+from airflow_provider_iginsights.bigquery.target import LoadMode
 from airflow_provider_iginsights.bigquery.views import view_query
 from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
@@ -31,7 +31,7 @@ from airflow_provider_iginsights.catalog.views import VIEWS, View
 
 STAGING = "p-1.d.staging"
 ODD = ("1", "it's", "back\\slash\n")
-SPAN = Span(start="2026-10-01", end="2026-10-28", besides=("2019-02-28", "2027-01-01"), account_ids=ODD)
+SPAN = PartitionRange(start="2026-10-01", end="2026-10-28", besides=("2019-02-28", "2027-01-01"), account_ids=ODD)
 MODES: tuple[LoadMode, ...] = ("merge", "replace", "append")
 
 
@@ -63,15 +63,15 @@ def analyzer(table: Table) -> Analyzer:
 def generated(table: Table, mode: LoadMode) -> list[str]:
     """Return the statements that write this table in a load mode."""
     destination = rows.target(table)
-    with Spool(destination) as spool:
+    with RowFile(destination) as row_file:
         for number in range(40):
-            spool.write(rows.row(table, number))
-        return list(statements(spool, staging=STAGING, load_mode=mode, span=spool.span))
+            row_file.write(rows.row(table, number))
+        return list(statements(row_file, staging=STAGING, load_mode=mode, span=row_file.span))
 
 
 def around(table: Table) -> list[str]:
     """Return the other statements about this table: about twins, about keys that moved, and altering it."""
-    destination, span = rows.target(table), Span(start="2026-10-01", end="2026-10-28", account_ids=ODD)
+    destination, span = rows.target(table), PartitionRange(start="2026-10-01", end="2026-10-28", account_ids=ODD)
     moved = [query(destination, staging=STAGING, span=span) for query in (new_keys_query, elsewhere_query)]
     moved += [write(destination, staging=STAGING, span=SPAN) for write in (merge_statement, replace_statement)]
     spared = [dict.fromkeys(table.group or (), ("2026-10-05",)), {"account_id": ODD, "elsewhere": ("1",)}]
@@ -81,8 +81,8 @@ def around(table: Table) -> list[str]:
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))
         for text in (
-            doubled_query(destination, span=reach, among=among),
-            heal_statement(destination, columns=table.column_names, span=reach, among=among),
+            duplicates_query(destination, span=reach, among=among),
+            deduplicate_statement(destination, columns=table.column_names, span=reach, among=among),
         )
     ]
     nullable = [column for column in table.columns if not column.required]
@@ -113,7 +113,7 @@ def test_google_analyzer_accepts_every_view(view: View) -> None:
 def test_google_analyzer_would_object() -> None:
     """The referee is no yes-man: it refuses an unknown column and a comparison of different types."""
     referee = analyzer(ACCOUNT_INSIGHTS)
-    good = merge_statement(rows.target(), staging=STAGING, span=Span(start="2026-10-01", end="2026-10-02"))
+    good = merge_statement(rows.target(), staging=STAGING, span=PartitionRange(start="2026-10-01", end="2026-10-02"))
     for bad in (good.replace("`period`", "`perriod`"), good.replace("DATE '2026-10-01'", "42"), good + " garbage"):
         with pytest.raises(Exception, match=r"(?i)not found|no matching|syntax|unrecognized"):
             referee.analyze_statement(bad)

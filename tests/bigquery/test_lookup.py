@@ -50,12 +50,12 @@ def expected() -> list[dict[str, object]]:
 def test_groups_and_rows_are_those_of_the_conditions(bed: Bed) -> None:
     """Both questions answer with exactly what a filter over the written rows says; a pick without a row is None."""
     destination = rows.target(STORY_INSIGHTS, project=bed.project, dataset=bed.dataset)
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([destination])
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([destination])
+        row_file = loader.row_file(destination)
         for row in rows.rows(STORY_INSIGHTS, range(60)):
-            spool.write(row)
-        warehouse.commit([spool])
+            row_file.write(row)
+        loader.commit([row_file])
     with bed.connect() as client:
         lookup = Lookup(client, identity=rows.identity())
         found = lookup.find_rows(destination, where=WHERE)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import rows
 
-from airflow_provider_iginsights.bigquery.check import check
-from airflow_provider_iginsights.bigquery.span import MOST_DAYS, Span, condition
+from airflow_provider_iginsights.bigquery.duplicate_check import check
+from airflow_provider_iginsights.bigquery.partition_range import MOST_DAYS, PartitionRange, condition
 from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.pacific import pacific_date
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import LoadMode, LoadResult
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 
 
@@ -33,12 +33,12 @@ def load(
 ) -> LoadResult:
     """Run one try that loads media."""
     destination = rows.target(table, project=bed.project, dataset=bed.dataset)
-    with bed.warehouse(rows.identity(task_id=task_id, try_number=try_number)) as warehouse:
-        warehouse.ensure([destination])
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity(task_id=task_id, try_number=try_number)) as loader:
+        loader.ensure([destination])
+        row_file = loader.row_file(destination)
         for row in given:
-            spool.write(row)
-        return warehouse.commit([spool], load_mode=mode)[0]
+            row_file.write(row)
+        return loader.commit([row_file], load_mode=mode)[0]
 
 
 def stored(bed: Bed) -> list[tuple[object, ...]]:
@@ -62,7 +62,7 @@ def test_a_post_whose_timestamp_changes_is_one_row(bed: Bed, day: str, mode: Loa
     load(bed, media(1, "2026-10-05"), *others)
     moved = media(1, day, version=2)
     result = load(bed, moved, try_number=2, mode=mode)
-    assert (result.affected, result.healed) == (1, 0)
+    assert (result.affected, result.deduplicated) == (1, 0)
     assert stored(bed) == rows.truth(MEDIA, [moved, *others])
 
 
@@ -77,7 +77,7 @@ def test_a_post_moves_there_and_back_and_a_late_fetch_does_not_win(bed: Bed) -> 
 
 def test_many_posts_move_at_once(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     """More days than are named one by one are looked at as a whole."""
-    monkeypatch.setattr("airflow_provider_iginsights.bigquery.span.MOST_DAYS", 5)
+    monkeypatch.setattr("airflow_provider_iginsights.bigquery.partition_range.MOST_DAYS", 5)
     days = [f"20{year:02d}-06-15" for year in range(10, 26)]
     load(bed, *(media(number, day) for number, day in enumerate(days)))
     moved = [media(number, "2026-10-05", version=2) for number in range(len(days))]
@@ -127,12 +127,12 @@ def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, 
             each.result()
             for each in [pool.submit(load, faulty, *part, task_id=f"task_{n}") for n, part in enumerate(given)]
         ]
-    assert sum(result.healed for result in results) >= 8, "the tasks did not race"
+    assert sum(result.deduplicated for result in results) >= 8, "the tasks did not race"
     assert stored(faulty) == rows.truth(MEDIA, [media(99, "2026-10-05"), *given[1]])
 
 
 @pytest.mark.referee
-def test_twins_in_two_days_are_found_and_healed(bed: Bed) -> None:
+def test_twins_in_two_days_are_found_and_deduplicated(bed: Bed) -> None:
     """The check looks at all days: of a key in two partitions the newest row stays, with what only the other has."""
     first, second = media(1, "2026-10-05"), media(1, "2019-02-28", version=2) | {"like_count": None}
     load(bed, first)
@@ -140,7 +140,7 @@ def test_twins_in_two_days_are_found_and_healed(bed: Bed) -> None:
         destination = rows.target(MEDIA, project=bed.project, dataset=bed.dataset)
         load(bed, second, mode="append")
         assert [each.doubled for each in check(client, destinations=[destination])] == [1]
-        assert [each.healed for each in check(client, destinations=[destination], heal=True)] == [True]
+        assert [each.deduplicated for each in check(client, destinations=[destination], deduplicate=True)] == [True]
         assert [each.doubled for each in check(client, destinations=[destination])] == [0]
     assert stored(bed) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
 
@@ -155,7 +155,7 @@ def test_the_day_of_a_poll_follows_from_its_hour(first: datetime) -> None:
 
 def test_a_span_names_days_and_accounts() -> None:
     """Days besides are named one by one within constant bounds, or become part of the span where they are many."""
-    span = Span(start="2026-10-05", end="2026-10-06", account_ids=("1", "it's"))
+    span = PartitionRange(start="2026-10-05", end="2026-10-06", account_ids=("1", "it's"))
     assert condition(span, table=MEDIA, alias="T") == (
         "T.`published_date` BETWEEN DATE '2026-10-05' AND DATE '2026-10-06' AND T.`account_id` IN ('1', 'it\\'s')"
     )
@@ -167,4 +167,6 @@ def test_a_span_names_days_and_accounts() -> None:
     many = [(rows.FIRST_DAY - timedelta(days=number)).isoformat() for number in range(MOST_DAYS + 1)]
     wide = span.with_days(many)
     assert (wide.start, wide.end, wide.besides) == (many[-1], "2026-10-06", ())
-    assert "account_id" not in condition(Span(start="a", end="b", account_ids=("1",) * 10_001), table=MEDIA, alias="T")
+    assert "account_id" not in condition(
+        PartitionRange(start="a", end="b", account_ids=("1",) * 10_001), table=MEDIA, alias="T"
+    )

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.bigquery import identifiers
-from airflow_provider_iginsights.bigquery.faults import (
+from airflow_provider_iginsights.bigquery.error_mapping import (
     DATA_ROLE,
     DATASET_ROLE,
     JOB_ROLE,

@@ -11,11 +11,12 @@ import pytest
 import rows
 from google.cloud.bigquery import Client, Dataset, Table
 
-from airflow_provider_iginsights.bigquery.calls import Patience
-from airflow_provider_iginsights.bigquery.destination import Destination, TableOptions
-from airflow_provider_iginsights.bigquery.warehouse import Warehouse
+from airflow_provider_iginsights.bigquery.calls import RetryBudget
+from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.session import JobOptions
+from airflow_provider_iginsights.bigquery.target import TableOptions, TargetTable
 from airflow_provider_iginsights.errors import IncompatibleTable
-from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, Fault
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
 
 NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
@@ -43,18 +44,18 @@ def client(sandbox: BigQuerySandbox) -> Iterator[Client]:
         yield opened
 
 
-def target(options: TableOptions) -> Destination:
+def target(options: TableOptions) -> TargetTable:
     """Return the target with these options."""
     return replace(rows.target(), options=options)
 
 
 def ensure(client: Client, options: TableOptions, *, inherit: bool = False) -> list[str]:
     """Make sure of the target as a task does, and return what it notes."""
-    with Warehouse(client, identity=rows.identity(), inherit_expiration=inherit) as warehouse:
-        warehouse.read_clock(target(options))
-        warehouse.notes.clear()  # the sandbox's clock is not the worker's
-        warehouse.ensure([target(options)])
-        return warehouse.notes
+    with BigQueryLoader(client, identity=rows.identity(), inherit_expiration=inherit) as loader:
+        loader.read_clock(target(options))
+        loader.notes.clear()  # the sandbox's clock is not the worker's
+        loader.ensure([target(options)])
+        return loader.notes
 
 
 def read(client: Client) -> tuple[dict[str, str], str | None, timedelta | None, int | None]:
@@ -92,10 +93,10 @@ def test_a_new_table_has_them(client: Client, options: TableOptions, expected: t
 def test_an_older_table_is_given_them(sandbox: BigQuerySandbox, client: Client) -> None:
     """Labels of others stay; the key cannot be changed, which is said; a table with rows is no exception."""
     ensure(client, TableOptions(labels=(("team", "social"), ("mine", "yes")), kms_key_name=KEY))
-    with Warehouse(client, identity=rows.identity()) as warehouse:
-        spool = warehouse.spool(rows.target())
-        spool.write(rows.row(rows.target().table, 1))
-        warehouse.commit([spool])
+    with BigQueryLoader(client, identity=rows.identity()) as loader:
+        row_file = loader.row_file(rows.target())
+        row_file.write(rows.row(rows.target().table, 1))
+        loader.commit([row_file])
     sandbox.clock.advance(3 * DAY)
     wanted = TableOptions(labels=(("team", "brand"),), kms_key_name=OTHER_KEY, partition_expiration_days=30)
     (note,) = ensure(client, wanted)
@@ -134,14 +135,14 @@ def schema(client: Client) -> list[Any]:
 
 def test_staging_has_the_key(sandbox: BigQuerySandbox, client: Client) -> None:
     """Where a policy asks for a key, it asks for it in every table; the load job names it, too."""
-    sandbox.faults.add(Fault(r"DELETE .*__stg_", "internalError", times=None))
-    patience = Patience(lost=0.01, first_wait=0.01)
-    with Warehouse(client, identity=rows.identity(), patience=patience) as warehouse:
-        warehouse.read_clock(target(ALL))
-        warehouse.ensure([target(ALL)])
-        spool = warehouse.spool(target(ALL))
-        spool.write(rows.row(spool.destination.table, 1))
-        (result,) = warehouse.commit([spool])
+    sandbox.faults.add(BigQueryFault(r"DELETE .*__stg_", "internalError", times=None))
+    patience = RetryBudget(lost=0.01, first_wait=0.01)
+    with BigQueryLoader(client, identity=rows.identity(), options=JobOptions(patience=patience)) as loader:
+        loader.read_clock(target(ALL))
+        loader.ensure([target(ALL)])
+        row_file = loader.row_file(target(ALL))
+        row_file.write(rows.row(row_file.destination.table, 1))
+        (result,) = loader.commit([row_file])
     (staging,) = rows.staging_left(client, target(ALL))
     found = client.get_table(target(ALL).beside(staging))
     assert found.encryption_configuration.kms_key_name == KEY

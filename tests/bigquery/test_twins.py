@@ -10,22 +10,22 @@ import rows
 from beds import IMPATIENT
 from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
-from airflow_provider_iginsights.bigquery.check import check
+from airflow_provider_iginsights.bigquery.duplicate_check import check
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import IncompatibleTable
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from beds import Bed
 
-    from airflow_provider_iginsights.bigquery.destination import Destination, LoadMode, LoadResult
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult, TargetTable
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 
 
-def target(bed: Bed) -> Destination:
+def target(bed: Bed) -> TargetTable:
     """Return the account insights of the bed."""
     return rows.target(project=bed.project, dataset=bed.dataset)
 
@@ -39,12 +39,12 @@ def load(
     made_for: LoadMode | None = "merge",
 ) -> LoadResult:
     """Run one task; ``made_for`` None = without asking whether the table is meant for the mode."""
-    with bed.warehouse(rows.identity(task_id=task_id)) as warehouse:
-        warehouse.ensure([target(bed)], load_mode=made_for and mode)
-        spool = warehouse.spool(target(bed))
+    with bed.loader(rows.identity(task_id=task_id)) as loader:
+        loader.ensure([target(bed)], load_mode=made_for and mode)
+        row_file = loader.row_file(target(bed))
         for row in given:
-            spool.write(row)
-        return warehouse.commit([spool], load_mode=mode)[0]
+            row_file.write(row)
+        return loader.commit([row_file], load_mode=mode)[0]
 
 
 def at_once(*tasks: Callable[[], LoadResult]) -> list[LoadResult]:
@@ -85,7 +85,7 @@ def test_tasks_that_race_leave_one_row_of_each_key(
     sandbox.switches.dml_queue = (10, 20)
     given = [rows.rows(ACCOUNT_INSIGHTS, range(40), version=version) for version in versions]
     results = at_once(*(_task(faulty, each, number) for number, each in enumerate(given)))
-    assert sum(result.healed for result in results) >= 40, "the tasks did not race"
+    assert sum(result.deduplicated for result in results) >= 40, "the tasks did not race"
     assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, [row for each in given for row in each])
 
 
@@ -104,13 +104,13 @@ def test_overlapping_chunks_race(sandbox: BigQuerySandbox, faulty: Bed) -> None:
 
 
 def test_a_writer_that_died_before_its_look_is_cleaned_up_by_the_next(sandbox: BigQuerySandbox, faulty: Bed) -> None:
-    """Twins that nobody looked after are healed by the next load of their keys, with the user's own column."""
+    """Twins that nobody looked after are deduplicated by the next load of their keys, with the user's own column."""
     given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
     load(faulty, given)
     doubled(faulty, "ALTER TABLE {t} ADD COLUMN note STRING", "UPDATE {t} SET note = 'mine' WHERE TRUE")
     doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
     later = rows.rows(ACCOUNT_INSIGHTS, range(10), version=2)
-    assert load(faulty, later).healed == 10
+    assert load(faulty, later).deduplicated == 10
     assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, later)
     assert {row["note"] for row in sandbox.rows("d", target(faulty).table_id)} == {"mine"}
 
@@ -127,8 +127,8 @@ def test_a_lost_answer_to_a_healing_does_no_harm(sandbox: BigQuerySandbox, fault
     given = rows.rows(ACCOUNT_INSIGHTS, range(10))
     load(faulty, given)
     doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
-    sandbox.faults.add(Fault(route=r"POST /bigquery/.*/jobs$", body="CROSS JOIN UNNEST", effect="answerLost"))
-    assert load(faulty, given).healed == 10
+    sandbox.faults.add(BigQueryFault(route=r"POST /bigquery/.*/jobs$", body="CROSS JOIN UNNEST", effect="answerLost"))
+    assert load(faulty, given).deduplicated == 10
     assert stored(faulty) == rows.truth(ACCOUNT_INSIGHTS, given)
 
 
@@ -142,13 +142,14 @@ def test_the_check_finds_and_heals(bed: Bed) -> None:
     targets = [target(bed), rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset)]
     with bed.connect() as client:
         found = [
-            list(check(client, destinations=targets, heal=heal, patience=IMPATIENT)) for heal in (False, True, False)
+            list(check(client, destinations=targets, deduplicate=deduplicate, patience=IMPATIENT))
+            for deduplicate in (False, True, False)
         ]
     assert [[finding.doubled for finding in each] for each in found] == [[4, None], [4, None], [0, None]]
     assert stored(bed) == rows.truth(ACCOUNT_INSIGHTS, [*given, *newer])
 
 
-def test_a_history_is_not_healed(
+def test_a_history_is_not_deduplicated(
     sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A table that load_mode="append" created keeps every row, and the command says why and what to do.

@@ -16,7 +16,7 @@ from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_I
 from airflow_provider_iginsights.catalog.views import VIEWS, View, ViewName, find_views, name_daily_columns
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -149,13 +149,13 @@ def test_a_view_shows_the_truth(bed: Bed, name: ViewName) -> None:
     truth, columns = TRUTHS[name]
     given = some_rows(view.table, random.Random(name))
     destination = rows.target(view.table, project=bed.project, dataset=bed.dataset, location=bed.location)
-    with bed.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([destination], load_mode="append")
-        spool = warehouse.spool(destination)
+    with bed.loader(rows.identity()) as loader:
+        loader.ensure([destination], load_mode="append")
+        row_file = loader.row_file(destination)
         for row in given:
-            spool.write(row)
-        warehouse.commit([spool], load_mode="append")
-        assert {result.done for result in warehouse.create_views([destination])} == {"created"}
+            row_file.write(row)
+        loader.commit([row_file], load_mode="append")
+        assert {result.done for result in loader.create_views([destination])} == {"created"}
     with bed.connect() as client:
         names = ", ".join(f"`{column}`" for column in columns)
         found = client.query(f"SELECT {names} FROM `{view_path(view, destination)}`").result()
@@ -187,9 +187,9 @@ def make(bed: Bed) -> list[Done]:
     """Create the tables and their views; return what was done about each view."""
     shown = [table for table in TABLES if find_views(table)]
     targets = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in shown]
-    with bed.warehouse(rows.identity(), labels={"Team": "Brand A"}) as warehouse:
-        warehouse.ensure(targets)
-        return [result.done for result in warehouse.create_views(targets)]
+    with bed.loader(rows.identity(), labels={"Team": "Brand A"}) as loader:
+        loader.ensure(targets)
+        return [result.done for result in loader.create_views(targets)]
 
 
 def path(bed: Bed, view: View = VIEW["account_daily"]) -> str:
@@ -243,7 +243,7 @@ def test_tasks_that_make_the_views_at_once(bed: Bed, outdated: bool) -> None:
 @pytest.mark.parametrize("effect", ["answerLost", "serviceUnavailable"])
 def test_a_request_for_a_view_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
     """A lost or refused request is repeated, and a view that it made is recognised."""
-    sandbox.faults.add(Fault(route=route, effect=effect, body="useLegacySql" if "POST" in route else ""))  # type: ignore[arg-type]
+    sandbox.faults.add(BigQueryFault(route=route, effect=effect, body="useLegacySql" if "POST" in route else ""))  # type: ignore[arg-type]
     assert make(faulty)[1:] == ["created"] * (len(VIEWS) - 1)
     assert make(faulty) == ["unchanged"] * len(VIEWS)
 
@@ -299,8 +299,8 @@ def test_the_command_makes_the_views_of_tables_that_exist(
     """By hand, with table ids of one's own; tables that are missing are named, unless they may be."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
     destination = rows.target(MEDIA_INSIGHTS, table_id="posts_insights")
-    with faulty.warehouse(rows.identity()) as warehouse:
-        warehouse.ensure([destination])
+    with faulty.loader(rows.identity()) as loader:
+        loader.ensure([destination])
     where = ["--project", faulty.project, "--dataset", faulty.dataset, "--table", "media_insights=posts_insights"]
     assert main(["tables", "--views", *where, "--skip-missing"]) == 0
     assert capsys.readouterr().out.splitlines() == [

@@ -12,7 +12,7 @@ import pytest
 from stage import KEYS, NOW, PROVENANCE, Row, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.testing import set_testing
 
 Facts = dict[tuple[Any, ...], Row]
@@ -77,7 +77,7 @@ def test_half_a_minute_of_stumbles_costs_no_account_its_audience(opened: Callabl
     stage = opened(World.build(now=NOW, accounts=10, media_per_account=1, stories_per_account=0))
     stage.connect(extra={"max_workers": 1})
     stumble = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
-    broken = [Fault(effect=stumble, metric=name, times=None) for name in ("follower_demographics", "views")]
+    broken = [GraphFault(effect=stumble, metric=name, times=None) for name in ("follower_demographics", "views")]
     stage.graph.faults.add(*broken)
     begun = stage.now
 
@@ -107,7 +107,7 @@ def test_odd_posts_among_many_cost_themselves(opened: Callable[[World], Stage]) 
     posts = stage.world.media_of(stage.account.id, stage.now)
     odd = {posts[20 + 15 * place].id: code for place, code in enumerate(CODES)}
     for media_id, (code, subcode) in odd.items():
-        stage.graph.faults.add(Fault(effect=ErrorEffect(code, subcode), object_id=media_id, times=None))
+        stage.graph.faults.add(GraphFault(effect=ErrorEffect(code, subcode), object_id=media_id, times=None))
     summary = stage.run("media", refresh_days=None)
     run_clean(stage, "media", refresh_days=None)
     table = "instagram_media_insights"

@@ -13,15 +13,15 @@ from truth import ALL_POSTS, DEFAULT_POSTS, post_rows
 
 from airflow_provider_iginsights.catalog.plan import plan_account, plan_media
 from airflow_provider_iginsights.extract.account import AccountReader
-from airflow_provider_iginsights.extract.findings import Findings
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refusals import Refusals
-from airflow_provider_iginsights.extract.source import Source
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, Fault, GraphSandbox, Media, World
+from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault, GraphSandbox, Media, World
+from airflow_provider_iginsights.task.source import Source
 from airflow_provider_iginsights.window import Window
 
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Asking:
 
     sandbox: GraphSandbox
     client: GraphClient
-    findings: Findings = field(default_factory=Findings)
+    left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
     refusals: Refusals = field(default_factory=Refusals)
 
     @property
@@ -74,9 +74,9 @@ class Asking:
     @property
     def left_out(self) -> dict[tuple[str, str], dict[str, Any]]:
         """The findings by what was left out and the kind of reason."""
-        found = [(finding["what"], finding["kind"]) for finding in self.findings.summarize()]
+        found = [(finding["what"], finding["kind"]) for finding in self.left_out_log.summarize()]
         assert len(found) == len(set(found)), "a finding is named twice"
-        return {(str(each["what"]), str(each["kind"])): each for each in self.findings.summarize()}
+        return {(str(each["what"]), str(each["kind"])): each for each in self.left_out_log.summarize()}
 
     @property
     def refused(self) -> list[tuple[str, str]]:
@@ -85,7 +85,7 @@ class Asking:
 
     def read_media(self, metrics: Metrics = None, breakdowns: Breakdowns = None, *, account: int = 0) -> Numbers:
         """Read the posts of an account."""
-        return numbers_of(read_media(self.list_media(metrics, breakdowns, account=account), self.stamp), MEDIA_KEY)
+        return numbers_of(read_media(self.list_media(metrics, breakdowns, account=account), self.provenance), MEDIA_KEY)
 
     def list_media(self, metrics: Metrics = None, breakdowns: Breakdowns = None, *, account: int = 0) -> Listing:
         """Return the reader of an account's posts."""
@@ -95,7 +95,7 @@ class Asking:
             account_id=self.accounts[account].id,
             edge="media",
             plan=plan,
-            findings=self.findings,
+            left_out_log=self.left_out_log,
             refusals=self.refusals,
         )
 
@@ -113,9 +113,9 @@ class Asking:
         return Source(
             client=self.client,
             window=Window(since=now - timedelta(days=1), until=now, rule="given", now=now),
-            stamp=self.stamp,
+            provenance=self.provenance,
             metrics=metrics,
-            findings=self.findings,
+            left_out_log=self.left_out_log,
             refusals=self.refusals,
         )
 
@@ -133,17 +133,17 @@ class Asking:
             client=self.client,
             plan=plan_account(metrics, breakdowns, **self._at),
             days=tuple(days),
-            stamp=self.stamp,
-            findings=self.findings,
+            provenance=self.provenance,
+            left_out_log=self.left_out_log,
             refusals=self.refusals,
             **options,
         )
         return numbers_of(reader.read(self.accounts[account].id), ACCOUNT_KEY)
 
     @property
-    def stamp(self) -> Stamp:
+    def provenance(self) -> Provenance:
         """The stamp of the run, at the sandbox's time."""
-        return Stamp(run_id="run", clock=self.sandbox.now)
+        return Provenance(run_id="run", clock=self.sandbox.now)
 
     @property
     def _at(self) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def refuse(
 ) -> None:
     """Let the API refuse, wherever the conditions hold."""
     effect = ErrorEffect(code, subcode=subcode, message=message)
-    asking.sandbox.faults.add(Fault(effect=effect, times=None, **where))  # type: ignore[arg-type]
+    asking.sandbox.faults.add(GraphFault(effect=effect, times=None, **where))  # type: ignore[arg-type]
 
 
 def truth_of(asking: Asking, *, metrics: object = None) -> Numbers:

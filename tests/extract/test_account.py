@@ -16,7 +16,7 @@ from airflow_provider_iginsights.errors import AccountUnavailable, MetricRefused
 from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.open_questions import Unanswered
 from airflow_provider_iginsights.extract.refusals import ACCOUNTS_FOR_ALL
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World, errors, rules
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World, errors, rules
 
 YESTERDAY = date(2026, 11, 20)
 DAYS = tuple(YESTERDAY - timedelta(days=3 - step) for step in range(4))
@@ -35,7 +35,7 @@ def less(numbers: Numbers, metric: str, breakdown: str | None = None) -> Numbers
 
 def refuse(asking: Asking, message: str, *, code: int = 100, **where: object) -> None:
     """Let the API refuse, wherever the conditions hold."""
-    asking.sandbox.faults.add(Fault(effect=ErrorEffect(code, message=message), times=None, **where))  # type: ignore[arg-type]
+    asking.sandbox.faults.add(GraphFault(effect=ErrorEffect(code, message=message), times=None, **where))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_metric_is_refused_on_one_day() -> None:
     """A metric refused for one request only is missing from that request only."""
     with open_asking() as asking:
         effect = ErrorEffect(100, message="(#100) likes")
-        asking.sandbox.faults.add(Fault(effect=effect, metric="likes", times=1))
+        asking.sandbox.faults.add(GraphFault(effect=effect, metric="likes", times=1))
         read, whole = asking.read_account(DAYS), truth_of(asking)
         missing = {key for key in whole if key not in read}
         assert read.items() <= whole.items()
@@ -174,7 +174,7 @@ def test_days_beyond_history() -> None:
 def test_an_account_fails(fault: ErrorEffect, error: type[Exception]) -> None:
     """An account that is not there, or answers nothing at all, is an error and not an empty answer."""
     with open_asking() as asking:
-        asking.sandbox.faults.add(Fault(effect=fault, path="/insights$", times=None))
+        asking.sandbox.faults.add(GraphFault(effect=fault, path="/insights$", times=None))
         with pytest.raises(error):
             asking.read_account(DAYS)
 
@@ -183,7 +183,7 @@ def test_trouble_of_one_day_comes_last() -> None:
     """A server that fails on one question for good is told after the answers to all others were given."""
     with open_asking() as asking:
         fault = ErrorEffect(2, http=500, message="Service temporarily unavailable")
-        asking.sandbox.faults.add(Fault(effect=fault, metric="accounts_engaged", times=None))
+        asking.sandbox.faults.add(GraphFault(effect=fault, metric="accounts_engaged", times=None))
         given: list[tuple[str, dict[str, Any]]] = []
         with pytest.raises(Unanswered) as caught:
             given.extend(_read(asking))
@@ -203,8 +203,8 @@ def _read(asking: Asking) -> Iterator[tuple[str, dict[str, Any]]]:
         client=asking.client,
         plan=plan_account(None, None, version="v25.0", login="facebook"),
         days=DAYS,
-        stamp=asking.stamp,
-        findings=asking.findings,
+        provenance=asking.provenance,
+        left_out_log=asking.left_out_log,
         refusals=asking.refusals,
     )
     return reader.read(asking.accounts[0].id)

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.rows import join_values
-from airflow_provider_iginsights.extract.source import Source
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.pacific import pacific_midnight
 from airflow_provider_iginsights.sandbox.server import Server
+from airflow_provider_iginsights.task.source import Source
 from airflow_provider_iginsights.window import Window
 
 ACCOUNT, POST, OTHER = "17841400000000001", "17800000000000001", "17800000000000002"
@@ -57,7 +57,7 @@ class Answers:
             source = Source(
                 client=client,
                 window=window,
-                stamp=Stamp(run_id="run", clock=lambda: NOW),
+                provenance=Provenance(run_id="run", clock=lambda: NOW),
                 metrics=metrics,
                 breakdowns=options.pop("breakdowns", None),
             )
@@ -80,7 +80,7 @@ def answers() -> Iterator[Answers]:
 
 def left_out(source: Source) -> set[tuple[str, str]]:
     """Return what was left out, and the kind of reason."""
-    return {(str(each["what"]), str(each["kind"])) for each in source.findings.summarize()}
+    return {(str(each["what"]), str(each["kind"])) for each in source.left_out_log.summarize()}
 
 
 def insights(rows: list[tuple[str, Row]], *columns: str) -> list[tuple[Any, ...]]:
@@ -240,7 +240,7 @@ def test_another_midnight(answers: Answers) -> None:
     rows, source = answers.read("account", ["reach"], 3, breakdowns={"reach": []})
     assert insights(rows, "value", "metric_date") == [(1, date(2026, 11, 18)), (2, date(2026, 11, 19))]
     assert left_out(source) == {("reach", "Undated")}
-    [remark] = source.findings.list_remarks()
+    [remark] = source.left_out_log.list_remarks()
     assert remark.startswith(f"reach of account {ACCOUNT}: Meta's end_time is no Pacific midnight")
 
 
@@ -265,7 +265,7 @@ def test_no_identity(answers: Answers, media_id: Any) -> None:
     answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": [post(media_id), None, 7, post(OTHER), post(OTHER)]}
     rows, source = answers.read("media", ["reach"])
     assert insights(rows, "media_id", "value") == [(OTHER, 101)]
-    assert [(each["what"], each["kind"], each["count"]) for each in source.findings.summarize()] == [
+    assert [(each["what"], each["kind"], each["count"]) for each in source.left_out_log.summarize()] == [
         ("media", "Unreadable", 3)
     ]
 
@@ -335,7 +335,7 @@ def test_days_that_meta_has_no_more(answers: Answers) -> None:
     with_history = ["reach", "views", "likes"]
     first = (date(2026, 11, 21) - date(2023, 1, 1)).days
     _, source = answers.read("account", with_history, first)
-    [entry] = [each for each in source.findings.summarize() if each["kind"] == "BeyondHistory"]
+    [entry] = [each for each in source.left_out_log.summarize() if each["kind"] == "BeyondHistory"]
     assert entry["what"] == "all metrics from 2023-01-01 to 2024-11-21"
 
 
@@ -357,7 +357,7 @@ def test_silent_posts_are_not_asked_for_ever(answers: Answers) -> None:
     rows, source = answers.read("media", ["reach"])
     assert insights(rows, "value") == []
     assert len(answers.asked) == 1 + 3
-    assert [(each["what"], each["kind"], each["count"]) for each in source.findings.summarize()] == [
+    assert [(each["what"], each["kind"], each["count"]) for each in source.left_out_log.summarize()] == [
         ("reach", "NoData", 10)
     ]
 
@@ -368,7 +368,7 @@ def test_fewer_posts_than_the_profile_counts(answers: Answers, count: Any, remar
     answers.bodies[ACCOUNT] = lambda _: {"id": ACCOUNT, "media_count": count}
     answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": [post(), post(OTHER)]}
     _, source = answers.read("media", ["reach"], refresh_days=None)
-    assert len(source.findings.list_remarks()) == remarks
+    assert len(source.left_out_log.list_remarks()) == remarks
     assert answers.asked.count(ACCOUNT) == 1
     _, source = answers.read("media", ["reach"])
     assert answers.asked.count(ACCOUNT) == 1
@@ -474,7 +474,7 @@ def test_a_group_without_a_number_is_named(answers: Answers, odd: Any) -> None:
     rows, source = answers.read("account", ["views"], breakdowns={"views": ["media_product_type"]})
     found = [(row["breakdown_value"], row["value"]) for table, row in rows if table == "account_insights"]
     assert sorted(found) == [("", 9), ("REELS", 7)]
-    assert ("views", "Unreadable") in {(each["what"], each["kind"]) for each in source.findings.summarize()}
+    assert ("views", "Unreadable") in {(each["what"], each["kind"]) for each in source.left_out_log.summarize()}
 
 
 @pytest.mark.parametrize(("day", "kinds"), [("2027-11-19", {"Undated"}), ("2025-11-20", {"Undated"})])
@@ -484,7 +484,7 @@ def test_a_point_of_a_day_far_away_is_named(answers: Answers, day: str, kinds: s
     answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [{"name": "reach", "period": "day", "values": points}]}
     rows, source = answers.read("account", ["reach"], days=2)
     assert [table for table, _ in rows] == ["accounts"]
-    assert kinds <= {each["kind"] for each in source.findings.summarize()}
+    assert kinds <= {each["kind"] for each in source.left_out_log.summarize()}
 
 
 @pytest.mark.parametrize("profile", [{}, {"id": ACCOUNT}, {"username": {}}])
@@ -493,4 +493,4 @@ def test_a_profile_that_says_nothing_is_no_row(answers: Answers, profile: Row) -
     answers.bodies[ACCOUNT] = lambda _: profile
     rows, source = answers.read("account", ["reach"])
     assert [row for table, row in rows if table == "accounts"] == []
-    assert ("profile", "NoData") in {(each["what"], each["kind"]) for each in source.findings.summarize()}
+    assert ("profile", "NoData") in {(each["what"], each["kind"]) for each in source.left_out_log.summarize()}

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.errors import BrokenResponse, TokenExpired
 from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts, read_own_account
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import Account, GraphSandbox, Page, Token, World
+from airflow_provider_iginsights.sandbox.graph import Account, FacebookPage, GraphSandbox, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
 
 
@@ -65,7 +65,7 @@ def test_two_pages_of_one_account() -> None:
 def test_a_token_without_business_management_sees_nothing() -> None:
     """Meta answers with an empty list and no error; so do we."""
     world = World.build(accounts=1, now=NOW)
-    world.put(Page(id="1", name="Another Page without Instagram"))
+    world.put(FacebookPage(id="1", name="Another Page without Instagram"))
     world.put(Token("EAAGbare", "user", permissions=FACEBOOK_PERMISSIONS - {"business_management"}))
     with connected(world, "EAAGbare") as (client, _):
         assert list(discover_accounts(client)) == []
@@ -110,7 +110,7 @@ def test_what_is_left_out_stands_in_the_notes(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_no_page_stands_in_the_notes() -> None:
     """A Page without an account is nothing to speak of; an item without an id may hide one."""
     world = World.build(accounts=1, media_per_account=0, now=NOW)
-    world.put(Page(id="", name="Nameless"))
+    world.put(FacebookPage(id="", name="Nameless"))
     with connected(world, world.system_user_token) as (client, _):
         assert [account.id for account in discover_accounts(client)] == list(world.accounts)
         assert [note.partition(";")[0] for note in client.notes] == [

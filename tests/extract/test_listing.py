@@ -21,7 +21,7 @@ def listed(asking: Asking, published: tuple[datetime | None, datetime | None]) -
     """Return the ids of the media that a listing brings."""
     listing = asking.list_media(["reach"])
     listing.published = published
-    return [sighting.media["id"] for sighting in listing.read() if sighting.listed]
+    return [media_answer.media["id"] for media_answer in listing.read() if media_answer.listed]
 
 
 @pytest.mark.parametrize(("first", "last"), [(3, 40), (0, 0), (99, 99), (None, 40), (3, None), (None, None)])
@@ -64,10 +64,10 @@ def test_without_metrics_only_media_are_read() -> None:
             account_id=asking.accounts[0].id,
             edge="media",
             plan=NOTHING,
-            findings=asking.findings,
+            left_out_log=asking.left_out_log,
             refusals=asking.refusals,
         )
-        assert len([sighting for sighting in listing.read() if sighting.listed]) == 100
+        assert len([media_answer for media_answer in listing.read() if media_answer.listed]) == 100
         assert asking.http == 1
         assert "insights" not in asking.sandbox.log[0].query["fields"]
 
@@ -89,8 +89,8 @@ def test_posts_that_appear_under_way() -> None:
     with open_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as asking:
         expected = [post.id for post in asking.posts]
         seen = []
-        for sighting in asking.list_media(["reach"]).read():
-            seen.append(sighting.media["id"])
+        for media_answer in asking.list_media(["reach"]).read():
+            seen.append(media_answer.media["id"])
             if len(seen) == 50:
                 later = asking.posts[0].timestamp + timedelta(seconds=1)
                 asking.world.put(replace(asking.posts[0], id="17800000019999999", timestamp=later))

@@ -10,18 +10,17 @@ from asking import ACCOUNT_KEY, MEDIA_KEY, NOW, Asking, Numbers, by_key, numbers
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
 from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, ServerTrouble
-from airflow_provider_iginsights.extract.crowd import Crowd
-from airflow_provider_iginsights.extract.open_questions import ENOUGH, Troubles, pack_query, select_open
+from airflow_provider_iginsights.extract.account_pool import AccountPool
+from airflow_provider_iginsights.extract.open_questions import ENOUGH, ExhaustedRetries, pack_query, select_open
 from airflow_provider_iginsights.graph.client import GraphClient
-from airflow_provider_iginsights.graph.messages import Answer as GraphAnswer
 from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, World
-from airflow_provider_iginsights.sandbox.graph.api import Answer, Request
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, HtmlBody, World
+from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer, HttpRequest
 
 TROUBLE = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
 Result = GraphAnswer | InsightsError
-Work = Callable[[Request], bool]
+Work = Callable[[HttpRequest], bool]
 
 
 @contextmanager
@@ -42,19 +41,19 @@ def trouble(asking: Asking, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> N
     """Let Meta's servers fail on the requests that ``strikes`` chooses."""
     answer = asking.sandbox._api.answer
 
-    def fail(request: Request, work: Callable[..., object] | None = None) -> Answer:
+    def fail(request: HttpRequest, work: Callable[..., object] | None = None) -> GraphAnswer:
         if strikes(request):
             error = TROUBLE.error()
-            return Answer(status=error.kind.http, body=error.body("A1"))
+            return GraphAnswer(status=error.kind.http, body=error.body("A1"))
         return answer(request, work)
 
     monkeypatch.setattr(asking.sandbox._api, "answer", fail)
 
 
-def read_accounts(asking: Asking, *, workers: int = 1) -> tuple[Crowd, Numbers]:
+def read_accounts(asking: Asking, *, workers: int = 1) -> tuple[AccountPool, Numbers]:
     """Read all accounts' insights of the last day."""
-    crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=workers)
-    return crowd, numbers_of(crowd.read([account.id for account in asking.accounts]), ACCOUNT_KEY)
+    pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=workers)
+    return pool, numbers_of(pool.read([account.id for account in asking.accounts]), ACCOUNT_KEY)
 
 
 @pytest.mark.parametrize("seconds", [30, 55, 90])
@@ -63,10 +62,10 @@ def test_no_number_is_lost_to_a_short_trouble(monkeypatch: pytest.MonkeyPatch, s
     with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (asking, passed):
         _, whole = read_accounts(asking)
         trouble(asking, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
-        crowd, found = read_accounts(asking)
+        pool, found = read_accounts(asking)
         assert found == whole
-        assert len(crowd.outcome.done) == 10
-        assert crowd.outcome.open == crowd.outcome.failed == asking.left_out == {}
+        assert len(pool.outcome.done) == 10
+        assert pool.outcome.open == pool.outcome.failed == asking.left_out == {}
 
 
 def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,19 +74,19 @@ def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
         _, whole = read_accounts(asking)
         asked: list[str] = []
 
-        def strikes(request: Request) -> bool:
+        def strikes(request: HttpRequest) -> bool:
             is_struck = request.params.get("breakdown") == "age"
             if is_struck:
                 asked.append(request.path.split("/")[-2])
             return is_struck
 
         trouble(asking, monkeypatch, strikes)
-        crowd, found = read_accounts(asking)
+        pool, found = read_accounts(asking)
         assert found == {key: value for key, value in whole.items() if key[4] != "age"}
-        assert set(crowd.outcome.open) == {account.id for account in asking.accounts}
-        assert crowd.outcome.failed == asking.left_out == {}
+        assert set(pool.outcome.open) == {account.id for account in asking.accounts}
+        assert pool.outcome.failed == asking.left_out == {}
         assert 6 * 60 <= passed[0] <= 6 * 120
-        questions = {question.what for each in crowd.outcome.open.values() for question in each}
+        questions = {question.what for each in pool.outcome.open.values() for question in each}
         assert all("by age" in what for what in questions)
         plan = plan_account(None, None, version="v25.0", login="facebook")
         groups = [query for query in plan.snapshots if query.breakdown == "age"]
@@ -97,7 +96,7 @@ def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
 
 def test_what_answers_once_more_is_patiently_asked_again() -> None:
     """After three accounts one try is enough; an answer of any account ends that."""
-    troubles = Troubles()
+    troubles = ExhaustedRetries()
     for account in ("1", "2", "3"):
         assert not troubles.open_account("9").last("q")
         troubles.open_account(account).count("q")
@@ -110,7 +109,7 @@ def test_what_answers_once_more_is_patiently_asked_again() -> None:
 
 def test_three_objects_of_one_account() -> None:
     """Within an account three objects are enough, and an answer about a fourth does not make the others sound."""
-    troubles = Troubles().open_account("1")
+    troubles = ExhaustedRetries().open_account("1")
     for _ in range(ENOUGH):
         assert not troubles.last("q")
         troubles.count("q")
@@ -122,13 +121,13 @@ def test_many_troubled_posts_cost_one_patience() -> None:
     """Of 300 posts whose servers always fail, one batch is tried with patience at first, and one at the end."""
     with open_slow_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as (asking, passed):
         whole = truth_of(asking)
-        asking.sandbox.faults.add(Fault(effect=TROUBLE, path="/insights$", times=None))
-        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
-        found = numbers_of(crowd.read([asking.accounts[0].id]), MEDIA_KEY)
+        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path="/insights$", times=None))
+        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
+        found = numbers_of(pool.read([asking.accounts[0].id]), MEDIA_KEY)
         assert found
         assert found.items() < whole.items()
         missing = {key[0] for key in whole if key not in found}
-        assert {question.whom for question in crowd.outcome.open[asking.accounts[0].id]} == {
+        assert {question.whom for question in pool.outcome.open[asking.accounts[0].id]} == {
             f"media {media_id}" for media_id in missing
         }
         assert passed[0] <= 2 * 2 * 120
@@ -139,25 +138,25 @@ def test_trouble_with_a_whole_page_or_batch(path: str) -> None:
     """A page, or a batch as a whole, that fails in the middle of a listing is made up for at the end, once."""
     with open_slow_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as (asking, _):
         whole = truth_of(asking)
-        asking.sandbox.faults.add(Fault(effect=HtmlBody(502), path=path, skip=1, times=15))
-        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
-        rows = list(crowd.read([asking.accounts[0].id]))
+        asking.sandbox.faults.add(GraphFault(effect=HtmlBody(502), path=path, skip=1, times=15))
+        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
+        rows = list(pool.read([asking.accounts[0].id]))
         assert numbers_of(rows, MEDIA_KEY) == whole
         by_key([{**row, "value": 0} for table, row in rows if table == "media"], ("media_id",))
         assert sum(table == "media" for table, _ in rows) == 250
-        assert crowd.outcome.done == [asking.accounts[0].id]
+        assert pool.outcome.done == [asking.accounts[0].id]
 
 
 def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
     """It is asked again at the end as a whole; then it has failed, and its sisters are done."""
     with open_slow_asking(World.build(accounts=3, media_per_account=5, now=NOW)) as (asking, _):
         bad = asking.accounts[1].id
-        asking.sandbox.faults.add(Fault(effect=TROUBLE, path=f"{bad}/media", times=None))
-        crowd = Crowd(asking.open_source().read_media(refresh_days=None), workers=1)
-        list(crowd.read([account.id for account in asking.accounts]))
-        assert sorted(crowd.outcome.done) == sorted(account.id for account in asking.accounts if account.id != bad)
-        assert {key: type(error) for key, error in crowd.outcome.failed.items()} == {bad: ServerTrouble}
-        assert crowd.outcome.open == {}
+        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{bad}/media", times=None))
+        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
+        list(pool.read([account.id for account in asking.accounts]))
+        assert sorted(pool.outcome.done) == sorted(account.id for account in asking.accounts if account.id != bad)
+        assert {key: type(error) for key, error in pool.outcome.failed.items()} == {bad: ServerTrouble}
+        assert pool.outcome.open == {}
 
 
 def test_stories_go_on_with_the_same_poll() -> None:
@@ -165,9 +164,9 @@ def test_stories_go_on_with_the_same_poll() -> None:
     with open_slow_asking(World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)) as (asking, _):
         whole = asking.read_stories()
         story = asking.world.stories_of(asking.accounts[0].id, NOW)[2]
-        asking.sandbox.faults.add(Fault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
-        crowd = Crowd(asking.open_source().read_stories(), workers=1)
-        rows = [row for table, row in crowd.read([asking.accounts[0].id]) if table == "story_insights"]
+        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
+        pool = AccountPool(asking.open_source().read_stories(), workers=1)
+        rows = [row for table, row in pool.read([asking.accounts[0].id]) if table == "story_insights"]
         assert by_key(rows, MEDIA_KEY) == whole
         assert len({row["snapshot_at"] for row in rows}) == 1
 
@@ -203,9 +202,9 @@ def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> Non
     with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
         _, whole = read_accounts(asking)
         trouble(asking, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
-        crowd, found = read_accounts(asking)
+        pool, found = read_accounts(asking)
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
-        [questions] = crowd.outcome.open.values()
+        [questions] = pool.outcome.open.values()
         assert {name for question in questions for name in question.again["metrics"]} == {"replies"}
 
 
@@ -228,13 +227,13 @@ def test_a_batch_of_another_length(surplus: int) -> None:
     with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
         _, whole = read_accounts(asking)
         asking.client = Miscounting(asking.client, surplus=surplus)  # type: ignore[assignment]
-        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
-        found = numbers_of(crowd.read([asking.accounts[0].id]), ACCOUNT_KEY)
+        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
+        found = numbers_of(pool.read([asking.accounts[0].id]), ACCOUNT_KEY)
         if surplus > 0:
-            assert (found, crowd.outcome.open) == (whole, {})
+            assert (found, pool.outcome.open) == (whole, {})
         else:
             assert found.items() < whole.items()
-            [questions] = crowd.outcome.open.values()
+            [questions] = pool.outcome.open.values()
             assert {type(question.error) for question in questions} == {BrokenResponse}
 
 
@@ -244,16 +243,16 @@ def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
     waited = []
     for count in (3, 12):
         with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (asking, passed):
-            asking.sandbox.faults.add(Fault(effect=HtmlBody(502), times=None))
+            asking.sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
             source = asking.open_source()
             readers = {
                 "account": source.read_accounts(lookback_days=3, profiles=True),
                 "media": source.read_media(refresh_days=None),
                 "story": source.read_stories(),
             }
-            crowd = Crowd(readers[kind], workers=1)
-            assert list(crowd.read([account.id for account in asking.accounts])) == []
-            assert len(crowd.outcome.failed) == count
+            pool = AccountPool(readers[kind], workers=1)
+            assert list(pool.read([account.id for account in asking.accounts])) == []
+            assert len(pool.outcome.failed) == count
             assert asking.http >= 2 * count
             waited.append(passed[0])
     assert waited[1] <= 1.2 * waited[0]

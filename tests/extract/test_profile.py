@@ -16,9 +16,9 @@ from airflow_provider_iginsights.errors import (
     Throttled,
 )
 from airflow_provider_iginsights.extract.account import AccountReader
-from airflow_provider_iginsights.extract.crowd import Crowd
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, NullItem, World
-from airflow_provider_iginsights.sandbox.graph.api import Answer
+from airflow_provider_iginsights.extract.account_pool import AccountPool
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, NullItem, World
+from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer
 
 YESTERDAY = date(2026, 11, 20)
 PROFILE = r"^/?\d+$"
@@ -38,8 +38,8 @@ def rows_of(
         client=asking.client,
         plan=plan,
         days=days,
-        stamp=asking.stamp,
-        findings=asking.findings,
+        provenance=asking.provenance,
+        left_out_log=asking.left_out_log,
         refusals=asking.refusals,
         **options,
     )
@@ -48,7 +48,7 @@ def rows_of(
 
 def fault(asking: Asking, effect: Any, *, times: int | None = None) -> None:
     """Strike whoever asks for the profile, by itself or in a batch."""
-    asking.sandbox.faults.add(Fault(effect=effect, path=PROFILE, times=times))
+    asking.sandbox.faults.add(GraphFault(effect=effect, path=PROFILE, times=times))
 
 
 @pytest.mark.parametrize("login", ["facebook", "instagram"])
@@ -137,13 +137,13 @@ def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error
     """An account whose insights are all refused fails after its profile was given, from one request."""
     with open_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as asking:
         effect = ErrorEffect(code, message=message)
-        asking.sandbox.faults.add(Fault(effect=effect, path="/insights$", times=None))
+        asking.sandbox.faults.add(GraphFault(effect=effect, path="/insights$", times=None))
         reader = AccountReader(
             client=asking.client,
             plan=plan_account(["reach"], None, version="v25.0", login="facebook"),
             days=(YESTERDAY,),
-            stamp=asking.stamp,
-            findings=asking.findings,
+            provenance=asking.provenance,
+            left_out_log=asking.left_out_log,
             refusals=asking.refusals,
         )
         rows = reader.read(asking.accounts[0].id)
@@ -157,10 +157,10 @@ def test_trouble_with_the_profile_costs_no_insights() -> None:
     """A profile that Meta's servers fail on stays open; the account's insights are all there."""
     with open_asking() as asking:
         fault(asking, ErrorEffect(2, message="Service temporarily unavailable"))
-        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
-        given = list(crowd.read([asking.accounts[0].id]))
+        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        given = list(pool.read([asking.accounts[0].id]))
         assert {table for table, _ in given} == {"account_insights"}
-        assert [question.what for question in crowd.outcome.open[asking.accounts[0].id]] == ["profile"]
+        assert [question.what for question in pool.outcome.open[asking.accounts[0].id]] == ["profile"]
 
 
 NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser)"
@@ -194,9 +194,9 @@ def test_a_profile_that_may_not_be_read_is_the_accounts() -> None:
     """Where not even the id may be read, no field is looked for: the insights are given, then the account fails."""
     with open_asking() as asking:
         fault(asking, ErrorEffect(10, message="(#10) Application does not have permission for this action"))
-        crowd = Crowd(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
-        assert {table for table, _ in crowd.read([asking.accounts[0].id])} == {"account_insights"}
-        assert [type(error) for error in crowd.outcome.failed.values()] == [PermissionMissing]
+        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        assert {table for table, _ in pool.read([asking.accounts[0].id])} == {"account_insights"}
+        assert [type(error) for error in pool.outcome.failed.values()] == [PermissionMissing]
         assert asking.http == 2
 
 
@@ -238,7 +238,7 @@ def refuse_field(asking: Asking, monkeypatch: pytest.MonkeyPatch, name: str, eff
     def refuse(request: Any, work: Any = None) -> Any:
         if name in request.params.get("fields", "").split(","):
             error = effect.error()
-            return Answer(status=error.kind.http, body=error.body("A1"))
+            return GraphAnswer(status=error.kind.http, body=error.body("A1"))
         return answer(request, work)
 
     monkeypatch.setattr(asking.sandbox._api, "answer", refuse)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from asking import CORE, NOW, Asking, Numbers, open_asking, refuse, truth_of
 
-from airflow_provider_iginsights.sandbox.graph import Fault, NullItem, ReduceData, World
+from airflow_provider_iginsights.sandbox.graph import GraphFault, NullItem, ReduceData, World
 
 TEXTS = (
     "(#100) The Media Insights API does not support the {} metric for this media product type.",
@@ -62,13 +62,13 @@ def too_old(asking: Asking, dice: random.Random) -> Missing:
 def left_out(asking: Asking, dice: random.Random) -> Missing:
     """Let Meta leave out items of a batch, a listing's or a post's."""
     path = dice.choice(["/media$", "/insights$"])
-    asking.sandbox.faults.add(Fault(effect=NullItem(), path=path, skip=dice.randrange(60), times=1))
+    asking.sandbox.faults.add(GraphFault(effect=NullItem(), path=path, skip=dice.randrange(60), times=1))
     return set()
 
 
 def too_much(asking: Asking, dice: random.Random) -> Missing:
     """Let Meta find pages too large."""
-    asking.sandbox.faults.add(Fault(effect=ReduceData(max_limit=dice.choice([30, 60])), times=None))
+    asking.sandbox.faults.add(GraphFault(effect=ReduceData(max_limit=dice.choice([30, 60])), times=None))
     return set()
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from asking import CORE, NOW, Numbers, odd, open_asking, refuse, truth_of
 
-from airflow_provider_iginsights.sandbox.graph import DeleteObject, Fault, NullItem, World
+from airflow_provider_iginsights.sandbox.graph import DeleteObject, GraphFault, NullItem, World
 
 BY_NAME = "(#100) The Media Insights API does not support the {} metric for this media product type."
 WITHOUT_NAME = "(#100) この指標はサポートされていません。"
@@ -117,7 +117,7 @@ def test_a_post_that_vanishes_between_the_listings() -> None:
         whole, post = truth_of(asking, metrics=CORE), odd(asking)
         refuse(asking, WITHOUT_NAME, metric="reposts")
         # The page, then in the batch: the page without metrics, and what follows it.
-        asking.sandbox.faults.add(Fault(effect=DeleteObject(post.id), path="/media$", skip=1, times=1))
+        asking.sandbox.faults.add(GraphFault(effect=DeleteObject(post.id), path="/media$", skip=1, times=1))
         everyone = {key[0] for key in whole}
         assert asking.read_media(CORE) == less(less(whole, {post.id}, CORE), everyone, ("reposts",))
         assert set(asking.left_out) == {("insights", "ObjectGone"), ("reposts", "MetricRefused")}
@@ -127,7 +127,7 @@ def test_a_listing_that_does_not_answer() -> None:
     """A listing of one metric that Meta does not get to is made up for post by post."""
     with open_asking(build_world(("FEED",)), tries=1) as asking:
         refuse(asking, WITHOUT_NAME, metric="reposts")
-        unanswered = Fault(effect=NullItem(), path="/media$", skip=1, times=2)
+        unanswered = GraphFault(effect=NullItem(), path="/media$", skip=1, times=2)
         asking.sandbox.faults.add(unanswered)
         whole = truth_of(asking, metrics=CORE)
         assert asking.read_media(CORE) == less(whole, {key[0] for key in whole}, ("reposts",))

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.errors import (
 from airflow_provider_iginsights.extract.refusals import ACCOUNTS_FOR_ALL, Refusals, find_culprits
 from airflow_provider_iginsights.sandbox.graph import (
     DeleteObject,
-    Fault,
+    GraphFault,
     NullItem,
     World,
 )
@@ -54,7 +54,7 @@ def forbidden(asking: Asking) -> str:
 def deleted(asking: Asking) -> str:
     """Let a post vanish right after it was listed."""
     vanishes = DeleteObject(odd(asking).id)
-    asking.sandbox.faults.add(Fault(effect=vanishes, path="/media$", times=1))
+    asking.sandbox.faults.add(GraphFault(effect=vanishes, path="/media$", times=1))
     return "ObjectGone"
 
 
@@ -85,7 +85,7 @@ def test_a_post_that_is_deleted_under_way() -> None:
 def test_a_null_item() -> None:
     """An item that Meta did not get to in a batch is asked again."""
     with open_asking() as asking:
-        asking.sandbox.faults.add(Fault(effect=NullItem(), path=f"{odd(asking).id}/insights", times=1))
+        asking.sandbox.faults.add(GraphFault(effect=NullItem(), path=f"{odd(asking).id}/insights", times=1))
         assert asking.read_media() == truth_of(asking)
         assert asking.http == 4
         assert asking.left_out == {}

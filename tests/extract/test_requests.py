@@ -19,7 +19,7 @@ from truth import (
 from truth.offers import ALL_STORIES, INSTAGRAM_POSTS, INSTAGRAM_STORIES, MediaOffer
 
 from airflow_provider_iginsights.catalog.tables import TABLES
-from airflow_provider_iginsights.sandbox.graph import Fault, ReduceData, World
+from airflow_provider_iginsights.sandbox.graph import GraphFault, ReduceData, World
 
 YESTERDAY = date(2026, 11, 20)
 MONTH = tuple(YESTERDAY - timedelta(days=29 - step) for step in range(30))
@@ -55,7 +55,7 @@ def test_pages(posts: int) -> None:
 def test_a_halved_page_size_is_kept() -> None:
     """Where Meta finds 100 posts too much for one page, the pages after it are not tried with 100 again."""
     with open_asking(World.build(accounts=1, media_per_account=100, now=NOW)) as asking:
-        asking.sandbox.faults.add(Fault(effect=ReduceData(max_limit=30), times=None))
+        asking.sandbox.faults.add(GraphFault(effect=ReduceData(max_limit=30), times=None))
         read = asking.read_media(CORE)
         assert read == by_key(post_rows(asking.world, asking.posts, now=NOW, offer=_CORE_ONLY), MEDIA_KEY)
         assert [received.query["limit"] for received in asking.sandbox.log] == [*["100"] * 2, "50", *["25"] * 4]

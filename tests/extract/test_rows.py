@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.rows import format_instant, read_end_time, read_numbers
-from airflow_provider_iginsights.extract.source import Source
-from airflow_provider_iginsights.extract.stamp import Stamp
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.pacific import pacific_midnight
 from airflow_provider_iginsights.sandbox.server import Server
+from airflow_provider_iginsights.task.source import Source
 from airflow_provider_iginsights.window import Window
 
 SHAPES = Path(__file__).parent / "shapes"
@@ -72,7 +72,9 @@ class CannedGraph:
         )
         settings = GraphSettings(token="IGAAtoken", base_url=self.server.url + self.login, api_version=version)
         with GraphClient(settings, sleep=lambda _: None) as client:
-            source = Source(client=client, window=window, stamp=Stamp(run_id="run", clock=lambda: now), metrics=metrics)
+            source = Source(
+                client=client, window=window, provenance=Provenance(run_id="run", clock=lambda: now), metrics=metrics
+            )
             readers: dict[str, Callable[[], Callable[[str], Iterator[tuple[str, dict[str, Any]]]]]] = {
                 "account": lambda: source.read_accounts(lookback_days=0, profiles=False),
                 "media": lambda: source.read_media(refresh_days=None),

@@ -12,10 +12,10 @@ from asking import Asking, open_asking
 
 from airflow_provider_iginsights.catalog.plan import plan_story
 from airflow_provider_iginsights.extract.listing import Listing
-from airflow_provider_iginsights.extract.stamp import Stamp
-from airflow_provider_iginsights.extract.story import read_stories
-from airflow_provider_iginsights.extract.story_life import PollBook
+from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.sandbox.graph import Account, Media, World
+from airflow_provider_iginsights.stories.life import PollLog
+from airflow_provider_iginsights.stories.reader import read_stories
 
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 HOUR, LIFE = timedelta(hours=1), timedelta(hours=24)
@@ -27,7 +27,7 @@ class Stories:
     """A Graph API with one account; ``read`` polls its stories and keeps the poll in ``book``."""
 
     asking: Asking
-    book: PollBook = field(default_factory=PollBook)
+    book: PollLog = field(default_factory=PollLog)
 
     def publish(self, age: timedelta, name: int = 1, **given: Any) -> Media:
         """Put a story of that age into the world."""
@@ -43,11 +43,11 @@ class Stories:
             account_id=ACCOUNT,
             edge="stories",
             plan=plan_story(metrics or None, None, version=settings.api_version, login=settings.login),
-            findings=self.asking.findings,
+            left_out_log=self.asking.left_out_log,
             refusals=self.asking.refusals,
         )
-        stamp = Stamp(run_id="run", clock=self.asking.sandbox.now)
-        return [row for table, row in read_stories(listing, stamp, book=self.book) if table == "story_insights"]
+        provenance = Provenance(run_id="run", clock=self.asking.sandbox.now)
+        return [row for table, row in read_stories(listing, provenance, book=self.book) if table == "story_insights"]
 
 
 @pytest.fixture
@@ -118,11 +118,11 @@ def test_all_rows_of_a_poll_carry_the_hour_in_which_it_began(stories: Stories) -
         account_id=ACCOUNT,
         edge="stories",
         plan=plan_story(None, None, version=settings.api_version, login=settings.login),
-        findings=stories.asking.findings,
+        left_out_log=stories.asking.left_out_log,
         refusals=stories.asking.refusals,
     )
-    stamp = Stamp(run_id="run", clock=lambda: next(moments))
-    rows = [row for table, row in read_stories(listing, stamp, book=stories.book) if table == "story_insights"]
+    provenance = Provenance(run_id="run", clock=lambda: next(moments))
+    rows = [row for table, row in read_stories(listing, provenance, book=stories.book) if table == "story_insights"]
     assert {row["snapshot_at"] for row in rows} == {"2026-11-21T19:00:00Z"}
     assert min(row["fetched_at"] for row in rows) >= "2026-11-21T20:00:00Z"
     stories.asking.world.deleted.add(rows[0]["media_id"])

@@ -28,7 +28,7 @@ from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Sub
 from airflow_provider_iginsights.sandbox.graph import (
     DropConnection,
     ErrorEffect,
-    Fault,
+    GraphFault,
     GraphSandbox,
     HtmlBody,
     NullItem,
@@ -119,7 +119,7 @@ def test_an_items_fault_is_a_result(sandbox: GraphSandbox, connect: Connect, med
     """Refusals of single items are yielded in their places, classified like any other, and the rest is answered."""
     requests = _requests([media_ids[0], "1", media_ids[1]])
     requests.insert(1, GraphRequest(f"{media_ids[2]}/insights", {"metric": "nonsense"}, Subject("media", media_ids[2])))
-    sandbox.faults.add(Fault(effect=ErrorEffect(10, message="no permission"), object_id=media_ids[1]))
+    sandbox.faults.add(GraphFault(effect=ErrorEffect(10, message="no permission"), object_id=media_ids[1]))
     results = list(connect(sandbox.url).batch(requests))
     assert [type(result) for result in results] == [Answer, MetricRefused, ObjectGone, PermissionMissing]
     gone = results[2]
@@ -133,7 +133,7 @@ def test_open_items_are_asked_again(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], pauses: list[float], effect: Any
 ) -> None:
     """Items that came back null or transiently failed go into another batch, alone, until they are answered."""
-    sandbox.faults.add(*(Fault(effect=effect, path=media_ids[place], times=2) for place in (0, 7, 29)))
+    sandbox.faults.add(*(GraphFault(effect=effect, path=media_ids[place], times=2) for place in (0, 7, 29)))
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(media_ids))) == media_ids
     assert [len(received.items) for received in sandbox.log] == [30, 3, 3]
@@ -148,7 +148,7 @@ def test_items_that_stay_open_become_server_trouble(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, says: str
 ) -> None:
     """An item that is never answered is yielded as ServerTrouble after bounded rounds; the others are unharmed."""
-    sandbox.faults.add(Fault(effect=effect, path=media_ids[1], times=None))
+    sandbox.faults.add(GraphFault(effect=effect, path=media_ids[1], times=None))
     results = list(connect(sandbox.url, max_tries=3).batch(_requests(media_ids[:3])))
     assert [type(result) for result in results] == [Answer, ServerTrouble, Answer]
     assert says in str(results[1])
@@ -157,7 +157,7 @@ def test_items_that_stay_open_become_server_trouble(
 
 def test_what_is_to_be_tried_once_gets_one_round(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
     """Of two items that fail for the moment, only the one that deserves patience goes into another batch."""
-    sandbox.faults.add(*(Fault(effect=ErrorEffect(2), path=media_ids[place], times=2) for place in (0, 1)))
+    sandbox.faults.add(*(GraphFault(effect=ErrorEffect(2), path=media_ids[place], times=2) for place in (0, 1)))
     first, *others = _requests(media_ids[:3])
     results = list(connect(sandbox.url).batch([replace(first, once=True), *others]))
     assert [type(result) for result in results] == [ServerTrouble, Answer, Answer]
@@ -169,7 +169,7 @@ def test_a_batch_of_what_is_to_be_tried_once_is_sent_once(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], once: bool, tries: int
 ) -> None:
     """A batch that fails as a whole is repeated, unless nothing in it deserves patience."""
-    sandbox.faults.add(Fault(effect=HtmlBody(502), path="^/$", times=None))
+    sandbox.faults.add(GraphFault(effect=HtmlBody(502), path="^/$", times=None))
     with pytest.raises(ServerTrouble):
         list(connect(sandbox.url, max_tries=3).batch(replace(one, once=once) for one in _requests(media_ids[:3])))
     assert len(sandbox.log) == tries
@@ -177,7 +177,7 @@ def test_a_batch_of_what_is_to_be_tried_once_is_sent_once(
 
 def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
     """An item with a breakdown that keeps failing with code 1 is trouble of the server: it names no cause."""
-    sandbox.faults.add(Fault(effect=ErrorEffect(1, http=500), path=media_ids[0], times=None))
+    sandbox.faults.add(GraphFault(effect=ErrorEffect(1, http=500), path=media_ids[0], times=None))
     params = {"metric": "profile_activity", "breakdown": "action_type"}
     request = GraphRequest(f"{media_ids[0]}/insights", params, Subject("media", media_ids[0]))
     (result,) = connect(sandbox.url).batch([request])
@@ -262,8 +262,8 @@ def test_what_holds_for_all_is_raised(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, expected: type[InsightsError]
 ) -> None:
     """A limit, a dead token or a policy block in an item comes after the results before it, and ends the batch."""
-    sandbox.faults.add(Fault(effect=effect, path=media_ids[2]))
-    sandbox.faults.add(Fault(effect=NullItem(), path=media_ids[5]))
+    sandbox.faults.add(GraphFault(effect=effect, path=media_ids[2]))
+    sandbox.faults.add(GraphFault(effect=NullItem(), path=media_ids[5]))
     client = connect(sandbox.url)
     results = client.batch(_requests(media_ids * 2))
     assert [next(results).body["id"], next(results).body["id"]] == media_ids[:2]  # type: ignore[union-attr]
@@ -330,11 +330,11 @@ def test_a_batch_in_trouble_is_sent_again(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any
 ) -> None:
     """Transient trouble of the whole POST is retried, then raised."""
-    sandbox.faults.add(Fault(effect=effect, path="^/$", times=2))
+    sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=2))
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(media_ids[:10]))) == media_ids[:10]
     assert client.tally.retries == 2
-    sandbox.faults.add(Fault(effect=effect, path="^/$", times=None))
+    sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=None))
     with pytest.raises(ServerTrouble):
         list(client.batch(_requests(media_ids)))
 
@@ -486,7 +486,7 @@ def test_a_page_that_is_not_answered_is_halved(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], account_id: str, effect: Any
 ) -> None:
     """A server that works too long on a page, or drops the connection over it, is asked for half as much."""
-    sandbox.faults.add(Fault(effect=effect, path="/media", times=3))
+    sandbox.faults.add(GraphFault(effect=effect, path="/media", times=3))
     client = connect(sandbox.url, read_timeout=0.2)
     pages = client.pages(GraphRequest(f"{account_id}/media", {"fields": "id"}), account_id=account_id)
     assert [item["id"] for page in pages for item in page.body["data"]] == media_ids
@@ -498,7 +498,7 @@ def test_a_batch_that_is_not_answered_is_halved(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any
 ) -> None:
     """So is a batch."""
-    sandbox.faults.add(Fault(effect=effect, path="^/$", times=2))
+    sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=2))
     client = connect(sandbox.url, read_timeout=0.2)
     assert _ids(client.batch(_requests(media_ids))) == media_ids
     assert [len(received.items) for received in sandbox.log if received.items][-2:] == [15, 15]
@@ -552,11 +552,11 @@ def test_single_reads_behave_like_items(
 ) -> None:
     """Read one by one, trouble with one object is a result, a dead token is raised, and so is a host that is silent."""
     client = connect(sandbox.instagram_url, token=world.instagram_token(account_id), max_tries=2)
-    sandbox.faults.add(Fault(effect=ErrorEffect(2, http=500), path=media_ids[0], times=None))
+    sandbox.faults.add(GraphFault(effect=ErrorEffect(2, http=500), path=media_ids[0], times=None))
     assert _ids(client.batch(_requests(media_ids[:2]))) == [None, media_ids[1]]
-    sandbox.faults.add(Fault(effect=ErrorEffect(190), path=media_ids[2]))
+    sandbox.faults.add(GraphFault(effect=ErrorEffect(190), path=media_ids[2]))
     with pytest.raises(TokenExpired):
         list(client.batch(_requests(media_ids[2:4])))
-    sandbox.faults.add(Fault(effect=DropConnection(), times=None))
+    sandbox.faults.add(GraphFault(effect=DropConnection(), times=None))
     with pytest.raises(ServerTrouble):
         list(client.batch(_requests(media_ids[3:5])))

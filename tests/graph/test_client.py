@@ -29,7 +29,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     DropConnection,
     ErrorEffect,
-    Fault,
+    GraphFault,
     GraphSandbox,
     HtmlBody,
     ServedVersion,
@@ -187,7 +187,7 @@ def test_trouble_that_passes_is_not_noticed(
     sandbox: GraphSandbox, connect: Connect, account_id: str, pauses: list[float], effect: Any
 ) -> None:
     """A transient fault is retried after a pause, and the answer is as if nothing had been."""
-    sandbox.faults.add(Fault(effect=effect, times=2))
+    sandbox.faults.add(GraphFault(effect=effect, times=2))
     client = connect(sandbox.url)
     assert client.get(_profile(account_id)).body["id"] == account_id
     assert (client.tally.http, client.tally.retries) == (3, 2)
@@ -212,7 +212,7 @@ def test_trouble_that_stays_is_named_after_bounded_tries(
     sandbox: GraphSandbox, connect: Connect, account_id: str, effect: Any, expected: type[InsightsError]
 ) -> None:
     """After max_tries the error says what it was, to which account, and what to do."""
-    sandbox.faults.add(Fault(effect=effect, times=None))
+    sandbox.faults.add(GraphFault(effect=effect, times=None))
     client = connect(sandbox.url, max_tries=4)
     with pytest.raises(expected, match=f"account {account_id}.*[Tt]ry again") as caught:
         client.get(_profile(account_id))
@@ -247,7 +247,7 @@ def test_an_error_object_counts_under_any_status(perform: Perform, connect: Conn
 
 def test_a_slow_server_is_given_up(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
     """A server that stays silent longer than read_timeout is retried, then named with its host."""
-    sandbox.faults.add(Fault(effect=Slow(30), times=None))
+    sandbox.faults.add(GraphFault(effect=Slow(30), times=None))
     client = connect(sandbox.url, read_timeout=0.05, max_tries=2)
     with pytest.raises(ServerTrouble, match=r"127\.0\.0\.1:\d+: no answer in time"):
         client.get(_profile(account_id))
@@ -268,7 +268,7 @@ def test_retries_end_with_max_wait(
     sandbox: GraphSandbox, connect: Connect, account_id: str, moment: list[float]
 ) -> None:
     """However many tries are allowed, a request is given up when its time is over."""
-    sandbox.faults.add(Fault(effect=HtmlBody(502), times=None))
+    sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
     start = moment[0]
     client = connect(sandbox.url, max_tries=100, max_wait=20)
     with pytest.raises(ServerTrouble):
@@ -314,7 +314,7 @@ def test_a_redirect_is_not_followed(
 
 def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
     """An unknown error on a breakdown is retried with full patience and names no cause: it is never a refusal."""
-    sandbox.faults.add(Fault(effect=ErrorEffect(1, http=500), times=None))
+    sandbox.faults.add(GraphFault(effect=ErrorEffect(1, http=500), times=None))
     client = connect(sandbox.url)
     params = {"metric": "reach", "period": "day", "metric_type": "total_value", "breakdown": "age"}
     with pytest.raises(ServerTrouble):
@@ -348,7 +348,7 @@ def test_another_version_is_noted_once(
     sandbox: GraphSandbox, connect: Connect, account_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When Meta serves another version than the pinned one, that is warned of and noted once for each pair."""
-    sandbox.faults.add(Fault(effect=ServedVersion("v26.0"), times=3))
+    sandbox.faults.add(GraphFault(effect=ServedVersion("v26.0"), times=3))
     client = connect(sandbox.url)
     versions = [client.get(_profile(account_id)).api_version for _ in range(4)]
     assert versions == ["v26.0", "v26.0", "v26.0", "v25.0"]

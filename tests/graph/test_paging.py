@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_iginsights.errors import BrokenResponse, ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, HtmlBody, ReduceData, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, HtmlBody, ReduceData, World
 
 Connect = Callable[..., GraphClient]
 Perform = Callable[..., str]
@@ -67,7 +67,7 @@ def test_too_much_data_halves_the_limit(
     asked: list[int],
 ) -> None:
     """A plea to reduce the amount of data halves the limit after one quick retry, for the rest of the listing."""
-    sandbox.faults.add(Fault(effect=ReduceData(allowed), times=None))
+    sandbox.faults.add(GraphFault(effect=ReduceData(allowed), times=None))
     truth = [media.id for media in world.media_of(account_id, sandbox.now())]
     assert _read_ids(connect(sandbox.url), account_id, limit) == truth
     assert [int(received.query["limit"]) for received in sandbox.log] == asked
@@ -78,7 +78,7 @@ def test_too_much_data_in_the_middle_keeps_the_cursor(
     sandbox: GraphSandbox, connect: Connect, world: World, account_id: str
 ) -> None:
     """A page in the middle that is too large is asked again from the same cursor with half the limit."""
-    sandbox.faults.add(Fault(effect=ReduceData(5), times=2, skip=1))
+    sandbox.faults.add(GraphFault(effect=ReduceData(5), times=2, skip=1))
     truth = [media.id for media in world.media_of(account_id, sandbox.now())]
     assert _read_ids(connect(sandbox.url), account_id, 10) == truth
     asked = [(received.query["limit"], received.query.get("after")) for received in sandbox.log]
@@ -88,7 +88,7 @@ def test_too_much_data_in_the_middle_keeps_the_cursor(
 
 def test_one_item_that_is_too_much_ends_the_listing(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
     """Where even one item is too much, the error says so; it is trouble of the server, to be tried again."""
-    sandbox.faults.add(Fault(effect=ReduceData(0), times=None))
+    sandbox.faults.add(GraphFault(effect=ReduceData(0), times=None))
     with pytest.raises(TooMuchData, match="too large") as caught:
         _read_ids(connect(sandbox.url), account_id, 4)
     assert isinstance(caught.value, ServerTrouble)
@@ -99,7 +99,7 @@ def test_transient_trouble_in_the_middle_loses_nothing(
     sandbox: GraphSandbox, connect: Connect, world: World, account_id: str
 ) -> None:
     """Faults between pages are retried from the same cursor."""
-    sandbox.faults.add(Fault(effect=HtmlBody(502), skip=1), Fault(effect=ErrorEffect(2, http=500), skip=3))
+    sandbox.faults.add(GraphFault(effect=HtmlBody(502), skip=1), GraphFault(effect=ErrorEffect(2, http=500), skip=3))
     truth = [media.id for media in world.media_of(account_id, sandbox.now())]
     client = connect(sandbox.url)
     assert _read_ids(client, account_id, 7) == truth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_iginsights.errors import MetricRefused, ServerTrouble, TooMuchData
-from airflow_provider_iginsights.graph.faults import Diagnosis
+from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.retry import PartSize, Retrier
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
@@ -71,7 +71,7 @@ def test_the_default_bounds_outlast_a_minute(pauses: list[float], moment: list[f
 
 def test_a_server_that_asks_for_no_pause_shortens_none() -> None:
     """``Retry-After: 0`` does not use up the tries within an instant: the back-off holds."""
-    hasty = Diagnosis(ServerTrouble("It failed.", retry_after=0), retryable=True)
+    hasty = GraphFailure(ServerTrouble("It failed.", retry_after=0), retryable=True)
     assert PartSize(1).find_wait(hasty) is None
 
 
@@ -92,11 +92,11 @@ def test_what_asks_for_less_is_no_further_try(pauses: list[float], moment: list[
     assert moment[0] - begun == 150
 
 
-UNCLEAR = Diagnosis(ServerTrouble("It failed."), retryable=True, may_be_size=True)
-OTHER = Diagnosis(ServerTrouble("It failed."), retryable=True)
-NAMED = Diagnosis(TooMuchData("It was too much."), retryable=True, most_tries=2, may_be_size=True)
-LARGE = Diagnosis(TooMuchData("It was too large."), may_be_size=True)
-REFUSED = Diagnosis(MetricRefused("It was refused."))
+UNCLEAR = GraphFailure(ServerTrouble("It failed."), retryable=True, may_be_size=True)
+OTHER = GraphFailure(ServerTrouble("It failed."), retryable=True)
+NAMED = GraphFailure(TooMuchData("It was too much."), retryable=True, most_tries=2, may_be_size=True)
+LARGE = GraphFailure(TooMuchData("It was too large."), may_be_size=True)
+REFUSED = GraphFailure(MetricRefused("It was refused."))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ REFUSED = Diagnosis(MetricRefused("It was refused."))
         (100, REFUSED, [100]),
     ],
 )
-def test_which_sizes_are_asked(items: int, failure: Diagnosis, asked: list[int]) -> None:
+def test_which_sizes_are_asked(items: int, failure: GraphFailure, asked: list[int]) -> None:
     """One quick retry, then halves: down to 10, where patience takes over, or to 1 where the server names the size."""
     size, seen = PartSize(items), [items]
     while size.take(failure) and len(seen) < 8:

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     DropConnection,
     ErrorEffect,
-    Fault,
+    GraphFault,
     GraphSandbox,
     HtmlBody,
     NullItem,
@@ -101,7 +101,7 @@ def test_no_text_holds_a_secret(
     effect: Any,
 ) -> None:
     """Whatever happens, success included, neither token nor app secret nor proof is in any text."""
-    sandbox.faults.add(Fault(effect=effect, times=None))
+    sandbox.faults.add(GraphFault(effect=effect, times=None))
     client = connect(sandbox.url, app_secret=APP_SECRET, max_tries=2, read_timeout=0.1)
     ids = [media.id for media in world.media_of(account_id, sandbox.now())][:3]
     text = _read_everything(client, account_id, ids) + everything_logged.text

@@ -35,7 +35,7 @@ def bare_machine(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def warehouse():
+def loader():
     """Serve a local BigQuery."""
     with BigQuerySandbox() as sandbox:
         yield sandbox
@@ -57,9 +57,9 @@ def make_dataset(client, name: str) -> list[str]:
     return [item.dataset_id for item in client.list_datasets()]
 
 
-def test_emulator_needs_no_credentials(monkeypatch, warehouse):
+def test_emulator_needs_no_credentials(monkeypatch, loader):
     """With BIGQUERY_EMULATOR_HOST a client works without any credentials."""
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", warehouse.url)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", loader.url)
     client = get_bigquery_client(gcp_conn_id=None, project_id="sandbox-project")
     assert "from_environment" in make_dataset(client, "from_environment")
 
@@ -148,10 +148,10 @@ def google_connection(monkeypatch):
 
 @with_provider
 @pytest.mark.filterwarnings("default")
-def test_connection_of_the_provider(monkeypatch, warehouse, google_connection):
+def test_connection_of_the_provider(monkeypatch, loader, google_connection):
     """An anonymous connection gives a client for its own project, which works against the emulator."""
     google_connection(is_anonymous=True, project="sandbox-project")
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", warehouse.url)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", loader.url)
     client = get_bigquery_client(gcp_conn_id="google_cloud_default", location="US")
     assert (client.project, client.location) == ("sandbox-project", "US")
     assert "from_connection" in make_dataset(client, "from_connection")

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.get_provider_info import CONN_FIELDS, CONNECTION_FORM
 from airflow_provider_iginsights.graph.messages import GraphRequest
+from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONNECTION_FORM
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
 TOKEN = "EAAGtoken1234567890"

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from airflow_provider_iginsights.graph.redact import escape
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, ServedVersion, Token, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, ServedVersion, Token, World
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRET = "5f1c7a0d9b3e48c2a6d4f8e1b7039c5d"
@@ -153,7 +153,7 @@ def test_page_token_without_lists(graph, check):
     """Where Meta refuses the lists that no Page has, the Page's own account and a request for insights tell."""
     for edge in ("accounts", "permissions"):
         refusal = ErrorEffect(100, http=400, message=f"(#100) Tried accessing nonexisting field ({edge})")
-        graph.faults.add(Fault(effect=refusal, path=f"^/?me/{edge}", times=None))
+        graph.faults.add(GraphFault(effect=refusal, path=f"^/?me/{edge}", times=None))
     account = next(iter(graph.world.accounts.values()))
     works, message = check(graph.world.page_token(account.id))
     assert works
@@ -235,7 +235,7 @@ def test_names_are_shown_as_they_are(graph, check):
 
 def test_other_version_than_pinned(graph, check):
     """Where Meta answers as another version than the pinned one, the message says so."""
-    graph.faults.add(Fault(effect=ServedVersion("v26.0"), times=None))
+    graph.faults.add(GraphFault(effect=ServedVersion("v26.0"), times=None))
     works, message = check(graph.world.system_user_token)
     assert works
     assert "answered as Graph API v26.0, although v25.0 is set" in message

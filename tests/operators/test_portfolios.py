@@ -10,7 +10,7 @@ from stage import NOW, Stage, open_stage
 
 from airflow_provider_iginsights.errors import ConfigurationError, ServerTrouble, TokenExpired
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.sandbox.graph import Account, Business, ErrorEffect, Fault, Token, World
+from airflow_provider_iginsights.sandbox.graph import Account, Business, ErrorEffect, GraphFault, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
 
 OWNED = Account(id="17841411111111111", username="owned")
@@ -74,7 +74,7 @@ def test_a_token_that_may_not_look_into_portfolios(stage: Stage, capfd: pytest.C
 def test_trouble_is_no_short_list(stage: Stage, path: str) -> None:
     """While Meta cannot answer, the task fails and is retried: a list cut short would pass for a whole one."""
     down = ErrorEffect(2, http=500, message="Service temporarily unavailable")
-    stage.graph.faults.add(Fault(effect=down, path=path, times=None))
+    stage.graph.faults.add(GraphFault(effect=down, path=path, times=None))
     with pytest.raises(ServerTrouble):
         listed()
 

@@ -9,7 +9,7 @@ import pytest
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
-from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, Fault
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
 
 NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
@@ -171,8 +171,8 @@ def test_a_dry_run_changes_nothing(
 def test_scripted_denials(sandbox: BigQuerySandbox, client: bigquery.Client, effect: str, words: str) -> None:
     """What a project's keepers forbid is said to a job, to a dry run, and to a request that makes no job."""
     make(client)
-    sandbox.faults.add(Fault("POST .*/jobs$", effect, times=2))  # type: ignore[arg-type]
-    sandbox.faults.add(Fault("GET .*/tables/t$", effect))  # type: ignore[arg-type]
+    sandbox.faults.add(BigQueryFault("POST .*/jobs$", effect, times=2))  # type: ignore[arg-type]
+    sandbox.faults.add(BigQueryFault("GET .*/tables/t$", effect))  # type: ignore[arg-type]
     for dry_run in (False, True):
         with pytest.raises(Forbidden, match=words):
             client.query("SELECT 1", job_config=bigquery.QueryJobConfig(dry_run=dry_run)).result()

@@ -14,7 +14,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     DropConnection,
     ErrorEffect,
-    Fault,
+    GraphFault,
     HtmlBody,
     NoUsageHeaders,
     NullItem,
@@ -29,7 +29,7 @@ BROKEN = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_
 
 def test_an_error_strikes_as_often_as_it_says(sandbox, ask, account_id) -> None:
     """Some requests pass first, the number of strikes is bounded, and the error is the scripted one."""
-    fault = Fault(effect=BROKEN, path=rf"^/{account_id}$", skip=1, times=2)
+    fault = GraphFault(effect=BROKEN, path=rf"^/{account_id}$", skip=1, times=2)
     sandbox.faults.add(fault)
     assert ask("/me").status_code == 200
     assert [ask(f"/{account_id}").status_code for _ in range(5)] == [200, 500, 500, 200, 200]
@@ -50,7 +50,7 @@ def test_an_error_strikes_as_often_as_it_says(sandbox, ask, account_id) -> None:
 )
 def test_a_fault_of_one_object_rejects_the_page_it_is_in(sandbox, ask, account_id, condition, struck) -> None:
     """Conditions on objects look into expansions, where one refusal is the whole page's."""
-    sandbox.faults.add(Fault(effect=replace(BROKEN, code=100, subcode=2108006, http=400), times=None, **condition))
+    sandbox.faults.add(GraphFault(effect=replace(BROKEN, code=100, subcode=2108006, http=400), times=None, **condition))
     answer = ask(f"/{account_id}/media", fields="id,insights.metric(reach,views)", limit=100)
     assert (answer.status_code == 400) == struck
     assert (answer.json().get("error", {}).get("error_subcode") == 2108006) == struck
@@ -66,8 +66,8 @@ def test_faults_reach_into_batches(sandbox, world, account_id) -> None:
     """An item can fail alone, or be null."""
     posts = [post.id for post in world.media_of(account_id, world.now)[:3]]
     sandbox.faults.add(
-        Fault(effect=BROKEN, object_id=posts[0], metric="reach"),
-        Fault(effect=NullItem(), path=f"^/{posts[2]}/insights$"),
+        GraphFault(effect=BROKEN, object_id=posts[0], metric="reach"),
+        GraphFault(effect=NullItem(), path=f"^/{posts[2]}/insights$"),
     )
     first, second, third = _batch(sandbox, *[f"v25.0/{post}/insights?metric=reach" for post in posts])
     assert [first["code"], second["code"], third] == [500, 200, None]
@@ -83,7 +83,7 @@ def test_faults_reach_into_batches(sandbox, world, account_id) -> None:
 )
 def test_connections_break(sandbox, ask, account_id, effect, error) -> None:
     """The network can break before the answer, after the headers and in the body; the next request works."""
-    sandbox.faults.add(Fault(effect=effect))
+    sandbox.faults.add(GraphFault(effect=effect))
     with pytest.raises(error):
         ask(f"/{account_id}")
     assert ask(f"/{account_id}").ok
@@ -92,7 +92,7 @@ def test_connections_break(sandbox, ask, account_id, effect, error) -> None:
 
 def test_a_proxy_answers_in_html(sandbox, ask, account_id) -> None:
     """A 502 with an HTML body has no Graph headers."""
-    sandbox.faults.add(Fault(effect=HtmlBody(502)))
+    sandbox.faults.add(GraphFault(effect=HtmlBody(502)))
     answer = ask(f"/{account_id}")
     assert answer.status_code == 502
     assert answer.text.startswith("<!DOCTYPE html>")
@@ -102,7 +102,7 @@ def test_a_proxy_answers_in_html(sandbox, ask, account_id) -> None:
 
 def test_slow_answers_outlast_an_impatient_client(sandbox, world, account_id) -> None:
     """A slow answer runs into the client's timeout while another request is answered."""
-    sandbox.faults.add(Fault(effect=Slow(5), path=f"^/{account_id}$"))
+    sandbox.faults.add(GraphFault(effect=Slow(5), path=f"^/{account_id}$"))
     headers = {"Authorization": f"Bearer {world.user_token}"}
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{sandbox.url}/{account_id}", headers=headers, timeout=0.2)
@@ -111,7 +111,7 @@ def test_slow_answers_outlast_an_impatient_client(sandbox, world, account_id) ->
 
 def test_reduce_data_refuses_large_limits_only(sandbox, ask, account_id) -> None:
     """Above the limit a list is refused with code 1, at or below it answers."""
-    sandbox.faults.add(Fault(effect=ReduceData(25), times=None))
+    sandbox.faults.add(GraphFault(effect=ReduceData(25), times=None))
     answer = ask(f"/{account_id}/media", limit=100)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, 1)
     assert answer.json()["error"]["message"].startswith("(#1) Please reduce the amount of data you're asking for")
@@ -121,7 +121,7 @@ def test_reduce_data_refuses_large_limits_only(sandbox, ask, account_id) -> None
 def test_an_object_vanishes_after_listing(sandbox, ask, world, account_id) -> None:
     """DeleteObject takes effect after the answer that lists it."""
     post = world.media_of(account_id, world.now)[0].id
-    sandbox.faults.add(Fault(effect=DeleteObject(post), path="/media$"))
+    sandbox.faults.add(GraphFault(effect=DeleteObject(post), path="/media$"))
     assert ask(f"/{account_id}/media").json()["data"][0]["id"] == post
     assert ask(f"/{post}/insights", metric="reach").json()["error"]["error_subcode"] == 33
     assert ask(f"/{account_id}/media").json()["data"][0]["id"] != post
@@ -129,7 +129,7 @@ def test_an_object_vanishes_after_listing(sandbox, ask, world, account_id) -> No
 
 def test_another_version_can_answer(sandbox, ask, account_id) -> None:
     """ServedVersion changes the header and the paging addresses."""
-    sandbox.faults.add(Fault(effect=ServedVersion("v26.0")))
+    sandbox.faults.add(GraphFault(effect=ServedVersion("v26.0")))
     answer = ask(f"/v21.0/{account_id}/media", limit=1)
     assert answer.headers["facebook-api-version"] == "v26.0"
     assert answer.json()["paging"]["next"].startswith(f"{sandbox.url}/v26.0/")
@@ -137,7 +137,7 @@ def test_another_version_can_answer(sandbox, ask, account_id) -> None:
 
 def test_usage_headers_can_be_absent(sandbox, ask, account_id) -> None:
     """NoUsageHeaders leaves them out of one answer."""
-    sandbox.faults.add(Fault(effect=NoUsageHeaders()))
+    sandbox.faults.add(GraphFault(effect=NoUsageHeaders()))
     assert "x-business-use-case-usage" not in ask(f"/{account_id}").headers
     assert "x-business-use-case-usage" in ask(f"/{account_id}").headers
 

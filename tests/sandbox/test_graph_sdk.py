@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, GraphSandbox, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, World
 
 pytest.importorskip("facebook_business")
 # It warns of every parameter whose type its own tables know otherwise, and then sends it all the same.
@@ -134,7 +134,7 @@ def test_the_token(graph: GraphSandbox, api: FacebookAdsApi) -> None:
 @pytest.mark.parametrize("effect", [ErrorEffect(10), ErrorEffect(100, 2108006), ErrorEffect(2, is_transient=True)])
 def test_errors_are_the_sdks(graph: GraphSandbox, user: IGUser, effect: ErrorEffect) -> None:
     """The SDK reads code, subcode and transience out of a refusal."""
-    graph.faults.add(Fault(effect=effect))
+    graph.faults.add(GraphFault(effect=effect))
     with pytest.raises(FacebookRequestError) as caught:
         list(user.get_insights(params={"metric": ["reach"], "period": "day"}))
     assert (caught.value.api_error_code(), caught.value.api_error_subcode()) == (effect.code, effect.subcode)

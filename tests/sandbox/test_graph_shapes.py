@@ -16,7 +16,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     REMOVE,
     SHAPES,
     Edit,
-    Fault,
+    GraphFault,
     GraphSandbox,
     Media,
     RefuseField,
@@ -135,7 +135,7 @@ def test_a_page_can_come_again(sandbox: GraphSandbox, ask: Ask, account_id: str)
 )
 def test_a_field_can_be_refused(sandbox: GraphSandbox, ask: Ask, account_id: str, code: int, text: str) -> None:
     """The whole page is refused, with the field's name where Meta names it; without the field it comes."""
-    sandbox.faults.add(Fault(effect=RefuseField("alt_text", code), times=None))
+    sandbox.faults.add(GraphFault(effect=RefuseField("alt_text", code), times=None))
     refused = ask(f"/v25.0/{account_id}/media", fields="id,alt_text").json()["error"]
     assert refused["code"] == code
     assert text in refused["message"]
@@ -145,9 +145,9 @@ def test_a_field_can_be_refused(sandbox: GraphSandbox, ask: Ask, account_id: str
 def test_an_edit_of_ones_own(sandbox: GraphSandbox, ask: Ask, account_id: str) -> None:
     """Any place can be changed, at the root alone or at any depth; what finds no place does not count."""
     sandbox.faults.add(
-        Fault(effect=Edit("/data/0/id", lambda _: 12)), Fault(effect=Edit("cursors/before", lambda _: REMOVE))
+        GraphFault(effect=Edit("/data/0/id", lambda _: 12)), GraphFault(effect=Edit("cursors/before", lambda _: REMOVE))
     )
-    nowhere = Fault(effect=Edit("nowhere", str))
+    nowhere = GraphFault(effect=Edit("nowhere", str))
     sandbox.faults.add(nowhere)
     body = ask(f"/v25.0/{account_id}/media", fields="id", limit=2).json()
     assert body["data"][0]["id"] == 12

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.sandbox.graph import Clock, GraphError, GraphSandbox, World, numbers
-from airflow_provider_iginsights.sandbox.graph.fields import Field, read_fields
+from airflow_provider_iginsights.sandbox.graph.fields import RequestedField, read_fields
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
@@ -96,10 +96,13 @@ def test_numbers_differ_between_objects_metrics_and_days() -> None:
 @pytest.mark.parametrize(
     ("text", "fields"),
     [
-        ("id", (Field("id"),)),
-        ("id, caption", (Field("id"), Field("caption"))),
-        ("insights.metric(a,b).period(day)", (Field("insights", (("metric", "a,b"), ("period", "day"))),)),
-        ("media.limit(5){id,owner{id}},x", (Field("media", (("limit", "5"),), "id,owner{id}"), Field("x"))),
+        ("id", (RequestedField("id"),)),
+        ("id, caption", (RequestedField("id"), RequestedField("caption"))),
+        ("insights.metric(a,b).period(day)", (RequestedField("insights", (("metric", "a,b"), ("period", "day"))),)),
+        (
+            "media.limit(5){id,owner{id}},x",
+            (RequestedField("media", (("limit", "5"),), "id,owner{id}"), RequestedField("x")),
+        ),
     ],
 )
 def test_fields_are_read(text, fields) -> None:

@@ -21,8 +21,8 @@ from airflow_provider_iginsights.errors import (
     ServerTrouble,
     TokenExpired,
 )
-from airflow_provider_iginsights.sandbox.bigquery import Fault as BigQueryFault
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, Token
+from airflow_provider_iginsights.sandbox.bigquery import GraphFault as BigQueryFault
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, Token
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
 
 STRANGER = "17841400000000999"
@@ -82,7 +82,7 @@ def deny_dataset(stage: Stage) -> None:
 def throttle(stage: Stage) -> None:
     """Let Meta's rate limit be used up for insights."""
     limit = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account.")
-    stage.graph.faults.add(Fault(effect=limit, path="insights", times=None))
+    stage.graph.faults.add(GraphFault(effect=limit, path="insights", times=None))
 
 
 MISTAKES: Mapping[str, Mistake] = {

@@ -24,7 +24,7 @@ from stage import DATASET, END, KEYS, NOW, START, TRANSFERS, RecordingTaskInstan
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
 
 SPAWN = multiprocessing.get_context("forkserver")
-SPAWN.set_forkserver_preload(["stage", "google.cloud.bigquery", "airflow_provider_iginsights.bigquery.warehouse"])
+SPAWN.set_forkserver_preload(["stage", "google.cloud.bigquery", "airflow_provider_iginsights.bigquery.loader"])
 POINTED = ("AIRFLOW", "BIGQUERY_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT")
 
 Facts = dict[str, dict[tuple[object, ...], dict[str, object]]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import airflow
 import pytest
 
-from airflow_provider_iginsights.window import RunFacts
+from airflow_provider_iginsights.window import RunDates
 
 if tuple(map(int, airflow.__version__.split(".")[:2])) < (3, 3):
     pytest.skip("the schedules, runs and defaults of this table are those of Airflow 3.3", allow_module_level=True)
@@ -123,7 +123,7 @@ class Case:
     claim: str
     schedule: Any
     make: MakeRun | None
-    facts: RunFacts
+    facts: RunDates
     rule: str
     days: tuple[str, ...]
     start: datetime = datetime(2026, 11, 1, tzinfo=UTC)
@@ -134,9 +134,9 @@ class Case:
 
 def spanning(
     start: str, end: str, *, run_after: datetime | str, logical_date: str | None = None, **more: Any
-) -> RunFacts:
+) -> RunDates:
     """Return facts with a data interval; the logical date is its start unless told."""
-    return RunFacts(
+    return RunDates(
         data_interval_start=at(start),
         data_interval_end=at(end),
         run_after=at(run_after) if isinstance(run_after, str) else run_after,
@@ -156,8 +156,8 @@ def partitioned(zone: str, key_format: str = "%Y-%m-%d") -> CronPartitionTimetab
 
 
 INTERVAL = CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1))
-BY_HAND = RunFacts(run_after=CLICK, is_manual=True)
-BY_ASSET = RunFacts(run_after=CLICK)
+BY_HAND = RunDates(run_after=CLICK, is_manual=True)
+BY_ASSET = RunDates(run_after=CLICK)
 INTERVAL_TEMPLATES = {"since": "{{ data_interval_start }}", "until": "{{ data_interval_end }}"}
 CASES = (
     Case(
@@ -346,7 +346,7 @@ CASES = (
         schedule=partitioned("UTC"),
         start=at("21T00:00"),
         make=scheduled,
-        facts=RunFacts(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
+        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
         rule="partition_date",
         days=("2026-11-20",),
     ),
@@ -355,7 +355,7 @@ CASES = (
         schedule=partitioned("Asia/Tokyo"),
         start=at("20T15:00"),
         make=scheduled,
-        facts=RunFacts(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
+        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
         rule="partition_date",
         days=("2026-11-20",),
     ),
@@ -364,7 +364,7 @@ CASES = (
         schedule=partitioned("UTC", "day %j"),
         start=at("21T00:00"),
         make=scheduled,
-        facts=RunFacts(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
+        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
         rule="partition_date",
         days=("2026-11-20",),
     ),
@@ -372,7 +372,7 @@ CASES = (
         claim="partitions, backfill",
         schedule=partitioned("UTC"),
         make=backfilled,
-        facts=RunFacts(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
+        facts=RunDates(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
         rule="partition_date",
         days=("2026-11-10",),
     ),
@@ -380,7 +380,7 @@ CASES = (
         claim="partitions, manual with a key",
         schedule=partitioned("UTC"),
         make=manual(None, partition_key="2026-11-12"),
-        facts=RunFacts(partition_date=date(2026, 11, 12), run_after=CLICK, is_manual=True),
+        facts=RunDates(partition_date=date(2026, 11, 12), run_after=CLICK, is_manual=True),
         rule="partition_date",
         days=("2026-11-12",),
     ),
@@ -449,7 +449,7 @@ CASES = (
         schedule=partitioned("Asia/Tokyo", "day %j"),
         start=at("20T15:00"),
         make=scheduled,
-        facts=RunFacts(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
+        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
         rule="partition_date",
         days=("2026-11-20",),
     ),
@@ -552,7 +552,7 @@ CASES = (
         schedule=partitioned("UTC"),
         make=backfilled,
         **INTERVAL_TEMPLATES,
-        facts=RunFacts(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
+        facts=RunDates(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
         rule="partition_date",
         days=("2026-11-10",),
     ),
@@ -590,7 +590,7 @@ CASES = (
         start=at("20T15:00"),
         make=scheduled,
         since="{{ partition_key }}",
-        facts=RunFacts(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
+        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
         rule="given_date",
         days=("2026-11-20",),
     ),

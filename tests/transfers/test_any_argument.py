@@ -18,7 +18,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import World
-from airflow_provider_iginsights.transfers.arguments import (
+from airflow_provider_iginsights.task.arguments import (
     parse_boolean,
     parse_breakdowns,
     parse_choice,
@@ -28,7 +28,7 @@ from airflow_provider_iginsights.transfers.arguments import (
     parse_names,
     parse_timedelta,
 )
-from airflow_provider_iginsights.window import RunFacts, resolve_window
+from airflow_provider_iginsights.window import RunDates, resolve_window
 
 TOKEN = "EAAG" + "aB3x" * 45
 DEEP = "[" * 100_000
@@ -149,14 +149,14 @@ def test_days_counts_and_names(value: Any) -> None:
 @example(None, TOKEN)
 def test_since_and_until(since: Any, until: Any) -> None:
     """Any pair is a window whose days can be named, or refused."""
-    window = refused_or_read(lambda: resolve_window(since, until, run=RunFacts(), now=NOW))
+    window = refused_or_read(lambda: resolve_window(since, until, run=RunDates(), now=NOW))
     assert window is None or (window.since < window.until and len(window.days(3)) < 12_000)
 
 
 @pytest.mark.parametrize("value", [1795219200, "1795219200", 1795219200.0, "1795219200.0"], ids=repr)
 def test_unix_seconds(value: Any) -> None:
     """Unix seconds are read as a number and as the text that timestamp() renders to."""
-    window = resolve_window(value, None, run=RunFacts(data_interval_start=NOW, data_interval_end=NOW), now=NOW)
+    window = resolve_window(value, None, run=RunDates(data_interval_start=NOW, data_interval_end=NOW), now=NOW)
     assert window.since == datetime.fromtimestamp(1795219200, UTC)
 
 

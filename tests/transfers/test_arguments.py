@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.transfers.arguments import (
+from airflow_provider_iginsights.task.arguments import (
     parse_breakdowns,
     parse_choice,
     parse_days,

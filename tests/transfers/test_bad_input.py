@@ -12,7 +12,7 @@ from stage import DATASET, KEYS, NOW, Row, Stage, facts, open_stage
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights._compat import AirflowFailException, AirflowRescheduleException
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 
 
 @pytest.fixture
@@ -115,7 +115,9 @@ def test_trouble_with_one_account_is_retried_after_the_others_are_loaded() -> No
     """Where a retry can help one account, the task fails in a way that Airflow retries, the others' rows in place."""
     with open_stage(World.build(now=NOW, accounts=2, media_per_account=3, stories_per_account=1)) as stage:
         bad, good = stage.world.accounts
-        down = Fault(effect=ErrorEffect(2, http=500, message="Service temporarily unavailable"), path=bad, times=None)
+        down = GraphFault(
+            effect=ErrorEffect(2, http=500, message="Service temporarily unavailable"), path=bad, times=None
+        )
         stage.graph.faults.add(down)
         with pytest.raises(errors.ServerTrouble) as caught:
             stage.run("account", metrics=["likes"])
@@ -134,7 +136,7 @@ def test_a_token_that_dies_on_the_way_stops_everything() -> None:
         stage.connect(extra={"max_workers": 1})
         first, second, *rest = stage.world.accounts
         died = ErrorEffect(190, 463, message="Error validating access token: Session has expired")
-        stage.graph.faults.add(Fault(effect=died, path=second, times=None))
+        stage.graph.faults.add(GraphFault(effect=died, path=second, times=None))
         with pytest.raises(errors.TokenExpired) as caught:
             stage.run("account", metrics=["likes"])
         assert isinstance(caught.value, AirflowFailException)

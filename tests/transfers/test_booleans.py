@@ -13,8 +13,8 @@ from stage import DATASET, NOW, RecordingTaskInstance, Stage, open_stage
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
-from airflow_provider_iginsights.transfers.arguments import parse_boolean
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
+from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
@@ -95,7 +95,7 @@ def test_expiration_is_inherited_where_wanted(stage: Stage, said: str, expires: 
 
 def test_a_task_that_is_not_deferrable_is_rescheduled(stage: Stage) -> None:
     """Over Meta's rate limit the task gives its slot back in the way that was chosen."""
-    stage.graph.faults.add(Fault(effect=ErrorEffect(4), times=None))
+    stage.graph.faults.add(GraphFault(effect=ErrorEffect(4), times=None))
     with pytest.raises(AirflowRescheduleException):
         stage.run("account", deferrable="False", metrics="reach")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.transfers.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
+from airflow_provider_iginsights.task.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
 
 ACCOUNTS = [str(17841400000000000 + number) for number in range(1000)]
 QUESTION = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}

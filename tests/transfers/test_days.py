@@ -10,9 +10,9 @@ from run_cases import CASES, CLICK, INTERVAL_TEMPLATES, NOW, Case, at, build_dag
 from stage import DATASET, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import World
+from airflow_provider_iginsights.task.run_dates import read_run_facts
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
-from airflow_provider_iginsights.transfers.run_facts import read_run_facts
-from airflow_provider_iginsights.window import RULES, RunFacts
+from airflow_provider_iginsights.window import RULES, RunDates
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -34,7 +34,7 @@ ONE_METRIC = {
 class Witnessed(InstagramAccountInsightsToBigQueryOperator):
     """The transfer itself; it shows the test what its run said about time."""
 
-    seen: ClassVar[list[RunFacts]] = []
+    seen: ClassVar[list[RunDates]] = []
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Note the facts and go on."""

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 from stage import KEYS, NOW, Stage, open_stage
 
-from airflow_provider_iginsights.bigquery.spool import Spool
+from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.errors import RowRefused
 from airflow_provider_iginsights.sandbox.graph import World
 
@@ -28,13 +28,13 @@ def stage() -> Iterator[Stage]:
 @pytest.mark.parametrize(("kind", "table"), [("account", "accounts"), ("media", "media"), ("story", "story_polls")])
 def test_a_row_that_is_refused_is_named(stage: Stage, kind: str, table: str) -> None:
     """A row that the table cannot store costs itself: the others are written, and it stands in ``left_out``."""
-    write = Spool.write
+    write = RowFile.write
 
-    def refuse_one(spool: Spool, row: Mapping[str, Any]) -> None:
-        write(spool, {**row, "run_id": 5} if spool.destination.table.name == table and not spool.rows else row)
+    def refuse_one(row_file: RowFile, row: Mapping[str, Any]) -> None:
+        write(row_file, {**row, "run_id": 5} if row_file.destination.table.name == table and not row_file.rows else row)
 
     whole = stage.run(kind, dataset_id="whole")
-    with patch.object(Spool, "write", refuse_one):
+    with patch.object(RowFile, "write", refuse_one):
         summary = stage.run(kind)
     refused = [each for each in summary["left_out"] if each["kind"] == RowRefused.__name__]
     assert [each["what"] for each in refused] == [f"a row of table {table}"]

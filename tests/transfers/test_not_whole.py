@@ -11,7 +11,7 @@ from stage import END, START, RecordingTaskInstance, Stage
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
 
 TROUBLE = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
@@ -47,7 +47,7 @@ def execute(store: Store | None, *, try_number: int, **arguments: Any) -> dict[s
 def trouble_one_post(stage: Stage) -> str:
     """Let Meta's servers fail on what is asked of one post of the first account by itself."""
     media_id = stage.world.media_of(next(iter(stage.world.accounts)), stage.world.now)[3].id
-    stage.graph.faults.add(Fault(effect=TROUBLE, path=f"{media_id}/insights", times=None))
+    stage.graph.faults.add(GraphFault(effect=TROUBLE, path=f"{media_id}/insights", times=None))
     return media_id
 
 
@@ -94,7 +94,7 @@ def test_without_a_store_all_is_asked_again(stage: Stage) -> None:
 def test_an_account_that_answered_nothing_has_failed(stage: Stage) -> None:
     """Not even the last try ends well for an account of which no row is there."""
     first = next(iter(stage.world.accounts))
-    stage.graph.faults.add(Fault(effect=TROUBLE, path=f"{first}/", times=None))
+    stage.graph.faults.add(GraphFault(effect=TROUBLE, path=f"{first}/", times=None))
     with pytest.raises(ServerTrouble, match=first):
         execute(Store(), try_number=3)
 
@@ -105,7 +105,7 @@ def test_a_rate_limit_meanwhile_costs_no_question(stage: Stage) -> None:
     with pytest.raises(ServerTrouble, match=media_id):
         execute(store, try_number=1)
     stage.graph.faults.clear()
-    stage.graph.faults.add(Fault(effect=ErrorEffect(80002, message="too many calls"), path=media_id, times=1))
+    stage.graph.faults.add(GraphFault(effect=ErrorEffect(80002, message="too many calls"), path=media_id, times=1))
     with pytest.raises(AirflowRescheduleException):
         execute(store, try_number=2)
     stage.travel(timedelta(hours=2))

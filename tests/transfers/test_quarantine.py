@@ -12,7 +12,7 @@ from stage import Stage, open_stage
 from story_runs import follow, publish, quiet_world
 
 from airflow_provider_iginsights.errors import AccountUnavailable, PermissionMissing
-from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, Fault
+from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault
 
 GOOD, GONE = "17841400000000101", "17841400000000999"
 NIGHT = timedelta(days=1)
@@ -114,7 +114,7 @@ def test_a_task_of_its_own_fares_the_same(nights: Stage) -> None:
 def test_a_permission_that_all_lack_is_the_token_s(nights: Stage) -> None:
     """Where nobody answers, a missing permission stays a failure however many nights it lasts."""
     nights.world.put(Account(id=GONE, username="denied", page_id="91"))
-    nights.graph.faults.add(Fault(effect=DENIED, path="insights", times=None))
+    nights.graph.faults.add(GraphFault(effect=DENIED, path="insights", times=None))
     for night in (1, 2, 3, 4):
         travel_to(nights, night)
         with pytest.raises(PermissionMissing):
@@ -125,7 +125,7 @@ def test_a_permission_that_all_lack_is_the_token_s(nights: Stage) -> None:
 def test_a_permission_that_one_lacks_is_its_own(nights: Stage) -> None:
     """Where another account of the task answers, the account without it is left out from the third night."""
     nights.world.put(Account(id=GONE, username="denied", page_id="91"))
-    nights.graph.faults.add(Fault(effect=DENIED, path=GONE, times=None))
+    nights.graph.faults.add(GraphFault(effect=DENIED, path=GONE, times=None))
     for night in (1, 2):
         travel_to(nights, night)
         with pytest.raises(PermissionMissing, match=GONE):

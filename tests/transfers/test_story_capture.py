@@ -27,7 +27,7 @@ from story_runs import (
 
 from airflow_provider_iginsights._compat import TaskDeferred
 from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
-from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, Fault
+from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault
 
 ONE, TWO = "17841400000000101", "17841400000000102"
 BOUND = HOUR + 10 * MINUTE
@@ -182,7 +182,7 @@ def test_one_account_that_fails_for_good_does_not_stop_the_captures(waiting_worl
     world.put(Account(id="17841400000000103", username="gone", page_id="91"))
     with open_stage(world) as stage:
         denied = ErrorEffect(10, message="(#10) Application does not have permission for this action")
-        stage.graph.faults.add(Fault(effect=denied, path="17841400000000103", times=None))
+        stage.graph.faults.add(GraphFault(effect=denied, path="17841400000000103", times=None))
         with pytest.raises(Exception, match="17841400000000103"):
             follow(stage, run="daily", scheduled=START, capture_for=3 * HOUR)
         assert set(final_hours(stage)) == {story.id for story in ours[:2]}

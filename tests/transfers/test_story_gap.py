@@ -25,7 +25,7 @@ from story_runs import (
 )
 
 from airflow_provider_iginsights._compat import Asset
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, ReduceData
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, ReduceData
 
 ONE, TWO = "17841400000000101", "17841400000000102"
 
@@ -76,7 +76,7 @@ def test_a_poll_that_failed_is_none() -> None:
     world = quiet_world(ONE, TWO)
     with open_stage(world) as stage:
         poll(stage, START)
-        stage.graph.faults.add(Fault(effect=ErrorEffect(10), path=f"{ONE}/stories", times=None))
+        stage.graph.faults.add(GraphFault(effect=ErrorEffect(10), path=f"{ONE}/stories", times=None))
         assert poll(stage, START + 20 * HOUR, on_account_error="skip")["accounts_done"] == [TWO]
         stage.graph.faults.clear()
         assert gap_sums(poll(stage, START + 40 * HOUR)) == {ONE: ([40], 0, 0)}
@@ -175,8 +175,8 @@ def test_a_listing_that_broke_off_is_no_poll() -> None:
             publish(world, account_id, START - HOUR, first + name)
     with open_stage(world) as stage:
         poll(stage, START)
-        down = Fault(effect=ErrorEffect(-1, http=500), path=f"{TWO}/stories", times=None, skip=6)
-        stage.graph.faults.add(Fault(effect=ReduceData(10), path=f"{TWO}/stories", times=None), down)
+        down = GraphFault(effect=ErrorEffect(-1, http=500), path=f"{TWO}/stories", times=None, skip=6)
+        stage.graph.faults.add(GraphFault(effect=ReduceData(10), path=f"{TWO}/stories", times=None), down)
         broken = poll(stage, START + HOUR)
         assert {found["kind"] for found in broken["left_out"]} == {"ServerTrouble"}
         at_second = [row for row in stage.rows(TABLE) if row["snapshot_at"] == hour_of(START + HOUR)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from stage import DATASET, Stage
 
-from airflow_provider_iginsights.bigquery.destination import TableOptions
+from airflow_provider_iginsights.bigquery.target import TableOptions
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator

@@ -15,7 +15,7 @@ from dag_runs import clear_and_run, dag_of, pull, run, states
 from stage import NOW, Stage, facts, open_stage
 
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, Fault, World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 
 ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
 BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
@@ -25,8 +25,8 @@ DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
 @pytest.fixture
 def stage(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Open a stage with three accounts; waits that take hours take a second."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.faults.DEFAULT_BLOCK", 1.0)
-    monkeypatch.setattr("airflow_provider_iginsights.transfers.throttle.JITTER", 0.1)
+    monkeypatch.setattr("airflow_provider_iginsights.graph.error_mapping.DEFAULT_BLOCK", 1.0)
+    monkeypatch.setattr("airflow_provider_iginsights.task.rate_limit_wait.JITTER", 0.1)
     with open_stage(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
         yield opened
 
@@ -54,7 +54,7 @@ def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stag
     """The second try asks for the one account that failed; the summary counts both; a clear then asks for all three."""
     second = list(stage.world.accounts)[1]
     # All tries of the client, when the account is first read and again at the end of the first try of the task.
-    stage.graph.faults.add(Fault(effect=DOWN, path=second, times=2 * GraphSettings(token="EAAG").max_tries))
+    stage.graph.faults.add(GraphFault(effect=DOWN, path=second, times=2 * GraphSettings(token="EAAG").max_tries))
     arguments = ", profile_table_id=None, retries=2, retry_delay=timedelta(0)"
     with dag_of(tmp_path, "retried", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
@@ -79,7 +79,7 @@ def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stag
 def test_the_last_try_ends_well_and_names_what_is_missing(stage: Stage, tmp_path: Path, retries: int) -> None:
     """An account that one question never answers is loaded but for that; the task is tried again while it may."""
     second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(Fault(effect=DOWN, object_id=second, metric="reach", times=None))
+    stage.graph.faults.add(GraphFault(effect=DOWN, object_id=second, metric="reach", times=None))
     arguments = f", profile_table_id=None, retries={retries}, retry_delay=timedelta(0)"
     both = ACCOUNT.replace('["likes"]', '["likes", "reach"]').format(arguments)
     with dag_of(tmp_path, f"not_whole_{retries}", both) as dag:
@@ -96,7 +96,7 @@ def test_the_last_try_ends_well_and_names_what_is_missing(stage: Stage, tmp_path
 def test_a_throttled_task_comes_back_for_what_is_missing(stage: Stage, tmp_path: Path, deferrable: bool) -> None:
     """The slot is given back without spending a retry; when it comes back it asks for the blocked account alone."""
     second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(Fault(effect=BUSY, path=second, times=1))
+    stage.graph.faults.add(GraphFault(effect=BUSY, path=second, times=1))
     arguments = f", profile_table_id=None, deferrable={deferrable}"
     with dag_of(tmp_path, f"throttled_{deferrable}", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
@@ -112,7 +112,7 @@ def test_a_throttled_task_comes_back_for_what_is_missing(stage: Stage, tmp_path:
 def test_the_wait_is_bounded(stage: Stage, tmp_path: Path) -> None:
     """An account that stays blocked fails the task for good once throttle_timeout is over; the others are loaded."""
     second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(Fault(effect=BUSY, path=second, times=None))
+    stage.graph.faults.add(GraphFault(effect=BUSY, path=second, times=None))
     arguments = ", profile_table_id=None, retries=3, throttle_timeout=timedelta(seconds=3)"
     with dag_of(tmp_path, "bounded", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
@@ -129,7 +129,7 @@ def test_the_wait_is_bounded(stage: Stage, tmp_path: Path) -> None:
 def test_a_throttled_list_waits(stage: Stage, tmp_path: Path) -> None:
     """Meta's limit for calls that concern no account makes the listing task wait, too, and then map what it finds."""
     stage.graph.faults.add(
-        Fault(effect=ErrorEffect(4, message="(#4) Application request limit reached"), path="me/accounts")
+        GraphFault(effect=ErrorEffect(4, message="(#4) Application request limit reached"), path="me/accounts")
     )
     body = """
 accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=2)

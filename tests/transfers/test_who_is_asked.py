@@ -12,7 +12,7 @@ from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import AccountUnavailable, ConfigurationError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.sandbox.graph import Account, Business, ErrorEffect, Fault, Token, World
+from airflow_provider_iginsights.sandbox.graph import Account, Business, ErrorEffect, GraphFault, Token, World
 
 NO_LIST = ErrorEffect(100, http=400, message="(#100) Tried accessing nonexisting field (accounts) on node type (Page)")
 NO_FIELD = ErrorEffect(100, http=400, message="(#100) Tried accessing nonexisting field (media) on node type (Page)")
@@ -106,7 +106,7 @@ def test_an_unknown_username_is_named_with_those_that_are_visible(stage: Stage) 
 def test_a_token_of_a_page_finds_its_account(stage: Stage) -> None:
     """A Page has no list of Pages: the account that is linked to it is meant."""
     stage.world.put(Token("EAAGpage", "page", account_ids=(B,)))
-    stage.graph.faults.add(Fault(effect=NO_LIST, path="me/accounts", times=None))
+    stage.graph.faults.add(GraphFault(effect=NO_LIST, path="me/accounts", times=None))
     stage.connect(password="EAAGpage")
     assert InstagramHook().find_account_ids() == (B,)
     assert InstagramListAccountsOperator(task_id="accounts", portfolios=False).execute({}) == [[B]]
@@ -120,7 +120,7 @@ def test_an_id_of_something_else_says_of_what(stage: Stage, kind: str, node: str
         100, http=400, message=f"(#100) Tried accessing nonexisting field (media) on node type ({node})"
     )
     for path in ("601", "601/insights", "601/media", "601/stories"):
-        stage.graph.faults.add(Fault(effect=effect, path=path, times=None))
+        stage.graph.faults.add(GraphFault(effect=effect, path=path, times=None))
     with pytest.raises(
         AccountUnavailable, match=f"601 is the id of an object of the type {node}, not of an Instagram"
     ) as error:
@@ -136,7 +136,7 @@ def test_a_page_id_is_answered_with_its_account(stage: Stage, kind: str) -> None
     page_id = stage.world.accounts[B].page_id
     for path in (page_id, f"{page_id}/{{}}"):
         for edge in ("insights", "media", "stories") if "{}" in path else ("",):
-            stage.graph.faults.add(Fault(effect=NO_FIELD, path=path.format(edge), times=2))
+            stage.graph.faults.add(GraphFault(effect=NO_FIELD, path=path.format(edge), times=2))
     more: dict[str, Any] = {"refresh_days": None} if kind == "media" else {}
     with pytest.raises(
         AccountUnavailable, match=f"{page_id} is the id of a Page; its Instagram account is {B}"

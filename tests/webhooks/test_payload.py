@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_provider_iginsights.stories.webhook_rows import read_story_insights
 from airflow_provider_iginsights.webhooks.payload import read_json, select_story_insights
-from airflow_provider_iginsights.webhooks.story_insights import read_story_insights
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 

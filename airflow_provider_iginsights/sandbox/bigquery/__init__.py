@@ -6,9 +6,9 @@ It is no general emulator: it does what a loader and its readers need, and refus
 from __future__ import annotations
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault, Request
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault, BigQueryRequest
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord
 from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 
-__all__ = ["BigQueryError", "BigQuerySandbox", "Fault", "JobRecord", "Request", "Switches"]
+__all__ = ["BigQueryError", "BigQueryFault", "BigQueryRequest", "BigQuerySandbox", "JobRecord", "Switches"]

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["alter", "create_sql", "shape"]
 
 
-def alter(table: Table, wanted: tuple[Field, ...], cursor: duckdb.DuckDBPyConnection) -> None:
+def alter(table: StoredTable, wanted: tuple[SchemaField, ...], cursor: duckdb.DuckDBPyConnection) -> None:
     """Bring the DuckDB table to the wanted columns: new NULLABLE ones, and REQUIRED that became NULLABLE."""
     have, want = ({column.name.lower(): column for column in columns} for columns in (table.fields, wanted))
     for name, column in have.items():
@@ -39,7 +39,7 @@ def alter(table: Table, wanted: tuple[Field, ...], cursor: duckdb.DuckDBPyConnec
         cursor.execute(f"ALTER TABLE {table.physical} ADD COLUMN {column.ddl}")
 
 
-def create_sql(physical: str, fields: Iterable[Field]) -> str:
+def create_sql(physical: str, fields: Iterable[SchemaField]) -> str:
     """Return the statement that makes the DuckDB table of these columns."""
     columns = ", ".join(column.ddl for column in fields)
     if not columns:
@@ -47,6 +47,6 @@ def create_sql(physical: str, fields: Iterable[Field]) -> str:
     return f"CREATE TABLE {physical} ({columns})"
 
 
-def shape(fields: Iterable[Field]) -> list[str]:
+def shape(fields: Iterable[SchemaField]) -> list[str]:
     """Return the columns as DuckDB declares them."""
     return [column.ddl for column in fields]

@@ -7,9 +7,9 @@ import time
 
 from starlette.concurrency import run_in_threadpool
 
-from airflow_provider_iginsights.sandbox.bigquery.api_tables import Answer, Call, paged
+from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, paged
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, Jobs
+from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import read_page
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
@@ -34,27 +34,27 @@ _LONGEST_NAP = 0.05
 class JobsApi:
     """Handlers for /jobs and /queries."""
 
-    def __init__(self, storage: Storage, jobs: Jobs) -> None:
+    def __init__(self, storage: Storage, jobs: JobRegistry) -> None:
         self._storage = storage
         self._jobs = jobs
 
-    def insert(self, call: Call) -> Answer:
+    def insert(self, call: TableCall) -> JsonAnswer:
         """jobs.insert for a query; loads come with a file, through /upload."""
-        return Answer(self._jobs.insert(call.project, call.body, fault=call.fault).resource)
+        return JsonAnswer(self._jobs.insert(call.project, call.body, fault=call.fault).resource)
 
-    async def get(self, call: Call) -> Answer:
+    async def get(self, call: TableCall) -> JsonAnswer:
         """jobs.get; it takes its time, as over the internet, so that a small job is done at the first look."""
         job = self._find(call)
         await _wait(job, _LATENCY)
-        return Answer(job.resource)
+        return JsonAnswer(job.resource)
 
-    def cancel(self, call: Call) -> Answer:
+    def cancel(self, call: TableCall) -> JsonAnswer:
         """jobs.cancel."""
         job = self._find(call)
         self._jobs.cancel(job)
-        return Answer({"kind": "bigquery#jobCancelResponse", "job": job.resource})
+        return JsonAnswer({"kind": "bigquery#jobCancelResponse", "job": job.resource})
 
-    def list(self, call: Call) -> Answer:
+    def list(self, call: TableCall) -> JsonAnswer:
         """jobs.list, the newest first, by stateFilter, minCreationTime and maxCreationTime."""
         states = {state.upper() for state in call.query.get("stateFilter", "").split(",") if state}
         earliest = int(call.query.get("minCreationTime") or 0)
@@ -66,7 +66,7 @@ class JobsApi:
         ]
         return paged((_listed(job) for job in reversed(found)), call, "jobs")
 
-    async def query(self, call: Call) -> Answer:
+    async def query(self, call: TableCall) -> JsonAnswer:
         """jobs.query: make the job, wait, and answer like getQueryResults; a requestId makes one job only."""
         request_id = call.body.get("requestId")
         query = {key: value for key, value in call.body.items() if key not in _REQUEST_ONLY}
@@ -87,20 +87,20 @@ class JobsApi:
             job, {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
         )
 
-    async def results(self, call: Call) -> Answer:
+    async def results(self, call: TableCall) -> JsonAnswer:
         """jobs.getQueryResults: wait for timeoutMs at most, then a page of rows or word that it is not complete."""
         return await self._results(self._find(call), dict(call.query))
 
-    async def _results(self, job: Job, parameters: dict[str, str]) -> Answer:
+    async def _results(self, job: Job, parameters: dict[str, str]) -> JsonAnswer:
         if not await _wait(job, int(parameters.get("timeoutMs") or _PATIENCE_MS) / 1000):
-            return Answer(
+            return JsonAnswer(
                 {"kind": "bigquery#getQueryResultsResponse", "jobReference": job.reference, "jobComplete": False}
             )
         if job.error is not None:
             raise job.error
         return await run_in_threadpool(self._complete, job, parameters)
 
-    def _complete(self, job: Job, parameters: dict[str, str]) -> Answer:
+    def _complete(self, job: Job, parameters: dict[str, str]) -> JsonAnswer:
         resource: Resource = {
             "kind": "bigquery#getQueryResultsResponse",
             "jobReference": job.reference,
@@ -111,14 +111,14 @@ class JobsApi:
         if outcome is not None and outcome.stats is not None:
             resource |= {"numDmlAffectedRows": str(outcome.stats.affected), "dmlStats": outcome.stats.resource}
         if outcome is None or outcome.source is None:
-            return Answer(resource)
+            return JsonAnswer(resource)
         page = read_page(self._storage, outcome.source, outcome.fields, parameters)
         resource |= {"schema": outcome.schema, "totalRows": str(page.total)}
         if parameters.get("maxResults") == "0":
-            return Answer(resource)
-        return Answer(resource | ({"pageToken": page.next_token} if page.next_token else {}), page)
+            return JsonAnswer(resource)
+        return JsonAnswer(resource | ({"pageToken": page.next_token} if page.next_token else {}), page)
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: TableCall) -> Job:
         return self._jobs.get(call.project, call.path["job"], call.query.get("location"))
 
 

@@ -9,27 +9,27 @@ from typing import Any
 
 from airflow_provider_iginsights.sandbox.bigquery.columns import fields_of
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.bigquery.load import find_bad_rows, insert_lines
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, parse
-from airflow_provider_iginsights.sandbox.bigquery.results import Page, count_bytes, count_rows, read_page
+from airflow_provider_iginsights.sandbox.bigquery.results import ResultPage, count_bytes, count_rows, read_page
 from airflow_provider_iginsights.sandbox.bigquery.statements import schema_of
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Dataset, Resource, Table, TableRef
+from airflow_provider_iginsights.sandbox.bigquery.tables import Dataset, Resource, StoredTable, TableRef
 from airflow_provider_iginsights.sandbox.bigquery.uploads import Uploads
 
-__all__ = ["Answer", "Call", "TablesApi", "paged"]
+__all__ = ["JsonAnswer", "TableCall", "TablesApi", "paged"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TableCall:
     """A request, taken apart: path and query parameters, the JSON body, the If-Match header, the fault that hit it."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Resource
     if_match: str | None = None
-    fault: Fault | None = None
+    fault: BigQueryFault | None = None
 
     @property
     def project(self) -> str:
@@ -43,20 +43,20 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonAnswer:
     """A JSON object, and rows that are JSON text already; an answer without either has no content."""
 
     resource: Resource | None = None
-    page: Page | None = field(default=None)
+    page: ResultPage | None = field(default=None)
 
 
-def paged(items: Iterable[Any], call: Call, key: str) -> Answer:
+def paged(items: Iterable[Any], call: TableCall, key: str) -> JsonAnswer:
     """Return the page of the items that maxResults and pageToken ask for."""
     every = list(items)
     start = int(call.query.get("pageToken") or 0)
     end = start + int(call.query.get("maxResults") or 1000)
     more = {"nextPageToken": str(end)} if end < len(every) else {}
-    return Answer({"kind": f"bigquery#{key}List", key: every[start:end], "totalItems": len(every), **more})
+    return JsonAnswer({"kind": f"bigquery#{key}List", key: every[start:end], "totalItems": len(every), **more})
 
 
 class TablesApi:
@@ -66,64 +66,64 @@ class TablesApi:
         self._storage = storage
         self._uploads = uploads
 
-    def list_datasets(self, call: Call) -> Answer:
+    def list_datasets(self, call: TableCall) -> JsonAnswer:
         """datasets.list."""
         return paged((_dataset(entry) for entry in self._storage.datasets(call.project)), call, "datasets")
 
-    def insert_dataset(self, call: Call) -> Answer:
+    def insert_dataset(self, call: TableCall) -> JsonAnswer:
         """datasets.insert."""
-        return Answer(_dataset(self._storage.create_dataset(call.project, call.body)))
+        return JsonAnswer(_dataset(self._storage.create_dataset(call.project, call.body)))
 
-    def get_dataset(self, call: Call) -> Answer:
+    def get_dataset(self, call: TableCall) -> JsonAnswer:
         """datasets.get."""
-        return Answer(_dataset(self._storage.dataset(call.project, call.path["dataset"])))
+        return JsonAnswer(_dataset(self._storage.dataset(call.project, call.path["dataset"])))
 
-    def delete_dataset(self, call: Call) -> Answer:
+    def delete_dataset(self, call: TableCall) -> JsonAnswer:
         """datasets.delete."""
         contents = call.query.get("deleteContents", "").lower() == "true"
         self._storage.delete_dataset(call.project, call.path["dataset"], delete_contents=contents)
-        return Answer()
+        return JsonAnswer()
 
-    def list_tables(self, call: Call) -> Answer:
+    def list_tables(self, call: TableCall) -> JsonAnswer:
         """tables.list."""
         tables = self._storage.tables(call.project, call.path["dataset"])
         return paged((_summary(table) for table in tables), call, "tables")
 
-    def insert_table(self, call: Call) -> Answer:
+    def insert_table(self, call: TableCall) -> JsonAnswer:
         """tables.insert, for tables and views."""
         ref = TableRef.of({**call.body["tableReference"], "projectId": call.project, "datasetId": call.path["dataset"]})
-        return Answer(self._resource(self._storage.create_table(ref, self._with_view_schema(ref, call.body))))
+        return JsonAnswer(self._resource(self._storage.create_table(ref, self._with_view_schema(ref, call.body))))
 
-    def get_table(self, call: Call) -> Answer:
+    def get_table(self, call: TableCall) -> JsonAnswer:
         """tables.get."""
-        return Answer(self._resource(self._storage.table(call.table)))
+        return JsonAnswer(self._resource(self._storage.table(call.table)))
 
-    def patch_table(self, call: Call) -> Answer:
+    def patch_table(self, call: TableCall) -> JsonAnswer:
         """tables.patch; a stale etag is refused."""
         table = self._storage.table(call.table)
         with table.lock:
             if call.if_match not in (None, "*", table.etag):
                 raise BigQueryError("conditionNotMet", "Precondition check failed.")
             self._storage.update_table(table, self._with_view_schema(table.ref, call.body))
-        return Answer(self._resource(table))
+        return JsonAnswer(self._resource(table))
 
-    def delete_table(self, call: Call) -> Answer:
+    def delete_table(self, call: TableCall) -> JsonAnswer:
         """tables.delete."""
         self._storage.delete_table(call.table)
-        return Answer()
+        return JsonAnswer()
 
-    def list_rows(self, call: Call) -> Answer:
+    def list_rows(self, call: TableCall) -> JsonAnswer:
         """tabledata.list."""
         table = self._stored(call.table)
         selected = [name.lower() for name in call.query.get("selectedFields", "").split(",") if name]
         fields = [column for column in table.fields if not selected or column.name.lower() in selected]
         page = read_page(self._storage, str(table.physical), fields, call.query)
         more = {"pageToken": page.next_token} if page.next_token else {}
-        return Answer(
+        return JsonAnswer(
             {"kind": "bigquery#tableDataList", "etag": table.etag, "totalRows": str(page.total), **more}, page
         )
 
-    def insert_rows(self, call: Call) -> Answer:
+    def insert_rows(self, call: TableCall) -> JsonAnswer:
         """tabledata.insertAll: all rows or none; insertId is not used, and DML may change the rows at once."""
         if call.body.get("skipInvalidRows") or call.body.get("templateSuffix"):
             raise not_supported("insertAll with skipInvalidRows or templateSuffix", reason="notImplemented")
@@ -140,9 +140,9 @@ class TablesApi:
         finally:
             path.unlink()
         refused = [_insert_error(index, bad[index].message if index in bad else None) for index in range(len(rows))]
-        return Answer({"kind": "bigquery#tableDataInsertAllResponse", **({"insertErrors": refused} if bad else {})})
+        return JsonAnswer({"kind": "bigquery#tableDataInsertAllResponse", **({"insertErrors": refused} if bad else {})})
 
-    def _stored(self, ref: TableRef) -> Table:
+    def _stored(self, ref: TableRef) -> StoredTable:
         table = self._storage.table(ref)
         if table.physical is None:
             raise BigQueryError("invalid", f"Cannot list or insert rows of {ref}: it is a view.")
@@ -158,7 +158,7 @@ class TablesApi:
         fields = [{**declared.get(entry["name"], {}), **entry} for entry in described["fields"]]
         return {**resource, "schema": {"fields": fields}}
 
-    def _resource(self, table: Table) -> Resource:
+    def _resource(self, table: StoredTable) -> Resource:
         sizes: Resource = {}
         if table.physical is not None:
             sizes = {
@@ -181,7 +181,7 @@ def _dataset(entry: Dataset) -> Resource:
     return {**entry.resource, "kind": "bigquery#dataset", "id": f"{entry.project}:{entry.name}", "etag": entry.name}
 
 
-def _summary(table: Table) -> Resource:
+def _summary(table: StoredTable) -> Resource:
     kept = ("labels", "creationTime", "expirationTime", "friendlyName", "timePartitioning", "clustering", "view")
     return {
         "kind": "bigquery#table",

@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_iginsights.sandbox.bigquery.api_jobs import JobsApi
-from airflow_provider_iginsights.sandbox.bigquery.api_tables import Answer, Call, TablesApi
+from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, TablesApi
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
-from airflow_provider_iginsights.sandbox.bigquery.jobs import Jobs
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.uploads import Uploads, split_multipart
 
@@ -29,14 +29,14 @@ __all__ = ["build_app"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-Handler = Callable[[Call], Answer | Awaitable[Answer]]
+Handler = Callable[[TableCall], JsonAnswer | Awaitable[JsonAnswer]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _BASE = "/bigquery/v2/projects/{project}"
 _UPLOAD = f"/upload{_BASE}/jobs"
 
 
-def build_app(storage: Storage, jobs: Jobs, uploads: Uploads) -> Starlette:
+def build_app(storage: Storage, jobs: JobRegistry, uploads: Uploads) -> Starlette:
     """Return the ASGI application over the sandbox's parts."""
     tables, queries = TablesApi(storage, uploads), JobsApi(storage, jobs)
     dataset, table = f"{_BASE}/datasets/{{dataset}}", f"{_BASE}/datasets/{{dataset}}/tables/{{table}}"
@@ -94,7 +94,7 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
 
 async def _call(handler: Handler, request: Request) -> Response:
     body = await request.body()
-    call = Call(
+    call = TableCall(
         request.path_params,
         dict(request.query_params),
         json.loads(body) if body else {},
@@ -105,7 +105,7 @@ async def _call(handler: Handler, request: Request) -> Response:
     return _respond(await answer if isinstance(answer, Awaitable) else answer)
 
 
-def _respond(answer: Answer) -> Response:
+def _respond(answer: JsonAnswer) -> Response:
     if answer.resource is None:
         return Response(status_code=204)
     text = json.dumps(answer.resource)
@@ -114,7 +114,7 @@ def _respond(answer: Answer) -> Response:
     return Response(text, media_type="application/json")
 
 
-async def _begin_upload(jobs: Jobs, uploads: Uploads, request: Request) -> Response:
+async def _begin_upload(jobs: JobRegistry, uploads: Uploads, request: Request) -> Response:
     """Take a whole multipart upload, or begin a resumable one."""
     body = await request.body()
     if request.query_params.get("uploadType") == "resumable":
@@ -129,7 +129,7 @@ async def _begin_upload(jobs: Jobs, uploads: Uploads, request: Request) -> Respo
     return JSONResponse(job.resource)
 
 
-async def _continue_upload(jobs: Jobs, uploads: Uploads, request: Request) -> Response:
+async def _continue_upload(jobs: JobRegistry, uploads: Uploads, request: Request) -> Response:
     """Take a chunk of a resumable upload; the last one makes the job."""
     upload = uploads.get(request.query_params["upload_id"])
     if upload.answer is None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 
-__all__ = ["ColumnType", "Field", "fields_of", "quote", "result_type"]
+__all__ = ["ColumnType", "SchemaField", "fields_of", "quote", "result_type"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ _RESULT_TYPES: dict[str, ColumnType] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SchemaField:
     """A column of a table or result: ``resource`` is the TableFieldSchema it was declared with."""
 
     name: str
@@ -136,7 +136,7 @@ class Field:
         return self.kind.wire_sql(quote(self.name))
 
 
-def fields_of(schema: Mapping[str, Any] | None) -> tuple[Field, ...]:
+def fields_of(schema: Mapping[str, Any] | None) -> tuple[SchemaField, ...]:
     """Return the columns of a REST TableSchema. Raises BigQueryError for names and types that cannot be had."""
     return tuple(_field(resource) for resource in (schema or {}).get("fields", ()))
 
@@ -154,7 +154,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _field(resource: Mapping[str, Any]) -> Field:
+def _field(resource: Mapping[str, Any]) -> SchemaField:
     name, mode = str(resource.get("name", "")), str(resource.get("mode") or "NULLABLE").upper()
     kind = _BY_NAME.get(str(resource.get("type", "")).upper())
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,299}", name):
@@ -165,4 +165,4 @@ def _field(resource: Mapping[str, Any]) -> Field:
         )
     if kind is None or mode not in ("NULLABLE", "REQUIRED"):
         raise not_supported(f"The column {name} of the type {resource.get('type')} {mode}", reason="invalid")
-    return Field(name, kind, mode == "REQUIRED", {**resource, "type": kind.name, "mode": mode})
+    return SchemaField(name, kind, mode == "REQUIRED", {**resource, "type": kind.name, "mode": mode})

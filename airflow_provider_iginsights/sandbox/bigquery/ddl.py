@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.query import Session
-from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Table, TableRef
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
 __all__ = ["alter", "create", "drop", "options_of"]
 
@@ -84,14 +84,14 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
     return "ALTER_TABLE", table.ref
 
 
-def _add_column(table: Table, action: exp.ColumnDef, columns: list[Resource]) -> None:
+def _add_column(table: StoredTable, action: exp.ColumnDef, columns: list[Resource]) -> None:
     if action.name.lower() not in {column["name"].lower() for column in columns}:
         columns.append(_column(action))
     elif not action.args.get("exists"):
         raise BigQueryError("invalidQuery", f"Column already exists: {action.name} at table {table.ref.dotted}")
 
 
-def _constraints(table: Table, action: exp.Expression, resource: Resource) -> Resource | None:
+def _constraints(table: StoredTable, action: exp.Expression, resource: Resource) -> Resource | None:
     """Return the table's constraints after ADD PRIMARY KEY or DROP PRIMARY KEY."""
     claimed = (resource.get("tableConstraints") or {}).get("primaryKey")
     if isinstance(action, exp.DropPrimaryKey):
@@ -118,7 +118,7 @@ def options_of(properties: Iterable[exp.Property]) -> Resource:
     return resource
 
 
-def _partitions_of(options: Resource, table: Table) -> Resource:
+def _partitions_of(options: Resource, table: StoredTable) -> Resource:
     """Return options with the expiration of partitions where the REST API has it."""
     if "expirationMs" not in options:
         return options
@@ -215,6 +215,6 @@ def _described(described: Resource, declared: Resource | None) -> Resource:
     return {"fields": [{**column, **listed, "type": column["type"]} for column, listed in pairs]}
 
 
-def _check_kind(table: Table, is_view: bool) -> None:
+def _check_kind(table: StoredTable, is_view: bool) -> None:
     if (table.view_query is not None) != is_view:
         raise BigQueryError("invalidQuery", f"{table.ref} is {'not a view' if is_view else 'a view'}.")

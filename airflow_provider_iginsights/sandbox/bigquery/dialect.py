@@ -15,7 +15,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.tokens import TokenType
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["MACROS", "GoogleSql", "check_comparisons", "rewrite"]
 
@@ -94,7 +94,7 @@ def rewrite(tree: exp.Expression) -> None:
             node.replace(macro)
 
 
-def check_comparisons(tree: exp.Expression, tables: Iterable[Table]) -> None:
+def check_comparisons(tree: exp.Expression, tables: Iterable[StoredTable]) -> None:
     """Refuse comparisons between types that BigQuery does not compare; ``tree`` is resolved and stays as it is.
 
     What sqlglot cannot type is let through.

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import duckdb
 from sqlglot import exp
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote, result_type
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote, result_type
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.bigquery.mutations import Clause, Mutation, column_named, mutation_of
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, duckdb_sql
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["Concurrency", "DmlStats", "check_assignable", "check_dml", "run_dml", "target_of"]
 
@@ -89,7 +89,7 @@ def check_dml(session: Session, tree: exp.Expression) -> None:
                 cursor.execute("ROLLBACK")
 
 
-def target_of(session: Session, tree: exp.Expression) -> Table:
+def target_of(session: Session, tree: exp.Expression) -> StoredTable:
     """Return the table the statement changes."""
     node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else tree.this
     return session.target(node.this if isinstance(node, exp.Schema) else node)
@@ -129,7 +129,7 @@ def _work_out(cursor: duckdb.DuckDBPyConnection, mutation: Mutation, clause: Cla
 
 
 def _check_types(
-    cursor: duckdb.DuckDBPyConnection, clause: Clause, values: Sequence[tuple[Field, exp.Expression]]
+    cursor: duckdb.DuckDBPyConnection, clause: Clause, values: Sequence[tuple[SchemaField, exp.Expression]]
 ) -> None:
     """Refuse values that BigQuery would not coerce to their column; DuckDB casts anything."""
     open_values = [(column, value) for column, value in values if not _is_literal(value)]
@@ -148,7 +148,7 @@ def _is_literal(value: exp.Expression) -> bool:
     return isinstance(inner, exp.Literal | exp.Null)
 
 
-def check_assignable(column: Field, duckdb_type: str) -> None:
+def check_assignable(column: SchemaField, duckdb_type: str) -> None:
     """Raise BigQueryError unless a value of the DuckDB type can be written to the column."""
     kind = result_type(duckdb_type)
     if duckdb_type != '"NULL"' and kind is not column.kind and (kind.name, column.kind.name) not in _ASSIGNABLE:
@@ -202,7 +202,7 @@ def _insert(session: Session, tree: exp.Insert) -> DmlStats:
     return DmlStats(inserted=inserted)
 
 
-def _read_insert(session: Session, tree: exp.Insert) -> tuple[Table, list[Field], str]:
+def _read_insert(session: Session, tree: exp.Insert) -> tuple[StoredTable, list[SchemaField], str]:
     """Return the target, the columns that are named, and the source in DuckDB's SQL."""
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     table = session.target(target)
@@ -213,7 +213,7 @@ def _read_insert(session: Session, tree: exp.Insert) -> tuple[Table, list[Field]
 
 
 def _check_inserted(
-    cursor: duckdb.DuckDBPyConnection, columns: Sequence[Field], query: exp.Expression, source: str
+    cursor: duckdb.DuckDBPyConnection, columns: Sequence[SchemaField], query: exp.Expression, source: str
 ) -> None:
     described = cursor.execute(f"DESCRIBE {source}").fetchall()
     if len(described) != len(columns):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.server import ASGIApp, Receive, Scope, Send, cut_connection
 
-__all__ = ["Effect", "Fault", "FaultGate", "Faults", "Request"]
+__all__ = ["BigQueryFault", "BigQueryRequest", "Effect", "FaultGate", "Faults"]
 
 Effect = Literal[
     "accessDenied",
@@ -88,7 +88,7 @@ _MAKES_A_JOB = re.compile(r"(POST|PUT) /.*/(jobs|queries)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class BigQueryFault:
     """What happens to which requests.
 
     ``route`` and ``body`` are regular expressions searched in ``"METHOD /path"`` and in the request's body (at most
@@ -126,7 +126,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BigQueryRequest:
     """A request that was made, and the status it was answered with (None = the connection was cut)."""
 
     method: str
@@ -141,7 +141,7 @@ class Faults:
         self._lock = threading.Lock()
         self._armed: list[_Armed] = []
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: BigQueryFault) -> None:
         """Arm a fault; the first armed one that matches a request hits it."""
         with self._lock:
             self._armed.append(_Armed(fault))
@@ -156,7 +156,7 @@ class Faults:
         """Whether any fault looks into bodies."""
         return any(armed.fault.body for armed in self._armed)
 
-    def take(self, route: str, body: str) -> Fault | None:
+    def take(self, route: str, body: str) -> BigQueryFault | None:
         """Return the fault that hits this request; it is counted off."""
         with self._lock:
             return next((armed.fault for armed in self._armed if armed.hits(route, body)), None)
@@ -164,7 +164,7 @@ class Faults:
 
 @dataclass(slots=True)
 class _Armed:
-    fault: Fault
+    fault: BigQueryFault
     seen: int = 0
 
     def hits(self, route: str, body: str) -> bool:
@@ -178,7 +178,7 @@ class _Armed:
 class FaultGate:
     """The door in front of the application: keeps the log and lets faults happen."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, log: list[Request]) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, log: list[BigQueryRequest]) -> None:
         self._app = app
         self._faults = faults
         self._log = log
@@ -193,7 +193,7 @@ class FaultGate:
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 status = None if is_lost else message["status"]
-                self._log.append(Request(scope["method"], scope["path"], status))
+                self._log.append(BigQueryRequest(scope["method"], scope["path"], status))
             if not is_lost:
                 await send(message)
 

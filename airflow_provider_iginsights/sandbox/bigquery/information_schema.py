@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import not_supported
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["select"]
 
@@ -41,12 +41,12 @@ def _literal(value: str | int | None) -> str:
     return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
 
 
-def _tables(table: Table) -> Rows:
+def _tables(table: StoredTable) -> Rows:
     created = dt.datetime.fromtimestamp(int(table.resource["creationTime"]) / 1000, dt.UTC).isoformat()
     yield "VIEW" if table.view_query else "BASE TABLE", "NO" if table.view_query else "YES", "NO", created
 
 
-def _columns(table: Table) -> Rows:
+def _columns(table: StoredTable) -> Rows:
     clustered = [name.lower() for name in table.resource.get("clustering", {}).get("fields", ())]
     partitioned = str(table.resource.get("timePartitioning", {}).get("field")).lower()
     for position, column in enumerate(table.fields, 1):
@@ -61,12 +61,12 @@ def _columns(table: Table) -> Rows:
         )
 
 
-def _field_paths(table: Table) -> Rows:
+def _field_paths(table: StoredTable) -> Rows:
     for column in table.fields:
         yield column.name, column.name, column.kind.standard_name, column.resource.get("description")
 
 
-_VIEWS: Mapping[str, tuple[tuple[tuple[str, str], ...], Callable[[Table], Rows]]] = {
+_VIEWS: Mapping[str, tuple[tuple[tuple[str, str], ...], Callable[[StoredTable], Rows]]] = {
     "TABLES": (
         (*_NAMES, ("table_type", "VARCHAR"), ("is_insertable_into", "VARCHAR"), ("is_typed", "VARCHAR"),
          ("creation_time", "TIMESTAMPTZ")),

@@ -13,12 +13,12 @@ from typing import Literal
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.expirations import free_tier
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.bigquery.limits import DmlQueue, LoadQuota
 from airflow_provider_iginsights.sandbox.bigquery.load import load, target_of
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, location_of
 from airflow_provider_iginsights.sandbox.bigquery.statements import (
-    Outcome,
+    StatementResult,
     check_statement,
     is_dml,
     mutated_table,
@@ -28,7 +28,7 @@ from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
-__all__ = ["Job", "JobRecord", "Jobs"]
+__all__ = ["Job", "JobRecord", "JobRegistry"]
 
 State = Literal["PENDING", "RUNNING", "DONE"]
 
@@ -60,10 +60,10 @@ class Job:
     location: str
     id: str
     configuration: Resource
-    fault: Fault | None = None
+    fault: BigQueryFault | None = None
     state: State = "PENDING"
     error: BigQueryError | None = None
-    outcome: Outcome | None = None
+    outcome: StatementResult | None = None
     loaded_rows: int = 0
     created: int = 0
     started: int | None = None
@@ -139,7 +139,7 @@ class Job:
         return statistics
 
 
-class Jobs:
+class JobRegistry:
     """All jobs of a sandbox."""
 
     def __init__(self, storage: Storage, switches: Switches) -> None:
@@ -156,7 +156,7 @@ class Jobs:
             return iter(list(self._jobs.values()))
 
     def insert(
-        self, project: str, resource: Resource, *, upload: Path | None = None, fault: Fault | None = None
+        self, project: str, resource: Resource, *, upload: Path | None = None, fault: BigQueryFault | None = None
     ) -> Job:
         """Make a job and start it. Raises BigQueryError for a burnt id (409), and for a load's dataset (404, 403)."""
         configuration, reference = resource["configuration"], resource.get("jobReference") or {}

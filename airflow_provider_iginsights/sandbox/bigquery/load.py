@@ -14,10 +14,10 @@ from pathlib import Path
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of, quote
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported, translate
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Table, TableRef
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
 __all__ = ["BadRow", "find_bad_rows", "insert_lines", "load", "target_of"]
 
@@ -63,9 +63,9 @@ def load(storage: Storage, options: Resource, path: Path, *, location: str) -> i
 
 def insert_lines(
     cursor: duckdb.DuckDBPyConnection,
-    table: Table,
+    table: StoredTable,
     path: Path,
-    fields: Sequence[Field],
+    fields: Sequence[SchemaField],
     *,
     ignore_unknown: bool = False,
     skip_bad: int = 0,
@@ -92,7 +92,7 @@ def insert_lines(
 
 
 def find_bad_rows(
-    cursor: duckdb.DuckDBPyConnection, path: Path, fields: Sequence[Field], *, ignore_unknown: bool
+    cursor: duckdb.DuckDBPyConnection, path: Path, fields: Sequence[SchemaField], *, ignore_unknown: bool
 ) -> list[BadRow]:
     """Every row of the file that BigQuery would refuse, with the reason."""
     checked = _checked_sql(fields, ignore_unknown=ignore_unknown)
@@ -100,7 +100,7 @@ def find_bad_rows(
     return [BadRow(*row) for row in cursor.execute(problems, [str(path)]).fetchall()]
 
 
-def _destination(storage: Storage, options: Resource, location: str) -> tuple[Table, bool]:
+def _destination(storage: Storage, options: Resource, location: str) -> tuple[StoredTable, bool]:
     """Return the destination, and whether it was created for this job."""
     ref = target_of(options)
     found = storage.find_table(ref, location=location)
@@ -118,7 +118,7 @@ def _destination(storage: Storage, options: Resource, location: str) -> tuple[Ta
     return storage.create_table(ref, {"schema": options["schema"], **extras}), True
 
 
-def _write(storage: Storage, table: Table, options: Resource, path: Path) -> int:
+def _write(storage: Storage, table: StoredTable, options: Resource, path: Path) -> int:
     disposition = options.get("writeDisposition") or "WRITE_APPEND"
     before = table.physical, table.resource
     try:
@@ -134,8 +134,8 @@ def _write(storage: Storage, table: Table, options: Resource, path: Path) -> int
 
 
 def _prepare(
-    storage: Storage, table: Table, options: Resource, disposition: str, cursor: duckdb.DuckDBPyConnection
-) -> tuple[Field, ...]:
+    storage: Storage, table: StoredTable, options: Resource, disposition: str, cursor: duckdb.DuckDBPyConnection
+) -> tuple[SchemaField, ...]:
     """Empty, reshape or widen the table in the job's own transaction; returns the columns the file may have."""
     schema = options.get("schema") or table.resource["schema"]
     wanted = {column.name.lower(): column for column in fields_of(schema)}
@@ -161,11 +161,11 @@ def _prepare(
     return tuple(wanted.values())
 
 
-def _mismatch(table: Table, how: str) -> BigQueryError:
+def _mismatch(table: StoredTable, how: str) -> BigQueryError:
     return BigQueryError("invalid", f"Provided Schema does not match Table {table.ref}. {how}")
 
 
-def _checked_sql(fields: Sequence[Field], *, ignore_unknown: bool) -> str:
+def _checked_sql(fields: Sequence[SchemaField], *, ignore_unknown: bool) -> str:
     """Return a SELECT of every column's value, the row's "@row" and its "@problem", for one file name as parameter.
 
     The names it adds start with an @, which no BigQuery column can.
@@ -187,7 +187,7 @@ def _checked_sql(fields: Sequence[Field], *, ignore_unknown: bool) -> str:
         FROM (SELECT row_number() OVER () AS "@row", line FROM {_LINES}) WHERE trim(line) <> '')))"""
 
 
-def _problem_sql(column: Field, cell: str) -> str:
+def _problem_sql(column: SchemaField, cell: str) -> str:
     """Return what is wrong with the column in a row, in BigQuery's words, or NULL."""
     missing = _literal(f"Missing required field: {column.name}.") if column.required else "NULL"
     array = _literal(f"Array specified for non-repeated field: {column.name}.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote
 from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.query import (
@@ -19,7 +19,7 @@ from airflow_provider_iginsights.sandbox.bigquery.query import (
     duckdb_sql,
     has_constant_filter,
 )
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["Clause", "Mutation", "column_named", "mutation_of"]
 
@@ -40,11 +40,11 @@ class Clause:
 class Mutation:
     """An UPDATE, DELETE or MERGE in one shape: preparatory statements, then clauses."""
 
-    table: Table
+    table: StoredTable
     alias: str
     prelude: Sequence[str]
     clauses: Sequence[Clause]
-    shape: tuple[str | None, tuple[Field, ...]]
+    shape: tuple[str | None, tuple[SchemaField, ...]]
 
     @property
     def is_current(self) -> bool:
@@ -85,11 +85,11 @@ def _merge(session: Session, tree: exp.Expression) -> Mutation:
     return _mutation(table, alias, clauses, prelude)
 
 
-def _mutation(table: Table, alias: str, clauses: Sequence[Clause], prelude: Sequence[str] = ()) -> Mutation:
+def _mutation(table: StoredTable, alias: str, clauses: Sequence[Clause], prelude: Sequence[str] = ()) -> Mutation:
     return Mutation(table, alias, prelude, clauses, (table.physical, table.fields))
 
 
-def _when(table: Table, alias: str, then: exp.Expression, rows: str) -> Clause:
+def _when(table: StoredTable, alias: str, then: exp.Expression, rows: str) -> Clause:
     """Return the action of a WHEN clause over its rows."""
     if isinstance(then, exp.Insert):
         columns = then.this.expressions if then.this is not None else [exp.column(c.name) for c in table.fields]
@@ -135,7 +135,7 @@ _BUILDERS: dict[type[exp.Expression], Callable[[Session, exp.Expression], Mutati
 }
 
 
-def _target(session: Session, tree: exp.Expression) -> tuple[Table, exp.Table]:
+def _target(session: Session, tree: exp.Expression) -> tuple[StoredTable, exp.Table]:
     target = tree.this
     return session.target(target), target
 
@@ -151,7 +151,7 @@ def _where(tree: exp.Expression) -> str:
     return duckdb_sql(tree.args["where"].this)
 
 
-def _check_merge_filter(table: Table, tree: exp.Expression, target: exp.Table) -> None:
+def _check_merge_filter(table: StoredTable, tree: exp.Expression, target: exp.Table) -> None:
     """Refuse a filtered target without a filter in ON or, with ON FALSE, in each clause that reads it."""
     on = tree.args["on"]
     if isinstance(on, exp.Boolean) and not on.this and table.required_partition_filter:
@@ -164,7 +164,7 @@ def _check_merge_filter(table: Table, tree: exp.Expression, target: exp.Table) -
 
 def _check_conditions(
     session: Session,
-    table: Table,
+    table: StoredTable,
     alias: str,
     joins: Sequence[exp.Join],
     conditions: Sequence[exp.Expression | None],
@@ -176,7 +176,7 @@ def _check_conditions(
     check_comparisons(select, [table, *session.read])
 
 
-def column_named(table: Table, name: str) -> Field:
+def column_named(table: StoredTable, name: str) -> SchemaField:
     """Return the table's column of that name. Raises BigQueryError (invalidQuery)."""
     for column in table.fields:
         if column.name.lower() == name.lower():
@@ -184,11 +184,11 @@ def column_named(table: Table, name: str) -> Field:
     raise BigQueryError("invalidQuery", f"Column {name} is not present in table {table.ref.dotted}")
 
 
-def _assigned(table: Table, pairs: Iterable[tuple[exp.Expression, exp.Expression]]) -> dict[str, exp.Expression]:
+def _assigned(table: StoredTable, pairs: Iterable[tuple[exp.Expression, exp.Expression]]) -> dict[str, exp.Expression]:
     return {column_named(table, column.name).name.lower(): value for column, value in pairs}
 
 
-def _updated(table: Table, alias: str, assignments: Sequence[exp.Expression]) -> dict[str, exp.Expression]:
+def _updated(table: StoredTable, alias: str, assignments: Sequence[exp.Expression]) -> dict[str, exp.Expression]:
     """Every column's value after an UPDATE: what is assigned, else what it was."""
     assigned = _assigned(table, ((node.this, node.expression) for node in assignments))
     kept = {column.name.lower(): exp.column(column.name, table=alias[1:-1], quoted=True) for column in table.fields}

@@ -18,7 +18,7 @@ from airflow_provider_iginsights.sandbox.bigquery import information_schema
 from airflow_provider_iginsights.sandbox.bigquery.dialect import GoogleSql, rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Table, TableRef
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
 __all__ = ["Session", "bind", "check_partition_filter", "duckdb_sql", "has_constant_filter", "location_of", "parse"]
 
@@ -78,7 +78,7 @@ class Session:
     location: str | None
     default_dataset: Mapping[str, str] | None = None
     depth: int = 0
-    read: list[Table] = field(default_factory=list)
+    read: list[StoredTable] = field(default_factory=list)
 
     def ref_of(self, node: exp.Table) -> TableRef:
         """Return the table a name stands for. Raises BigQueryError when it has no dataset."""
@@ -91,7 +91,7 @@ class Session:
         project = node.catalog or (self.project if node.db else default.get("projectId")) or self.project
         return TableRef(project, dataset, node.name)
 
-    def target(self, node: exp.Expression | None) -> Table:
+    def target(self, node: exp.Expression | None) -> StoredTable:
         """Return the table that a DML or DDL statement changes. Raises BigQueryError (404, or 400 for a view)."""
         if isinstance(node, exp.Schema):
             node = node.this
@@ -144,14 +144,14 @@ class Session:
         check_partition_filter(table, node)
         return _with_extras(exp.Table(this=exp.to_identifier(table.physical), alias=alias), node)
 
-    def _view(self, view: Table) -> exp.Expression:
+    def _view(self, view: StoredTable) -> exp.Expression:
         if self.depth >= _DEEPEST_VIEW:
             raise BigQueryError("invalidQuery", f"Too many nested views at {view.ref}.")
         inner = Session(self.storage, view.ref.project, self.location, None, self.depth + 1, self.read)
         return inner.resolve(parse(str(view.view_query)))
 
 
-def check_partition_filter(table: Table, node: exp.Table, on: exp.Expression | None = None) -> None:
+def check_partition_filter(table: StoredTable, node: exp.Table, on: exp.Expression | None = None) -> None:
     """Refuse to read a table that asks for a partition filter where no clause around ``node`` has one.
 
     Only the clauses next to the name must say whose column they mean; further out, a view's or subquery's column counts

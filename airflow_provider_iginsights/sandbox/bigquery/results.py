@@ -11,11 +11,11 @@ from typing import Any
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Table
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
-__all__ = ["Page", "count_bytes", "count_rows", "python_rows", "read_page"]
+__all__ = ["ResultPage", "count_bytes", "count_rows", "python_rows", "read_page"]
 
 _LARGEST_PAGE = 50_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -33,7 +33,7 @@ _PYTHON: dict[str, Callable[[str], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """A page of rows as JSON texts; ``next_token`` is None on the last page."""
 
     rows: Sequence[str]
@@ -41,7 +41,9 @@ class Page:
     next_token: str | None
 
 
-def read_page(storage: Storage, source: str, fields: Iterable[Field], parameters: Mapping[str, str]) -> Page:
+def read_page(
+    storage: Storage, source: str, fields: Iterable[SchemaField], parameters: Mapping[str, str]
+) -> ResultPage:
     """Read the page of the DuckDB table ``source`` that the query parameters of a REST call ask for."""
     start = int(parameters.get("pageToken") or parameters.get("startIndex") or 0)
     size = min(int(parameters.get("maxResults") or _LARGEST_PAGE), _LARGEST_PAGE)
@@ -51,10 +53,10 @@ def read_page(storage: Storage, source: str, fields: Iterable[Field], parameters
         cursor.execute(f"SELECT CAST(to_json({{'f': [{cells}]}}) AS VARCHAR) FROM {source} LIMIT {size} OFFSET {start}")
         rows = [text for (text,) in cursor.fetchall()]
     ends_at = start + len(rows)
-    return Page(rows, total, str(ends_at) if ends_at < total else None)
+    return ResultPage(rows, total, str(ends_at) if ends_at < total else None)
 
 
-def python_rows(storage: Storage, table: Table) -> list[dict[str, Any]]:
+def python_rows(storage: Storage, table: StoredTable) -> list[dict[str, Any]]:
     """All rows of a table as dicts of Python values, straight from DuckDB."""
     fields = table.fields
     with storage.cursor() as cursor:
@@ -63,13 +65,13 @@ def python_rows(storage: Storage, table: Table) -> list[dict[str, Any]]:
     return [{column.name: _value(column, text) for column, text in zip(fields, row, strict=True)} for row in rows]
 
 
-def count_rows(storage: Storage, table: Table) -> int:
+def count_rows(storage: Storage, table: StoredTable) -> int:
     """Return the table's numRows."""
     with storage.cursor() as cursor:
         return _scalar(cursor, f"SELECT count(*) FROM {table.physical}")
 
 
-def count_bytes(storage: Storage, table: Table) -> int:
+def count_bytes(storage: Storage, table: StoredTable) -> int:
     """Return the table's numBytes: the logical size BigQuery bills."""
     sizes = " + ".join(column.kind.size_sql(quote(column.name)) for column in table.fields)
     with storage.cursor() as cursor:
@@ -81,5 +83,5 @@ def _scalar(cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _value(column: Field, text: str | None) -> Any:
+def _value(column: SchemaField, text: str | None) -> Any:
     return None if text is None else _PYTHON.get(column.kind.name, str)(text)

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_iginsights.sandbox.bigquery.app import build_app
-from airflow_provider_iginsights.sandbox.bigquery.faults import FaultGate, Faults, Request
-from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord, Jobs
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryRequest, FaultGate, Faults
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord, JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import python_rows
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
@@ -46,10 +46,10 @@ class BigQuerySandbox:
         self.project = project
         self.faults: Faults = Faults()
         self.switches: Switches = Switches()
-        self.log: list[Request] = []
+        self.log: list[BigQueryRequest] = []
         self.clock: Clock = clock or Clock()
         self._storage = Storage(storage, location=location, clock=self.clock, switches=self.switches)
-        self._jobs = Jobs(self._storage, self.switches)
+        self._jobs = JobRegistry(self._storage, self.switches)
         self._uploads = Uploads()
         app = build_app(self._storage, self._jobs, self._uploads)
         self._server = Server(FaultGate(app, self.faults, self.log), port=port, name="bigquery")

@@ -10,14 +10,14 @@ import duckdb
 from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery import ddl
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, quote, result_type
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote, result_type
 from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats, check_dml, run_dml, target_of
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, bind, duckdb_sql, parse
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
-__all__ = ["Outcome", "check_statement", "is_dml", "mutated_table", "run_statement", "schema_of"]
+__all__ = ["StatementResult", "check_statement", "is_dml", "mutated_table", "run_statement", "schema_of"]
 
 _DML: dict[type[exp.Expression], str] = {
     exp.Insert: "INSERT",
@@ -31,13 +31,13 @@ _QUEUED = (exp.Update, exp.Delete, exp.Merge)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StatementResult:
     """What a statement left: a DuckDB table with the result of a SELECT, or counts, or the table it was about."""
 
     statement_type: str
     target: TableRef | None = None
     source: str | None = None
-    fields: Sequence[Field] = ()
+    fields: Sequence[SchemaField] = ()
     stats: DmlStats | None = None
 
     @property
@@ -46,7 +46,7 @@ class Outcome:
         return {"fields": [dict(column.resource) for column in self.fields]}
 
 
-def run_statement(session: Session, sql: str, parameters: list[Resource], concurrency: Concurrency) -> Outcome:
+def run_statement(session: Session, sql: str, parameters: list[Resource], concurrency: Concurrency) -> StatementResult:
     """Run one GoogleSQL statement. Raises BigQueryError, and then it left nothing behind.
 
     What meets another statement on the same rows, or on a table that is being replaced, is run again up to three times.
@@ -104,11 +104,11 @@ def schema_of(session: Session, tree: exp.Expression) -> Resource:
         return {"fields": [dict(column.resource) for column in _describe(cursor, duckdb_sql(_prepared(session, tree)))]}
 
 
-def _run(session: Session, tree: exp.Expression, concurrency: Concurrency) -> Outcome:
+def _run(session: Session, tree: exp.Expression, concurrency: Concurrency) -> StatementResult:
     kind = type(tree)
     if kind in _DML:
         target = target_of(session, tree).ref
-        return Outcome(_DML[kind], target, stats=run_dml(session, tree, concurrency))
+        return StatementResult(_DML[kind], target, stats=run_dml(session, tree, concurrency))
     if isinstance(tree, exp.Query):
         return _select(session, tree)
     if isinstance(tree, exp.Create):
@@ -119,10 +119,10 @@ def _run(session: Session, tree: exp.Expression, concurrency: Concurrency) -> Ou
     }.get(kind)
     if run is None:
         raise not_supported(f"The statement {kind.__name__.upper()}")
-    return Outcome(*run(session, tree))
+    return StatementResult(*run(session, tree))
 
 
-def _select(session: Session, tree: exp.Expression) -> Outcome:
+def _select(session: Session, tree: exp.Expression) -> StatementResult:
     sql = duckdb_sql(_prepared(session, tree))
     source = f"results.main.r_{uuid.uuid4().hex}"
     with session.storage.cursor() as cursor:
@@ -131,10 +131,10 @@ def _select(session: Session, tree: exp.Expression) -> Outcome:
             f"CAST({quote(column.name)} AS {column.kind.duckdb}) AS {quote(column.name)}" for column in fields
         )
         cursor.execute(f"CREATE TABLE {source} AS SELECT {cells} FROM ({sql})")
-    return Outcome("SELECT", source=source, fields=fields)
+    return StatementResult("SELECT", source=source, fields=fields)
 
 
-def _create(session: Session, tree: exp.Create) -> Outcome:
+def _create(session: Session, tree: exp.Create) -> StatementResult:
     query = tree.expression if tree.args.get("kind") == "TABLE" else None
     result = _select(session, query.copy()) if query is not None else None
 
@@ -149,7 +149,7 @@ def _create(session: Session, tree: exp.Create) -> Outcome:
         table = session.storage.table(ref)
         with table.lock, session.storage.transaction() as cursor:
             cursor.execute(f"INSERT INTO {table.physical} SELECT * FROM {result.source}")
-    return Outcome(kind, ref)
+    return StatementResult(kind, ref)
 
 
 def _prepared(session: Session, tree: exp.Expression) -> exp.Expression:
@@ -165,7 +165,7 @@ def _prepared(session: Session, tree: exp.Expression) -> exp.Expression:
     return resolved
 
 
-def _describe(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Field, ...]:
+def _describe(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[SchemaField, ...]:
     """Return the columns of a DuckDB query, typed as BigQuery's. Raises BigQueryError for names that come twice."""
     described = cursor.execute(f"DESCRIBE {sql}").fetchall()
     names = [str(row[0]).lower() for row in described]
@@ -173,5 +173,5 @@ def _describe(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Field, ...]:
         raise BigQueryError("invalidQuery", "Duplicate column names in the result are not supported.")
     kinds = [(str(row[0]), result_type(str(row[1]))) for row in described]
     return tuple(
-        Field(name, kind, False, {"name": name, "type": kind.name, "mode": "NULLABLE"}) for name, kind in kinds
+        SchemaField(name, kind, False, {"name": name, "type": kind.name, "mode": "NULLABLE"}) for name, kind in kinds
     )

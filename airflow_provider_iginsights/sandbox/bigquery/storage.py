@@ -19,14 +19,14 @@ from typing import Any
 import duckdb
 
 from airflow_provider_iginsights.sandbox.bigquery import alterations, expirations
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of
 from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 from airflow_provider_iginsights.sandbox.bigquery.tables import (
     Dataset,
     Resource,
-    Table,
+    StoredTable,
     TableRef,
     checked,
     milliseconds,
@@ -59,7 +59,7 @@ class Storage:
         self._in_use: dict[int, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.RLock()
         self._datasets: dict[tuple[str, str], Dataset] = {}
-        self._tables: dict[TableRef, Table] = {}
+        self._tables: dict[TableRef, StoredTable] = {}
         self._duckdb = duckdb.connect(str(folder / "bigquery.duckdb") if folder else ":memory:")
         for statement in _SETTINGS:
             self._duckdb.execute(statement)
@@ -151,7 +151,7 @@ class Storage:
             del self._datasets[project, name]
             self._forget(f"{project}:{name}")
 
-    def find_table(self, ref: TableRef, *, location: str | None = None) -> Table | None:
+    def find_table(self, ref: TableRef, *, location: str | None = None) -> StoredTable | None:
         """Return the table or None (an expired one is gone); the dataset must exist."""
         self.dataset(ref.project, ref.dataset, location=location)
         found = self._tables.get(ref)
@@ -162,21 +162,21 @@ class Storage:
             self._drop_partitions(found, expired)
         return found
 
-    def table(self, ref: TableRef, *, location: str | None = None) -> Table:
+    def table(self, ref: TableRef, *, location: str | None = None) -> StoredTable:
         """Return the table or view. Raises BigQueryError (404, 403)."""
         found = self.find_table(ref, location=location)
         if found is None:
             raise not_found("Table", str(ref), location=location)
         return found
 
-    def tables(self, project: str, dataset: str) -> list[Table]:
+    def tables(self, project: str, dataset: str) -> list[StoredTable]:
         """Return the dataset's live tables and views by name."""
         self.dataset(project, dataset)
         with self._lock:
             mine = sorted(ref for ref in self._tables if (ref.project, ref.dataset) == (project, dataset))
         return [table for ref in mine if (table := self.find_table(ref)) is not None]
 
-    def create_table(self, ref: TableRef, resource: Resource) -> Table:
+    def create_table(self, ref: TableRef, resource: Resource) -> StoredTable:
         """Create a table, or a view when the resource has one. Raises BigQueryError (404, 409, 400)."""
         defaults = self.dataset(ref.project, ref.dataset).resource
         with self._lock:
@@ -186,7 +186,7 @@ class Storage:
             dated = expirations.created(resource, defaults, now=self.clock.now(), billing=self._switches.billing)
             declared = checked({**dated, "tableReference": ref.resource, "creationTime": moment})
             physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
-            table = Table(ref, {**declared, "lastModifiedTime": moment}, physical)
+            table = StoredTable(ref, {**declared, "lastModifiedTime": moment}, physical)
             with self.transaction() as cursor:
                 if physical is not None:
                     cursor.execute(alterations.create_sql(physical, table.fields))
@@ -198,7 +198,7 @@ class Storage:
         """Drop a table or view. Raises BigQueryError (404)."""
         self._drop(self.table(ref))
 
-    def update_table(self, table: Table, changes: Resource, *, by_ddl: bool = False) -> None:
+    def update_table(self, table: StoredTable, changes: Resource, *, by_ddl: bool = False) -> None:
         """Change the resource: None takes a key away, labels are merged, the schema may grow and relax."""
         if by_ddl and not self._switches.billing:
             partitioning = table.resource.get("timePartitioning", {})
@@ -217,7 +217,7 @@ class Storage:
             table.resource = resource
             self.save(table, cursor)
 
-    def replace_rows(self, table: Table, schema: Resource, cursor: duckdb.DuckDBPyConnection) -> None:
+    def replace_rows(self, table: StoredTable, schema: Resource, cursor: duckdb.DuckDBPyConnection) -> None:
         """Empty the table within the cursor's transaction and give it ``schema``; what was there is dropped."""
         kept = {key: value for key, value in table.resource.items() if key != "tableConstraints"}
         if alterations.shape(fields_of(schema)) == alterations.shape(table.fields):
@@ -229,7 +229,9 @@ class Storage:
             table.physical = physical
         table.resource = {**kept, "schema": schema}
 
-    def add_columns(self, table: Table, columns: Sequence[Field], cursor: duckdb.DuckDBPyConnection) -> None:
+    def add_columns(
+        self, table: StoredTable, columns: Sequence[SchemaField], cursor: duckdb.DuckDBPyConnection
+    ) -> None:
         """Add NULLABLE columns within the cursor's transaction; the caller saves. Raises BigQueryError (400)."""
         if columns:
             old = table.resource["schema"]["fields"]
@@ -237,12 +239,12 @@ class Storage:
             alterations.alter(table, fields_of(schema), cursor)
             table.resource = {**table.resource, "schema": schema}
 
-    def touch(self, table: Table) -> None:
+    def touch(self, table: StoredTable) -> None:
         """Note that the table's rows changed, after they did: two statements on one table never meet over this note."""
         with self.transaction() as cursor:
             self.save(table, cursor)
 
-    def save(self, table: Table, cursor: duckdb.DuckDBPyConnection) -> None:
+    def save(self, table: StoredTable, cursor: duckdb.DuckDBPyConnection) -> None:
         """Note in the cursor's transaction that the table's rows or metadata changed."""
         table.version += 1
         table.resource["lastModifiedTime"] = self.now_ms()
@@ -250,7 +252,7 @@ class Storage:
         cursor.execute("DELETE FROM catalogue WHERE name = ?", [str(table.ref)])
         cursor.execute("INSERT INTO catalogue VALUES (?, ?)", [str(table.ref), json.dumps(entry)])
 
-    def _drop_partitions(self, table: Table, expired: str) -> None:
+    def _drop_partitions(self, table: StoredTable, expired: str) -> None:
         with self.cursor() as cursor:
             gone = cursor.execute(f"SELECT count(*) FROM {table.physical} WHERE {expired}").fetchone()
         if gone and gone[0]:
@@ -258,7 +260,7 @@ class Storage:
                 cursor.execute(f"DELETE FROM {table.physical} WHERE {expired}")
                 self.save(table, cursor)
 
-    def _drop(self, table: Table) -> None:
+    def _drop(self, table: StoredTable) -> None:
         with table.lock, self.transaction() as cursor:
             if table.physical is not None:
                 cursor.execute(f"DROP TABLE IF EXISTS {table.physical}")
@@ -283,4 +285,4 @@ class Storage:
                 self._datasets[key] = Dataset(*key, entry["dataset"])
             else:
                 ref = TableRef.of(entry["table"]["tableReference"])
-                self._tables[ref] = Table(ref, entry["table"], entry["physical"], entry["version"])
+                self._tables[ref] = StoredTable(ref, entry["table"], entry["physical"], entry["version"])

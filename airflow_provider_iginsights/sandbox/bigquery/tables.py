@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import Field, fields_of, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of, quote
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 
-__all__ = ["Dataset", "Resource", "Table", "TableRef", "checked", "milliseconds"]
+__all__ = ["Dataset", "Resource", "StoredTable", "TableRef", "checked", "milliseconds"]
 
 Resource = dict[str, Any]
 
@@ -72,7 +72,7 @@ class Dataset:
 
 
 @dataclass(slots=True)
-class Table:
+class StoredTable:
     """A table or view: its resource, and the DuckDB table of its rows (None for a view).
 
     ``lock`` is held by whoever writes to the table; ``version`` counts what was written, and makes the etag.
@@ -85,7 +85,7 @@ class Table:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[SchemaField, ...]:
         """The columns."""
         return fields_of(self.resource.get("schema"))
 
@@ -152,7 +152,7 @@ def checked(resource: Resource) -> Resource:
     return resource
 
 
-def _check_partitioning(partitioning: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+def _check_partitioning(partitioning: Mapping[str, Any], fields: Mapping[str, SchemaField]) -> None:
     column = fields.get(str(partitioning.get("field")).lower())
     if partitioning.get("type") not in ("DAY", "HOUR", "MONTH", "YEAR") or not partitioning.get("field"):
         raise not_supported("Partitioning without a column", reason="notImplemented")

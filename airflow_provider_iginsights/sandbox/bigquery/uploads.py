@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found
-from airflow_provider_iginsights.sandbox.bigquery.faults import Fault
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
 
 __all__ = ["Upload", "Uploads", "split_multipart"]
@@ -26,7 +26,7 @@ class Upload:
     """A resumable upload: the job it is for, the bytes that arrived, and the answer once it is complete."""
 
     job: Resource
-    fault: Fault | None
+    fault: BigQueryFault | None
     path: Path
     size: int = 0
     answer: Resource | None = None
@@ -52,7 +52,7 @@ class Uploads:
         """Return a path for a file of its own."""
         return Path(self._folder.name) / uuid.uuid4().hex
 
-    def begin(self, job: Resource, fault: Fault | None) -> str:
+    def begin(self, job: Resource, fault: BigQueryFault | None) -> str:
         """Begin a resumable upload; returns its id."""
         upload_id = uuid.uuid4().hex
         self._uploads[upload_id] = Upload(job, fault, self.new_path())

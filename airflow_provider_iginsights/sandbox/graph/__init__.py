@@ -21,12 +21,12 @@ from airflow_provider_iginsights.sandbox.graph.effects import (
     TruncatedBody,
 )
 from airflow_provider_iginsights.sandbox.graph.errors import GraphError
-from airflow_provider_iginsights.sandbox.graph.faults import Fault, FaultScript
+from airflow_provider_iginsights.sandbox.graph.faults import FaultScript, GraphFault
 from airflow_provider_iginsights.sandbox.graph.objects import (
     Account,
     Business,
+    FacebookPage,
     Media,
-    Page,
     Token,
     appsecret_proof,
 )
@@ -34,7 +34,7 @@ from airflow_provider_iginsights.sandbox.graph.record import Received
 from airflow_provider_iginsights.sandbox.graph.rules import MediaMetric, UserMetric
 from airflow_provider_iginsights.sandbox.graph.sandbox import GraphSandbox
 from airflow_provider_iginsights.sandbox.graph.shapes import SHAPES
-from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.webhooks import WebhookSender
 from airflow_provider_iginsights.sandbox.graph.world import World
 
@@ -50,16 +50,16 @@ __all__ = [
     "Edit",
     "EmptyPage",
     "ErrorEffect",
-    "Fault",
+    "FacebookPage",
     "FaultScript",
     "GraphError",
+    "GraphFault",
     "GraphSandbox",
     "HtmlBody",
     "Media",
     "MediaMetric",
     "NoUsageHeaders",
     "NullItem",
-    "Page",
     "Received",
     "ReduceData",
     "RefuseField",
@@ -68,7 +68,7 @@ __all__ = [
     "Slow",
     "Token",
     "TruncatedBody",
-    "Usage",
+    "UsageCounter",
     "UserMetric",
     "WebhookSender",
     "World",

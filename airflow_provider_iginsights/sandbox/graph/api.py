@@ -11,25 +11,25 @@ from typing import Any
 
 from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import auth, listing, nodes
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.effects import DeleteObject, Effect, NoUsageHeaders, ServedVersion
 from airflow_provider_iginsights.sandbox.graph.errors import GraphError, fail
 from airflow_provider_iginsights.sandbox.graph.faults import FaultScript
 from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Token
 from airflow_provider_iginsights.sandbox.graph.params import spell_lists
-from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.versions import serve_version
 from airflow_provider_iginsights.sandbox.graph.world import World
 
-__all__ = ["Answer", "GraphAPI", "Request"]
+__all__ = ["GraphAPI", "GraphAnswer", "HttpRequest"]
 
 _VERSION = re.compile(r"^/(v\d+\.\d+)(?=/|$)")
 _NOBODY = Token(value="", kind="user", account_ids=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """A request for one call. ``path`` may begin with a version; ``root`` is the address before it."""
 
     method: str
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(slots=True, kw_only=True)
-class Answer:
+class GraphAnswer:
     """What goes back: the JSON body with status and headers, and what should befall it on the way."""
 
     status: int
@@ -53,7 +53,9 @@ class Answer:
 class GraphAPI:
     """Answers calls about a world. ``pin`` makes it the API of that version, whatever the day."""
 
-    def __init__(self, world: World, *, clock: Clock, faults: FaultScript, usage: Usage, pin: str | None) -> None:
+    def __init__(
+        self, world: World, *, clock: Clock, faults: FaultScript, usage: UsageCounter, pin: str | None
+    ) -> None:
         self.world = world
         self.clock = clock
         self.faults = faults
@@ -61,13 +63,13 @@ class GraphAPI:
         self.pin = pin
         self._traces = itertools.count(1)
 
-    def answer(self, request: Request, work: Callable[[Call], Any] | None = None) -> Answer:
+    def answer(self, request: HttpRequest, work: Callable[[GraphCall], Any] | None = None) -> GraphAnswer:
         """Answer one call, with the work that its path asks for or with ``work``; a refusal is an answer, too."""
         call = self._open(request)
         if call is None:
             unknown = _VERSION.sub("", request.path).strip("/")
-            return Answer(status=400, body=fail("unknown_path", path=unknown).body(self._trace()))
-        answer = Answer(status=200, body=None, effects=call.effects)
+            return GraphAnswer(status=400, body=fail("unknown_path", path=unknown).body(self._trace()))
+        answer = GraphAnswer(status=200, body=None, effects=call.effects)
         try:
             self._enter(call, request)
             answer.body = (work or _route)(call)
@@ -82,13 +84,13 @@ class GraphAPI:
                 self.world.deleted.add(effect.object_id)
         return answer
 
-    def _open(self, request: Request) -> Call | None:
+    def _open(self, request: HttpRequest) -> GraphCall | None:
         found = _VERSION.match(request.path)
         now = self.clock.now()
         version = serve_version(found[1] if found else None, now.date(), pin=self.pin)
         if version is None:
             return None
-        return Call(
+        return GraphCall(
             world=self.world,
             faults=self.faults,
             usage=self.usage,
@@ -102,7 +104,7 @@ class GraphAPI:
             token=_NOBODY,
         )
 
-    def _enter(self, call: Call, request: Request) -> None:
+    def _enter(self, call: GraphCall, request: HttpRequest) -> None:
         call.meet("call")
         for effect in call.effects:
             if isinstance(effect, ServedVersion):
@@ -111,7 +113,7 @@ class GraphAPI:
             self.world, request.token, request.params, login=request.login, now=call.now, path=call.path
         )
 
-    def _headers(self, call: Call) -> dict[str, str]:
+    def _headers(self, call: GraphCall) -> dict[str, str]:
         headers = {
             "date": format_datetime(call.now, usegmt=True),
             "facebook-api-version": call.version,
@@ -128,7 +130,7 @@ class GraphAPI:
         return f"Asandbox{next(self._traces):08x}"
 
 
-def _route(call: Call) -> Any:
+def _route(call: GraphCall) -> Any:
     if call.method != "GET":
         raise fail("unsupported", method=call.method.lower())
     if "ids" in call.params:
@@ -153,41 +155,41 @@ def _route(call: Call) -> Any:
             raise fail("unknown_path", path=call.path.strip("/"))
 
 
-def _without_account(call: Call, answer: Callable[[], Any]) -> Any:
+def _without_account(call: GraphCall, answer: Callable[[], Any]) -> Any:
     call.usage.check_app()
     return answer()
 
 
-def _answer_own_list(call: Call, edge: str) -> Any:
+def _answer_own_list(call: GraphCall, edge: str) -> Any:
     if call.token.kind == "page" and edge != "permissions":
         raise fail("no_field", field=edge, node="Page")
     return _without_account(call, lambda: _OWN_LISTS[edge](call, call.params))
 
 
-def _list_permissions(call: Call, _params: Mapping[str, str]) -> Any:
+def _list_permissions(call: GraphCall, _params: Mapping[str, str]) -> Any:
     return {"data": [{"permission": name, "status": "granted"} for name in sorted(call.token.permissions)]}
 
 
-_OWN_LISTS: Mapping[str, Callable[[Call, Mapping[str, str]], Any]] = {
+_OWN_LISTS: Mapping[str, Callable[[GraphCall, Mapping[str, str]], Any]] = {
     "accounts": listing.list_pages,
     "businesses": listing.list_businesses,
     "permissions": _list_permissions,
 }
 
 
-def _answer_portfolio(call: Call, business_id: str, edge: str) -> Any:
+def _answer_portfolio(call: GraphCall, business_id: str, edge: str) -> Any:
     business = call.world.businesses.get(business_id)
     if business is None:
         raise call.no_object(business_id)
     return _without_account(call, lambda: listing.list_portfolio(call, business, edge, call.params))
 
 
-def _answer_me(call: Call) -> dict[str, Any]:
+def _answer_me(call: GraphCall) -> dict[str, Any]:
     call.usage.check_app()
     return {"name": call.token.name, "id": call.token.user_id}
 
 
-def _answer_object(call: Call, object_id: str, edge: str | None) -> Any:
+def _answer_object(call: GraphCall, object_id: str, edge: str | None) -> Any:
     account = _find_account(call, object_id)
     if account is not None:
         return _answer_account(call, account, edge)
@@ -209,13 +211,13 @@ def _refuse_edge_of_page(edge: str | None) -> None:
         raise fail("no_field", field=edge, node="Page")
 
 
-def _find_account(call: Call, object_id: str) -> Account | None:
+def _find_account(call: GraphCall, object_id: str) -> Account | None:
     if object_id == "me" and call.login == "instagram":
         return call.world.account((call.token.account_ids or ("",))[0])
     return call.world.account(object_id)
 
 
-def _find_page(call: Call, object_id: str) -> Account | None:
+def _find_page(call: GraphCall, object_id: str) -> Account | None:
     for account in call.world.accounts.values():
         own = object_id == "me" and call.token.kind == "page"
         if (own or (account.page_id and account.page_id == object_id)) and call.token.sees(account.id):
@@ -223,7 +225,7 @@ def _find_page(call: Call, object_id: str) -> Account | None:
     return None
 
 
-def _answer_account(call: Call, account: Account, edge: str | None) -> Any:
+def _answer_account(call: GraphCall, account: Account, edge: str | None) -> Any:
     call.enter(account)
     match edge:
         case "children":
@@ -238,7 +240,7 @@ def _answer_account(call: Call, account: Account, edge: str | None) -> Any:
     return listing.answer_user(call, account, call.params.get("fields", "id"))
 
 
-def _answer_media(call: Call, media: Media, edge: str | None) -> Any:
+def _answer_media(call: GraphCall, media: Media, edge: str | None) -> Any:
     if not call.token.sees(media.account_id):
         raise call.no_object(media.id)
     call.enter(call.world.accounts[media.account_id])

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
-from airflow_provider_iginsights.sandbox.graph.api import Answer, GraphAPI, Request
+from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer, GraphAPI, HttpRequest
 from airflow_provider_iginsights.sandbox.graph.auth import Login
 from airflow_provider_iginsights.sandbox.graph.batch import answer_batch
 from airflow_provider_iginsights.sandbox.graph.effects import (
@@ -34,7 +34,7 @@ _ENVELOPE = re.compile(r"^/(v\d+\.\d+/?)?$")
 
 @dataclass(frozen=True, slots=True)
 class _Incoming:
-    request: Request
+    request: HttpRequest
     path: str
     query: dict[str, str]
     form: dict[str, str]
@@ -70,13 +70,13 @@ class GraphApplication:
             return await cut_connection(scope)
         return await _send(scope, send, answer, accepts_gzip=incoming.accepts_gzip)
 
-    def _answer(self, incoming: _Incoming) -> tuple[Answer, int]:
+    def _answer(self, incoming: _Incoming) -> tuple[GraphAnswer, int]:
         if incoming.request.login == "facebook" and incoming.is_batch:
             answer = answer_batch(self._api, incoming.request, incoming.form)
             return answer, len(answer.body) if answer.status == 200 else 1
         return self._api.answer(incoming.request), 1
 
-    def _log(self, incoming: _Incoming, answer: Answer, calls: int, *, is_cut: bool) -> None:
+    def _log(self, incoming: _Incoming, answer: GraphAnswer, calls: int, *, is_cut: bool) -> None:
         html = [effect.status for effect in answer.effects if isinstance(effect, HtmlBody)]
         self._record(
             Received(
@@ -114,7 +114,7 @@ async def _read(scope: Scope, receive: Receive) -> _Incoming:
     if not token and has_bearer and "batch" not in form:
         token = bearer
     params = {name: value for name, value in {**query, **form}.items() if name != "access_token"}
-    request = Request(
+    request = HttpRequest(
         method=scope["method"],
         path=path.removeprefix(INSTAGRAM_PREFIX) or "/",
         params=params,
@@ -134,7 +134,7 @@ async def _read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _send(scope: Scope, send: Send, answer: Answer, *, accepts_gzip: bool) -> None:
+async def _send(scope: Scope, send: Send, answer: GraphAnswer, *, accepts_gzip: bool) -> None:
     body, headers = json.dumps(answer.body, ensure_ascii=True).encode(), dict(answer.headers)
     headers["content-type"] = "application/json; charset=UTF-8"
     status = answer.status

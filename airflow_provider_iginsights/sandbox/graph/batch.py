@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_iginsights.sandbox.graph.api import Answer, GraphAPI, Request
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer, GraphAPI, HttpRequest
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.effects import Effect, NullItem
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 
-__all__ = ["MAX_ITEMS", "Batch", "answer_batch", "read_batch"]
+__all__ = ["MAX_ITEMS", "BatchEnvelope", "answer_batch", "read_batch"]
 
 MAX_ITEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchEnvelope:
     """The items of a batch as sent."""
 
     items: tuple[Mapping[str, Any], ...]
     include_headers: bool
 
 
-def read_batch(form: Mapping[str, str]) -> Batch:
+def read_batch(form: Mapping[str, str]) -> BatchEnvelope:
     """Read the form of a batch request. Raises Meta's errors for a bad form and for more than 50 items."""
     try:
         items = json.loads(form["batch"])
@@ -36,16 +36,16 @@ def read_batch(form: Mapping[str, str]) -> Batch:
         raise fail("bad_batch")
     if len(items) > MAX_ITEMS:
         raise fail("batch_size")
-    return Batch(tuple(items), form.get("include_headers", "true").lower() not in ("false", "0"))
+    return BatchEnvelope(tuple(items), form.get("include_headers", "true").lower() not in ("false", "0"))
 
 
-def answer_batch(api: GraphAPI, envelope: Request, form: Mapping[str, str]) -> Answer:
+def answer_batch(api: GraphAPI, envelope: HttpRequest, form: Mapping[str, str]) -> GraphAnswer:
     """Answer a batch: 200 with a list, whatever the items' fates. The token comes in the form or the query.
 
     What befalls an item's connection befalls the envelope's.
     """
 
-    def work(call: Call) -> list[dict[str, Any] | None]:
+    def work(call: GraphCall) -> list[dict[str, Any] | None]:
         batch = read_batch(form)
         return [_answer_item(api, envelope, item, call.effects, batch) for item in batch.items]
 
@@ -53,7 +53,7 @@ def answer_batch(api: GraphAPI, envelope: Request, form: Mapping[str, str]) -> A
 
 
 def _answer_item(
-    api: GraphAPI, envelope: Request, item: Mapping[str, Any], effects: list[Effect], batch: Batch
+    api: GraphAPI, envelope: HttpRequest, item: Mapping[str, Any], effects: list[Effect], batch: BatchEnvelope
 ) -> dict[str, Any] | None:
     address = urlsplit(str(item.get("relative_url", "")))
     params = dict(parse_qsl(address.query, keep_blank_values=True))
@@ -61,7 +61,7 @@ def _answer_item(
     if not own_token and "appsecret_proof" in envelope.params:
         params.setdefault("appsecret_proof", envelope.params["appsecret_proof"])
     answer = api.answer(
-        Request(
+        HttpRequest(
             method=str(item.get("method", "GET")).upper(),
             path="/" + address.path.strip("/"),
             params=params,

@@ -12,11 +12,11 @@ from airflow_provider_iginsights.sandbox.graph.effects import Effect, ErrorEffec
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.faults import FaultScript, Level, Touch
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Token
-from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.versions import major
 from airflow_provider_iginsights.sandbox.graph.world import World
 
-__all__ = ["Call"]
+__all__ = ["GraphCall"]
 
 # The parameters of insights by type and breakdown, and the dates of /media, came with these versions.
 _TYPES_SINCE = 15
@@ -24,12 +24,12 @@ _MEDIA_DATES_SINCE = 11
 
 
 @dataclass(slots=True, kw_only=True)
-class Call:
+class GraphCall:
     """A single call. ``path`` has neither host nor version; ``base_url`` has both."""
 
     world: World
     faults: FaultScript
-    usage: Usage
+    usage: UsageCounter
     method: str
     path: str
     params: Mapping[str, str]

@@ -24,14 +24,14 @@ from airflow_provider_iginsights.sandbox.graph.effects import (
     TruncatedBody,
 )
 
-__all__ = ["Fault", "FaultScript", "Level", "Touch"]
+__all__ = ["FaultScript", "GraphFault", "Level", "Touch"]
 
 
 Level = Literal["call", "list", "object", "field", "answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class GraphFault:
     """One line of the script: the ``effect``, and every condition that has to hold.
 
     ``path`` is a regular expression searched in the path without host and version, for a batch item the item's own.
@@ -91,7 +91,7 @@ class Touch:
 
 @dataclass(slots=True)
 class _Line:
-    fault: Fault
+    fault: GraphFault
     seen: int = 0
     struck: int = 0
 
@@ -132,21 +132,21 @@ RANDOM_EFFECTS: tuple[Effect, ...] = (
 class FaultScript:
     """The script that a sandbox plays. May be changed from any thread while it plays."""
 
-    _named: Mapping[str, Fault] = field(default_factory=dict)
+    _named: Mapping[str, GraphFault] = field(default_factory=dict)
     _lines: list[_Line] = field(default_factory=list)
     _random: random.Random | None = None
     _rate: float = 0.0
     _effects: tuple[Effect, ...] = RANDOM_EFFECTS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: GraphFault) -> None:
         """Append lines. All lines that match a moment strike in it."""
         with self._lock:
             self._lines += map(_Line, faults)
 
-    def play(self, name: str, **conditions: Any) -> Fault:
+    def play(self, name: str, **conditions: Any) -> GraphFault:
         """Append the named fault of ``shapes.SHAPES`` with these conditions (``path``, ``times``, ...); return it."""
-        fault: Fault = replace(self._named[name], **conditions)
+        fault: GraphFault = replace(self._named[name], **conditions)
         self.add(fault)
         return fault
 
@@ -162,7 +162,7 @@ class FaultScript:
             self._random = random.Random(seed)  # noqa: S311 - dice, not secrets
             self._rate, self._effects = rate, tuple(effects)
 
-    def struck(self, fault: Fault) -> int:
+    def struck(self, fault: GraphFault) -> int:
         """Return how often a line of the script has struck."""
         with self._lock:
             return sum(line.struck for line in self._lines if line.fault is fault)

@@ -7,14 +7,14 @@ from functools import lru_cache
 
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 
-__all__ = ["Field", "read_fields"]
+__all__ = ["RequestedField", "read_fields"]
 
 _STOPS = ",.({"
 _PAIRS = {"(": ")", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class RequestedField:
     """One field: its name, its modifiers as parameters of the edge behind it, and the text of its subfields."""
 
     name: str
@@ -28,7 +28,7 @@ class Field:
 
 
 @lru_cache(maxsize=256)
-def read_fields(text: str) -> tuple[Field, ...]:
+def read_fields(text: str) -> tuple[RequestedField, ...]:
     """Return the fields in ``text``. Raises Meta's syntax error (code 2500)."""
     fields, at = [], 0
     while at < len(text):
@@ -40,7 +40,7 @@ def read_fields(text: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _read_field(text: str, at: int) -> tuple[Field, int]:
+def _read_field(text: str, at: int) -> tuple[RequestedField, int]:
     name, at = _read_name(text, at)
     modifiers = []
     while at < len(text) and text[at] == ".":
@@ -50,7 +50,7 @@ def _read_field(text: str, at: int) -> tuple[Field, int]:
     subfields = ""
     if at < len(text) and text[at] == "{":
         subfields, at = _read_enclosed(text, at, "{")
-    return Field(name, tuple(modifiers), subfields), at
+    return RequestedField(name, tuple(modifiers), subfields), at
 
 
 def _read_name(text: str, at: int) -> tuple[str, int]:

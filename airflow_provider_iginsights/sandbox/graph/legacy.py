@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph import auth, numbers
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable, media_value, viewers
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
@@ -79,7 +79,7 @@ LEGACY_MEDIA_METRICS: Mapping[str, LegacyMetric] = {
 }
 
 
-def answer_legacy_user(call: Call, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
+def answer_legacy_user(call: GraphCall, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the body of ``/{ig-user-id}/insights``: dated series, two days by default."""
     metrics, period = names(params, "metric"), params.get("period")
     if not metrics or not period:
@@ -96,7 +96,7 @@ def answer_legacy_user(call: Call, account: Account, params: Mapping[str, str]) 
     return {"data": [each for each in data if each["values"]], "paging": paging(call, account, params, window)}
 
 
-def answer_legacy_media(call: Call, media: Media, params: Mapping[str, str]) -> dict[str, Any]:
+def answer_legacy_media(call: GraphCall, media: Media, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the body of ``/{ig-media-id}/insights``."""
     call.require(auth.INSIGHTS)
     metrics = names(params, "metric")
@@ -130,7 +130,7 @@ def _is_known(account: Account, metric: str) -> bool:
     return metric not in _FOLLOWERS_ONLY or account.followers_count >= _FEWEST_FOLLOWERS
 
 
-def _series(call: Call, account: Account, metric: str, period: str, days: list[date]) -> dict[str, Any]:
+def _series(call: GraphCall, account: Account, metric: str, period: str, days: list[date]) -> dict[str, Any]:
     # The audience does not include the running day's data: there is one value, of the last day asked for.
     wanted = days[-1:] if metric in _AUDIENCE else days
     values = [
@@ -140,7 +140,7 @@ def _series(call: Call, account: Account, metric: str, period: str, days: list[d
     return entry(account.id, metric, period, values=values)
 
 
-def _value(call: Call, account: Account, metric: str, period: str, day: date) -> int | dict[str, int]:
+def _value(call: GraphCall, account: Account, metric: str, period: str, day: date) -> int | dict[str, int]:
     if metric == "online_followers":
         return numbers.online_hours(call.world.seed, account.id, day)
     if metric in _AUDIENCE:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_iginsights.sandbox.graph import auth
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.effects import EmptyPage, SamePage
 from airflow_provider_iginsights.sandbox.graph.errors import fail
-from airflow_provider_iginsights.sandbox.graph.fields import Field
+from airflow_provider_iginsights.sandbox.graph.fields import RequestedField
 from airflow_provider_iginsights.sandbox.graph.nodes import media_node, page_node, read_node, user_node
-from airflow_provider_iginsights.sandbox.graph.objects import Account, Business, Media, Page
+from airflow_provider_iginsights.sandbox.graph.objects import Account, Business, FacebookPage, Media
 from airflow_provider_iginsights.sandbox.graph.windows import read_time
 
 __all__ = [
@@ -34,7 +34,7 @@ MAX_LIMIT = 100
 MOST_RECENT = 10_000
 
 
-def answer_user(call: Call, account: Account, fields: str) -> dict[str, Any]:
+def answer_user(call: GraphCall, account: Account, fields: str) -> dict[str, Any]:
     """Return an account's fields, with its media and stories if they are asked for in an expansion."""
     edges = {
         "media": lambda _call, _account, field: list_media(call, account, field.params),
@@ -43,7 +43,7 @@ def answer_user(call: Call, account: Account, fields: str) -> dict[str, Any]:
     return user_node(call, account, fields, edges)
 
 
-def list_media(call: Call, account: Account, params: Params) -> dict[str, Any]:
+def list_media(call: GraphCall, account: Account, params: Params) -> dict[str, Any]:
     """Return a page of the account's posts, newest first; ``since`` and ``until`` go by publish time."""
     call.require(auth.READ)
     posts = call.world.media_of(account.id, call.now)[:MOST_RECENT]
@@ -52,33 +52,33 @@ def list_media(call: Call, account: Account, params: Params) -> dict[str, Any]:
     return _media_page(call, posts, f"/{account.id}/media", params)
 
 
-def list_stories(call: Call, account: Account, params: Params) -> dict[str, Any]:
+def list_stories(call: GraphCall, account: Account, params: Params) -> dict[str, Any]:
     """Return a page of the account's live stories."""
     call.require(auth.READ)
     return _media_page(call, call.world.stories_of(account.id, call.now), f"/{account.id}/stories", params)
 
 
-def list_pages(call: Call, params: Params) -> dict[str, Any]:
+def list_pages(call: GraphCall, params: Params) -> dict[str, Any]:
     """Return a page of the token's Pages; a token without business_management sees none, without an error."""
-    accounts: list[Account | Page] = []
+    accounts: list[Account | FacebookPage] = []
     if "business_management" in call.token.permissions:
         accounts = [each for each in call.world.accounts.values() if each.page_id and call.token.sees(each.id)]
         accounts += call.world.pages.values()
     fields = params.get("fields", "access_token,category,name,tasks")
 
-    def key(page: Account | Page) -> str:
+    def key(page: Account | FacebookPage) -> str:
         return page.page_id if isinstance(page, Account) else page.id
 
-    def answer(page: Account | Page) -> dict[str, Any]:
+    def answer(page: Account | FacebookPage) -> dict[str, Any]:
         return page_node(call, page, fields) if isinstance(page, Account) else answer_bare_page(call, page, fields)
 
     return _page(call, accounts, "/me/accounts", params, key=key, answer=answer)
 
 
-def list_businesses(call: Call, params: Params) -> dict[str, Any]:
+def list_businesses(call: GraphCall, params: Params) -> dict[str, Any]:
     """Return a page of the Business portfolios; a token without business_management may not list them."""
     call.require(auth.PORTFOLIO)
-    readers: Mapping[str, Callable[[Call, Any, Field], Any]] = {
+    readers: Mapping[str, Callable[[GraphCall, Any, RequestedField], Any]] = {
         "id": lambda _call, business, _field: business.id,
         "name": lambda _call, business, _field: business.name,
     }
@@ -92,7 +92,7 @@ def list_businesses(call: Call, params: Params) -> dict[str, Any]:
     )
 
 
-def list_portfolio(call: Call, business: Business, edge: str, params: Params) -> dict[str, Any]:
+def list_portfolio(call: GraphCall, business: Business, edge: str, params: Params) -> dict[str, Any]:
     """Return a page of a portfolio's accounts, whoever may read their insights. Only their ids are told."""
     call.require(auth.PORTFOLIO)
     return _page(
@@ -105,9 +105,9 @@ def list_portfolio(call: Call, business: Business, edge: str, params: Params) ->
     )
 
 
-def answer_bare_page(call: Call, page: Page, fields: str) -> dict[str, Any]:
+def answer_bare_page(call: GraphCall, page: FacebookPage, fields: str) -> dict[str, Any]:
     """Return the fields of a Page that has no Instagram account."""
-    readers: Mapping[str, Callable[[Call, Any, Field], Any]] = {
+    readers: Mapping[str, Callable[[GraphCall, Any, RequestedField], Any]] = {
         "id": lambda _call, page, _field: page.id,
         "name": lambda _call, page, _field: page.name,
         "category": lambda _call, _page, _field: "Brand",
@@ -128,7 +128,7 @@ def _between(posts: list[Media], params: Params) -> list[Media]:
     ]
 
 
-def _media_page(call: Call, media: Sequence[Media], path: str, params: Params) -> dict[str, Any]:
+def _media_page(call: GraphCall, media: Sequence[Media], path: str, params: Params) -> dict[str, Any]:
     fields = params.get("fields", "id")
     return _page(
         call,
@@ -141,7 +141,7 @@ def _media_page(call: Call, media: Sequence[Media], path: str, params: Params) -
 
 
 def _page(
-    call: Call,
+    call: GraphCall,
     items: Sequence[T],
     path: str,
     params: Params,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph import auth, numbers, rules
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import STORY_LIFE, Media
 from airflow_provider_iginsights.sandbox.graph.params import names
@@ -22,7 +22,7 @@ _FEWEST_VIEWERS = 5
 _IMPRESSIONS_UNTIL = 21
 
 
-def answer_media_insights(call: Call, media: Media, params: Mapping[str, str]) -> dict[str, Any]:
+def answer_media_insights(call: GraphCall, media: Media, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the answer's body, or raise the error of the first rule that the request breaks."""
     call.require(auth.INSIGHTS)
     metrics = names(params, "metric")
@@ -45,14 +45,14 @@ def answer_media_insights(call: Call, media: Media, params: Mapping[str, str]) -
     return {"data": [_entry(call, media, metric, breakdown) for metric in metrics]}
 
 
-def check_readable(call: Call, media: Media) -> None:
+def check_readable(call: GraphCall, media: Media) -> None:
     """Raise 100/33 for media that is hidden, or a story past its 24 hours that is not highlighted."""
     is_over = media.media_product_type == "STORY" and not media.is_live(call.now) and not media.highlighted
     if media.hidden or is_over:
         raise call.no_object(media.id)
 
 
-def media_value(call: Call, media: Media, metric: str) -> int | float:
+def media_value(call: GraphCall, media: Media, metric: str) -> int | float:
     """Return a media metric's lifetime total now, an override first."""
     return value_at_age(call.world, media, metric, _age(call, media))
 
@@ -68,27 +68,27 @@ def value_at_age(world: World, media: Media, metric: str, age: timedelta) -> int
     return numbers.media_total(world.seed, media.id, metric, age)
 
 
-def viewers(call: Call, media: Media) -> int:
+def viewers(call: GraphCall, media: Media) -> int:
     """Return how many people have seen a story."""
     return int(media_value(call, media, "reach")) if media.viewers is None else media.viewers
 
 
-def _age(call: Call, media: Media) -> timedelta:
+def _age(call: GraphCall, media: Media) -> timedelta:
     age = call.now - media.timestamp
     return min(age, STORY_LIFE) if media.media_product_type == "STORY" else age
 
 
-def _accepted(call: Call) -> tuple[str, ...]:
+def _accepted(call: GraphCall) -> tuple[str, ...]:
     is_facebook = call.login == "facebook"
     return tuple(name for name, rule in call.world.media_metrics.items() if is_facebook or not rule.facebook_login_only)
 
 
-def _check_breakdown(call: Call, metric: str, breakdown: tuple[str, ...]) -> None:
+def _check_breakdown(call: GraphCall, metric: str, breakdown: tuple[str, ...]) -> None:
     if breakdown and breakdown != (call.world.media_metrics[metric].breakdown,):
         raise fail("not_that_breakdown", breakdown=",".join(breakdown), metric=metric)
 
 
-def _check_product(call: Call, media: Media, metric: str) -> None:
+def _check_product(call: GraphCall, media: Media, metric: str) -> None:
     rule = call.world.media_metrics[metric]
     if rule.only_media_until is not None and (
         major(call.version) > _IMPRESSIONS_UNTIL or media.timestamp.date() > rule.only_media_until
@@ -100,7 +100,7 @@ def _check_product(call: Call, media: Media, metric: str) -> None:
         raise fail("fatal")
 
 
-def _entry(call: Call, media: Media, metric: str, breakdown: tuple[str, ...]) -> dict[str, object]:
+def _entry(call: GraphCall, media: Media, metric: str, breakdown: tuple[str, ...]) -> dict[str, object]:
     value = media_value(call, media, metric)
     values = [{"value": value}]
     if not breakdown:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph import auth
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.errors import fail
-from airflow_provider_iginsights.sandbox.graph.fields import Field, read_fields
+from airflow_provider_iginsights.sandbox.graph.fields import RequestedField, read_fields
 from airflow_provider_iginsights.sandbox.graph.legacy import answer_legacy_media, answer_legacy_user
 from airflow_provider_iginsights.sandbox.graph.media_insights import answer_media_insights, media_value
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
@@ -17,11 +17,11 @@ from airflow_provider_iginsights.sandbox.graph.windows import spell
 
 __all__ = ["media_insights", "media_node", "page_node", "read_node", "user_insights", "user_node"]
 
-Reader = Callable[[Call, Any, Field], Any]
+Reader = Callable[[GraphCall, Any, RequestedField], Any]
 Params = Mapping[str, str]
 
 
-def read_node(call: Call, thing: Any, fields: str, readers: Mapping[str, Reader], *, node: str) -> dict[str, Any]:
+def read_node(call: GraphCall, thing: Any, fields: str, readers: Mapping[str, Reader], *, node: str) -> dict[str, Any]:
     """Return the node's asked fields, the id always among them; absent values are left out.
 
     Raises error 100 for a field that the node does not have.
@@ -38,34 +38,34 @@ def read_node(call: Call, thing: Any, fields: str, readers: Mapping[str, Reader]
         value = readers[field.name](call, thing, field)
         if value is not None:
             answer[field.name] = value
-    return {**answer, "id": readers["id"](call, thing, Field("id"))}
+    return {**answer, "id": readers["id"](call, thing, RequestedField("id"))}
 
 
-def user_insights(call: Call, account: Account, params: Params) -> dict[str, Any]:
+def user_insights(call: GraphCall, account: Account, params: Params) -> dict[str, Any]:
     """Answer the insights edge of an account in the served version's manner."""
     call.require(auth.INSIGHTS)
     return (answer_legacy_user if call.is_legacy else answer_user_insights)(call, account, params)
 
 
-def media_insights(call: Call, media: Media, params: Params) -> dict[str, Any]:
+def media_insights(call: GraphCall, media: Media, params: Params) -> dict[str, Any]:
     """Answer the insights edge of a media in the served version's manner."""
     return (answer_legacy_media if call.is_legacy else answer_media_insights)(call, media, params)
 
 
-def user_node(call: Call, account: Account, fields: str, edges: Mapping[str, Reader]) -> dict[str, Any]:
+def user_node(call: GraphCall, account: Account, fields: str, edges: Mapping[str, Reader]) -> dict[str, Any]:
     """Return an account's fields. ``edges`` read its lists (media, stories)."""
     readers = {**(_INSTAGRAM_USER if call.login == "instagram" else _FACEBOOK_USER), **edges}
     return read_node(call, account, fields, readers, node="ShadowIGUser")
 
 
-def media_node(call: Call, media: Media, fields: str) -> dict[str, Any]:
+def media_node(call: GraphCall, media: Media, fields: str) -> dict[str, Any]:
     """Return a media's fields."""
     return read_node(
         call, media, fields, _MEDIA if call.login == "instagram" else _FACEBOOK_MEDIA, node="ShadowIGMedia"
     )
 
 
-def page_node(call: Call, account: Account, fields: str) -> dict[str, Any]:
+def page_node(call: GraphCall, account: Account, fields: str) -> dict[str, Any]:
     """Return the fields of the Page that an account belongs to, its token among them."""
     return read_node(call, account, fields, _PAGE, node="Page")
 
@@ -83,28 +83,28 @@ def _number(metric: str) -> Reader:
 
 
 def _count(name: str, metric: str) -> Reader:
-    def read(call: Call, media: Media, _field: Field) -> object:
+    def read(call: GraphCall, media: Media, _field: RequestedField) -> object:
         given: int | None = getattr(media, name)
         return media_value(call, media, metric) if given is None else given
 
     return read
 
 
-def _product_type(call: Call, media: Media, _field: Field) -> str:
+def _product_type(call: GraphCall, media: Media, _field: RequestedField) -> str:
     # Reels came after the old versions; those show them as videos in the feed.
     return "FEED" if call.is_legacy and media.media_product_type == "REELS" else media.media_product_type
 
 
-def _username(call: Call, media: Media, _field: Field) -> str:
+def _username(call: GraphCall, media: Media, _field: RequestedField) -> str:
     return call.world.accounts[media.account_id].username
 
 
-def _children(call: Call, media: Media, field: Field) -> dict[str, Any] | None:
+def _children(call: GraphCall, media: Media, field: RequestedField) -> dict[str, Any] | None:
     children = call.world.children_of(media)
     return {"data": [media_node(call, child, field.subfields or "id") for child in children]} if children else None
 
 
-def _instagram_account(call: Call, account: Account, field: Field) -> dict[str, Any]:
+def _instagram_account(call: GraphCall, account: Account, field: RequestedField) -> dict[str, Any]:
     return user_node(call, account, field.subfields or "id", {})
 
 

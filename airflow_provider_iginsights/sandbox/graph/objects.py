@@ -15,8 +15,8 @@ __all__ = [
     "INSTAGRAM_PERMISSIONS",
     "STORY_LIFE",
     "Account",
+    "FacebookPage",
     "Media",
-    "Page",
     "Token",
     "appsecret_proof",
 ]
@@ -99,7 +99,7 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FacebookPage:
     """A Facebook Page that has no Instagram account."""
 
     id: str

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.sandbox.graph.app import INSTAGRAM_PREFIX, Grap
 from airflow_provider_iginsights.sandbox.graph.faults import FaultScript
 from airflow_provider_iginsights.sandbox.graph.record import InFlight, Received
 from airflow_provider_iginsights.sandbox.graph.shapes import SHAPES
-from airflow_provider_iginsights.sandbox.graph.usage import Usage
+from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.world import World
 from airflow_provider_iginsights.sandbox.server import Server
 
@@ -39,7 +39,7 @@ class GraphSandbox:
         self.world = world
         self.clock: Clock = clock or Clock(world.now)
         self.faults: FaultScript = FaultScript(SHAPES)
-        self.usage: Usage = Usage()
+        self.usage: UsageCounter = UsageCounter()
         self._api = GraphAPI(world, clock=self.clock, faults=self.faults, usage=self.usage, pin=pin)
         self._log: list[Received] = []
         self._lock = threading.Lock()

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph.edits import REMOVE, Edit
 from airflow_provider_iginsights.sandbox.graph.effects import EmptyPage, ErrorEffect, ReduceData, RefuseField, SamePage
-from airflow_provider_iginsights.sandbox.graph.faults import Fault
+from airflow_provider_iginsights.sandbox.graph.faults import GraphFault
 
 __all__ = ["SHAPES"]
 
@@ -36,43 +36,43 @@ def _utc_midnight(end_time: str) -> str:
     return f"{end_time[:10]}T00:00:00+0000"
 
 
-SHAPES: Mapping[str, Fault] = {
+SHAPES: Mapping[str, GraphFault] = {
     # Listings
-    "empty_page": Fault(effect=EmptyPage()),
-    "same_page_again": Fault(effect=SamePage()),
-    "no_listing": Fault(effect=Edit("", lambda _: {}), path=_POSTS),
-    "too_much_data": Fault(effect=ReduceData(25), times=None),
-    "too_much_data_in_other_words": Fault(
+    "empty_page": GraphFault(effect=EmptyPage()),
+    "same_page_again": GraphFault(effect=SamePage()),
+    "no_listing": GraphFault(effect=Edit("", lambda _: {}), path=_POSTS),
+    "too_much_data": GraphFault(effect=ReduceData(25), times=None),
+    "too_much_data_in_other_words": GraphFault(
         effect=ReduceData(25, ErrorEffect(1, 99, 500, "An unknown error occurred")), times=None
     ),
     # Fields of posts and profiles
-    "half_an_emoji": Fault(effect=Edit("caption|biography", _cut_an_emoji)),
-    "no_timestamp": Fault(effect=Edit("timestamp", lambda _: REMOVE)),
-    "counts_as_text": Fault(effect=Edit(".*_count", str)),
-    "likes_hidden": Fault(effect=Edit("like_count", lambda _: REMOVE)),
-    "fields_missing": Fault(
+    "half_an_emoji": GraphFault(effect=Edit("caption|biography", _cut_an_emoji)),
+    "no_timestamp": GraphFault(effect=Edit("timestamp", lambda _: REMOVE)),
+    "counts_as_text": GraphFault(effect=Edit(".*_count", str)),
+    "likes_hidden": GraphFault(effect=Edit("like_count", lambda _: REMOVE)),
+    "fields_missing": GraphFault(
         effect=Edit("caption|permalink|shortcode|like_count|comments_count|media_product_type", lambda _: REMOVE)
     ),
-    "null_caption": Fault(effect=Edit("caption", lambda _: None)),
-    "website_refused": Fault(effect=RefuseField("website"), times=None),
-    "alt_text_refused": Fault(effect=RefuseField("alt_text"), times=None),
-    "like_count_not_permitted": Fault(effect=RefuseField("like_count", 10), times=None),
+    "null_caption": GraphFault(effect=Edit("caption", lambda _: None)),
+    "website_refused": GraphFault(effect=RefuseField("website"), times=None),
+    "alt_text_refused": GraphFault(effect=RefuseField("alt_text"), times=None),
+    "like_count_not_permitted": GraphFault(effect=RefuseField("like_count", 10), times=None),
     # Numbers
-    "silence": Fault(effect=Edit("/data", lambda _: []), path=_INSIGHTS),
-    "numbers_as_text": Fault(effect=Edit("value", lambda value: value if isinstance(value, dict) else str(value))),
-    "whole_floats": Fault(effect=Edit("value", lambda value: value if isinstance(value, dict) else float(value))),
-    "bare_total": Fault(effect=Edit("total_value", _bare)),
-    "no_end_time": Fault(effect=Edit("end_time", lambda _: REMOVE)),
-    "end_time_in_seconds": Fault(effect=Edit("end_time", _seconds)),
-    "end_time_at_utc_midnight": Fault(effect=Edit("end_time", _utc_midnight)),
-    "pipe_in_a_value": Fault(effect=Edit("dimension_values/*", lambda value: f"{value}|x")),
-    "same_group_twice": Fault(effect=Edit("results", lambda results: [*results, *results[:1]])),
+    "silence": GraphFault(effect=Edit("/data", lambda _: []), path=_INSIGHTS),
+    "numbers_as_text": GraphFault(effect=Edit("value", lambda value: value if isinstance(value, dict) else str(value))),
+    "whole_floats": GraphFault(effect=Edit("value", lambda value: value if isinstance(value, dict) else float(value))),
+    "bare_total": GraphFault(effect=Edit("total_value", _bare)),
+    "no_end_time": GraphFault(effect=Edit("end_time", lambda _: REMOVE)),
+    "end_time_in_seconds": GraphFault(effect=Edit("end_time", _seconds)),
+    "end_time_at_utc_midnight": GraphFault(effect=Edit("end_time", _utc_midnight)),
+    "pipe_in_a_value": GraphFault(effect=Edit("dimension_values/*", lambda value: f"{value}|x")),
+    "same_group_twice": GraphFault(effect=Edit("results", lambda results: [*results, *results[:1]])),
     # Errors, as a rule of one object: give its object_id
-    "media_not_found": Fault(effect=ErrorEffect(24, 2207006, 400, "The requested resource does not exist")),
-    "try_again": Fault(effect=ErrorEffect(-1, 2207001, 500, "An unexpected error occurred. Please try again.")),
-    "account_restricted": Fault(effect=ErrorEffect(25, 2207050, 400, "The Instagram account is restricted.")),
-    "metric_deprecated": Fault(effect=ErrorEffect(12, None, 400, "(#12) This metric is deprecated.")),
-    "object_gone": Fault(effect=ErrorEffect(33, None, 400, "This object does not exist.")),
-    "code_of_no_table": Fault(effect=ErrorEffect(21009, None, 400, "Something that no page of Meta names.")),
-    "stumble": Fault(effect=ErrorEffect(1, None, 500, "An unknown error has occurred.", is_transient=True)),
+    "media_not_found": GraphFault(effect=ErrorEffect(24, 2207006, 400, "The requested resource does not exist")),
+    "try_again": GraphFault(effect=ErrorEffect(-1, 2207001, 500, "An unexpected error occurred. Please try again.")),
+    "account_restricted": GraphFault(effect=ErrorEffect(25, 2207050, 400, "The Instagram account is restricted.")),
+    "metric_deprecated": GraphFault(effect=ErrorEffect(12, None, 400, "(#12) This metric is deprecated.")),
+    "object_gone": GraphFault(effect=ErrorEffect(33, None, 400, "This object does not exist.")),
+    "code_of_no_table": GraphFault(effect=ErrorEffect(21009, None, 400, "Something that no page of Meta names.")),
+    "stumble": GraphFault(effect=ErrorEffect(1, None, 500, "An unknown error has occurred.", is_transient=True)),
 }

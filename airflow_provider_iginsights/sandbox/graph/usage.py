@@ -11,10 +11,10 @@ from typing import Any
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import Account
 
-__all__ = ["Usage"]
+__all__ = ["UsageCounter"]
 
 
-class Usage:
+class UsageCounter:
     """Percentages per account. A call at or above ``threshold`` is refused with 80002 and blocks for ``minutes``.
 
     Calls during a block prolong it, as Meta's do; when it is over the account starts again at 0.

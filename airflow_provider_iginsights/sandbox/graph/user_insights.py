@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph import numbers, rules
-from airflow_provider_iginsights.sandbox.graph.call import Call
+from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import Account
 from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
-from airflow_provider_iginsights.sandbox.graph.windows import Window, read_window, spell
+from airflow_provider_iginsights.sandbox.graph.windows import InsightsWindow, read_window, spell
 
 __all__ = ["Asked", "account_value", "answer_user_insights", "check_enum", "paging"]
 
@@ -32,7 +32,7 @@ class Asked:
     timeframe: str | None
 
 
-def answer_user_insights(call: Call, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
+def answer_user_insights(call: GraphCall, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the answer's body, or raise the error of the first rule that the request breaks."""
     asked = _read(call, params)
     call.meet("object", object_id=account.id, metrics=asked.metrics)
@@ -54,17 +54,17 @@ def check_enum(name: str, values: tuple[str, ...], accepted: tuple[str, ...]) ->
             raise fail("not_in_enum", name=f"{name}[{place}]", values=", ".join(accepted))
 
 
-def paging(call: Call, account: Account, params: Mapping[str, str], window: Window) -> dict[str, str]:
+def paging(call: GraphCall, account: Account, params: Mapping[str, str], window: InsightsWindow) -> dict[str, str]:
     """Return the addresses of the neighbouring windows."""
     kept = {key: value for key, value in params.items() if key not in ("since", "until", "access_token")}
 
-    def address(there: Window) -> str:
+    def address(there: InsightsWindow) -> str:
         return call.address(f"/{account.id}/insights", {"since": str(there.since), "until": str(there.until), **kept})
 
     return {"previous": address(window.previous), "next": address(window.next)}
 
 
-def account_value(call: Call, account: Account, metric: str, day: date) -> int:
+def account_value(call: GraphCall, account: Account, metric: str, day: date) -> int:
     """Return what is known now of an account metric on one Pacific day, an override first."""
     override = call.world.overrides.get((account.id, metric))
     if override is not None:
@@ -72,7 +72,7 @@ def account_value(call: Call, account: Account, metric: str, day: date) -> int:
     return numbers.seen_of_day(numbers.account_day(call.world.seed, account.id, metric, day), day, call.now)
 
 
-def _read(call: Call, params: Mapping[str, str]) -> Asked:
+def _read(call: GraphCall, params: Mapping[str, str]) -> Asked:
     metrics = names(params, "metric")
     if not metrics:
         raise fail("required", name="metric")
@@ -90,7 +90,7 @@ def _read(call: Call, params: Mapping[str, str]) -> Asked:
     return Asked(metrics, params["period"], params.get("metric_type") == "total_value", breakdown, timeframe)
 
 
-def _check_types(call: Call, asked: Asked) -> None:
+def _check_types(call: GraphCall, asked: Asked) -> None:
     table = call.world.user_metrics
     if asked.is_total:
         wrong = [metric for metric in asked.metrics if table[metric].series and not table[metric].total]
@@ -103,7 +103,7 @@ def _check_types(call: Call, asked: Asked) -> None:
         raise fail("needs_total_value", metrics=",".join(wrong))
 
 
-def _check_periods(call: Call, asked: Asked) -> None:
+def _check_periods(call: GraphCall, asked: Asked) -> None:
     for metric in asked.metrics:
         rule = call.world.user_metrics[metric]
         periods = rule.total if asked.is_total else rule.series or (rule.total if call.login == "instagram" else ())
@@ -111,14 +111,14 @@ def _check_periods(call: Call, asked: Asked) -> None:
             raise fail("not_that_period", period=asked.period, metric=metric)
 
 
-def _check_breakdowns(call: Call, asked: Asked) -> None:
+def _check_breakdowns(call: GraphCall, asked: Asked) -> None:
     for metric in asked.metrics if asked.is_total else ():
         wrong = [name for name in asked.breakdown if name not in call.world.user_metrics[metric].breakdowns]
         if wrong:
             raise fail("not_that_breakdown", breakdown=",".join(wrong), metric=metric)
 
 
-def _check_timeframe(call: Call, asked: Asked) -> None:
+def _check_timeframe(call: GraphCall, asked: Asked) -> None:
     for metric in asked.metrics:
         rule = call.world.user_metrics[metric]
         if rule.needs_timeframe and asked.timeframe is None:
@@ -127,7 +127,7 @@ def _check_timeframe(call: Call, asked: Asked) -> None:
             raise fail("not_that_timeframe", timeframe=asked.timeframe, metric=metric)
 
 
-def _entries(call: Call, account: Account, asked: Asked, window: Window) -> Iterator[dict[str, object]]:
+def _entries(call: GraphCall, account: Account, asked: Asked, window: InsightsWindow) -> Iterator[dict[str, object]]:
     days = window.days(call.now)
     for metric in asked.metrics:
         rule = call.world.user_metrics[metric]
@@ -141,7 +141,9 @@ def _entries(call: Call, account: Account, asked: Asked, window: Window) -> Iter
             yield from _series(call, account, asked.period, metric, days)
 
 
-def _series(call: Call, account: Account, period: str, metric: str, days: list[date]) -> Iterator[dict[str, object]]:
+def _series(
+    call: GraphCall, account: Account, period: str, metric: str, days: list[date]
+) -> Iterator[dict[str, object]]:
     points = [
         {"value": value, "end_time": spell(numbers.midnight(day))}
         for day in days
@@ -151,7 +153,7 @@ def _series(call: Call, account: Account, period: str, metric: str, days: list[d
         yield entry(account.id, metric, period, values=points)
 
 
-def _point(call: Call, account: Account, period: str, metric: str, day: date) -> int | dict[str, int] | None:
+def _point(call: GraphCall, account: Account, period: str, metric: str, day: date) -> int | dict[str, int] | None:
     if metric == "online_followers":
         is_open = call.now < numbers.midnight(day + timedelta(days=1))
         return {} if is_open else numbers.online_hours(call.world.seed, account.id, day)
@@ -160,7 +162,9 @@ def _point(call: Call, account: Account, period: str, metric: str, day: date) ->
     return None if value == 0 and numbers.is_left_out(call.world.seed, account.id, metric, day) else value
 
 
-def _total(call: Call, account: Account, asked: Asked, metric: str, days: list[date]) -> Iterator[dict[str, object]]:
+def _total(
+    call: GraphCall, account: Account, asked: Asked, metric: str, days: list[date]
+) -> Iterator[dict[str, object]]:
     has_no_total = metric == "follows_and_unfollows"
     if has_no_total and not asked.breakdown:
         yield entry(account.id, metric, asked.period)
@@ -174,16 +178,16 @@ def _total(call: Call, account: Account, asked: Asked, metric: str, days: list[d
     yield entry(account.id, metric, asked.period, total_value=total)
 
 
-def _over_days(call: Call, metric: str, values: list[int]) -> int:
+def _over_days(call: GraphCall, metric: str, values: list[int]) -> int:
     return numbers.reach_of_days(values) if call.world.user_metrics[metric].is_unique else sum(values)
 
 
-def _parts(call: Call, account: Account, dimensions: tuple[str, ...], metric: str, days: list[date]) -> Parts:
+def _parts(call: GraphCall, account: Account, dimensions: tuple[str, ...], metric: str, days: list[date]) -> Parts:
     by_day = [_parts_of_day(call, account, dimensions, metric, day) for day in days]
     return {key: _over_days(call, metric, [parts.get(key, 0) for parts in by_day]) for key in by_day[0]}
 
 
-def _parts_of_day(call: Call, account: Account, dimensions: tuple[str, ...], metric: str, day: date) -> Parts:
+def _parts_of_day(call: GraphCall, account: Account, dimensions: tuple[str, ...], metric: str, day: date) -> Parts:
     override = call.world.overrides.get((account.id, metric))
     if isinstance(override, Mapping):
         return {(key,): value for key, value in override.items()}
@@ -194,7 +198,7 @@ def _parts_of_day(call: Call, account: Account, dimensions: tuple[str, ...], met
     return numbers.split(call.world.seed, value, dimensions, account.id, metric, day)
 
 
-def _demographics(call: Call, account: Account, asked: Asked, metric: str) -> dict[str, object]:
+def _demographics(call: GraphCall, account: Account, asked: Asked, metric: str) -> dict[str, object]:
     if account.followers_count < call.world.user_metrics[metric].min_followers:
         raise fail("not_enough_users")
     if not asked.breakdown:

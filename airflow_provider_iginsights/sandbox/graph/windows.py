@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.numbers import PACIFIC, midnight
 
-__all__ = ["Window", "read_time", "read_window", "spell"]
+__all__ = ["InsightsWindow", "read_time", "read_window", "spell"]
 
 _DAY = timedelta(days=1)
 MAX_SECONDS = 2_592_000
@@ -18,7 +18,7 @@ RECENT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class InsightsWindow:
     """A request's window in Unix seconds, both ends included."""
 
     since: int
@@ -36,14 +36,14 @@ class Window:
         return days
 
     @property
-    def previous(self) -> Window:
+    def previous(self) -> InsightsWindow:
         """The window of the same length that ends a second before this one."""
-        return Window(self.since - 1 - (self.until - self.since), self.since - 1)
+        return InsightsWindow(self.since - 1 - (self.until - self.since), self.since - 1)
 
     @property
-    def next(self) -> Window:
+    def next(self) -> InsightsWindow:
         """The window of the same length that begins a second after this one."""
-        return Window(self.until + 1, self.until + 1 + (self.until - self.since))
+        return InsightsWindow(self.until + 1, self.until + 1 + (self.until - self.since))
 
     def check(self, now: datetime, recent: tuple[str, ...]) -> None:
         """Raise Meta's errors: order, 30 days, 2 years or the future, and 30 days of history for ``recent`` metrics."""
@@ -58,7 +58,7 @@ class Window:
             raise fail("over_30_days_ago", metric=recent[0])
 
 
-def read_window(params: Mapping[str, str], now: datetime, *, default_days: int = 1) -> Window:
+def read_window(params: Mapping[str, str], now: datetime, *, default_days: int = 1) -> InsightsWindow:
     """Return the window that the parameters ask for.
 
     With neither end: today's API takes the last 24 hours; the old one (``default_days`` = 2) yesterday through today.
@@ -67,16 +67,16 @@ def read_window(params: Mapping[str, str], now: datetime, *, default_days: int =
     since, until = (params.get(name) for name in ("since", "until"))
     day = int(_DAY.total_seconds())
     if since and until:
-        return Window(read_time("since", since), read_time("until", until))
+        return InsightsWindow(read_time("since", since), read_time("until", until))
     if since:
-        return Window(read_time("since", since), read_time("since", since) + day)
+        return InsightsWindow(read_time("since", since), read_time("since", since) + day)
     if until:
-        return Window(read_time("until", until) - day, read_time("until", until))
+        return InsightsWindow(read_time("until", until) - day, read_time("until", until))
     end = int(now.timestamp())
     if default_days == 1:
-        return Window(end - day, end)
+        return InsightsWindow(end - day, end)
     first = now.astimezone(PACIFIC).date() - timedelta(days=default_days - 1)
-    return Window(int(midnight(first).timestamp()), end)
+    return InsightsWindow(int(midnight(first).timestamp()), end)
 
 
 def read_time(name: str, text: str) -> int:

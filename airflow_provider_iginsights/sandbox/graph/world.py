@@ -26,8 +26,8 @@ from airflow_provider_iginsights.sandbox.graph.objects import (
     INSTAGRAM_PERMISSIONS,
     Account,
     Business,
+    FacebookPage,
     Media,
-    Page,
     Token,
 )
 
@@ -44,7 +44,7 @@ class World:
     now: datetime
     accounts: dict[str, Account] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
-    pages: dict[str, Page] = field(default_factory=dict)
+    pages: dict[str, FacebookPage] = field(default_factory=dict)
     businesses: dict[str, Business] = field(default_factory=dict)
     placed: dict[str, Media] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -72,7 +72,7 @@ class World:
         world = cls(seed=seed, now=now or datetime.now(UTC))
         for number in range(1, accounts + 1):
             world.put(make_account(seed, number, posts=media_per_account, stories=stories_per_account))
-        world.put(Page(id="999000000000001", name="Page without Instagram"))
+        world.put(FacebookPage(id="999000000000001", name="Page without Instagram"))
         world.put(Token(value=world.system_user_token, kind="system_user", name="Sandbox System User"))
         world.put(
             Token(
@@ -84,7 +84,7 @@ class World:
         )
         return world
 
-    def put(self, thing: Account | Business | Media | Page | Token) -> None:
+    def put(self, thing: Account | Business | Media | FacebookPage | Token) -> None:
         """Add ``thing``, or replace the one with its id (for a token: its value)."""
         match thing:
             case Account():
@@ -93,7 +93,7 @@ class World:
                 self.businesses[thing.id] = thing
             case Media():
                 self.placed[thing.id] = thing
-            case Page():
+            case FacebookPage():
                 self.pages[thing.id] = thing
             case Token():
                 self.tokens[thing.value] = thing

@@ -1,0 +1,51 @@
+"""Asks BigQuery, before anything is fetched, whether it would carry out the statement that writes: by a dry run.
+
+It bills nothing and changes nothing, and is refused as the statement itself would be: by billing, by access to the
+table, by a policy tag, by the keeper of a perimeter or of a key. The target stands in for the staging table, which does
+not exist yet and has the same columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.bigquery.merge import append_statement, merge_statement
+from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import LoadMode, TargetTable
+
+
+def rehearse(destination: TargetTable, *, load_mode: LoadMode, session: BigQuerySession) -> None:
+    """Run the statement of the load mode dry. Raises LoadError in words that name who can open the door."""
+    from google.cloud.bigquery import QueryJobConfig
+
+    sql = rehearsed_statement(destination, load_mode=load_mode, day=session.clock.now().date().isoformat())
+    config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
+
+    def ask() -> Any:
+        return session.client.query(
+            sql,
+            job_config=config,
+            project=session.project_of_jobs(destination),
+            location=destination.location,
+            retry=None,
+            job_retry=None,
+            timeout=HTTP_TIMEOUT,
+        )
+
+    doing = f"write rows into {destination.path}, asked before anything is fetched"
+    session.calls(ask, doing=doing, role=error_mapping.JOB_ROLE)
+
+
+def rehearsed_statement(destination: TargetTable, *, load_mode: LoadMode, day: str) -> str:
+    """Return the statement over one day (ISO), so that a table that requires a partition filter takes it."""
+    path, span = destination.path, PartitionRange(start=day, end=day)
+    if load_mode == "append":
+        column = quoted(destination.table.partition_by)
+        return f"{append_statement(destination, staging=path)}\nWHERE {column} = DATE '{day}'"
+    return merge_statement(destination, staging=path, span=span, source_span=span)

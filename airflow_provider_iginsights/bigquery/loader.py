@@ -1,0 +1,198 @@
+"""What the other rooms use: rows in, exactly once, whatever happens.
+
+::
+
+    read_clock, ensure (dataset, tables, columns), rehearse (a dry run)   before anything is fetched
+    row_file  rows -> temporary file                                      while fetching
+    commit    end earlier tries -> stage all -> write each target -> look for keys that stand twice -> drop staging
+    create_views                                                          on demand, after the commit
+
+Each target changes by one statement, hence wholly or not at all. What a kill leaves, and what the next try makes of it:
+
+============  ==========================================  ==================================================
+load_mode     killed before its statement was sent        killed later (BigQuery finishes the statement)
+============  ==========================================  ==================================================
+merge         target untouched; next try writes           whole; the next try finds its rows, changes nothing
+replace       target untouched; next try writes           whole; the next try finds its rows, changes nothing
+append        target untouched; next try writes           whole; the next try adds its rows beside them
+============  ==========================================  ==================================================
+
+A staging table that is left is dropped by the next try, or expires after 24 hours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.bigquery import dry_run, ensure, stage, table_options, tidy, views
+from airflow_provider_iginsights.bigquery.row_file import RowFile
+from airflow_provider_iginsights.bigquery.session import open_session
+from airflow_provider_iginsights.bigquery.target import LoadResult
+from airflow_provider_iginsights.bigquery.write import Staged, write_target
+from airflow_provider_iginsights.clock import RunClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from google.cloud.bigquery import Client
+
+    from airflow_provider_iginsights.bigquery.session import JobOptions
+    from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable, TaskIdentity
+    from airflow_provider_iginsights.bigquery.views import ViewResult
+
+log: logging.Logger = logging.getLogger(__name__)
+
+
+class BigQueryLoader:
+    """Writes one task's rows. A context manager: leaving it discards row files that are still open.
+
+    :param client: made by the caller with its credentials; its own retries are not used.
+    :param create_dataset: create a dataset that does not exist, in the destination's location.
+    :param inherit_expiration: let new targets expire as their dataset's default says, where their options do not.
+    :param options: labels, patience and project of the jobs.
+
+    ``clock`` is the run's, set once :meth:`read_clock` was called; ``notes`` is what somebody should know, each once.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        identity: TaskIdentity,
+        create_dataset: bool = False,
+        inherit_expiration: bool = False,
+        options: JobOptions | None = None,
+    ) -> None:
+        self.notes: list[str] = []
+        self.clock: RunClock = RunClock(note=self._note)
+        self._session = open_session(
+            client,
+            identity=identity,
+            options=options,
+            clock=self.clock,
+            note=self._note,
+        )
+        self._create_dataset = create_dataset
+        self._inherit_expiration = inherit_expiration
+        self._located: dict[str, TargetTable] = {}
+        self._staging: list[str] = []
+        self._spools: list[RowFile] = []
+
+    def read_clock(self, destination: TargetTable) -> None:
+        """Set the run's clock by BigQuery's, asked where the destination's dataset lies; this bills no bytes.
+
+        Raises DatasetUnavailable or LoadError.
+        """
+        at, payload = self._at(destination), secrets.token_hex(16)  # asked anew each time
+        (instant,) = self._session.values(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
+        self.clock.set_by_bigquery(instant)
+
+    def ensure(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode | None = "merge") -> None:
+        """Make sure that dataset and tables exist and fit; ``load_mode`` None = nobody else writes keys of these rows.
+
+        Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
+        """
+        for destination in destinations:
+            found = ensure.ensure_table(self._at(destination), session=self._session, load_mode=load_mode)
+            table_options.settle_options(
+                destination, found=found, inherit=self._inherit_expiration, session=self._session
+            )
+
+    def rehearse(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode = "merge") -> None:
+        """Ask BigQuery whether it would carry out the statements that write, before anything is fetched.
+
+        Raises LoadError (or DatasetUnavailable), which names the role that is missing or the person to ask.
+        """
+        for destination in destinations:
+            dry_run.rehearse(self._at(destination), load_mode=load_mode, session=self._session)
+
+    def row_file(self, destination: TargetTable) -> RowFile:
+        """Return an empty spool for the rows of one table."""
+        row_file = RowFile(destination)
+        self._spools.append(row_file)
+        return row_file
+
+    def commit(
+        self, row_files: Iterable[RowFile], *, load_mode: LoadMode = "merge", spared: Spared = ()
+    ) -> tuple[LoadResult, ...]:
+        """Write all spools and close them; return what was done, in their order.
+
+        An empty spool causes no job. Every staging table is loaded before the first target is written.
+
+        :param spared: groups of rows of which ``replace`` deletes nothing.
+        """
+        row_files = tuple(row_files)
+        full = tuple(row_file for row_file in row_files if row_file.rows)
+        try:
+            for row_file in full:
+                row_file.destination = self._at(row_file.destination)
+            tidy.end_predecessors([row_file.destination for row_file in full], session=self._session)
+            staged: dict[RowFile, Staged] = {}
+            for row_file in full:
+                staged[row_file] = self._stage(row_file)
+            results = {row_file: LoadResult(destination=row_file.destination, rows=0) for row_file in row_files}
+            for row_file in full:
+                result = write_target(
+                    row_file, staged=staged[row_file], load_mode=load_mode, spared=spared, session=self._session
+                )
+                log.info("%s: %d rows sent, %d changed.", row_file.destination.path, result.rows, result.affected)
+                results[row_file] = result
+            return tuple(results.values())
+        finally:
+            self._drop_staging()
+            for row_file in row_files:
+                row_file.close()
+
+    def create_views(self, destinations: Iterable[TargetTable]) -> tuple[ViewResult, ...]:
+        """Create or update the analysts' views of targets that exist; return what was done about each view.
+
+        Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
+        """
+        return tuple(
+            result for each in destinations for result in views.create_views(self._at(each), session=self._session)
+        )
+
+    def cancel(self) -> None:
+        """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""
+        self._session.calls.stop()
+        with contextlib.suppress(Exception):
+            self._session.jobs.cancel()
+        self._drop_staging()
+        self.close()
+
+    def close(self) -> None:
+        """Discard all rows that were not committed."""
+        for row_file in self._spools:
+            row_file.close()
+
+    def __enter__(self) -> BigQueryLoader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note(self, text: str) -> None:
+        log.warning("%s", text)
+        self.notes.append(text)
+
+    def _stage(self, row_file: RowFile) -> Staged:
+        staging = stage.create_staging(row_file.destination, payload=row_file.payload, session=self._session)
+        self._staging.append(staging)
+        job = stage.load(row_file, staging=staging, session=self._session)
+        log.info("Loaded %d rows for %s into staging (job %s).", row_file.rows, row_file.destination.path, job.job_id)
+        return Staged(path=staging, load_job_id=job.job_id)
+
+    def _drop_staging(self) -> None:
+        while self._staging:
+            tidy.drop(self._staging.pop(), session=self._session)
+
+    def _at(self, destination: TargetTable) -> TargetTable:
+        """Return the destination with its dataset's location, which is asked for once."""
+        key = destination.dataset_path
+        if key not in self._located:
+            self._located[key] = ensure.ensure_dataset(destination, session=self._session, create=self._create_dataset)
+        return dataclasses.replace(destination, location=self._located[key].location)

@@ -1,0 +1,44 @@
+"""How a row came to be: who read it, when. One stamp per run; every answer asks it for the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.pacific import pacific_date
+
+
+def utc_now() -> datetime:
+    """Return the current instant (UTC)."""
+    return datetime.now(UTC)
+
+
+class FetchTime(NamedTuple):
+    """The moment at which one answer was read."""
+
+    fetched_at: str
+    snapshot_date: date
+    snapshot_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """``run_id`` of the Airflow run; ``clock`` returns the current instant (UTC)."""
+
+    run_id: str
+    clock: Callable[[], datetime] = utc_now
+
+    def read_now(self) -> FetchTime:
+        """Return the columns that say when: exactly, as a Pacific date, and as the hour (UTC) of a story snapshot."""
+        now = self.clock()
+        return FetchTime(format_instant(now), *_read_hour(now.replace(minute=0, second=0, microsecond=0)))
+
+
+@lru_cache(maxsize=8)
+def _read_hour(hour: datetime) -> tuple[date, str]:
+    # The Pacific date never changes within an hour of UTC.
+    return pacific_date(hour), format_instant(hour)

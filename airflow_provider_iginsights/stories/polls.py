@@ -1,0 +1,190 @@
+"""The memory of the story transfer, which is BigQuery itself: earlier polls, what they missed, which snapshot is final.
+
+It is consulted after the accounts were read and before anything is written; what it finds out is written together with
+the new rows. A poll is written last, after its numbers. The number of query jobs is two, or three where a mark has to
+be moved, however many accounts there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
+from airflow_provider_iginsights.bigquery.refused_rows import write_row
+from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.stories.finals import Correction, find_corrections
+from airflow_provider_iginsights.stories.gaps import Gap, KnownStory, explain, find_gap
+from airflow_provider_iginsights.stories.life import LIFETIME, Finality, Poll
+from airflow_provider_iginsights.stories.reader import describe_poll
+from airflow_provider_iginsights.stories.summary import ACCOUNTS, merge_gaps
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.target import TargetTable
+
+log: logging.Logger = logging.getLogger(__name__)
+
+MEMORY = timedelta(days=35)
+_DAY = timedelta(days=1)
+_POLLED = ("source", "poll")
+_FINAL = (_POLLED, ("is_final", True))
+_STORY_PICKS = {
+    "expires_at": Pick("MAX", "expires_at"),
+    "read_at": Pick("MAX", "fetched_at", (_POLLED,)),
+    "hour": Pick("MAX", "snapshot_at", (_POLLED,)),
+    "first_final": Pick("MIN", "snapshot_at", _FINAL),
+    "last_final": Pick("MAX", "snapshot_at", _FINAL),
+    "sent_at": Pick("MAX", "fetched_at", (("source", "webhook"),)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollRecorder:
+    """One pass over the accounts, against what BigQuery holds of the passes before."""
+
+    lookup: Lookup
+    run_id: str
+    left_out_log: LeftOutLog
+    finality: Finality
+    moves_marks: bool
+
+    def complete(self, polls: Sequence[Poll], row_files: Mapping[str, RowFile]) -> dict[str, Any]:
+        """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
+
+        A poll whose listing was not read to its end is none: it has no row, since nobody knows how many stories were
+        live, and the next poll looks back to the one before it.
+
+        :return: for the run's summary: the gaps per account, and how many accounts had no poll before.
+        :raises LoadError: BigQuery refuses to be asked.
+        """
+        gaps: dict[str, dict[str, Any]] = {}
+        if not polls:
+            return summarize_gaps(gaps, first_polls=[])
+        earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].destination)
+        last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
+        known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].destination)
+        if self.moves_marks:
+            self._correct(list(find_corrections(polls, known, finality=self.finality)), row_files[STORY_INSIGHTS.name])
+        whole = [poll for poll in polls if poll.is_whole]
+        for poll in whole:
+            account_id, previous = poll.account_id, last.get(poll.account_id)
+            gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
+            write_row(row_files[STORY_POLLS.name], self._poll_row(poll, previous, gap), self.left_out_log)
+            if described := _describe_gap(gap, earlier.get(account_id, {})):
+                gaps[account_id] = described
+        return summarize_gaps(gaps, first_polls=[poll.account_id for poll in whole if poll.account_id not in last])
+
+    def _find_earlier(self, polls: Sequence[Poll], destination: TargetTable) -> dict[str, dict[str, Any]]:
+        """Return per account its last poll in an earlier hour, and the pause that this very run found before."""
+        now = min(poll.at for poll in polls)
+        own = (("run_id", self.run_id),)
+        found = self.lookup.find_groups(
+            destination,
+            by=("account_id",),
+            picks={
+                "polled_at": Pick("MAX", "fetched_at"),
+                "own_since": Pick("MIN", "previous_poll_at", own),
+                "own_until": Pick("MIN", "fetched_at", own),
+            },
+            where=Where(
+                start=pacific_date(now - MEMORY),
+                end=pacific_date(now),
+                among={"account_id": [poll.account_id for poll in polls]},
+                # A retry within the hour finds the same previous poll, and so writes the same row again.
+                compare=[("snapshot_at", "<", now.replace(minute=0, second=0, microsecond=0))],
+            ),
+        )
+        return {group["account_id"]: group for group in found}
+
+    def _find_stories(
+        self, polls: Sequence[Poll], last: Mapping[str, datetime], destination: TargetTable
+    ) -> dict[str, list[KnownStory]]:
+        """Return what is stored of the stories that lived at the previous poll, or are not long dead, by account."""
+        known: dict[str, list[KnownStory]] = defaultdict(list)
+        if not last:
+            return known
+        since = min(last.values()) - LIFETIME
+        found = self.lookup.find_groups(
+            destination,
+            by=("account_id", "media_id"),
+            picks=_STORY_PICKS,
+            where=Where(
+                start=pacific_date(since - _DAY),
+                end=max(pacific_date(poll.at) for poll in polls),
+                among={"account_id": [poll.account_id for poll in polls]},
+                compare=[("expires_at", ">", since)],
+            ),
+        )
+        for group in found:
+            sent_at = group.pop("sent_at")
+            story = KnownStory(**group, by_webhook=sent_at is not None)
+            known[story.account_id].append(story)
+        return known
+
+    def _correct(self, corrections: Sequence[Correction], row_file: RowFile) -> None:
+        """Write the rows of these snapshots again with the other mark; nothing else about them changes.
+
+        All rows of a snapshot are written, also those whose mark is right: ``replace`` takes what is written of a
+        snapshot for all that there is.
+        """
+        if not corrections:
+            return
+        wanted = {(each.account_id, each.media_id, each.hour): each.is_final for each in corrections}
+        hours = [each.hour for each in corrections]
+        rows = self.lookup.find_rows(
+            row_file.destination,
+            where=Where(
+                start=pacific_date(min(hours)),
+                end=pacific_date(max(hours)),
+                among={
+                    "account_id": sorted({each.account_id for each in corrections}),
+                    "media_id": sorted({each.media_id for each in corrections}),
+                    "source": ["poll"],
+                },
+            ),
+        )
+        for row in rows:
+            is_final = wanted.get((row["account_id"], row["media_id"], row["snapshot_at"]))
+            if is_final is not None:
+                write_row(row_file, row | {"is_final": is_final}, self.left_out_log)
+
+    def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:
+        return describe_poll(poll, run_id=self.run_id) | {
+            "previous_poll_at": format_instant(previous) if previous else None,
+            "seen_late": len(gap.seen_late),
+            "finals_missed": len(gap.finals_missed),
+        }
+
+
+def _describe_gap(gap: Gap, earlier: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the described gap, None without one; a try before this one may have found one that was never shown."""
+    since, until = earlier.get("own_since"), earlier.get("own_until")
+    lost = Gap(until=until, since=since) if since and until and until - since > LIFETIME else None
+    described = lost.describe() if lost else None
+    return merge_gaps(described, gap.describe()) if gap else described
+
+
+def summarize_gaps(gaps: Mapping[str, dict[str, Any]], *, first_polls: Sequence[str]) -> dict[str, Any]:
+    """Return what the summary says of gaps and of accounts without an earlier poll, and say it in the log as well."""
+    for account_id, gap in gaps.items():
+        log.warning("%s", explain(account_id, gap))
+    if first_polls:
+        log.info(
+            "First poll for stories of %d accounts in %d days (%s): what was live before it cannot be known.",
+            len(first_polls),
+            MEMORY.days,
+            ", ".join(first_polls[:ACCOUNTS]),
+        )
+    named = {
+        account_id: gap if place < ACCOUNTS else {**gap, "stories": []}
+        for place, (account_id, gap) in enumerate(gaps.items())
+    }
+    return {"gaps": named, "first_polls": len(first_polls)}

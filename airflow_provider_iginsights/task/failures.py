@@ -1,0 +1,115 @@
+"""What the task does when accounts failed: go on, fail for good, or be tried again; after the others were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from airflow_provider_iginsights.errors import (
+    ConfigurationError,
+    FatalGraphError,
+    InsightsError,
+    RetriableGraphError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.extract.account_pool import AccountResults
+    from airflow_provider_iginsights.extract.left_out import LeftOutLog
+    from airflow_provider_iginsights.extract.open_questions import OpenQuestion
+
+NAMED = 10
+
+
+def is_last_try(context: Context) -> bool:
+    """Return whether Airflow will not try the task again: ``max_tries`` counts the retries, of 2.11 as of 3."""
+    instance: Any = context["ti"]
+    number, most = getattr(instance, "try_number", None), getattr(instance, "max_tries", None)
+    return not isinstance(number, int) or not isinstance(most, int) or number > most
+
+
+def close_open(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
+    """Return an outcome whose accounts that are not whole count as done, as no further try will ask them.
+
+    What is open is named. Those that failed over something else as well stay as they are: they may be read again after
+    a rate limit.
+    """
+    closed = [account_id for account_id in outcome.open if account_id not in outcome.failed]
+    for question in (question for account_id in closed for question in outcome.open[account_id]):
+        left_out_log.note_error(question.whom, question.what, question.error)
+    still_open = {account_id: each for account_id, each in outcome.open.items() if account_id not in closed}
+    return replace(outcome, done=[*outcome.done, *closed], open=still_open)
+
+
+def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> InsightsError:
+    """Return the error of an account that is not whole, of the kind of its first open question."""
+    first = questions[0].error
+    named = "; ".join(dict.fromkeys(f"{each.what} of {each.whom}" for each in questions[:NAMED]))
+    more = f"; and {len(questions) - NAMED} more" if len(questions) > NAMED else ""
+    error = type(first)(
+        f"Account {account_id} is not whole: Meta left open {named}{more}. All its other numbers are loaded; only this "
+        f"is asked again. {first.message}",
+        facts=first.facts,
+    )
+    if isinstance(first, RetriableGraphError) and isinstance(error, RetriableGraphError):
+        error.retry_after = first.retry_after
+    return error
+
+
+def raise_failures(outcome: AccountResults, *, skips: bool = False) -> None:
+    """Raise what the failed accounts call for; return where all are done, or the failed ones are to be skipped.
+
+    An account that is not whole counts as failed here. One failed account raises its own error. Several raise one error
+    that names them: a retriable one if a retry can help any of them.
+
+    :param skips: let the task succeed as long as one account answered.
+
+    :raises InsightsError: as described.
+    """
+    failed = {name: describe_open(name, questions) for name, questions in outcome.open.items()}
+    failed |= outcome.failed
+    if not failed or (skips and outcome.done):
+        return
+    if len(failed) == 1 and not outcome.done:
+        raise next(iter(failed.values()))
+    raise combine(failed, len(failed) + len(outcome.done))
+
+
+def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
+    """Return one error for several failed accounts, of the kind that decides: retriable before fatal."""
+    errors = list(failed.values())
+    decisive = next((error for error in errors if isinstance(error, RetriableGraphError)), errors[0])
+    named = "; ".join(f"{account_id}: {error}" for account_id, error in list(failed.items())[:NAMED])
+    more = f"; and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    noun = "account" if of == 1 else "accounts"
+    combined = type(decisive)(
+        f"{len(failed)} of {of} {noun} failed, all others are loaded. {named}{more}", facts=decisive.facts
+    )
+    if isinstance(decisive, RetriableGraphError) and isinstance(combined, RetriableGraphError):
+        combined.retry_after = decisive.retry_after
+    return combined
+
+
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """Let errors that no retry can help leave the block in a form that Airflow does not retry."""
+    try:
+        yield
+    except (ConfigurationError, FatalGraphError) as error:
+        fail_now(error)
+
+
+def fail_now(error: InsightsError) -> NoReturn:
+    """Raise the error in a form that Airflow does not retry, and that ``except`` still knows under its own name."""
+    raise _failing(type(error))(error.message, facts=error.facts) from error
+
+
+def _failing(kind: type[InsightsError]) -> type[InsightsError]:
+    from airflow_provider_iginsights._compat import AirflowFailException
+
+    return cast(
+        "type[InsightsError]",
+        type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__, "__doc__": kind.__doc__}),
+    )

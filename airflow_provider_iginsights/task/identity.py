@@ -1,0 +1,26 @@
+"""Who writes: the task instance, so that a retry finds the jobs and staging tables of the try before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights._compat import conf
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.bigquery.target import TaskIdentity
+
+
+def identify_task(context: Context) -> TaskIdentity:
+    """Return the identity of the running task instance; ``map_index`` is -1 where the task is not mapped."""
+    from airflow_provider_iginsights.bigquery.target import TaskIdentity
+
+    instance = context["ti"]
+    return TaskIdentity(
+        deployment=conf.get("api", "base_url", fallback="") or "",
+        dag_id=instance.dag_id,
+        task_id=instance.task_id,
+        run_id=instance.run_id,
+        map_index=instance.map_index if instance.map_index is not None else -1,
+        try_number=instance.try_number,
+    )

@@ -1,0 +1,25 @@
+"""What came of one try of a transfer: handed from step to step, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.target import LoadResult
+    from airflow_provider_iginsights.extract.account_pool import AccountResults
+    from airflow_provider_iginsights.task.account_history import AccountHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How the accounts fared, what was written, and what else the summary ought to say (JSON-able).
+
+    ``quarantined``: accounts that were left out, or would have failed if they were not; the outcome has none of them.
+    """
+
+    outcome: AccountResults
+    results: Sequence[LoadResult]
+    remarks: Mapping[str, Any]
+    quarantined: Mapping[str, AccountHistory] = field(default_factory=dict)

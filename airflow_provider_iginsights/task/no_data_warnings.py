@@ -1,0 +1,58 @@
+"""Whether an account has fallen silent: a metric without a number is a warning where the account had it lately."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
+from airflow_provider_iginsights.errors import LoadError
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.target import TargetTable
+    from airflow_provider_iginsights.extract.left_out import LeftOutLog
+    from airflow_provider_iginsights.extract.no_data import NoDataMetrics
+
+log: logging.Logger = logging.getLogger(__name__)
+
+LATELY = timedelta(days=28)
+
+
+def warn_of_silence(
+    silences: NoDataMetrics, *, lookup: Lookup, destination: TargetTable, left_out_log: LeftOutLog
+) -> None:
+    """Note the metrics that our own table has of the account in the 28 days before. One query, none without silence.
+
+    It is a help, not a duty: where BigQuery refuses the question, the log says so and the run goes on.
+    """
+    if not silences.metrics:
+        return
+    try:
+        for account_id, metric, day in _find_answered(silences, lookup, destination):
+            whom, what = f"account {account_id}", f"{metric}, which Meta answered lately"
+            why = f"Meta was asked for it and sent no number. The table has it, the last of {day}. Look at the account."
+            left_out_log.note(whom, what, "NoData", why)
+    except LoadError as error:
+        log.info("Whether silent metrics were answered lately is not known: %s", error)
+
+
+def _find_answered(
+    silences: NoDataMetrics, lookup: Lookup, destination: TargetTable
+) -> Iterator[tuple[str, str, date]]:
+    """Yield account id, metric and the last day, where a silent metric was answered before."""
+    end = silences.last_day
+    metrics = sorted({metric for silent in silences.metrics.values() for metric in silent})
+    names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}
+    groups: list[dict[str, Any]] = lookup.find_groups(
+        destination,
+        by=("account_id",),
+        picks={name: Pick("MAX", "metric_date", (("metric", metric),)) for name, metric in names.items()},
+        where=Where(start=end - LATELY, end=end, among={"account_id": sorted(silences.metrics), "metric": metrics}),
+    )
+    for group in groups:
+        silent = silences.metrics.get(group["account_id"], set())
+        for name, metric in names.items():
+            if metric in silent and group[name] is not None:
+                yield group["account_id"], metric, group[name]

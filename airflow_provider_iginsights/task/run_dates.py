@@ -1,0 +1,66 @@
+"""What a task's context says about time, read so that nothing that a run lacks can hurt.
+
+Airflow leaves keys out rather than setting them to ``None``: a manual run without a logical date and an asset-triggered
+run have no data interval at all, a partitioned run has a partition key instead, Airflow 2 knows neither partitions nor
+``run_after``, and the partition date came with Airflow 3.3. A cron schedule of Airflow 3 has an interval without width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_iginsights.pacific import as_utc
+from airflow_provider_iginsights.window import RunDates
+
+
+def read_run_facts(context: Mapping[str, Any]) -> RunDates:
+    """Return the facts that :func:`~airflow_provider_iginsights.window.resolve_window` decides by, ``None`` if absent.
+
+    The previous successful run is asked for only where the data interval has no width: on Airflow 3 it costs a request
+    to the API server. A failure of that request is raised, because a window guessed in its place would lose days.
+    """
+    dag_run = context.get("dag_run")
+    start, end = (_read_instant(context.get(key)) for key in ("data_interval_start", "data_interval_end"))
+    has_no_width = start is not None and end is not None and start >= end
+    return RunDates(
+        data_interval_start=start,
+        data_interval_end=end,
+        previous_success_end=_read_instant(context.get("prev_data_interval_end_success")) if has_no_width else None,
+        partition_date=_read_partition(context, dag_run),
+        run_after=_read_instant(getattr(dag_run, "run_after", None)),
+        logical_date=_read_instant(context.get("logical_date")),
+        is_manual=getattr(dag_run, "run_type", None) == "manual",
+    )
+
+
+def _read_instant(value: Any) -> datetime | None:
+    # Airflow 3 hands out lazy proxies: never `None` themselves, they pass as an instance of what they hold.
+    return as_utc(value) if isinstance(value, datetime) else None
+
+
+def _read_partition(context: Mapping[str, Any], dag_run: Any) -> date | None:
+    # The key is written in the timetable's zone; the date is an instant in UTC and may lie on the day before.
+    keys = (context.get("partition_key"), getattr(dag_run, "partition_key", None))
+    days = (_read_day(key) for key in keys if isinstance(key, str))
+    dates = (context.get("partition_date"), getattr(dag_run, "partition_date", None))
+    instants = (_read_instant(moment) for moment in dates)
+    zone = _read_zone(context.get("dag"))
+    return next((day for day in days if day), None) or next(
+        (instant.astimezone(zone).date() for instant in instants if instant), None
+    )
+
+
+def _read_day(key: str) -> date | None:
+    try:
+        return datetime.fromisoformat(key).date()
+    except ValueError:
+        return None
+
+
+def _read_zone(dag: Any) -> tzinfo:
+    """Return the zone in which the Dag's timetable counts its days; UTC where it does not say."""
+    zone = getattr(getattr(dag, "timetable", None), "timezone", UTC)
+    return ZoneInfo(zone) if isinstance(zone, str) else zone if isinstance(zone, tzinfo) else UTC

@@ -1,0 +1,127 @@
+"""What one run reads: a window and the metrics asked for, turned into a reader of accounts per kind of insights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, plan_media, plan_story
+from airflow_provider_iginsights.extract.account import AccountReader
+from airflow_provider_iginsights.extract.account_pool import ReadAccount
+from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.listing import Listing
+from airflow_provider_iginsights.extract.media import read_media
+from airflow_provider_iginsights.extract.no_data import NoDataMetrics
+from airflow_provider_iginsights.extract.open_questions import ExhaustedRetries, QuestionParameters
+from airflow_provider_iginsights.extract.page_id import explain_page_ids
+from airflow_provider_iginsights.extract.pages import Edge
+from airflow_provider_iginsights.extract.provenance import Provenance
+from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_fields import RefusedFields
+from airflow_provider_iginsights.extract.rows import TableRow
+from airflow_provider_iginsights.stories.life import PollLog
+from airflow_provider_iginsights.stories.reader import read_stories
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.stories.life import Finality
+    from airflow_provider_iginsights.window import Window
+
+CURRENT = timedelta(days=1)  # META-08: a run whose window ended longer ago repeats the past, and snapshots have no past
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One run's questions. Each method plans them, returns a reader: account id -> ``(table name, row)``, lazily.
+
+    ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
+    ``polls``: what the readers of stories saw. ``notes``: what somebody should know, in whole sentences.
+    """
+
+    client: GraphClient
+    window: Window
+    provenance: Provenance
+    metrics: Sequence[str] | None = None
+    breakdowns: Mapping[str, Sequence[str]] | None = None
+    left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
+    refusals: Refusals = field(default_factory=Refusals)
+    silences: NoDataMetrics = field(default_factory=NoDataMetrics)
+    troubles: ExhaustedRetries = field(default_factory=ExhaustedRetries)
+    fields: RefusedFields = field(default_factory=RefusedFields)
+    polls: PollLog = field(default_factory=PollLog)
+    notes: list[str] = field(default_factory=list)
+
+    def read_accounts(self, *, lookback_days: int, profiles: bool) -> ReadAccount:
+        """Return a reader of ``account_insights`` and, if wanted, ``accounts``."""
+        settings = self.client.settings
+        reader = AccountReader(
+            client=self.client,
+            plan=plan_account(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login),
+            days=self.window.days(lookback_days),
+            provenance=self.provenance,
+            left_out_log=self.left_out_log,
+            refusals=self.refusals,
+            silences=self.silences,
+            troubles=self.troubles,
+            fields=self.fields,
+            current=self.window.now - self.window.until <= CURRENT,
+            profiles=profiles,
+        )
+        return explain_page_ids(self.client, reader.read)
+
+    def read_media(self, *, refresh_days: int | None) -> ReadAccount:
+        """Return a reader of ``media`` and ``media_insights``."""
+        settings = self.client.settings
+        plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
+        published = self.window.published_between(refresh_days)
+        is_whole = refresh_days is None
+        return explain_page_ids(
+            self.client,
+            lambda account_id, open_questions=None: read_media(
+                self._list(account_id, "media", plan, open_questions, published, is_whole=is_whole), self.provenance
+            ),
+        )
+
+    def read_stories(self, *, finality: Finality | None = None) -> ReadAccount:
+        """Return a reader of ``media`` and ``story_insights``; ``polls`` take down what each account's poll saw.
+
+        Open questions belong to a poll of this run; of another's, everything is asked anew, since the hour is another.
+        """
+        settings = self.client.settings
+        plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
+
+        def read(account_id: str, open_questions: Sequence[QuestionParameters] | None = None) -> Iterator[TableRow]:
+            known = open_questions if self.polls.of([account_id]) else None
+            return read_stories(
+                self._list(account_id, "stories", plan, known), self.provenance, book=self.polls, finality=finality
+            )
+
+        return explain_page_ids(self.client, read)
+
+    def _list(
+        self,
+        account_id: str,
+        edge: Edge,
+        plan: MediaPlan,
+        open_questions: Sequence[QuestionParameters] | None,
+        published: tuple[datetime | None, datetime | None] = (None, None),
+        *,
+        is_whole: bool = False,
+    ) -> Listing:
+        return Listing(
+            client=self.client,
+            account_id=account_id,
+            edge=edge,
+            plan=plan,
+            left_out_log=self.left_out_log,
+            refusals=self.refusals,
+            published=published,
+            is_whole=is_whole,
+            troubles=self.troubles,
+            fields=self.fields,
+            open_questions=open_questions,
+        )

@@ -1,0 +1,74 @@
+"""The one small dict that a transfer leaves in XCom: what was read, what was written, what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.stories.summary import continue_gaps
+from airflow_provider_iginsights.task.failures import describe_open
+from airflow_provider_iginsights.task.rate_limit_wait import find_throttled
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.errors import InsightsError
+    from airflow_provider_iginsights.task.loaded import Loaded
+    from airflow_provider_iginsights.task.source import Source
+
+NAMED = 100  # failed accounts that are named; the rest is counted
+COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
+LISTS = ("left_out", "notes", "bigquery_jobs")
+REMARKS = ("gaps", "first_polls", "accounts_quarantined")
+
+
+def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
+    """Return what one run did, as JSON-able values; never rows, never a secret.
+
+    Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``not_whole`` (trouble at Meta
+    left questions open, which the next try asks), ``quarantined`` (left out, asked again once a week), ``failed``, or
+    ``skipped`` (they failed, and ``on_account_error="skip"`` lets that pass).
+    """
+    window, outcome, results = source.window, loaded.outcome, loaded.results
+    throttled = find_throttled(outcome.failed)
+    failed = {account_id: error for account_id, error in outcome.failed.items() if account_id not in throttled}
+    skips = skips and bool(outcome.done)
+    return {
+        "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
+        "tables": {result.destination.path: result.rows for result in results},
+        "rows": sum(result.rows for result in results),
+        "rows_changed": sum(result.affected for result in results),
+        "accounts_done": list(outcome.done),
+        "accounts_skipped": _name(failed if skips else {}),
+        "accounts_failed": _name({} if skips else failed),
+        "accounts_throttled": _name(throttled),
+        "accounts_quarantined": {name: each.describe() for name, each in list(loaded.quarantined.items())[:NAMED]},
+        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
+        "left_out": source.left_out_log.summarize(),
+        "notes": [*source.notes, *source.client.notes, *source.left_out_log.list_remarks()],
+        "graph_calls": source.client.tally.calls,
+        "http_requests": source.client.tally.http,
+        "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
+        **loaded.remarks,
+    }
+
+
+def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of a task that was tried or waited before: what adds up does, the last word wins elsewhere."""
+    if not before:
+        return after
+    counts = {name: before[name] + after[name] for name in COUNTS}
+    lists = {name: before[name] + [item for item in after[name] if item not in before[name]] for name in LISTS}
+    paths = dict.fromkeys([*before["tables"], *after["tables"]])
+    tables = {path: before["tables"].get(path, 0) + after["tables"].get(path, 0) for path in paths}
+    quarantined = {**before.get("accounts_quarantined", {}), **after["accounts_quarantined"]}
+    said = {**counts, **lists, **continue_gaps(before, after)}
+    return {**after, **said, "tables": tables, "accounts_quarantined": quarantined}
+
+
+def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise."""
+    return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables") if name in summary}
+
+
+def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:
+    named = {account_id: str(error) for account_id, error in list(failed.items())[:NAMED]}
+    return named | ({"and more": str(len(failed) - NAMED)} if len(failed) > NAMED else {})

@@ -1,0 +1,94 @@
+"""Whatever the times of the polls: one final snapshot per story, the last; and every loss is found once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_iginsights.extract.provenance import Provenance
+from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.stories.finals import find_corrections
+from airflow_provider_iginsights.stories.gaps import KnownStory, find_gap
+from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll
+
+START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+MINUTE, LIFE = timedelta(minutes=1), timedelta(hours=24)
+BOUND = 70 * MINUTE
+FINALITY = Finality()
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What a table would hold: per story and hour, when it was read and whether it is marked."""
+
+    snapshots: dict[str, dict[datetime, tuple[datetime, bool]]] = field(default_factory=dict)
+    previous: datetime | None = None
+    lost: set[str] = field(default_factory=set)
+    missed: list[str] = field(default_factory=list)
+
+    def poll(self, at: datetime, stories: list[LiveStory]) -> None:
+        """Poll at an instant, with the package's own judgement."""
+        poll = Poll("1", Provenance(run_id="run", clock=lambda: at).read_now())
+        hour = at.replace(minute=0, second=0)
+        for story in stories:
+            if story.published_at <= at < story.expires_at:
+                poll.stories[story.media_id] = story
+                if FINALITY.ends(story, poll):
+                    poll.finals[story.media_id] = format_instant(hour)
+        known = [self._know(story) for story in stories if story.media_id in self.snapshots]
+        corrections = list(find_corrections([poll], {"1": known}, finality=FINALITY))
+        gap = find_gap(poll, previous=self.previous, known=known, finality=FINALITY)
+        self.missed += [story.media_id for story in gap.finals_missed]
+        if gap.since:
+            self.lost |= {s.media_id for s in stories if gap.since < s.published_at < gap.until - LIFE}
+        for media_id in poll.stories:
+            self.snapshots.setdefault(media_id, {})[hour] = (at, media_id in poll.finals)
+        for each in corrections:
+            read_at, _ = self.snapshots[each.media_id][each.hour]
+            self.snapshots[each.media_id][each.hour] = (read_at, each.is_final)
+        self.previous = at
+
+    def _know(self, story: LiveStory) -> KnownStory:
+        held = self.snapshots[story.media_id]
+        marked = [hour for hour, (_, is_final) in held.items() if is_final]
+        return KnownStory(
+            media_id=story.media_id,
+            account_id="1",
+            expires_at=story.expires_at,
+            read_at=max(read_at for read_at, _ in held.values()),
+            hour=max(held),
+            first_final=min(marked, default=None),
+            last_final=max(marked, default=None),
+        )
+
+
+@given(
+    polls=st.lists(st.integers(1, 5000), min_size=2, max_size=60, unique=True).map(sorted),
+    published=st.lists(st.integers(2, 3400), min_size=1, max_size=8, unique=True),
+)
+def test_one_final_snapshot_each_and_every_loss_found_once(polls: list[int], published: list[int]) -> None:
+    """Any times: the last poll within 70 minutes of the end is final, alone; else the loss is told, once."""
+    stories = [
+        LiveStory(
+            str(at), START + at * MINUTE + timedelta(seconds=30), START + at * MINUTE + timedelta(seconds=30) + LIFE
+        )
+        for at in published
+    ]
+    shelf, moments = Shelf(), [START + at * MINUTE for at in (0, *polls, 5001)]
+    for at in moments:
+        shelf.poll(at, stories)
+    for story in stories:
+        seen = [at for at in moments if story.published_at <= at < story.expires_at]
+        held = shelf.snapshots.get(story.media_id, {})
+        marked = [hour for hour, (_, is_final) in held.items() if is_final]
+        if seen and story.expires_at - seen[-1] <= BOUND:
+            assert marked == [seen[-1].replace(minute=0)]
+            assert held[marked[0]][0] == seen[-1]
+            assert story.media_id not in shelf.missed
+        else:
+            assert marked == []
+            assert shelf.missed.count(story.media_id) == bool(seen)
+            assert (story.media_id in shelf.lost) == (not seen)

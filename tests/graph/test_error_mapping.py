@@ -1,0 +1,313 @@
+"""The fault table: every code that Meta documents or users met, in whatever language, means the right thing to do."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
+    BeyondHistory,
+    BrokenResponse,
+    ConfigurationError,
+    FatalGraphError,
+    InsightsError,
+    MediaTooOld,
+    MetricRefused,
+    ObjectGone,
+    PermissionMissing,
+    PolicyBlocked,
+    ServerTrouble,
+    Throttled,
+    TokenExpired,
+    TooFewFollowers,
+    TooFewViewers,
+    TooMuchData,
+)
+from airflow_provider_iginsights.graph.error_mapping import ERROR_CODES, classify, map_error, map_transport_problem
+from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply, Subject, SubjectKind
+from airflow_provider_iginsights.graph.rate_limit import DEFAULT_BLOCK
+
+GONE = "Unsupported get request. Object with ID '1' does not exist, cannot be loaded due to missing permissions"
+ACCESS = "(#10) Application does not have permission for this action"
+
+# code, subcode, Meta's text, whom the request is about, the error, whether a quick retry may help
+CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError], bool]] = [
+    (1, None, "An unknown error has occurred.", "account", ServerTrouble, True),
+    (1, 99, "Ein unbekannter Fehler ist aufgetreten", "media", ServerTrouble, True),
+    (1, None, "Please reduce the amount of data you're asking for, then retry", "account", TooMuchData, True),
+    (2, None, "Service temporarily unavailable", "media", ServerTrouble, True),
+    (-1, 2207086, "Fatal", "media", MetricRefused, False),
+    (-1, 2207001, "Instagram server error. Try again", "media", ServerTrouble, True),
+    (-1, 2207001, "サーバーエラー", "account", ServerTrouble, True),
+    (-1, 1, "who knows", "media", ServerTrouble, True),
+    (1200, None, "Temporary failure", "account", ServerTrouble, True),
+    (24, 2207006, "The requested resource does not exist", "media", ObjectGone, False),
+    (24, 2207006, "The requested resource does not exist", "account", ObjectGone, False),
+    (24, None, "The requested resource does not exist", "story", ObjectGone, False),
+    (33, None, "This object does not exist", "media", ObjectGone, False),
+    (33, None, "This object does not exist", "account", FatalGraphError, False),
+    (25, 2207050, "The Instagram account is restricted.", "media", ObjectGone, False),
+    (25, 2207050, "El usuario está restringido", "account", AccountUnavailable, False),
+    (12, None, "(#12) This metric is deprecated", "media", MetricRefused, False),
+    (12, None, "(#12) username field is deprecated for versions v2.0 and higher", "account", MetricRefused, False),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (biography) on node type (Page)",
+        "account",
+        AccountUnavailable,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Intento de acceso a campo inexistente (insights) on node type (Page)",
+        "account",
+        AccountUnavailable,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (website) on node type (IGUser)",
+        "account",
+        MetricRefused,
+        False,
+    ),
+    (
+        100,
+        None,
+        "(#100) Tried accessing nonexisting field (accounts) on node type (Page)",
+        "user",
+        ConfigurationError,
+        False,
+    ),
+    (190, 492, "Sessions for the user are not allowed", "account", AccountUnavailable, False),
+    (190, 492, "Sessions for the user are not allowed", "media", AccountUnavailable, False),
+    (190, 492, "Sessions for the user are not allowed", "user", TokenExpired, False),
+    *[(code, None, "too many calls", "account", Throttled, False) for code in (4, 17, 32, 341, 613, 80001, 80002)],
+    (4, 1349210, "(#4) Application request limit reached", "account", Throttled, False),
+    (613, 1996, "(#613) Calls to this api have exceeded the rate limit.", "account", Throttled, False),
+    (17, 2446079, "User request limit reached", "account", Throttled, False),
+    (
+        3,
+        None,
+        "(#3) Application does not have the capability to make this API call.",
+        "media",
+        PermissionMissing,
+        False,
+    ),
+    (10, None, "(#10) Not enough viewers for the media to show insights", "story", TooFewViewers, False),
+    (10, None, "(#10) Not enough viewers for the media to show insights", "account", TooFewViewers, False),
+    (10, None, "(#10) Nicht genügend Zuschauer", "story", TooFewViewers, False),
+    (10, None, "(#10) インサイトを表示するための閲覧者が不足しています", "story", TooFewViewers, False),
+    (10, None, ACCESS, "story", PermissionMissing, False),
+    (10, None, "(#10) Die Anwendung hat keine Berechtigung für diese Aktion", "story", PermissionMissing, False),
+    (10, None, "(#10) La aplicación no tiene permiso para esta acción", "story", PermissionMissing, False),
+    (10, None, "(#10) アプリケーションにはこのアクションを実行する権限がありません", "story", PermissionMissing, False),
+    (10, None, ACCESS, "account", PermissionMissing, False),
+    (10, None, "(#10) ???", "media", PermissionMissing, False),
+    (100, 33, GONE, "media", ObjectGone, False),
+    (100, 33, GONE, "story", ObjectGone, False),
+    (100, 33, GONE, "account", AccountUnavailable, False),
+    (100, 33, GONE, "page", AccountUnavailable, False),
+    (100, 33, GONE, None, AccountUnavailable, False),
+    (803, None, "(#803) Some of the aliases you requested do not exist: x", "media", ObjectGone, False),
+    (803, None, "(#803) Some of the aliases you requested do not exist: x", "account", AccountUnavailable, False),
+    (100, 2108006, "Media posted before business account conversion", "media", MediaTooOld, False),
+    (100, 2108006, "Media Posted Before Business Account Conversion", "account", MediaTooOld, False),
+    (4, 2108006, "ビジネスアカウントに切り替える前に投稿されたメディア", "media", MediaTooOld, False),
+    (100, 2874010, "Not enough users", "account", TooFewFollowers, False),
+    (10, 2874010, "(#10) Not enough users", "account", TooFewFollowers, False),
+    (100, None, "(#100) metric[2] must be one of the following values: reach", "media", MetricRefused, False),
+    (100, None, "(#100) Incompatible breakdowns (follow_type) for metric (views)", "account", MetricRefused, False),
+    (100, None, "(#100) since param is not valid. Metrics data is available", "account", BeyondHistory, False),
+    (100, None, "(#100) El parámetro since no es válido", "account", BeyondHistory, False),
+    (100, None, "(#100) more than 30 days (2592000 s) between since and until", "account", MetricRefused, False),
+    (100, None, "(#100) Tried accessing nonexisting field (x)", "user", ConfigurationError, False),
+    (100, None, "(#100) Tried accessing nonexisting field (x)", None, ConfigurationError, False),
+    (100, None, "The ids query parameter is deprecated in v26.0+", "media", ConfigurationError, False),
+    (100, None, "API calls from the server require an appsecret_proof argument", "account", ConfigurationError, False),
+    (100, None, "Invalid appsecret_proof provided in the API argument", "media", ConfigurationError, False),
+    *[(code, None, "session", "account", TokenExpired, False) for code in (102, 190)],
+    *[(190, sub, "token", "media", TokenExpired, False) for sub in (458, 459, 460, 463, 464, 467)],
+    (2500, None, "An active access token must be used to query information", "user", TokenExpired, False),
+    (2500, None, "Unknown path components: /me", "user", ConfigurationError, False),
+    (2500, None, 'Syntax error "Expected name" at character 3: id,,', "account", ConfigurationError, False),
+    *[(code, None, "Permissions error", "account", PermissionMissing, False) for code in (200, 230, 299)],
+    (368, None, "The action attempted has been deemed abusive", "account", PolicyBlocked, False),
+    (9005, 1452042, "This field is not available", "media", MetricRefused, False),
+    (36104, None, "This field is only available through Business Discovery", "media", MetricRefused, False),
+    (300, None, "who knows", "account", FatalGraphError, False),
+]
+
+
+def _request(kind: SubjectKind | None, **params: str) -> GraphRequest:
+    return GraphRequest("4711/insights", params, Subject(kind, "4711") if kind else None)
+
+
+def _error(code: int, subcode: int | None, text: str) -> dict[str, Any]:
+    error = {"message": text, "type": "OAuthException", "code": code, "fbtrace_id": "A1b2"}
+    return error if subcode is None else {**error, "error_subcode": subcode}
+
+
+@pytest.mark.parametrize(("code", "subcode", "text", "kind", "expected", "retryable"), CASES)
+def test_a_code_means_what_to_do(
+    code: int, subcode: int | None, text: str, kind: SubjectKind | None, expected: type[InsightsError], retryable: bool
+) -> None:
+    """Each code, subcode, text and subject gives its error: with the facts, whom it is about, and Meta's own text."""
+    found = map_error(_error(code, subcode, text), request=_request(kind), http_status=400)
+    assert type(found.error) is expected
+    assert found.retryable is retryable
+    facts = found.error.facts
+    assert (facts.code, facts.subcode, facts.http_status, facts.fbtrace_id) == (code, subcode, 400, "A1b2")
+    assert facts.asked == "GET 4711/insights"
+    assert found.error.message.endswith(f"Meta said: {text}")
+    assert "{" not in found.error.message
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 429, 500, 503])
+def test_the_http_status_does_not_decide(status: int) -> None:
+    """A code that the table knows means the same under any HTTP status."""
+    for code, subcode, text, kind, expected, _ in CASES:
+        if expected is not FatalGraphError:
+            error = classify(_error(code, subcode, text), request=_request(kind), http_status=status)
+            assert type(error) is expected
+
+
+def test_every_row_is_reached() -> None:
+    """No row of the table stands behind another that takes all its cases."""
+    reached = set()
+    cases = [(_error(code, sub, text), _request(kind)) for code, sub, text, kind, _, _ in CASES]
+    for error, request in cases:
+        facts = classify(error, request=request, http_status=400).facts
+        row = next((place for place, row in enumerate(ERROR_CODES) if row.fits(facts, error["message"], request)), None)
+        reached.add(row)
+    assert reached - {None} == set(range(len(ERROR_CODES)))
+
+
+def test_a_stumble_is_no_refusal() -> None:
+    """Code 1 names no cause, so it never says that a metric does not have the breakdown asked for, however often."""
+    request = _request("account", metric="reach", breakdown="age")
+    found = map_error(_error(1, None, "An unknown error has occurred."), request=request, http_status=500)
+    assert type(found.error) is ServerTrouble
+    assert found.is_worth_more(100)
+
+
+@pytest.mark.parametrize(("code", "subcode", "text", "kind", "expected", "retryable"), CASES)
+def test_is_transient_decides_nothing_that_the_table_knows(
+    code: int, subcode: int | None, text: str, kind: SubjectKind | None, expected: type[InsightsError], retryable: bool
+) -> None:
+    """A row decides before is_transient: a refusal and a limit stay so; only what no row knows is tried again."""
+    error = {**_error(code, subcode, text), "is_transient": True}
+    found = map_error(error, request=_request(kind), http_status=400)
+    known = expected is not FatalGraphError
+    assert (type(found.error), found.retryable) == ((expected, retryable) if known else (ServerTrouble, True))
+
+
+def test_an_unknown_code_is_transient_where_meta_says_so() -> None:
+    """is_transient makes an unknown code worth a retry; a known code keeps its meaning."""
+    unknown = map_error({**_error(77777, None, "?"), "is_transient": True}, request=_request("media"), http_status=400)
+    assert (type(unknown.error), unknown.retryable) == (ServerTrouble, True)
+    limit = map_error({**_error(4, None, "limit"), "is_transient": True}, request=_request("media"), http_status=403)
+    assert (type(limit.error), limit.retryable) == (Throttled, False)
+
+
+def test_an_unknown_code_with_429_is_a_limit() -> None:
+    """Where no row knows the code, HTTP 429 still says what it is."""
+    assert type(classify(_error(77777, None, "?"), request=_request("media"), http_status=429)) is Throttled
+
+
+@pytest.mark.parametrize("error", ["a text", None, [], {}, {"code": "x"}, {"code": None, "message": None}])
+def test_an_error_of_no_known_shape_is_fatal(error: object) -> None:
+    """Whatever stands under "error", classification names the subject and does not fail itself."""
+    found = classify(error, request=_request("media"), http_status=400)
+    assert type(found) is FatalGraphError
+    assert "media 4711" in found.message
+
+
+def test_user_texts_are_quoted_too() -> None:
+    """The title and message for users say more than "Invalid parameter", so they are quoted, each text once."""
+    error = {**_error(100, 2108006, "Invalid parameter"), "error_user_title": "Too old", "error_user_msg": "Too old"}
+    found = classify(error, request=_request("media"), http_status=400)
+    assert found.message.endswith("Meta said: Invalid parameter / Too old")
+
+
+def test_a_long_text_is_cut_after_redaction() -> None:
+    """Meta's text is redacted first, then cut, so half a token cannot remain."""
+    text = "x" * 590 + " EAAGm0PX4ZCpsBAKZCyc9 " + "y" * 500
+    found = classify(_error(100, None, text), request=_request("media"), http_status=400)
+    assert found.message.endswith("x *** yyyyy…")
+
+
+def test_a_limit_says_how_long() -> None:
+    """A rate limit carries the seconds that the headers named, else the documented default."""
+    told = map_error(_error(4, None, "limit"), request=_request("account"), http_status=403, retry_after=420).error
+    untold = classify(_error(4, None, "limit"), request=_request("account"), http_status=403)
+    assert (getattr(told, "retry_after", 0), getattr(untold, "retry_after", 0)) == (420, DEFAULT_BLOCK)
+    assert "try again in 7 minutes" in told.message
+    assert "try again in 60 minutes" in untold.message
+
+
+def test_errors_cross_processes() -> None:
+    """A classified error survives pickling with message, facts and seconds, also this ring's own leaf."""
+    for code, text in ((4, "limit"), (1, "reduce the amount of data")):
+        error = classify(_error(code, None, text), request=_request("account"), http_status=403)
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.retry_after) == (type(error), str(error), error.retry_after)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected", "retryable"),
+    [
+        (Reply(problem="no_answer", detail="host: refused"), ServerTrouble, True),
+        (Reply(problem="cut", detail="host: cut"), BrokenResponse, True),
+        (Reply(problem="not_json", status=200, detail="x"), BrokenResponse, True),
+        (Reply(problem="not_json", status=403, detail="x"), BrokenResponse, True),
+        (Reply(problem="not_json", status=502, detail="x"), ServerTrouble, True),
+        (Reply(problem="not_json", status=429, detail="x"), Throttled, False),
+        (Reply(problem="redirect", status=302, detail="x"), ConfigurationError, False),
+    ],
+)
+def test_a_flaw_means_what_to_do(reply: Reply, expected: type[InsightsError], retryable: bool) -> None:
+    """What is no answer of the Graph API is told apart by what happened to it."""
+    found = map_transport_problem(reply, Call(_request("media")))
+    assert (type(found.error), found.retryable) == (expected, retryable)
+    assert "media 4711" in found.error.message
+    assert found.error.message.endswith(f"Seen: {reply.detail}.")
+
+
+def test_a_sound_reply_has_no_diagnosis() -> None:
+    """Asking what is wrong with a sound reply is a mistake of the caller."""
+    with pytest.raises(ValueError, match="nothing to diagnose"):
+        map_transport_problem(Reply(status=200, payload={}), Call(_request("media")))
+
+
+@pytest.mark.parametrize("place", ["message", "error_user_title", "error_user_msg"])
+def test_texts_of_meta_hide_nothing(place: str) -> None:
+    """Control and direction marks in Meta's texts are spelt out in the message and in what the facts quote."""
+    found = classify({"code": 100, place: "a\x1b[2J\u202eb\nc"}, request=_request("media"), http_status=400)
+    assert found.facts.said == r"a\x1b[2J\u202eb\nc"
+    assert str(found).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("trace", "kept"),
+    [("A1b2_-c", "A1b2_-c"), (7, "7"), ("a b", None), ("x\x1b", None), ([], None), ({}, None), ("x" * 65, None)],
+)
+def test_a_trace_is_one_or_left_out(trace: object, kept: str | None) -> None:
+    """The trace id is shown where it reads as one."""
+    error = {"code": 100, "message": "x", "fbtrace_id": trace}
+    assert classify(error, request=_request("media"), http_status=400).facts.fbtrace_id == kept
+
+
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, "x", 1e300, 10**400, "9" * 5000, "\u0661"])
+def test_a_code_that_is_none_is_unknown(value: object) -> None:
+    """A code of no known shape is no code, and reading it does not fail."""
+    found = classify(
+        {"code": value, "error_subcode": value, "message": value}, request=_request("media"), http_status=400
+    )
+    assert (found.facts.code, found.facts.subcode) == (None, None)
