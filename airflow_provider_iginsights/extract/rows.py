@@ -102,6 +102,8 @@ def read_numbers(
         for point in points:
             numbers += _read_point(point, map_dimension, tell)
     if total is not None:
+        if total.keys().isdisjoint(("value", "breakdowns")) and not points:
+            tell("total_value has neither a value nor breakdowns.")
         numbers += _read_value(total.get("value"), Number(None, "", "", "", None), tell)
         for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", tell):
             numbers += _read_breakdown(breakdown, asked, tell)
@@ -177,6 +179,8 @@ def _read_value(value: Any, number: Number, tell: Callable[[str], None]) -> Iter
 
 def _read_point(point: Mapping[str, Any], map_dimension: str, tell: Callable[[str], None]) -> Iterator[Number]:
     value, end_time = point.get("value"), point.get("end_time")
+    if "value" not in point:
+        tell("an element of values has no value.")
     if isinstance(value, dict) and (map_dimension or not value):
         for key, inner in value.items():
             yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), tell)

@@ -423,6 +423,9 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
 @pytest.mark.parametrize(
     ("entry", "dimension", "why"),
     [
+        ({"values": [{"end_time": "2026-11-20T08:00:00+0000"}]}, "", "an element of values has no value."),
+        ({"values": [{"error": {"code": 1}}]}, "", "an element of values has no value."),
+        ({"total_value": {"value_new": 1}}, "", "total_value has neither a value nor breakdowns."),
         ({"values": [{"value": 0}]}, "hour", "a value is a number where an object belongs."),
         ({"total_value": {"value": 1, "breakdowns": [None]}}, "", "an element of breakdowns is null where an object"),
         (
@@ -431,7 +434,14 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
             "a result of a breakdown has no value.",
         ),
     ],
-    ids=["a number instead of hours", "a breakdown that is null", "a result without a value"],
+    ids=[
+        "a point without a value",
+        "an error instead of a point",
+        "a total without a value",
+        "a number instead of hours",
+        "a breakdown that is null",
+        "a result without a value",
+    ],
 )
 def test_what_is_missing_inside_is_told(entry: dict[str, Any], dimension: str, why: str) -> None:
     """No number is made of it, and the loss is not silent."""
