@@ -453,7 +453,8 @@ def _is_young(scenario: Scenario, row: Row) -> bool:
         return False
     gone = mutation.name in ("drop", "rename", "null", "list", "cut")
     if not re.search(r"\bdata(\[\](\.values)?)?$", scenario.spot.shape):
-        gone = mutation.name == "null" and scenario.spot.shape.endswith("value")  # a number that is not there yet
+        # A number that is not there yet, or that is of a neighbouring day, which Meta may add.
+        gone = (mutation.name, mutation.path[-1]) in (("null", "value"), ("a date", "end_time"))
     ended = midnight(day + DAY)
     return gone and scenario.world.now - ended < 2 * DAY and _allow(scenario, "too young to be missed")
 
