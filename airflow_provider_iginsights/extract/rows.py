@@ -97,6 +97,8 @@ def read_numbers(
     if total is None and len(points) == 1 and not map_dimension and _is_plain(value := points[0].get("value")):
         return [Number(value, "", "", "", points[0].get("end_time"))]  # nearly every answer about a media
     numbers: list[Number] = []
+    if entry.keys().isdisjoint(("values", "total_value")):
+        tell("it has neither values nor a total_value.")
     total = _read_container(total, "total_value", tell)
     if total is None or "value" not in total:
         for point in points:

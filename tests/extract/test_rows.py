@@ -425,6 +425,7 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
     [
         ({"values": [{"end_time": "2026-11-20T08:00:00+0000"}]}, "", "an element of values has no value."),
         ({"values": [{"error": {"code": 1}}]}, "", "an element of values has no value."),
+        ({"total_value_new": {"value": 1}}, "", "it has neither values nor a total_value."),
         ({"total_value": {"value_new": 1}}, "", "total_value has neither a value nor breakdowns."),
         ({"values": [{"value": 0}]}, "hour", "a value is a number where an object belongs."),
         ({"total_value": {"value": 1, "breakdowns": [None]}}, "", "an element of breakdowns is null where an object"),
@@ -437,6 +438,7 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
     ids=[
         "a point without a value",
         "an error instead of a point",
+        "no container",
         "a total without a value",
         "a number instead of hours",
         "a breakdown that is null",
