@@ -19,6 +19,8 @@ LOOKBACK = 3
 DAYS = pacific_days(YESTERDAY - LOOKBACK * DAY, YESTERDAY)
 REFRESH = timedelta(days=28)
 
+WRITTEN = [table_id for table_id in KEYS if table_id != "instagram_account_status"]  # that one only by "quarantine"
+
 
 def posts(stage: Stage, account: Account, *, since: Any = START - REFRESH, until: Any = END) -> list[Media]:
     """Return the account's posts that were published in [since, until)."""
@@ -27,7 +29,7 @@ def posts(stage: Stage, account: Account, *, since: Any = START - REFRESH, until
 
 def expected(stage: Stage, accounts: Iterable[Account], **offers: Any) -> dict[str, list[Row]]:
     """Return the truth of all tables for one run of the three transfers."""
-    world, now, tables = stage.world, stage.now, {table_id: [] for table_id in KEYS}
+    world, now, tables = stage.world, stage.now, {table_id: [] for table_id in WRITTEN}
     for account in accounts:
         chosen, stories = posts(stage, account), world.stories_of(account.id, now)
         offer = offers.get("account", truth.DEFAULT_ACCOUNT)
@@ -92,11 +94,11 @@ def test_the_same_on_the_referee(referee: str, monkeypatch: pytest.MonkeyPatch) 
             return sorted(map(dict, rows), key=lambda row: [str(row[name]) for name in KEYS[table_id]])
 
         run_all(stage)
-        first = {table_id: held(table_id) for table_id in KEYS}
+        first = {table_id: held(table_id) for table_id in WRITTEN}
         for table_id, rows in expected(stage, [stage.account]).items():
             assert facts(table_id, first[table_id]) == facts(table_id, rows), table_id
         run_all(stage)
-        assert {table_id: held(table_id) for table_id in KEYS} == first
+        assert {table_id: held(table_id) for table_id in WRITTEN} == first
         client.close()
 
 
