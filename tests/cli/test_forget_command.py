@@ -10,6 +10,7 @@ import pytest
 from stage import DATASET, NOW, Row, Stage, open_stage
 
 from airflow_provider_iginsights.cli.main import main
+from airflow_provider_iginsights.errors import AccountUnavailable
 from airflow_provider_iginsights.sandbox.graph import World
 
 WHERE = ["--dataset", DATASET]
@@ -61,6 +62,17 @@ def test_an_account_is_erased_everywhere(stage: Stage, capsys: pytest.CaptureFix
     assert again.out.splitlines() == counts(expected, expected)
     assert f"No table holds a row of account {account_id}" in again.err
     assert stage.everything() == expected
+
+
+def test_what_is_known_of_an_unavailable_account_is_erased(stage: Stage) -> None:
+    """Where a transfer keeps the status of accounts, its rows go with the account."""
+    gone = "17841400000000999"
+    with pytest.raises(AccountUnavailable):
+        stage.run("account", metrics=["reach"], account_ids=[stage.account.id, gone], on_account_error="quarantine")
+    before = stage.everything()
+    assert [row["account_id"] for row in before["instagram_account_status"]] == [gone]
+    assert main(["forget", "--account", gone, *WHERE, "--yes"]) == 0
+    assert stage.everything() == {name: rows for name, rows in without(before, "account_id", gone).items() if rows}
 
 
 @pytest.mark.parametrize("table_id", ["instagram_media_insights", "instagram_story_insights"])
