@@ -66,6 +66,8 @@ def test_the_provider_info_loads_no_airflow() -> None:
         f"{PACKAGE}.errors",
         f"{PACKAGE}.catalog",
         f"{PACKAGE}.catalog.versions",
+        f"{PACKAGE}.hooks",
+        f"{PACKAGE}.hooks.connection_form",
     }
 
 

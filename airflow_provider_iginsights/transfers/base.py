@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
-from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.bigquery.target import LOAD_MODES, LoadMode
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.errors import Throttled
@@ -28,12 +27,9 @@ from airflow_provider_iginsights.task.arguments import (
 from airflow_provider_iginsights.task.checkpoint import Checkpoint, Progress, read_waiting_since
 from airflow_provider_iginsights.task.failures import close_open, failing_for_good, is_last_try, raise_failures
 from airflow_provider_iginsights.task.identity import identify_task
-from airflow_provider_iginsights.task.loaded import Loaded
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
-from airflow_provider_iginsights.task.run_dates import read_run_facts
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.task.template_dates import TemplateDates
-from airflow_provider_iginsights.transfers.run import TransferRun
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenLoader, WritesToBigQuery
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
@@ -43,8 +39,10 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.task.loaded import Loaded
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.quarantine import Quarantine
+    from airflow_provider_iginsights.transfers.run import TransferRun
 
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
 
@@ -131,14 +129,11 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         """
         return self.resume(context)
 
-    def resume(
-        self,
-        context: Context,
-        event: Any = None,  # noqa: ARG002 - Airflow's signature
-        progress: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    def resume(self, context: Context, event: Any = None, progress: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
         """Do the same after a deferral, for what is missing in ``progress``."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
+        from airflow_provider_iginsights.task.run_dates import read_run_facts
+        from airflow_provider_iginsights.transfers.run import TransferRun
 
         with failing_for_good():
             self.check_arguments()
@@ -210,7 +205,9 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> Loaded:
         """Make sure of the tables, read the accounts (of those in ``known`` only the open questions), and write."""
+        from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
+        from airflow_provider_iginsights.task.loaded import Loaded
 
         loader, left_out_log = run.target.loader, run.source.left_out_log
         project = run.target.client.project

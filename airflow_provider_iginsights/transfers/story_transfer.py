@@ -20,7 +20,6 @@ from airflow_provider_iginsights.task.arguments import parse_choice, parse_timed
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import close_open, raise_failures
 from airflow_provider_iginsights.task.rate_limit_wait import give_slot_back
-from airflow_provider_iginsights.task.run_dates import read_run_facts
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
@@ -120,6 +119,8 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
     def _make_plan(self, run: TransferRun) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""
+        from airflow_provider_iginsights.task.run_dates import read_run_facts
+
         capture_for = parse_timedelta(self.capture_for, argument="capture_for", least=SHORTEST)
         facts = read_run_facts(run.context)
         scheduled = facts.data_interval_end or facts.run_after or facts.logical_date
