@@ -1,4 +1,4 @@
-"""Load and query jobs in threads of their own, from PENDING over RUNNING to DONE, under ids that are burnt for good."""
+"""Load, copy and query jobs in threads of their own, from PENDING to DONE, under ids that are burnt for good."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from airflow_provider_iginsights.sandbox.bigquery.copy import copy
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency
-from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found
 from airflow_provider_iginsights.sandbox.bigquery.expirations import free_tier
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from airflow_provider_iginsights.sandbox.bigquery.job_options import check_configuration
 from airflow_provider_iginsights.sandbox.bigquery.limits import DmlQueue, LoadQuota
 from airflow_provider_iginsights.sandbox.bigquery.load import load, target_of
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, location_of
@@ -31,11 +33,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableR
 __all__ = ["Job", "JobRecord", "JobRegistry"]
 
 State = Literal["PENDING", "RUNNING", "DONE"]
-
-_QUERY_OPTIONS = {
-    "allowLargeResults", "createDisposition", "defaultDataset", "flattenResults", "maximumBytesBilled", "parameterMode",
-    "priority", "query", "queryParameters", "useLegacySql", "useQueryCache", "writeDisposition",
-}  # fmt: skip
+JobType = Literal["LOAD", "COPY", "QUERY"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class JobRecord:
     """A job as a test wants to see it. ``statement`` is the SQL of a query job; ``error`` the reason it failed for."""
 
     id: str
-    type: Literal["LOAD", "QUERY"]
+    type: JobType
     state: State
     location: str
     target: TableRef | None
@@ -73,16 +71,16 @@ class Job:
     thread: threading.Thread | None = None
 
     @property
-    def type(self) -> Literal["LOAD", "QUERY"]:
-        """LOAD or QUERY."""
-        return "LOAD" if "load" in self.configuration else "QUERY"
+    def type(self) -> JobType:
+        """LOAD, COPY or QUERY."""
+        if "load" in self.configuration:
+            return "LOAD"
+        return "COPY" if "copy" in self.configuration else "QUERY"
 
     @property
     def target(self) -> TableRef | None:
-        """The table a load or a statement writes."""
-        if self.type == "LOAD":
-            return target_of(self.configuration["load"])
-        return self.outcome.target if self.outcome else None
+        """The table a load, a copy or a statement writes."""
+        return _written(self.configuration) or (self.outcome.target if self.outcome else None)
 
     @property
     def record(self) -> JobRecord:
@@ -113,7 +111,7 @@ class Job:
         }
 
     def _configuration(self) -> Resource:
-        if self.type == "LOAD" or self.target is None:
+        if self.type != "QUERY" or self.target is None:
             return {**self.configuration, "jobType": self.type}
         query = {**self.configuration["query"], "destinationTable": self.target.resource}
         return {**self.configuration, "query": query, "jobType": self.type}
@@ -123,6 +121,8 @@ class Job:
         statistics: Resource = {key: str(moment) for key, moment in times.items() if moment is not None}
         if self.type == "LOAD" and self.state == "DONE" and self.error is None:
             statistics["load"] = {"outputRows": str(self.loaded_rows)}
+        if self.type == "COPY" and self.state == "DONE" and self.error is None:
+            statistics["copy"] = {"copiedRows": str(self.loaded_rows)}
         if self.configuration.get("dryRun"):
             statistics |= {"totalBytesProcessed": "0", "query": {"totalBytesProcessed": "0"}}
         if self.outcome is not None:
@@ -161,10 +161,9 @@ class JobRegistry:
         """Make a job and start it. Raises BigQueryError for a burnt id (409), and for a load's dataset (404, 403)."""
         configuration, reference = resource["configuration"], resource.get("jobReference") or {}
         location = reference.get("location") or self._location(project, configuration)
-        _check(configuration, has_file=upload is not None)
-        if "load" in configuration:
-            ref = target_of(configuration["load"])
-            self._storage.dataset(ref.project, ref.dataset, location=location)
+        check_configuration(configuration, has_file=upload is not None)
+        if (written := _written(configuration)) is not None:
+            self._storage.dataset(written.project, written.dataset, location=location)
         job_id = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
         job = Job(project, location, job_id, configuration, fault, created=int(self._storage.now_ms()))
         if configuration.get("dryRun"):
@@ -201,9 +200,8 @@ class JobRegistry:
                 job.thread.join()
 
     def _location(self, project: str, configuration: Resource) -> str:
-        if "load" in configuration:
-            ref = target_of(configuration["load"])
-            return self._storage.dataset(ref.project, ref.dataset).location
+        if (written := _written(configuration)) is not None:
+            return self._storage.dataset(written.project, written.dataset).location
         query = configuration.get("query", {})
         return location_of(self._storage, project, query.get("query", ""), query.get("defaultDataset"))
 
@@ -213,7 +211,7 @@ class JobRegistry:
         try:
             if job.type == "LOAD":
                 self._quota.use(target_of(job.configuration["load"]))
-            elif (ref := mutated_table(self._session(job), job.configuration["query"]["query"])) is not None:
+            elif (ref := self._mutated(job)) is not None:
                 place = ref, self._queue.admit(ref)
         except BigQueryError as error:
             job.error = error
@@ -248,6 +246,9 @@ class JobRegistry:
         if upload is not None:
             job.loaded_rows = load(self._storage, job.configuration["load"], upload, location=job.location)
             return
+        if job.type == "COPY":
+            job.loaded_rows = copy(self._storage, job.configuration["copy"], location=job.location)
+            return
         query = job.configuration["query"]
         self._check_billing(job)
         pause = Concurrency(self._switches.insert_race, lambda: _pause(job, self._switches.snapshot_seconds))
@@ -270,21 +271,19 @@ class JobRegistry:
                 "DML queries are not allowed in the free tier. Set up a billing account to remove this restriction."
             )
 
+    def _mutated(self, job: Job) -> TableRef | None:
+        sql = job.configuration.get("query", {}).get("query")
+        return mutated_table(self._session(job), sql) if sql else None
+
     def _session(self, job: Job) -> Session:
         return Session(self._storage, job.project, job.location, job.configuration["query"].get("defaultDataset"))
+
+
+def _written(configuration: Resource) -> TableRef | None:
+    """Return the table that a load or a copy writes."""
+    return next((target_of(configuration[kind]) for kind in ("load", "copy") if kind in configuration), None)
 
 
 def _pause(job: Job, seconds: float) -> None:
     if job.cancelled.wait(seconds):
         raise BigQueryError("stopped", "Job execution was cancelled: User requested cancellation")
-
-
-def _check(configuration: Resource, *, has_file: bool) -> None:
-    """Refuse kinds and options of jobs that the sandbox does not do."""
-    query = configuration.get("query")
-    if ("load" in configuration and not has_file) or (not query and "load" not in configuration):
-        kinds = [key for key in configuration if key not in ("labels", "dryRun", "jobTimeoutMs")]
-        raise not_supported(f"A {' or '.join(kinds) or 'nameless'} job without a file", reason="notImplemented")
-    strange = sorted(key for key, value in (query or {}).items() if key not in _QUERY_OPTIONS and value)
-    if strange or (query and query.get("useLegacySql", True)):
-        raise not_supported(f"A query job with {', '.join(strange) or 'legacy SQL'}", reason="notImplemented")
