@@ -19,7 +19,7 @@ from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.json_text import read_json
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
-from airflow_provider_iginsights.graph.paging import PageSequence
+from airflow_provider_iginsights.graph.paging import CursorPaging
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
@@ -38,9 +38,9 @@ class Replay:
         """Yield the page."""
         yield Answer(read_json(self.content), "v25.0", self.request)
 
-    def walk(self, request: GraphRequest) -> PageSequence:
+    def open_paging(self, request: GraphRequest) -> CursorPaging:
         """Return what ends the listing."""
-        return PageSequence(whom=request.path, note=lambda _: None)
+        return CursorPaging(path=request.path, note=lambda _: None)
 
 
 def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:

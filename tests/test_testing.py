@@ -43,9 +43,9 @@ def test_every_try_is_made_and_none_is_waited_for(graph_sandbox: GraphSandbox) -
     with set_testing(), open_client(graph_sandbox) as client:
         with pytest.raises(ServerTrouble):
             client.get(GraphRequest("me", {"fields": "id"}))
-        tally = client.tally
-    assert tally.http == GraphSettings(token="x").max_tries
-    assert tally.seconds_paused > 60
+        call_counts = client.call_counts
+    assert call_counts.http == GraphSettings(token="x").max_tries
+    assert call_counts.seconds_paused > 60
     assert time.monotonic() - begun < 10
 
 
@@ -61,7 +61,7 @@ def test_waits_can_move_a_clock_of_ones_own(graph_sandbox: GraphSandbox) -> None
     with set_testing(sleep=sleep, clock=lambda: step * len(waits)), open_client(graph_sandbox) as client:
         with pytest.raises(ServerTrouble):
             client.get(GraphRequest("me", {"fields": "id"}))
-        assert client.tally.http == 3
+        assert client.call_counts.http == 3
     assert [1 <= wait <= limit for wait, limit in zip(waits, (2, 3), strict=True)] == [True, True]
 
 

@@ -42,7 +42,7 @@ from airflow_provider_iginsights.extract.refusals import (
     is_unknown_name,
 )
 from airflow_provider_iginsights.extract.repeated_errors import RepeatedErrors
-from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING
+from airflow_provider_iginsights.graph.batch import MAX_BATCH_SIZE, STOPPING_ERRORS
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
@@ -125,7 +125,7 @@ class BatchedInsights:
 
     def _send(self, batch: list[InsightsRequest]) -> Iterator[tuple[InsightsRequest, Answer | InsightsError]]:
         """Yield one result per question. A batch that fails as a whole is the result of all that it left unanswered."""
-        requests = [replace(self.build(ask), once=self.troubles.last(ask.same)) for ask in batch]
+        requests = [replace(self.build(ask), no_retry=self.troubles.last(ask.same)) for ask in batch]
         results = iter(self.client.batch(requests, account_id=self.account_id))
         failure: InsightsError | None = None
         for ask in batch:
@@ -172,7 +172,7 @@ class BatchedInsights:
         return batch
 
     def _fill(self, fresh: Iterator[InsightsRequest], testing: set[Kind]) -> list[InsightsRequest]:
-        size = LARGEST_BATCH if self.client.settings.batches else 1
+        size = MAX_BATCH_SIZE if self.client.settings.supports_batches else 1
         batch: list[InsightsRequest] = []
         for ask in chain(_drain(self._again), fresh):
             if ask.kind in testing and not ask.torn:
@@ -208,7 +208,7 @@ class BatchedInsights:
                 self.left_out_log.note_error(ask.whom, "insights", error)
             case AccountUnavailable() if self.must_answer:
                 raise error
-            case FatalGraphError() if not isinstance(error, STOPPING):
+            case FatalGraphError() if not isinstance(error, STOPPING_ERRORS):
                 self._denials.take(ask, error)
                 if not self.must_answer:
                     self._gone.add(ask.whom)

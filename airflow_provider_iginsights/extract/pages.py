@@ -30,7 +30,7 @@ from airflow_provider_iginsights.extract.open_questions import AccountExhaustedR
 from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_culprits, is_about_object
 from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
 from airflow_provider_iginsights.extract.request_params import spell_listed_insights, spell_media_fields
-from airflow_provider_iginsights.graph.batch import STOPPING
+from airflow_provider_iginsights.graph.batch import STOPPING_ERRORS
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_objects
 
@@ -105,14 +105,14 @@ class Pages:
 
         :raises InsightsError: a refusal of the media themselves, with no metric asked; ``cursor`` is the page's.
         """
-        walk = self.client.walk(self._request("", ""))
+        paging = self.client.open_paging(self._request("", ""))
         while True:
             page = self._open(self.cursor)
-            if walk.is_repetition(page.answer.body):
+            if paging.is_repeated(page.answer.body):
                 return
             yield page
             self._learn_from(page)
-            cursor = walk.find_next(page.answer.body)
+            cursor = paging.find_cursor(page.answer.body)
             if cursor is None:
                 return
             self.cursor = cursor
@@ -198,11 +198,11 @@ class Pages:
     def _ask_once(self, core: InsightsQuery | None, cursor: str) -> Answer:
         fields = self._list_fields()
         same = (self.edge, core and core.names)
-        request = replace(self._request(spell_media_fields(fields, core), cursor), once=self.troubles.last(same))
+        request = replace(self._request(spell_media_fields(fields, core), cursor), no_retry=self.troubles.last(same))
         try:
             answer = next(self.client.pages(request, account_id=self.account_id, limit=self._limit))
         except InsightsError as error:
-            if is_trouble(error) and not request.once:
+            if is_trouble(error) and not request.no_retry:
                 self.troubles.count(same)
             raise
         self.troubles.forget(same)
@@ -252,7 +252,7 @@ def _is_worth_less(error: InsightsError) -> bool:
     """Return whether a page that is refused so may be listed with less: all but what concerns the account as such."""
     if isinstance(error, SkippableGraphError) or is_trouble(error):
         return True
-    return isinstance(error, FatalGraphError) and not isinstance(error, STOPPING)
+    return isinstance(error, FatalGraphError) and not isinstance(error, STOPPING_ERRORS)
 
 
 def index_media(page: Answer) -> dict[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
-"""The wire to Meta: one client for the Instagram Graph API that knows hosts, limits, faults and pages, and no metric.
+"""A client for the Instagram Graph API: hosts, rate limits, errors and paging. It knows no metric.
 
-Start at ``client.GraphClient``; ``settings.GraphSettings`` says where it goes and as whom. ``GraphRequest`` can be
-imported from here; it is loaded when it is asked for, since Airflow may load this package half-initialised.
+Start at ``client.GraphClient``; ``settings.GraphSettings`` holds its host, token and limits. ``GraphRequest`` can be
+imported from this package. It is loaded on first use, so that importing the package stays cheap.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Many reads in one POST, up to 50 at a time (Meta: Graph API, Batch Requests)."""
+"""Batch requests: up to 50 reads in one POST (Meta: Graph API, Batch Requests)."""
 
 from __future__ import annotations
 
@@ -24,162 +24,168 @@ from airflow_provider_iginsights.graph.messages import (
     GraphRequest,
     Reply,
     Subject,
+    format_path,
+    format_query,
     read_reply,
-    spell_path,
-    spell_query,
 )
-from airflow_provider_iginsights.graph.retry import PartSize
+from airflow_provider_iginsights.graph.retry import RequestSize
 from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.json_values import read_objects, read_text, read_whole_number
 
-LARGEST_BATCH: Final = 50
-"""Items that Meta takes in one batch."""
+MAX_BATCH_SIZE: Final = 50
+"""Number of requests that Meta accepts in one batch."""
 
-STOPPING: Final = (Throttled, TokenExpired, PolicyBlocked)
-"""What an item may say that holds for all items after it."""
+STOPPING_ERRORS: Final = (Throttled, TokenExpired, PolicyBlocked)
+"""Errors of one item that hold for all items after it."""
 
 
 @dataclass(slots=True, kw_only=True)
-class BatchAnswers:
-    """Up to 50 reads that are asked together, and what came of each so far.
+class BatchRequest:
+    """Up to 50 reads that are sent together, with the results so far.
 
-    :param size: how many of them one POST carries; ``learn`` takes it once a smaller one than at first was answered.
+    :param size: number of reads in one POST; it is halved where Meta may find the POST too large.
+    :param on_smaller_size: called with the size once a POST of less than the first size was answered.
     :param version: the pinned Graph API version.
     """
 
-    caller: GraphSession
+    session: GraphSession
     requests: Sequence[GraphRequest]
     account_id: str | None
     version: str
-    size: PartSize
-    learn: Callable[[int], None]
+    size: RequestSize
+    on_smaller_size: Callable[[int], None]
     _results: list[Answer | GraphFailure] = field(init=False)
     _tries: list[int] = field(init=False)
-    _failed: int = field(default=0, init=False)
+    _sent: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Begin with nothing answered."""
-        self._results = [_miss(request) for request in self.requests]
+        """Start with no request answered."""
+        self._results = [_fail_missing_item(request) for request in self.requests]
         self._tries = [0] * len(self.requests)
 
-    def settle(self) -> list[Answer | GraphFailure]:
-        """Ask for all of them, then again for those that came to nothing. One result each, in order.
+    def send(self) -> list[Answer | GraphFailure]:
+        """Send all reads, then repeat those that may succeed on a retry. Returns one result each, in order.
 
-        Where Meta refuses a whole POST, that refusal is the result of every request still open, marked as stopping.
+        Where Meta refuses a whole POST, the refusal is the result of every open request and has ``stops`` set.
         """
-        failure = self.caller.retrier.call(
-            self._send_open,
-            retry_if=self._is_worth_more,
+        failure = self.session.retrier.call(
+            self._send_pending,
+            retry_if=self._should_retry,
             retry_after=lambda failure: self.size.find_wait(failure) if failure else None,
         )
         if failure:
-            for place in self._list_open():
-                self._results[place] = _refuse(failure)
+            for index in self._list_pending():
+                self._results[index] = _stop_on(failure)
         return self._results
 
-    def _send_open(self) -> GraphFailure | None:
-        """Send what is open, part by part; return what is wrong with a whole part, which ends this round."""
-        places = self._list_open()
-        for start in range(0, len(places), self.size.items):
-            failure = self._send(places[start : start + self.size.items])
+    def _send_pending(self) -> GraphFailure | None:
+        """Send the pending requests in POSTs of ``size``; return the failure of a whole POST, which ends this round."""
+        indexes = self._list_pending()
+        for start in range(0, len(indexes), self.size.items):
+            failure = self._post(indexes[start : start + self.size.items])
             if failure or self._is_stopped:
                 return failure
         return None
 
-    def _send(self, places: Sequence[int]) -> GraphFailure | None:
+    def _post(self, indexes: Sequence[int]) -> GraphFailure | None:
         subject = Subject("account", self.account_id) if self.account_id else None
-        requests = [self.requests[place] for place in places]
-        envelope = self.caller.send(pack(requests, version=self.version, subject=subject), account_id=self.account_id)
+        requests = [self.requests[index] for index in indexes]
+        envelope = self.session.send(pack(requests, version=self.version, subject=subject), account_id=self.account_id)
         if isinstance(envelope, GraphFailure):
-            self._failed = len(places)
+            self._sent = len(indexes)
             return envelope
         if self.size.is_halved:
-            self.learn(self.size.items)
-        # The envelope has no usage headers; the last item read knows best, and reading all would tell no more.
-        self.caller.observe(
+            self.on_smaller_size(self.size.items)
+        # A batch reports the rate limit in the headers of its items; the last item read has the newest figures.
+        self.session.record_usage(
             next((found for item in reversed(envelope.payload) if (found := _read_headers(item))), {}),
             account_id=self.account_id,
         )
-        # META-26: only its place says which question an item answers; a lost one is null, not away.
-        items = envelope.payload if len(envelope.payload) == len(places) else [None] * len(places)
-        for place, item in zip(places, items, strict=True):
-            self._tries[place] += 1
-            self._results[place] = self._read(item, self.requests[place], envelope)
+        # META-26: an item belongs to the request at the same position; an item that Meta lost is null.
+        items = envelope.payload if len(envelope.payload) == len(indexes) else [None] * len(indexes)
+        for index, item in zip(indexes, items, strict=True):
+            self._tries[index] += 1
+            self._results[index] = self._read(item, self.requests[index], envelope)
         return None
 
-    def _is_worth_more(self, failure: GraphFailure | None) -> bool:
-        places = self._list_open()
+    def _should_retry(self, failure: GraphFailure | None) -> bool:
+        indexes = self._list_pending()
         if failure is None:
-            return bool(places) and not self._is_stopped
-        return not all(self.requests[place].once for place in places) and self.size.take(failure, sent=self._failed)
+            return bool(indexes) and not self._is_stopped
+        if all(self.requests[index].no_retry for index in indexes):
+            return False
+        return self.size.record_failure(failure, sent=self._sent)
 
     @property
     def _is_stopped(self) -> bool:
         return any(isinstance(result, GraphFailure) and result.stops for result in self._results)
 
-    def _list_open(self) -> list[int]:
-        """Return the places of what was not asked yet, and of what is worth being asked again."""
+    def _list_pending(self) -> list[int]:
+        """Return the indexes of requests that were not sent yet, or whose failure may go away on a retry."""
         return [
-            place
-            for place, (result, tries) in enumerate(zip(self._results, self._tries, strict=True))
-            if not tries
-            or (isinstance(result, GraphFailure) and result.is_worth_more(tries) and not self.requests[place].once)
+            index
+            for index, (result, tries) in enumerate(zip(self._results, self._tries, strict=True))
+            if not tries or (not self.requests[index].no_retry and _is_retryable(result, tries))
         ]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | GraphFailure:
         if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
-            return _miss(request)
+            return _fail_missing_item(request)
         headers = _read_headers(item) or envelope.headers
         status = read_whole_number(item.get("code", 200))
         if status is None or not 100 <= status < 600:
-            return _miss(request)
+            return _fail_missing_item(request)
         reply = read_reply(status, headers, item["body"], dict)
-        wrong = self.caller.judge(reply, Call(request), account_id=self.account_id)
-        if wrong is not None:
-            return replace(wrong, stops=isinstance(wrong.error, STOPPING))
-        return Answer(reply.payload, envelope.served or self.version, request, envelope.date)
+        failure = self.session.find_failure(reply, Call(request), account_id=self.account_id)
+        if failure is not None:
+            return replace(failure, stops=isinstance(failure.error, STOPPING_ERRORS))
+        return Answer(reply.payload, envelope.served_version or self.version, request, envelope.date)
 
 
 def chunk(requests: Iterable[GraphRequest], size: Callable[[], int]) -> Iterator[list[GraphRequest]]:
-    """Yield the requests in lists of at most ``size``, asked anew for each, reading no further ahead than that."""
+    """Yield the requests in lists of at most ``size()``, without reading further ahead."""
     source = iter(requests)
     while taken := list(islice(source, size())):
         yield taken
 
 
 def pack(requests: Sequence[GraphRequest], *, version: str, subject: Subject | None) -> Call:
-    """Return the POST that carries the requests. The items name no token: the envelope's is good for all of them."""
-    items = [{"method": "GET", "relative_url": _spell_relative_url(request, version)} for request in requests]
+    """Return the POST that carries the requests. The token of the POST holds for all items, so no item names one."""
+    items = [{"method": "GET", "relative_url": _format_relative_url(request, version)} for request in requests]
     form = {"batch": json.dumps(items, separators=(",", ":")), "include_headers": "true"}
-    return Call(GraphRequest("", {}, subject), shape=list, form=form, weight=len(requests))
+    return Call(GraphRequest("", {}, subject), body_type=list, form=form, read_count=len(requests))
 
 
-def is_unsupported(refusal: GraphFailure) -> bool:
-    """Return whether a refusal of a whole batch says that the host offers none (codes 3, 2500, 100 on its root)."""
-    facts, text = refusal.error.facts, refusal.error.message.lower()
-    on_root = facts.asked == "POST /"
-    return on_root and (facts.code in (3, 2500) or (facts.code == 100 and "unsupported post request" in text))
+def is_unsupported(failure: GraphFailure) -> bool:
+    """Return whether a failure says that the host has no batch requests (code 3, 2500 or 100 for ``POST /``)."""
+    facts, text = failure.error.facts, failure.error.message.lower()
+    is_root = facts.asked == "POST /"
+    return is_root and (facts.code in (3, 2500) or (facts.code == 100 and "unsupported post request" in text))
 
 
-def _spell_relative_url(request: GraphRequest, version: str) -> str:
-    return f"{spell_path(request, version)}?{spell_query(request.params)}".removesuffix("?")
+def _format_relative_url(request: GraphRequest, version: str) -> str:
+    return f"{format_path(request, version)}?{format_query(request.params)}".removesuffix("?")
 
 
 def _read_headers(item: Any) -> dict[str, str]:
-    """Return the headers of an item by their lower-case names; none where the item is missing."""
+    """Return the headers of an item by lower-case name; an empty dict where the item is missing."""
     pairs = item.get("headers") if isinstance(item, Mapping) else None
     named = ((read_text(pair.get("name")), read_text(pair.get("value"))) for pair in read_objects(pairs) or ())
     return {name.lower(): value for name, value in named if name and value is not None}
 
 
-def _miss(request: GraphRequest) -> GraphFailure:
-    """Stand for an item that Meta left out of its answer, as it does when a batch takes too long."""
-    message = f"Meta did not get to {request.whom} in a batch, several times in a row. Try again later."
+def _fail_missing_item(request: GraphRequest) -> GraphFailure:
+    """Return the failure for an item without an answer: Meta leaves items out when a batch takes too long."""
+    message = f"Meta did not answer for {request.whom} in a batch, several times in a row. Try again later."
     return GraphFailure(ServerTrouble(message, facts=GraphFacts(asked=f"GET {request.path}")), retryable=True)
 
 
-def _refuse(refusal: GraphFailure) -> GraphFailure:
-    # What an object's fault may be left out for; a batch's may not.
-    if isinstance(refusal.error, SkippableGraphError):
-        return GraphFailure(ConfigurationError(refusal.error.message, facts=refusal.error.facts), stops=True)
-    return replace(refusal, retryable=False, stops=True)
+def _stop_on(failure: GraphFailure) -> GraphFailure:
+    # One object can be left out with a note. An error of a whole batch concerns every object, so it is never skippable.
+    if isinstance(failure.error, SkippableGraphError):
+        return GraphFailure(ConfigurationError(failure.error.message, facts=failure.error.facts), stops=True)
+    return replace(failure, retryable=False, stops=True)
+
+
+def _is_retryable(result: Answer | GraphFailure, tries: int) -> bool:
+    return isinstance(result, GraphFailure) and result.is_retryable_after(tries)

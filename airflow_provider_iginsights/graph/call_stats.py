@@ -1,4 +1,4 @@
-"""What a client did, counted, and what somebody should know about it, noted once."""
+"""Counters of a client's requests, and notes about the run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class CallCounts:
     """Counts so far.
 
     :param http: HTTP requests sent.
-    :param calls: what they count against Meta's limits; each item of a batch is one.
-    :param retries: tries that repeated an earlier one.
-    :param seconds_paused: seconds that the client waited, for the limit's sake or before a retry, summed over threads.
+    :param calls: calls that Meta counts against its rate limits; each item of a batch is one.
+    :param retries: requests that repeated an earlier one.
+    :param seconds_paused: seconds that the client waited for a rate limit or before a retry, summed over threads.
     """
 
     http: int = 0
@@ -26,38 +26,38 @@ class CallCounts:
 
 
 class CallStats:
-    """The tally and the notes of one client. Thread-safe."""
+    """The counters and the notes of one client. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tally = CallCounts()
+        self._counts = CallCounts()
         self._notes: dict[str, None] = {}
 
     @property
-    def tally(self) -> CallCounts:
+    def counts(self) -> CallCounts:
         """Return the counts so far."""
         with self._lock:
-            return self._tally
+            return self._counts
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return the notes in the order they were made."""
+        """Return the notes in the order in which they were added."""
         with self._lock:
             return tuple(self._notes)
 
     def count(self, *, http: int = 0, calls: int = 0, retries: int = 0, seconds_paused: float = 0.0) -> None:
         """Add to the counts."""
         with self._lock:
-            self._tally = replace(
-                self._tally,
-                http=self._tally.http + http,
-                calls=self._tally.calls + calls,
-                retries=self._tally.retries + retries,
-                seconds_paused=self._tally.seconds_paused + seconds_paused,
+            self._counts = replace(
+                self._counts,
+                http=self._counts.http + http,
+                calls=self._counts.calls + calls,
+                retries=self._counts.retries + retries,
+                seconds_paused=self._counts.seconds_paused + seconds_paused,
             )
 
     def note(self, text: str) -> None:
-        """Keep a sentence and log it as a warning, unless it is there already."""
+        """Add a sentence and log it as a warning, unless it is there already."""
         with self._lock:
             known = text in self._notes
             self._notes[text] = None

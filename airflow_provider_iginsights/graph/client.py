@@ -1,4 +1,4 @@
-"""The client of the Graph API that the rest of the package talks to: single reads, listings and batches."""
+"""The client of the Graph API that the rest of the package uses: single reads, listings and batches."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Self
 
 from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.graph.batch import LARGEST_BATCH, STOPPING, BatchAnswers, chunk, is_unsupported
+from airflow_provider_iginsights.graph.batch import MAX_BATCH_SIZE, STOPPING_ERRORS, BatchRequest, chunk, is_unsupported
 from airflow_provider_iginsights.graph.call_stats import CallCounts
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest
-from airflow_provider_iginsights.graph.paging import PageSequence, read_pages
-from airflow_provider_iginsights.graph.retry import PartSize
+from airflow_provider_iginsights.graph.paging import CursorPaging, read_pages
+from airflow_provider_iginsights.graph.retry import RequestSize
 from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
@@ -26,10 +26,10 @@ __all__ = ["CallCounts", "GraphClient"]
 class GraphClient:
     """Reads the Graph API for any number of accounts and threads. Close it, or use it in a ``with`` statement.
 
-    ``account_id`` names the account whose rate limit a read counts against: calls for it are slowed down as Meta
-    reports the limit used up; while it is blocked they are refused with Throttled, without being sent.
+    ``account_id`` is the account whose rate limit a read counts against. The client slows calls for it down as Meta
+    reports that the limit is used up. While the account is blocked, a call raises Throttled and is not sent.
 
-    :param settings: where to, as whom, how patiently.
+    :param settings: host, token, timeouts and retry limits.
     :param sleep: waits that many seconds.
     :param clock: monotonic seconds.
     """
@@ -42,71 +42,72 @@ class GraphClient:
         clock: Callable[[], float] = waiting.read_clock,
     ) -> None:
         self.settings = settings
-        self._caller = GraphSession(settings, sleep=sleep, clock=clock)
-        self._batches = settings.batches
-        self._sizes: dict[tuple[str | None, str], int] = {}  # answered where larger ones were not, by account and path
+        self._session = GraphSession(settings, sleep=sleep, clock=clock)
+        self._supports_batches = settings.supports_batches
+        # Where a size had to be halved, later requests begin with the size that worked. Keys: account id, path.
+        self._sizes: dict[tuple[str | None, str], int] = {}
 
     @property
-    def tally(self) -> CallCounts:
-        """Return what was sent so far, over all threads."""
-        return self._caller.stats.tally
+    def call_counts(self) -> CallCounts:
+        """Return the numbers of requests so far, over all threads."""
+        return self._session.stats.counts
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what somebody should know about the run, each once: such as another version than the pinned."""
-        return self._caller.stats.notes
+        """Return the notes about this run, each once: for example that Meta served another API version."""
+        return self._session.stats.notes
 
     def note(self, text: str) -> None:
-        """Add a sentence to the notes of the run, and log it as a warning, unless it is there already."""
-        self._caller.stats.note(text)
+        """Add a sentence to the notes of the run and log it as a warning, unless it is there already."""
+        self._session.stats.note(text)
 
     def get(self, request: GraphRequest, *, account_id: str | None = None) -> Answer:
-        """Read once.
+        """Read one object or edge.
 
-        :raises InsightsError: the leaf that says what to do; for transient trouble only after the retries.
+        :raises InsightsError: the class says what to do next; a server error is raised only after all retries.
         """
-        return _open(self._read(lambda _: request, PartSize(1), account_id))
+        return _return_or_raise(self._read(lambda _: request, RequestSize(1), account_id))
 
     def pages(self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100) -> Iterator[Answer]:
-        """Read a listing page by page, lazily, ``limit`` items at a time or fewer where Meta finds that too much.
+        """Read a listing page by page, lazily, with ``limit`` items on a page, or fewer where Meta finds that too much.
 
-        Where Meta may find a page too large, in whatever words or by not answering in time, it is asked once more, then
-        with half the limit, down to 10: at the same cursor, so that no item is lost or comes twice. A limit that was
-        answered holds for the rest of the listing, and for the next ones of this path; where none was, it was trouble.
+        Where the error may mean that a page is too large, the same page is requested once more and then with half the
+        limit, down to 10. The cursor stays the same, so no item is lost or comes twice. A limit that worked is kept
+        for the rest of the listing and for later listings of this path.
 
-        :raises TooMuchData: when even a page of one item is too large.
-        :raises InsightsError: the leaf that says what to do; for transient trouble only after the retries.
+        :raises TooMuchData: a page of one item is still too large.
+        :raises InsightsError: the class says what to do next; a server error is raised only after all retries.
         """
         get_page = partial(self._get_page, limit=limit, account_id=account_id)
-        return read_pages(get_page, request, note=self._caller.stats.note)
+        return read_pages(get_page, request, note=self._session.stats.note)
 
-    def walk(self, request: GraphRequest) -> PageSequence:
-        """Return what says where the listing goes on and ends, for those who open its pages themselves."""
-        return PageSequence(whom=request.path, note=self._caller.stats.note)
+    def open_paging(self, request: GraphRequest) -> CursorPaging:
+        """Return the paging of a listing, for callers that request its pages themselves."""
+        return CursorPaging(path=request.path, note=self._session.stats.note)
 
     def batch(
         self, requests: Iterable[GraphRequest], *, account_id: str | None = None
     ) -> Iterator[Answer | InsightsError]:
-        """Read many, 50 per HTTP request, lazily. Yields one result per request, in order; an item's fault is a result.
+        """Read many, 50 per HTTP request, lazily. Yields one result per request, in order; an item's error is a result.
 
-        Where the host offers no batches, or says so when asked, the requests go one by one, with the same results.
+        A host without batch requests gets the requests one by one; the results are the same.
 
-        :raises InsightsError: what holds for all that follow, after the results before it: Throttled, TokenExpired or
-            PolicyBlocked in an item, any refusal of a whole batch, a host that does not answer.
+        :raises InsightsError: an error that holds for all later requests, raised after the results before it:
+            Throttled, TokenExpired or PolicyBlocked in an item, any refusal of a whole batch, a host without an answer.
         """
-        for some in chunk(requests, lambda: self._sizes.get((account_id, ""), LARGEST_BATCH)):
-            for result in self._settle(some, account_id) or (self._read_alone(each, account_id) for each in some):
+        for some in chunk(requests, lambda: self._sizes.get((account_id, ""), MAX_BATCH_SIZE)):
+            for result in self._send_batch(some, account_id) or (self._read_single(each, account_id) for each in some):
                 if isinstance(result, GraphFailure) and result.stops:
                     raise result.error
                 yield result.error if isinstance(result, GraphFailure) else result
 
-    def tell_dates(self, listener: Callable[[datetime], None]) -> None:
-        """Hand Meta's ``Date`` (aware UTC) of every reply to ``listener``, from whatever thread got it."""
-        self._caller.on_date = listener
+    def set_date_callback(self, callback: Callable[[datetime], None]) -> None:
+        """Call ``callback`` with Meta's ``Date`` header (aware UTC) of every reply, from the thread that got it."""
+        self._session.on_date = callback
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        self._caller.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -117,36 +118,36 @@ class GraphClient:
     def __repr__(self) -> str:
         return f"GraphClient({self.settings!r})"
 
-    def _settle(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | GraphFailure] | None:
-        """Return what came of a batch; None where the host offers none."""
-        if not self._batches:
+    def _send_batch(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | GraphFailure] | None:
+        """Return one result per request; None where the host has no batch requests."""
+        if not self._supports_batches:
             return None
-        results = BatchAnswers(
-            caller=self._caller,
+        results = BatchRequest(
+            session=self._session,
             requests=requests,
             account_id=account_id,
             version=self.settings.api_version,
-            size=PartSize(len(requests)),
-            learn=partial(self._sizes.__setitem__, (account_id, "")),
-        ).settle()
+            size=RequestSize(len(requests)),
+            on_smaller_size=partial(self._sizes.__setitem__, (account_id, "")),
+        ).send()
         if any(isinstance(result, GraphFailure) and is_unsupported(result) for result in results):
-            self._batches = False
-            self._caller.stats.note("The Graph host offers no batch requests: objects are asked for one by one.")
+            self._supports_batches = False
+            self._session.stats.note("The Graph host offers no batch requests: objects are read one by one.")
             return None
         return results
 
-    def _read_alone(self, request: GraphRequest, account_id: str | None) -> Answer | GraphFailure:
-        result = self._read(lambda _: request, PartSize(1), account_id)
+    def _read_single(self, request: GraphRequest, account_id: str | None) -> Answer | GraphFailure:
+        result = self._read(lambda _: request, RequestSize(1), account_id)
         if isinstance(result, GraphFailure):
-            # A host that does not answer at all would cost the whole patience for each request left.
-            silent = result.retryable and result.error.facts.http_status is None
-            return GraphFailure(result.error, stops=silent or isinstance(result.error, STOPPING))
+            # A host that does not answer at all would take all retries again for each of the other requests.
+            no_answer = result.retryable and result.error.facts.http_status is None
+            return GraphFailure(result.error, stops=no_answer or isinstance(result.error, STOPPING_ERRORS))
         return result
 
     def _get_page(self, request: GraphRequest, *, limit: int, account_id: str | None) -> Answer:
         key = (account_id, request.path)
-        size = PartSize(min(limit, self._sizes.get(key, limit)))
-        answer = _open(
+        size = RequestSize(min(limit, self._sizes.get(key, limit)))
+        answer = _return_or_raise(
             self._read(lambda items: replace(request, params={**request.params, "limit": str(items)}), size, account_id)
         )
         if size.is_halved:
@@ -154,21 +155,22 @@ class GraphClient:
         return answer
 
     def _read(
-        self, ask_for: Callable[[int], GraphRequest], size: PartSize, account_id: str | None
+        self, build_request: Callable[[int], GraphRequest], size: RequestSize, account_id: str | None
     ) -> Answer | GraphFailure:
-        """Read with all patience what ``ask_for`` asks for, given the number of items."""
-        once = ask_for(size.items).once
-        reply = self._caller.retrier.call(
-            lambda: self._caller.send(Call(ask_for(size.items)), account_id=account_id),
-            retry_if=lambda reply: isinstance(reply, GraphFailure) and not once and size.take(reply),
+        """Send the request that ``build_request`` returns for a number of items, with all retries."""
+        no_retry = build_request(size.items).no_retry
+        reply = self._session.retrier.call(
+            lambda: self._session.send(Call(build_request(size.items)), account_id=account_id),
+            retry_if=lambda reply: isinstance(reply, GraphFailure) and not no_retry and size.record_failure(reply),
             retry_after=lambda reply: size.find_wait(reply) if isinstance(reply, GraphFailure) else None,
         )
         if isinstance(reply, GraphFailure):
             return reply
-        return Answer(reply.payload, reply.served or self.settings.api_version, ask_for(size.items), reply.date)
+        version = reply.served_version or self.settings.api_version
+        return Answer(reply.payload, version, build_request(size.items), reply.date)
 
 
-def _open(result: Answer | GraphFailure) -> Answer:
+def _return_or_raise(result: Answer | GraphFailure) -> Answer:
     if isinstance(result, GraphFailure):
         raise result.error
     return result

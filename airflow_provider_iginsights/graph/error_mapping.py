@@ -1,4 +1,4 @@
-"""From what Meta or the network said to an error that a person can act on; the meanings are rows in ``fault_table``."""
+"""Maps an error answer of Meta or a network problem to one of our errors, by the rows in ``error_codes``."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ __all__ = ["ERROR_CODES", "GraphFailure", "classify", "map_error", "map_transpor
 
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-LONGEST_QUOTE = 600
-"""Characters of Meta's own message that ours quote at most."""
+MAX_QUOTE_LENGTH = 600
+"""Number of characters of Meta's message that our message quotes at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphFailure:
-    """An error, whether a quick retry may make it go away, and whether it ends all that was still to be asked.
+    """An error, whether a retry may help (``retryable``), and whether it holds for all later requests (``stops``).
 
-    ``most_tries``: how often it is worth being tried, where that is less than the client's patience; 0 = as patient.
-    ``may_be_size``: it may say that too much was asked for at once.
+    ``max_tries``: number of tries where it is lower than the client's limit; 0 = the client's limit.
+    ``may_be_size``: the cause may be that the request asks for too much at once.
     """
 
     error: InsightsError
     retryable: bool = False
-    most_tries: int = 0
+    max_tries: int = 0
     stops: bool = False
     may_be_size: bool = False
 
-    def is_worth_more(self, tries: int) -> bool:
-        """Return whether another quick try is worth it after so many."""
-        return self.retryable and not 0 < self.most_tries <= tries
+    def is_retryable_after(self, tries: int) -> bool:
+        """Return whether another try may help after this number of tries."""
+        return self.retryable and not 0 < self.max_tries <= tries
 
 
-def _conceal(text: str) -> str:
+def _redact_text(text: str) -> str:
     return escape(redact(text))
 
 
 def classify(error: Any, *, request: GraphRequest, http_status: int | None) -> InsightsError:
-    """Return the error that an ``error`` object of the Graph API stands for."""
+    """Return our error for an ``error`` object of the Graph API."""
     return map_error(error, request=request, http_status=http_status).error
 
 
@@ -71,58 +71,60 @@ def map_error(
     http_status: int | None,
     asked: str = "",
     retry_after: float | None = None,
-    conceal: Callable[[str], str] = _conceal,
+    redact_text: Callable[[str], str] = _redact_text,
 ) -> GraphFailure:
-    """Find the row for an ``error`` object of the Graph API and build its error, which quotes Meta's own text.
+    """Find the row for an ``error`` object of the Graph API and build its failure, whose message quotes Meta's text.
 
-    A code that no row knows is transient where Meta says so, a rate limit where HTTP says so, else fatal: that waiting
-    or skipping were right, nobody can know.
+    An unknown code is transient where ``is_transient`` is set, a rate limit where the HTTP status is 429, else fatal.
 
-    :param asked: what the error's facts name as asked, ``GET PATH`` by default.
-    :param retry_after: seconds to wait as the headers say; a rate limit without a word waits ``DEFAULT_BLOCK``.
-    :param conceal: takes credentials out of Meta's text.
+    :param asked: the request as the facts of the error name it, ``GET PATH`` by default.
+    :param retry_after: seconds to wait from the headers; a rate limit without them waits ``DEFAULT_BLOCK``.
+    :param redact_text: removes secrets from Meta's text.
     """
     found: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
     text = _join_texts(found)
-    quote = conceal(text)
+    quote = redact_text(text)
     facts = GraphFacts(
         asked=asked or f"GET {request.path}",
         http_status=http_status,
         code=read_whole_number(found.get("code")),
         subcode=read_whole_number(found.get("error_subcode")),
-        fbtrace_id=_read_trace(found.get("fbtrace_id"), conceal),
+        fbtrace_id=_read_trace(found.get("fbtrace_id"), redact_text),
         said=quote,
     )
-    row = next((row for row in ERROR_CODES if row.fits(facts, text, request)), None) or _guess(found, http_status)
-    message = _advise(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
-    return _conclude(row, message, facts, retry_after)
+    row = next((row for row in ERROR_CODES if row.matches(facts, text, request)), None) or _choose_default(
+        found, http_status
+    )
+    message = _format_advice(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
+    return _make_failure(row, message, facts, retry_after)
 
 
 def map_transport_problem(reply: Reply, call: Call, *, retry_after: float | None = None) -> GraphFailure:
-    """Build the error for a reply that is no answer of the Graph API. Here the HTTP status is all there is to go by."""
+    """Build the failure for a reply that is no answer of the Graph API."""
     if reply.problem is None:
-        raise ValueError("A reply without a flaw has nothing to diagnose.")
+        raise ValueError("The reply has no problem that could be mapped.")
+    # Such a body has no code, so the HTTP status is the only information.
     row, status = TRANSPORT_PROBLEMS[reply.problem], reply.status or 0
     if reply.problem == "not_json" and status == 429:
         row = UNKNOWN_LIMIT
     elif reply.problem == "not_json" and status >= 500:
         row = UNKNOWN_TRANSIENT
-    message = f"{_advise(row, call.request, retry_after)} Seen: {reply.detail}."
+    message = f"{_format_advice(row, call.request, retry_after)} Seen: {reply.detail}."
     facts = GraphFacts(asked=str(call), http_status=reply.status)
-    return _conclude(row, message, facts, retry_after)
+    return _make_failure(row, message, facts, retry_after)
 
 
-def _conclude(row: ErrorCode, message: str, facts: GraphFacts, retry_after: float | None) -> GraphFailure:
+def _make_failure(row: ErrorCode, message: str, facts: GraphFacts, retry_after: float | None) -> GraphFailure:
     return GraphFailure(
         _build(row.error, message, facts, retry_after),
         retryable=row.retryable,
-        most_tries=row.most_tries,
-        # A gateway that waited for Meta's servers in vain says so with this status, whatever stands in the body.
+        max_tries=row.max_tries,
+        # META-21: with this status a gateway says that Meta's servers were too slow, whatever the body says.
         may_be_size=row.may_be_size or (row.retryable and facts.http_status == HTTPStatus.GATEWAY_TIMEOUT),
     )
 
 
-def _advise(row: ErrorCode, request: GraphRequest, retry_after: float | None) -> str:
+def _format_advice(row: ErrorCode, request: GraphRequest, retry_after: float | None) -> str:
     seconds = DEFAULT_BLOCK if retry_after is None else retry_after
     return row.advice.format(whom=request.whom, minutes=ceil(seconds / 60))
 
@@ -135,7 +137,7 @@ def _build(kind: type[InsightsError], message: str, facts: GraphFacts, retry_aft
     return kind(message, facts=facts, retry_after=retry_after)
 
 
-def _guess(error: Mapping[str, Any], http_status: int | None) -> ErrorCode:
+def _choose_default(error: Mapping[str, Any], http_status: int | None) -> ErrorCode:
     if error.get("is_transient") is True:
         return UNKNOWN_TRANSIENT
     return UNKNOWN_LIMIT if http_status == 429 else UNKNOWN
@@ -147,9 +149,9 @@ def _join_texts(error: Mapping[str, Any]) -> str:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+    return text if len(text) <= MAX_QUOTE_LENGTH else f"{text[:MAX_QUOTE_LENGTH]}…"
 
 
-def _read_trace(value: Any, conceal: Callable[[str], str]) -> str | None:
+def _read_trace(value: Any, redact_text: Callable[[str], str]) -> str | None:
     text = read_text(value) or ""
-    return conceal(text) if _TRACE.fullmatch(text) else None
+    return redact_text(text) if _TRACE.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""What the headers of an answer say, each read strictly: a header that does not read as it should says nothing."""
+"""Reads the headers of an answer strictly: a header with an unexpected form is treated as missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-LONGEST_WAIT: Final = 7 * 86_400.0
-"""Seconds that ``Retry-After`` may ask for at most: Meta's longest window is a day, and a clock may be wrong."""
+MAX_WAIT: Final = 7 * 86_400.0
+"""Longer waits of ``Retry-After`` (in seconds) are cut: Meta's longest window is a day, and a clock may be wrong."""
 
 _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -17,36 +17,36 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,40}/[A-Za-z0-9!#$&^_.+-]{1,40}
 
 
 def read_served_version(headers: Mapping[str, str]) -> str:
-    """Return the Graph API version that Meta says it served, such as ``v25.0``; ``""`` where it says none."""
+    """Return the Graph API version that Meta served, such as ``v25.0``; ``""`` where the header is missing."""
     text = headers.get("facebook-api-version", "").strip(" ")
     return text if _VERSION.fullmatch(text) else ""
 
 
 def read_media_type(headers: Mapping[str, str]) -> str:
-    """Return the media type of ``Content-Type``, such as ``text/html``; ``""`` where it names none."""
+    """Return the media type of ``Content-Type``, such as ``text/html``; ``""`` where there is none."""
     text = headers.get("content-type", "").partition(";")[0].strip(" ")
     return text if _MEDIA_TYPE.fullmatch(text) else ""
 
 
 def read_date(headers: Mapping[str, str]) -> datetime | None:
-    """Return ``Date``, when the answer was made, as aware UTC; None where it cannot be read."""
+    """Return ``Date``, the time of the answer, as aware UTC; None where it cannot be read."""
     return _read_http_date(headers.get("date", ""))
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None where it asks for none.
+    """Return the seconds of ``Retry-After``, which may be a number or a date; None where it is missing.
 
-    A date that has passed means now. What is longer than ``LONGEST_WAIT`` is cut to it.
+    A date in the past gives 0. A wait of more than ``MAX_WAIT`` is cut to it.
     """
     text = headers.get("retry-after", "").strip(" ")
     if _SECONDS.fullmatch(text):
-        return min(float(text), LONGEST_WAIT)
+        return min(float(text), MAX_WAIT)
     moment = _read_http_date(text)
-    return None if moment is None else min(max((moment - datetime.now(UTC)).total_seconds(), 0), LONGEST_WAIT)
+    return None if moment is None else min(max((moment - datetime.now(UTC)).total_seconds(), 0), MAX_WAIT)
 
 
 def _read_http_date(text: str) -> datetime | None:
-    # An HTTP date is always GMT (RFC 9110, 5.6.7), also where it does not say so.
+    # An HTTP date is always GMT (RFC 9110, 5.6.7), even without a zone.
     if not text.isascii() or len(text) > 60:
         return None
     try:

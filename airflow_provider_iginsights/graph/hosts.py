@@ -1,7 +1,7 @@
-"""The only places where a token may go: two hosts of Meta over https, and loopback with a port, for the sandbox.
+"""The only hosts that a token is sent to: two hosts of Meta over https, and loopback with a port for the sandbox.
 
-A host is matched against one strict grammar and the URL is built from its parts, never from the text: ``urlsplit`` and
-urllib3 read odd texts differently, so a text that one approves leads the other somewhere else.
+A host must match one strict pattern, and the URL is built from the matched parts, never from the text. ``urlsplit`` and
+urllib3 parse unusual texts differently, so a text that one accepts may lead the other to another host.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 Login = Literal["facebook", "instagram"]
 
 META_HOSTS: Final[Mapping[str, Login]] = {"graph.facebook.com": "facebook", "graph.instagram.com": "instagram"}
-"""The hosts of the Graph API, each with the one of Meta's two products that it serves."""
+"""The hosts of the Graph API, each with its login: Facebook Login or Instagram Login."""
 
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 DEFAULT_HOST: Final = "graph.facebook.com"
@@ -27,26 +27,26 @@ _ADDRESS = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _VERSION = re.compile(r"v?[0-9]{1,3}\.[0-9]{1,2}", re.ASCII)
-_OTHER_OF_META = re.compile(r"(?:.+\.)?(?:facebook|instagram|threads|fb|meta)\.(?:com|net)")
+_META_DOMAIN = re.compile(r"(?:.+\.)?(?:facebook|instagram|threads|fb|meta)\.(?:com|net)")
 
-_ENTER = (
+_HOW_TO_ENTER = (
     " Leave the host empty for graph.facebook.com, write graph.instagram.com for Instagram Login, or"
-    " http://127.0.0.1:PORT for the sandbox. The token goes nowhere else."
+    " http://127.0.0.1:PORT for the sandbox. The token is sent to no other host."
 )
-_FOREIGN = f"The connection's host is not a Graph API host.{_ENTER}"
-_OTHER = f"The connection's host is not a Graph API host, but another one of Meta's.{_ENTER}"
+_NOT_META = f"The connection's host is not a Graph API host.{_HOW_TO_ENTER}"
+_WRONG_META_HOST = f"The connection's host is not a Graph API host, but another one of Meta's.{_HOW_TO_ENTER}"
 _VERSIONED = (
     "The connection's host is not a Graph API host alone: it names a version or a path as well. Enter only the host,"
-    f" and the version as the extra api_version, such as v25.0.{_ENTER}"
+    f" and the version as the extra api_version, such as v25.0.{_HOW_TO_ENTER}"
 )
 _INSECURE = (
     "The connection's host is not a Graph API host as it must be reached: Meta's hosts are asked over https and port"
-    f" 443 only. Enter the bare name, without scheme and port.{_ENTER}"
+    f" 443 only. Enter the bare name, without scheme and port.{_HOW_TO_ENTER}"
 )
-_NO_PORT = f"The connection's host is not a Graph API host: loopback needs http and a port.{_ENTER}"
-_TWICE = (
+_NO_PORT = f"The connection's host is not a Graph API host: loopback needs http and a port.{_HOW_TO_ENTER}"
+_CONTRADICTION = (
     "The connection's fields host, port and schema contradict each other, so its host is not a Graph API host."
-    f" Leave port and schema empty.{_ENTER}"
+    f" Leave port and schema empty.{_HOW_TO_ENTER}"
 )
 
 
@@ -54,50 +54,50 @@ def resolve_base_url(host: str | None, *, port: int | None = None, schema: str |
     """Return the base URL for a connection's host, without a trailing slash.
 
     None and ``""`` mean ``https://graph.facebook.com``. Accepted are graph.facebook.com and graph.instagram.com over
-    https, and localhost, 127.0.0.1 and [::1] with a port over http; there a path may follow (the sandbox serves
-    Instagram Login under ``/graph.instagram.com``). A missing scheme is completed.
+    https, and localhost, 127.0.0.1 and [::1] with a port over http. A path may follow a loopback host (the sandbox
+    serves Instagram Login under ``/graph.instagram.com``). A missing scheme is added.
 
-    :param port: the connection's own field; it may not contradict the host.
-    :param schema: the connection's own field: http or https, or the path where a URI had one.
-    :raises ConfigurationError: for anything else, so that no token ever leaves for it.
+    :param port: the connection's field; it must not contradict the host.
+    :param schema: the connection's field: http or https, or the path of a connection given as a URI.
+    :raises ConfigurationError: for any other host, before a token is sent.
     """
     text = _join_fields((host or "").strip(), port, (schema or "").strip())
     found = _ADDRESS.fullmatch(text)
     if found is None:
-        raise ConfigurationError(_FOREIGN)
+        raise ConfigurationError(_NOT_META)
     scheme, name = (found["scheme"] or "").lower(), found["name"].lower()
     number = int(found["port"]) if found["port"] else None
     if name in META_HOSTS:
         return _resolve_meta(scheme, name, number, found["path"])
     if name in LOOPBACK_HOSTS:
         return _resolve_loopback(scheme, name, number, found["path"])
-    raise ConfigurationError(_OTHER if _OTHER_OF_META.fullmatch(name) else _FOREIGN)
+    raise ConfigurationError(_WRONG_META_HOST if _META_DOMAIN.fullmatch(name) else _NOT_META)
 
 
 def is_loopback(base_url: str) -> bool:
-    """Return whether a resolved base URL leads to this machine."""
+    """Return whether a resolved base URL is on this machine."""
     return base_url.startswith("http://")
 
 
 def find_login(base_url: str) -> Login:
-    """Return which of Meta's two products a resolved base URL leads to: Facebook Login or Instagram Login."""
+    """Return the login of a resolved base URL: Facebook Login or Instagram Login."""
     return "instagram" if "graph.instagram.com" in base_url.split("/") else "facebook"
 
 
 def _join_fields(host: str, port: int | None, schema: str) -> str:
-    """Return one text of the connection's three fields. None of them is trusted yet."""
+    """Join the connection's three fields into one text, which is not checked yet."""
     if not host:
         if port not in (None, 0, 443) or schema.lower() not in ("", "https"):
-            raise ConfigurationError(_TWICE)
+            raise ConfigurationError(_CONTRADICTION)
         return f"https://{DEFAULT_HOST}"
     host = host.removesuffix("/")
     if port:
         if "/" in host.partition("://")[2] or re.search(r":[0-9]*\Z", host):
-            raise ConfigurationError(_TWICE)
+            raise ConfigurationError(_CONTRADICTION)
         host = f"{host}:{port}"
     if schema.lower() in ("http", "https"):
         if "://" in host and not host.lower().startswith(f"{schema.lower()}://"):
-            raise ConfigurationError(_TWICE)
+            raise ConfigurationError(_CONTRADICTION)
         return host if "://" in host else f"{schema}://{host}"
     return f"{host}/{schema}" if schema else host
 

@@ -1,4 +1,4 @@
-"""JSON as the Graph API sends it, in bodies and in headers. What no program would send is not JSON here."""
+"""Parses JSON of the Graph API, in bodies and in headers. NaN, infinity and deeply nested values are refused."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from typing import Any, Final
 
 
 def read_json(content: bytes | str) -> Any:
-    """Return what ``json.loads`` returns, in half the time where Airflow brought msgspec (3.0 and later).
+    """Return what ``json.loads`` returns, in half the time where msgspec is installed (Airflow 3.0 and later).
 
-    What msgspec does not read (half of an emoji, a byte order mark, UTF-16) is read by Python's own reader, which alone
-    decides what is no JSON.
+    Where msgspec fails (half of an emoji, a byte order mark, UTF-16), Python's own parser decides.
 
-    :raises ValueError: it is no JSON, holds NaN, infinity, a number beyond every float, an integer of more digits than
-        Python reads (4,300), or is nested deeper than Python can follow.
+    :raises ValueError: it is no JSON, or contains NaN, infinity, a number too large for a float, an integer of more
+        than 4,300 digits, or too many nested levels for Python.
     """
-    decode, unread = _find_fast_decoder()
+    decode, errors = _find_fast_decoder()
     try:
         return decode(content)
-    except unread:
+    except errors:
         return _decode(_DICTS, content)
 
 
 def read_json_pairs(text: str) -> Any:
-    """Return the same with lists of pairs for objects: a name that comes twice keeps both its values."""
+    """Return the same with a list of pairs for each object, so that a repeated name keeps both values."""
     return _decode(_PAIRS, text)
 
 
 @cache
 def _find_fast_decoder() -> tuple[Callable[[bytes | str], Any], tuple[type[Exception], ...]]:
-    """Return a reader that agrees with Python's on all that it reads, and what it raises where it does not read."""
+    """Return the fastest parser that is installed, and the exceptions after which Python's own parser is used."""
     try:
         import msgspec
-    except ImportError:  # Airflow 2.11
+    except ImportError:  # Airflow 2.11 does not depend on msgspec.
         return lambda content: _decode(_DICTS, content), ()
     return msgspec.json.decode, (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -45,21 +44,21 @@ def _decode(decoder: json.JSONDecoder, content: bytes | str) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
+        raise ValueError("The JSON is nested too deep") from None
 
 
 def _make_decoder(pairs: Callable[[list[tuple[str, Any]]], Any] | None) -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=_refuse, parse_float=_read_float)
+    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=_refuse_constant, parse_float=_read_float)
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _read_float(text: str) -> float:
     number = float(text)
     if isinf(number):
-        raise ValueError("A number beyond every float is no number.")
+        raise ValueError("The number is too large for a float.")
     return number
 
 

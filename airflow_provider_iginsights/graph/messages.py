@@ -1,4 +1,4 @@
-"""What travels to Meta and back: a request and whom it is about, the HTTP call that carries it, what came of it."""
+"""The messages to and from Meta: a request and its subject, the HTTP call that sends it, the reply, the answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SubjectKind = Literal["account", "media", "story", "user", "page", "token"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a request is about, for messages and for error codes whose meaning depends on it. ``id`` may be empty."""
+    """The object that a request is about. Messages name it, and the meaning of some error codes depends on its kind."""
 
     kind: SubjectKind
     id: str
@@ -34,36 +34,36 @@ class Subject:
 class GraphRequest:
     """One read of the Graph API: ``path`` without host and version, such as ``17841405822304914/insights``.
 
-    ``once``: Meta's servers failed to answer others like it, with all patience: it is tried once.
+    ``no_retry``: send it once only, since Meta's servers failed on other requests like it after all retries.
     """
 
     path: str
     params: Mapping[str, str]
     subject: Subject | None = None
-    once: bool = False
+    no_retry: bool = False
 
     @property
     def is_listing(self) -> bool:
-        """Return whether an edge is read, such as ``1784/insights``: it answers with a list of ``data``, a node not."""
+        """Return whether the path is an edge, such as ``1784/insights``, which answers with a list in ``data``."""
         return "/" in self.path.strip("/")
 
     @property
     def whom(self) -> str:
-        """Return what a message calls the object that was asked for."""
+        """Return the name of the requested object in messages."""
         return str(self.subject) if self.subject else self.path or "the batch"
 
     def __repr__(self) -> str:
-        """Show everything but the values of parameters that carry credentials."""
+        """Show everything but the values of secret parameters."""
         shown = {name: MASK if name in SECRET_PARAMETERS else value for name, value in self.params.items()}
         return f"GraphRequest(path={self.path!r}, params={shown!r}, subject={self.subject!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: ``body`` is the JSON object, ``api_version`` the version that Meta served, such as ``v25.0``.
+    """An answer: ``body`` is the JSON object, ``api_version`` the version that Meta served, such as ``v25.0``.
 
-    ``date`` is when Meta made the answer by its own clock (header ``Date``, aware UTC), None where it did not say; an
-    item of a batch has its envelope's. ``repr`` leaves the body out: paging links and Page lists hold access tokens.
+    ``date`` is the header ``Date`` (aware UTC), None where it is missing; an item of a batch has the date of the whole
+    batch. ``repr`` leaves the body out, since paging links and lists of Pages contain access tokens.
     """
 
     body: Any = field(repr=False)
@@ -72,30 +72,32 @@ class Answer:
     date: datetime | None = None
 
 
-def spell_path(request: GraphRequest, version: str) -> str:
+def format_path(request: GraphRequest, version: str) -> str:
     """Return ``v25.0/PATH``, percent-encoded."""
     return f"{version}/{quote(request.path.strip('/'), safe='/')}"
 
 
-def spell_query(params: Mapping[str, str]) -> str:
-    """Return the parameters as a query string; commas, braces and parentheses of field lists stay readable."""
+def format_query(params: Mapping[str, str]) -> str:
+    """Return the parameters as a query string. Commas, braces and parentheses of field lists are not encoded."""
     return urlencode(params, safe=",(){}")
 
 
-TransportProblem = Literal["no_answer", "timed_out", "cut", "not_json", "not_a_list", "too_large", "redirect"]
-"""What keeps a reply from being one: the server was not reached; it took the request, but no answer came in time or the
-connection was dropped; the answer broke off, is not the JSON due, brings no list where a listing was asked for, is
-larger than any may be, points elsewhere."""
+TransportProblem = Literal[
+    "no_answer", "timed_out", "cut", "not_json", "not_a_list", "too_large", "redirect", "unsupported_proxy"
+]
+"""Why a reply is no answer of the Graph API: the server was not reached; it took the request, but did not answer in
+time or closed the connection; the answer is incomplete, is not the expected JSON, has no list where a listing was
+requested, is larger than the limit, is a redirect; the proxy is of an unsupported kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP call. ``shape`` is the JSON due, ``form`` makes it a POST, ``weight`` is how many reads it holds."""
+    """One HTTP call: ``body_type`` is the expected JSON type, ``form`` a POST, ``read_count`` counts its reads."""
 
     request: GraphRequest
-    shape: type = dict
+    body_type: type = dict
     form: Mapping[str, str] | None = field(default=None, repr=False)
-    weight: int = 1
+    read_count: int = 1
 
     @property
     def method(self) -> Literal["GET", "POST"]:
@@ -109,7 +111,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of a call: parsed JSON in ``payload``, or a ``flaw`` with a ``detail`` that holds no secret.
+    """The result of a call: parsed JSON in ``payload``, or a ``problem`` with a ``detail`` that contains no secret.
 
     ``status`` is None where no answer arrived. The names in ``headers`` are case-insensitive.
     """
@@ -121,18 +123,18 @@ class Reply:
     detail: str = ""
 
     @property
-    def served(self) -> str:
-        """Return the Graph API version that Meta says it served, such as ``v25.0``; empty where it says nothing."""
+    def served_version(self) -> str:
+        """Return the Graph API version that Meta served, such as ``v25.0``; ``""`` where the header is missing."""
         return read_served_version(self.headers)
 
     @property
     def date(self) -> datetime | None:
-        """Return when Meta made the answer, by its own clock; None where it does not say."""
+        """Return Meta's ``Date`` header (aware UTC); None where it is missing."""
         return read_date(self.headers)
 
 
-def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, shape: type) -> Reply:
-    """Parse what arrived: over HTTP, or as an item of a batch. An ``error`` object counts as an answer of any shape."""
+def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, body_type: type) -> Reply:
+    """Parse an HTTP answer or an item of a batch. An ``error`` object is accepted whatever ``body_type`` is."""
     if 300 <= status < 400:
         detail = f"HTTP {status} to {_name_host(headers.get('location', ''))}"
         return Reply(status=status, headers=headers, problem="redirect", detail=detail)
@@ -140,8 +142,8 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, sh
         payload = read_json(content)
     except ValueError:
         return Reply(status=status, headers=headers, problem="not_json", detail=_describe(status, headers, content))
-    refusal = isinstance(payload, dict) and "error" in payload
-    if not refusal and (status >= 400 or not isinstance(payload, shape)):
+    is_error = isinstance(payload, dict) and "error" in payload
+    if not is_error and (status >= 400 or not isinstance(payload, body_type)):
         detail = f"HTTP {status} with JSON that is no answer of the Graph API"
         return Reply(status=status, headers=headers, problem="not_json", detail=detail)
     return Reply(status=status, headers=headers, payload=payload)

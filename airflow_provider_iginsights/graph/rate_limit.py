@@ -1,7 +1,7 @@
-"""How hard each account's rate limit is used, as Meta reports it with every answer, and what follows for the next call.
+"""The used part of each account's rate limit, as Meta reports it with every answer, and the pause before the next call.
 
 Meta's figures are percentages of a rolling window, not counts, and calls made while blocked prolong the block
-(Meta: Graph API, Rate Limits). So a nearly used up account is slowed down, and a blocked one is not asked at all.
+(Meta: Graph API, Rate Limits). So calls slow down when the limit is nearly used up, and stop while it is blocked.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from math import ceil
 from typing import Any
 
 from airflow_provider_iginsights.errors import Throttled
-from airflow_provider_iginsights.graph.headers import LONGEST_WAIT
+from airflow_provider_iginsights.graph.headers import MAX_WAIT
 from airflow_provider_iginsights.graph.json_text import read_json_pairs
 from airflow_provider_iginsights.json_values import read_number
 
 DEFAULT_BLOCK = 3600.0
-"""Seconds to stay away where Meta blocks without saying for how long: its shortest window is a rolling hour."""
+"""Seconds of a block where Meta does not say how long it lasts: its shortest window is a rolling hour."""
 
 BUSINESS_HEADER = "x-business-use-case-usage"
 APP_HEADER = "x-app-usage"
@@ -27,7 +27,7 @@ APP_HEADER = "x-app-usage"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One reading: ``percent`` of the limit used (its highest counter), ``minutes`` until access returns (0 = open)."""
+    """``percent`` used of a limit (its highest counter); ``minutes`` until access returns (0 = not blocked)."""
 
     object_id: str
     percent: float
@@ -35,27 +35,24 @@ class Usage:
 
 
 def read_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
-    """Return the readings for Instagram in an answer's headers; other products and unreadable ones are left out.
-
-    One read is reported under the business and under the account, and a key may come twice (Meta's own sample does).
-    """
+    """Return the usage of Instagram limits in the headers; other products and unreadable values are left out."""
     return tuple(_read_business(_parse(headers.get(BUSINESS_HEADER))))
 
 
 def read_app_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
-    """Return the reading of the app's own limit.
+    """Return the usage of the app's own limit.
 
-    It counts for calls that concern no account, and for those of Instagram Login, whose answers carry no other header.
+    It holds for calls without an account, and for Instagram Login, whose answers have no other usage header.
     """
     counters = dict(_parse(headers.get(APP_HEADER)))
     return (Usage("", _highest(counters), 0),) if counters else ()
 
 
 class RateLimiter:
-    """Remembers the readings per account and says how long the next call has to wait. Thread-safe; never sleeps itself.
+    """Remembers the usage per account and returns the pause before the next call. Thread-safe; never sleeps.
 
     :param threshold: percent above which calls are slowed down.
-    :param max_pause: seconds between calls where 100 percent are nearly reached; below, the pause grows in proportion.
+    :param max_pause: seconds of pause at 100 percent; from the threshold on, the pause grows in proportion.
     :param clock: monotonic seconds.
     """
 
@@ -64,58 +61,58 @@ class RateLimiter:
         self._max_pause = max_pause
         self._clock = clock
         self._lock = threading.Lock()
-        self._open_from: dict[str, float] = {}
+        self._next_call_at: dict[str, float] = {}
         self._blocked_until: dict[str, float] = {}
 
-    def measure_pause(self, account_id: str | None) -> float:
-        """Return the seconds to wait before the next call for an account (None = calls that concern no account).
+    def find_pause(self, account_id: str | None) -> float:
+        """Return the seconds to wait before the next call for an account (None = calls without an account).
 
-        :raises Throttled: at once and without a call while the account is blocked; ``retry_after`` is what is left.
+        :raises Throttled: the account is blocked; ``retry_after`` is the rest of the block.
         """
         key, now = account_id or "", self._clock()
         with self._lock:
             blocked = self._blocked_until.get(key, now) - now
-            pause = self._open_from.get(key, now) - now
-        if blocked > 0:  # META-30
+            pause = self._next_call_at.get(key, now) - now
+        if blocked > 0:  # META-30: a call made now would prolong the block.
             raise Throttled(_explain_block(key, blocked), retry_after=blocked)
         return max(pause, 0.0)
 
-    def observe(self, headers: Mapping[str, str], account_id: str | None = None) -> None:
-        """Learn from the headers of an answer to a call for ``account_id``."""
-        readings = read_usage(headers)
-        for reading in readings:
-            self._note(reading.object_id, (reading,))
-        # META-29: graph.instagram.com reports the app's use alone, also where the call is about an account.
-        self._note(account_id or "", (account_id and readings) or read_app_usage(headers))
+    def record_usage(self, headers: Mapping[str, str], account_id: str | None = None) -> None:
+        """Record the usage from the headers of an answer to a call for ``account_id``."""
+        usages = read_usage(headers)
+        for usage in usages:
+            self._set_pause(usage.object_id, (usage,))
+        # META-29: graph.instagram.com reports only the usage of the app, even for a call about an account.
+        self._set_pause(account_id or "", (account_id and usages) or read_app_usage(headers))
 
     def block(self, account_id: str | None, seconds: float) -> None:
-        """Refuse calls for an account for that long, or for longer where that was known already."""
+        """Block calls for an account for that long; a longer block that is known already stays."""
         key, until = account_id or "", self._clock() + seconds
         with self._lock:
             self._blocked_until[key] = max(until, self._blocked_until.get(key, until))
 
-    def _note(self, key: str, readings: Sequence[Usage]) -> None:
-        if not readings:
+    def _set_pause(self, key: str, usages: Sequence[Usage]) -> None:
+        if not usages:
             return
-        percent = max(reading.percent for reading in readings)
-        minutes = max(reading.minutes for reading in readings)
+        percent = max(usage.percent for usage in usages)
+        minutes = max(usage.minutes for usage in usages)
         if minutes > 0 or percent >= 100:
             self.block(key, minutes * 60 or DEFAULT_BLOCK)
         excess = max(percent - self._threshold, 0) / max(100 - self._threshold, 1)
         with self._lock:
-            self._open_from[key] = self._clock() + self._max_pause * min(excess, 1)
+            self._next_call_at[key] = self._clock() + self._max_pause * min(excess, 1)
 
 
 def _read_business(entries: Iterable[tuple[str, Any]]) -> Iterator[Usage]:
     for object_id, products in entries:
         for product in map(dict, filter(_is_object, products if isinstance(products, list) else ())):
             if product.get("type") == "instagram":
-                minutes = min(_number(product.pop("estimated_time_to_regain_access", 0)), LONGEST_WAIT / 60)
+                minutes = min(_number(product.pop("estimated_time_to_regain_access", 0)), MAX_WAIT / 60)
                 yield Usage(object_id, _highest(product), minutes)
 
 
 def _parse(header: str | None) -> list[tuple[str, Any]]:
-    # META-28: pairs instead of dicts, since a key that comes twice would lose its first value.
+    # META-28: a key may come twice, and a dict would lose its first value. So objects are lists of pairs here.
     try:
         pairs = read_json_pairs(header or "[]")
     except ValueError:
@@ -136,8 +133,8 @@ def _number(value: Any) -> float:
 
 
 def _explain_block(key: str, seconds: float) -> str:
-    whom = f"account {key}" if key else "calls that concern no account"
+    whom = f"account {key}" if key else "calls without an account"
     return (
-        f"Meta's rate limit for {whom} is used up. It was not asked again, since calls made while blocked prolong"
-        f" the block; try again in {ceil(seconds / 60)} minutes."
+        f"Meta's rate limit for {whom} is used up. Nothing was sent, since calls made while blocked prolong the block;"
+        f" try again in {ceil(seconds / 60)} minutes."
     )

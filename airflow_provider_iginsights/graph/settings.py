@@ -1,4 +1,4 @@
-"""Where the client goes, as whom, and how patient it is. Nothing leaves for a host that was not approved here."""
+"""The settings of a Graph client: host, token, timeouts, retry limits. A host is checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSettings:
-    """What a client needs to know. ``repr`` shows neither the token nor the app secret.
+    """Settings of one client. ``repr`` shows neither the token nor the app secret.
 
-    :param token: access token of a user, a Page or a system user; it travels in the Authorization header only.
+    :param token: access token of a user, a Page or a system user; sent as a header, in a batch in the body.
     :param base_url: a Graph host, as ``hosts.resolve_base_url`` accepts and completes it.
     :param api_version: the pinned Graph API version, such as ``v25.0``.
-    :param app_secret: when set, ``appsecret_proof`` goes with every call.
-    :param connect_timeout: seconds until a connection must stand.
-    :param read_timeout: seconds that the server may stay silent.
-    :param limits: how long one answer may take in all, and how large it may be.
-    :param max_tries: how often one request is sent at most, the first time included; the pauses between seven tries
-        add up to more than a minute, which most troubles of Meta's do not outlast.
-    :param max_wait: seconds that all tries of one request may take before the next try is given up.
+    :param app_secret: when set, ``appsecret_proof`` is sent with every call.
+    :param connect_timeout: seconds to wait for a connection.
+    :param read_timeout: seconds to wait for the next bytes of an answer.
+    :param limits: total time and size of one answer.
+    :param max_tries: number of tries of one request, the first one included. The pauses between seven tries add up to
+        more than a minute; most server errors at Meta end within that time.
+    :param max_wait: seconds after the first try of a request after which no other try starts.
     :param usage_threshold: percent of Meta's rate limit above which calls are slowed down.
     :param max_pause: the longest pause before one call, in seconds, reached where the limit is nearly used up.
-    :raises ConfigurationError: for a host, version or token that cannot be.
+    :raises ConfigurationError: for an invalid host, version or token.
     """
 
     token: str = field(repr=False)
@@ -53,31 +53,31 @@ class GraphSettings:
         object.__setattr__(self, "app_secret", self.app_secret or None)
         if not _VERSION.fullmatch(self.api_version):
             raise ConfigurationError(
-                f"The Graph API version {self.api_version!r} is not one: write it like {DEFAULT_API_VERSION}."
+                f"The Graph API version {self.api_version!r} is invalid: write it like {DEFAULT_API_VERSION}."
             )
-        # An HTTP library that meets a line break in a header quotes the whole header in its error.
+        # The HTTP libraries quote a header with a line break in their error, and so the token.
         if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
             raise ConfigurationError(
-                "The access token is empty, or holds blanks, line breaks or other characters that no token has:"
+                "The access token is empty, or contains blanks, line breaks or other characters that no token has:"
                 " copy it into the connection's password again."
             )
 
     @property
     def login(self) -> Login:
-        """Return which of Meta's two products the host belongs to: Facebook Login or Instagram Login."""
+        """Return the login of the host: Facebook Login or Instagram Login."""
         return find_login(self.base_url)
 
     @property
     def is_local(self) -> bool:
-        """Return whether the host is this machine: no proxy may stand between, since the token travels in clear."""
+        """Return whether the host is this machine. Then no proxy is used, since the connection is not encrypted."""
         return is_loopback(self.base_url)
 
     @property
-    def batches(self) -> bool:
-        """Return whether the host is known to offer batch requests."""
+    def supports_batches(self) -> bool:
+        """Return whether the host offers batch requests."""
         return self.login == "facebook"
 
-    def prove(self) -> str | None:
+    def make_appsecret_proof(self) -> str | None:
         """Return ``appsecret_proof``, the hex HMAC-SHA256 of the token under the app secret; None without one."""
         if self.app_secret is None:
             return None

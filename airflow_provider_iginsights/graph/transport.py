@@ -1,4 +1,4 @@
-"""One HTTP exchange: sessions, headers, and what the network can do to an answer, told apart without a secret."""
+"""HTTP to one Graph host: sessions, headers, limits of one answer, and network errors without secrets in their text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from http.client import RemoteDisconnected
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,14 +14,15 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3 import HTTPConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
-from urllib3.poolmanager import PoolManager
+from urllib3.poolmanager import PoolKey, PoolManager, key_fn_by_scheme
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.graph.answer_limits import (
     AnswerTooLarge,
-    BoundedHTTPResponse,
+    LimitedHTTPResponse,
     UndecodableAnswer,
     read_body,
 )
@@ -29,28 +30,28 @@ from airflow_provider_iginsights.graph.messages import (
     Call,
     Reply,
     TransportProblem,
+    format_path,
+    format_query,
     read_reply,
-    spell_path,
-    spell_query,
 )
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 _CUT: Final = (ProtocolError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-_UNREACHED: Final = (
+_NOT_CONNECTED: Final = (
     NewConnectionError,
     ConnectTimeoutError,
     requests.ConnectTimeout,
     requests.exceptions.ProxyError,
     requests.exceptions.SSLError,
 )
-_UNANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # the last one: RemoteDisconnected as well
+_NOT_ANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # RemoteDisconnected is a reset as well.
 
-SEAL: Final = "X-Sealed-Query"
-"""Name of the private header that holds a query which nobody but the server may see. It never reaches the wire.
+SECRET_QUERY_HEADER: Final = "X-Secret-Query"  # noqa: S105 - a name, no secret
+"""A header for the secret part of the query. The connection moves it into the URL; it is never sent as a header.
 
 Meta reads ``appsecret_proof`` from the query string, but the HTTP libraries write URLs into debug logs and exceptions.
-So the URL they handle does not hold it: it waits in this header, and the connection moves it to the request line.
+So the URL that they handle does not contain it.
 """
 
 
@@ -64,25 +65,28 @@ class Transport:
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._auth = _BearerToken(settings.token)
-        self._proof = settings.prove()
+        self._proof = settings.make_appsecret_proof()
 
     def send(self, call: Call) -> Reply:
-        """Make one call and return what came of it; a network's trouble is a flaw of the reply, never an exception."""
+        """Send one call and return the reply. A network error is a ``problem`` of the reply, never an exception."""
         try:
             with self._request(call) as response:
                 encoding = response.headers.get("content-encoding", "")
                 content = read_body(response.raw, encoding=encoding, size=self._settings.limits.size)
-            reply = read_reply(response.status_code, response.headers, content, call.shape)
-            return replace(reply, detail=self.conceal(reply.detail)) if reply.problem else reply
+            reply = read_reply(response.status_code, response.headers, content, call.body_type)
+            return replace(reply, detail=self.redact_text(reply.detail)) if reply.problem else reply
         except AnswerTooLarge:
             return Reply(problem="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
         except UndecodableAnswer:
             return Reply(problem="cut", detail=f"{self._host}: a body that is not encoded as its header says")
-        except (requests.RequestException, HTTPError) as trouble:
-            return Reply(problem=_find_flaw(trouble), detail=f"{self._host}: {self.conceal(_find_reason(trouble))}")
+        except UnsupportedProxy:
+            return Reply(problem="unsupported_proxy", detail=f"{self._host}: a SOCKS proxy in the environment")
+        except (requests.RequestException, HTTPError) as error:
+            detail = f"{self._host}: {self.redact_text(_describe_network_error(error))}"
+            return Reply(problem=_classify_network_error(error), detail=detail)
 
-    def conceal(self, text: str) -> str:
-        """Return foreign ``text`` without the secrets of this connection, and with nothing hidden in it."""
+    def redact_text(self, text: str) -> str:
+        """Return ``text`` without the secrets of this connection, and with its control characters escaped."""
         return escape(redact(text, self._settings.token, self._settings.app_secret, self._proof))
 
     def close(self) -> None:
@@ -94,17 +98,17 @@ class Transport:
 
     def _request(self, call: Call) -> requests.Response:
         params = dict(call.request.params)
-        sealed = {name: params.pop(name) for name in SECRET_PARAMETERS & params.keys()}
+        secrets = {name: params.pop(name) for name in SECRET_PARAMETERS & params.keys()}
         # META-27: Meta wants the token of a batch among its fields; it takes the header for everything else.
         form = None if call.form is None else {**call.form, "access_token": self._settings.token}
         if self._proof is not None:
-            (sealed if form is None else form)["appsecret_proof"] = self._proof
-        path, query = spell_path(call.request, self._settings.api_version), spell_query(params)
+            (secrets if form is None else form)["appsecret_proof"] = self._proof
+        path, query = format_path(call.request, self._settings.api_version), format_query(params)
         return self._session().request(
             call.method,
             f"{self._settings.base_url}/{path}{'?' if query else ''}{query}",
             data=form,
-            headers={SEAL: spell_query(sealed)} if sealed else None,
+            headers={SECRET_QUERY_HEADER: format_query(secrets)} if secrets else None,
             stream=True,
             timeout=(self._settings.connect_timeout, self._settings.read_timeout),
         )
@@ -118,15 +122,19 @@ class Transport:
         return session
 
 
+class UnsupportedProxy(requests.RequestException):
+    """The environment names a SOCKS proxy: its connections cannot keep the limits and the secret query."""
+
+
 class _Session(requests.Session):
-    """A session for which nothing is a redirect: following one would carry the token to wherever it points."""
+    """A session that follows no redirect: it would send the token to any address that the answer names."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Find no target."""
 
 
 class _BearerToken(AuthBase):
-    """Puts the token into its header. As session auth it also keeps ``requests`` from reading a netrc over it."""
+    """Puts the token into its header. As session auth it also stops ``requests`` from using a netrc file instead."""
 
     def __init__(self, token: str) -> None:
         self._header = f"Bearer {token}"
@@ -136,54 +144,81 @@ class _BearerToken(AuthBase):
         return request
 
 
-class SealingAdapter(HTTPAdapter):
-    """An adapter whose connections, direct or through any proxy, open the seal, and wait so long for an answer.
+class _LimitedConnection:
+    """Mixed into a connection class: limits the time of an answer and adds the secret query to the URL."""
 
-    :param seconds: how long one answer may take in all.
+    def __init__(self, *args: Any, answer_seconds: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.answer_seconds = answer_seconds
+
+    def response_class(self, sock: socket.socket, *_: Any, method: str | None = None) -> LimitedHTTPResponse:
+        return LimitedHTTPResponse(sock, self.answer_seconds, method)
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        sent_headers = dict(headers or {})
+        if query := sent_headers.pop(SECRET_QUERY_HEADER, None):
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        super().request(method, url, body=body, headers=sent_headers, **options)  # type: ignore[misc]
+
+
+class LimitedHTTPConnection(_LimitedConnection, HTTPConnection):  # type: ignore[misc]
+    """A plain connection, to loopback only."""
+
+
+class LimitedHTTPSConnection(_LimitedConnection, HTTPSConnection):  # type: ignore[misc]
+    """A TLS connection, direct or through the tunnel of an HTTP proxy."""
+
+
+class LimitedHTTPConnectionPool(HTTPConnectionPool):
+    """A pool of plain connections."""
+
+    ConnectionCls = LimitedHTTPConnection
+
+
+class LimitedHTTPSConnectionPool(HTTPSConnectionPool):
+    """A pool of TLS connections."""
+
+    ConnectionCls = LimitedHTTPSConnection
+
+
+_POOL_CLASSES: Final = {"http": LimitedHTTPConnectionPool, "https": LimitedHTTPSConnectionPool}
+
+
+class LimitedAdapter(HTTPAdapter):
+    """An adapter whose connections, direct or through an HTTP proxy, limit the time of an answer.
+
+    :param answer_seconds: how long one answer may take in all.
     """
 
-    def __init__(self, *, seconds: float, **options: Any) -> None:
-        self._seconds = seconds
+    def __init__(self, *, answer_seconds: float, **options: Any) -> None:
+        self._answer_seconds = answer_seconds
         super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Prepare the pools of direct connections."""
-        super().init_poolmanager(*args, **options)
-        _seal(self.poolmanager, self._seconds)
+        super().init_poolmanager(*args, answer_seconds=self._answer_seconds, **options)
+        _use_limited_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        """Return the pools of connections through ``proxy``."""
-        return _seal(super().proxy_manager_for(proxy, **options), self._seconds)
+        """Return the pools of connections through an HTTP proxy.
+
+        :raises UnsupportedProxy: it is a SOCKS proxy.
+        """
+        if proxy.lower().startswith("socks"):
+            raise UnsupportedProxy
+        return _use_limited_pools(super().proxy_manager_for(proxy, answer_seconds=self._answer_seconds, **options))
 
 
-class _Sealed:
-    """Mixed into a connection class."""
-
-    seconds: float
-
-    def response_class(self, sock: socket.socket, *_: Any, method: str | None = None) -> BoundedHTTPResponse:
-        return BoundedHTTPResponse(sock, self.seconds, method)
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        opened = dict(headers or {})
-        if query := opened.pop(SEAL, None):
-            url = f"{url}{'&' if '?' in url else '?'}{query}"
-        super().request(method, url, body=body, headers=opened, **options)  # type: ignore[misc]
+def _use_limited_pools(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = _POOL_CLASSES
+    manager.key_fn_by_scheme = dict.fromkeys(_POOL_CLASSES, partial(_make_pool_key))
+    return manager
 
 
-def _seal(pools: PoolManager, seconds: float) -> PoolManager:
-    classes = pools.pool_classes_by_scheme
-    pools.pool_classes_by_scheme = {scheme: _derive(pool, seconds) for scheme, pool in classes.items()}
-    return pools
-
-
-@cache
-def _derive(pool: Any, seconds: float) -> type[HTTPConnectionPool]:
-    """Return a subclass of a pool class whose connections open the seal; the class itself where they do already."""
-    if issubclass(pool.ConnectionCls, _Sealed):
-        return pool  # type: ignore[no-any-return]
-    connection = type(f"Sealed{pool.ConnectionCls.__name__}", (_Sealed, pool.ConnectionCls), {"seconds": seconds})
-    return type(f"Sealed{pool.__name__}", (pool,), {"ConnectionCls": connection})
+def _make_pool_key(context: dict[str, Any]) -> PoolKey:
+    # urllib3 accepts only its own options in a key. All pools of one manager have the same answer_seconds anyway.
+    known = {name: value for name, value in context.items() if name != "answer_seconds"}
+    return key_fn_by_scheme[context["scheme"]](known)
 
 
 def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
@@ -199,37 +234,37 @@ def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
         }
     )
     # One thread talks to one host, one call at a time.
-    adapter = SealingAdapter(pool_connections=2, pool_maxsize=1, seconds=settings.limits.seconds)
+    adapter = LimitedAdapter(pool_connections=2, pool_maxsize=1, answer_seconds=settings.limits.seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
-def _find_flaw(trouble: BaseException) -> TransportProblem:
-    if isinstance(trouble, _CUT):
+def _classify_network_error(error: BaseException) -> TransportProblem:
+    if isinstance(error, _CUT):
         return "cut"
-    causes = list(_walk(trouble))
-    if any(isinstance(cause, _UNREACHED) for cause in causes):
+    causes = list(_list_causes(error))
+    if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
         return "no_answer"
-    return "timed_out" if any(isinstance(cause, _UNANSWERED) for cause in causes) else "no_answer"
+    return "timed_out" if any(isinstance(cause, _NOT_ANSWERED) for cause in causes) else "no_answer"
 
 
-def _find_reason(trouble: BaseException) -> str:
-    """Say why there is no answer in words that hold no URL: the HTTP libraries' own texts quote whole ones."""
-    for cause in _walk(trouble):
+def _describe_network_error(error: BaseException) -> str:
+    """Return why there is no answer, without a URL: the HTTP libraries' own texts quote whole URLs."""
+    for cause in _list_causes(error):
         if isinstance(cause, (TimeoutError, requests.Timeout)):
             return "no answer in time"
         if isinstance(cause, RemoteDisconnected):
-            return "the server hung up"
+            return "the server closed the connection"
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror
-    return type(trouble).__name__
+    return type(error).__name__
 
 
-def _walk(trouble: BaseException) -> Iterator[BaseException]:
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and all that it wraps, in attributes, arguments or chains, each once."""
     seen: set[int] = set()
-    pending: list[Any] = [trouble]
+    pending: list[Any] = [error]
     while pending:
         found = pending.pop()
         if isinstance(found, BaseException) and id(found) not in seen:

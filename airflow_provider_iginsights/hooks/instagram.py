@@ -232,7 +232,7 @@ class InstagramHook(BaseHook):
 
         settings = self._connection.settings
         # Airflow masks what stands in the connection, not what is derived from it.
-        for derived in (settings.prove(), quote(settings.token, safe="")):
+        for derived in (settings.make_appsecret_proof(), quote(settings.token, safe="")):
             if derived:
                 mask_secret(derived)
         return GraphClient(settings)

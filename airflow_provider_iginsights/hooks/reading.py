@@ -137,7 +137,7 @@ class TableReading:
             return asked.make_reader(source, arguments)
 
         make_reader(source)
-        client.tell_dates(clock.hear_meta)
+        client.set_date_callback(clock.hear_meta)
         return cls(
             find_accounts=find_accounts,
             workers=workers,

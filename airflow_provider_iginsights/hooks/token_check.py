@@ -64,7 +64,7 @@ def check_token(connection: InstagramConnection) -> tuple[bool, str]:
     with GraphClient(_impatient(settings)) as client:
         facts = gather_facts(client, connection)
     works, words = describe(facts, now=datetime.now(UTC))
-    return works, redact(words, settings.token, settings.app_secret, settings.prove())
+    return works, redact(words, settings.token, settings.app_secret, settings.make_appsecret_proof())
 
 
 def gather_facts(client: GraphClient, connection: InstagramConnection) -> TokenFacts:

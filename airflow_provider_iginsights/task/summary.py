@@ -44,8 +44,8 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
         "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
         "left_out": source.left_out_log.summarize(),
         "notes": [*source.notes, *source.client.notes, *source.left_out_log.list_remarks()],
-        "graph_calls": source.client.tally.calls,
-        "http_requests": source.client.tally.http,
+        "graph_calls": source.client.call_counts.calls,
+        "http_requests": source.client.call_counts.http,
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
         **loaded.remarks,
     }

@@ -286,7 +286,7 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         from airflow_provider_iginsights.extract.provenance import Provenance
         from airflow_provider_iginsights.task.source import Source
 
-        client.tell_dates(target.clock.hear_meta)
+        client.set_date_callback(target.clock.hear_meta)
         return Source(
             client=client,
             window=window,

@@ -73,7 +73,7 @@ def test_one_result_per_request_in_order(
     asked = (media_ids * 4)[:count]
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(asked))) == asked
-    assert (client.tally.http, client.tally.calls) == (posts, count)
+    assert (client.call_counts.http, client.call_counts.calls) == (posts, count)
     assert all(len(received.items) <= 50 for received in sandbox.log)
 
 
@@ -137,12 +137,12 @@ def test_open_items_are_asked_again(
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(media_ids))) == media_ids
     assert [len(received.items) for received in sandbox.log] == [30, 3, 3]
-    assert client.tally.retries == 2
+    assert client.call_counts.retries == 2
     assert len(pauses) == 2
 
 
 @pytest.mark.parametrize(
-    ("effect", "says"), [(NullItem(), "did not get to media"), (ErrorEffect(2, http=500), "servers failed")]
+    ("effect", "says"), [(NullItem(), "did not answer for media"), (ErrorEffect(2, http=500), "servers failed")]
 )
 def test_items_that_stay_open_become_server_trouble(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, says: str
@@ -159,7 +159,7 @@ def test_what_is_to_be_tried_once_gets_one_round(sandbox: GraphSandbox, connect:
     """Of two items that fail for the moment, only the one that deserves patience goes into another batch."""
     sandbox.faults.add(*(GraphFault(effect=ErrorEffect(2), path=media_ids[place], times=2) for place in (0, 1)))
     first, *others = _requests(media_ids[:3])
-    results = list(connect(sandbox.url).batch([replace(first, once=True), *others]))
+    results = list(connect(sandbox.url).batch([replace(first, no_retry=True), *others]))
     assert [type(result) for result in results] == [ServerTrouble, Answer, Answer]
     assert [len(received.items) for received in sandbox.log] == [3, 1, 1]
 
@@ -171,7 +171,7 @@ def test_a_batch_of_what_is_to_be_tried_once_is_sent_once(
     """A batch that fails as a whole is repeated, unless nothing in it deserves patience."""
     sandbox.faults.add(GraphFault(effect=HtmlBody(502), path="^/$", times=None))
     with pytest.raises(ServerTrouble):
-        list(connect(sandbox.url, max_tries=3).batch(replace(one, once=once) for one in _requests(media_ids[:3])))
+        list(connect(sandbox.url, max_tries=3).batch(replace(one, no_retry=once) for one in _requests(media_ids[:3])))
     assert len(sandbox.log) == tries
 
 
@@ -269,7 +269,7 @@ def test_what_holds_for_all_is_raised(
     assert [next(results).body["id"], next(results).body["id"]] == media_ids[:2]  # type: ignore[union-attr]
     with pytest.raises(expected):
         next(results)
-    assert client.tally.http == 1
+    assert client.call_counts.http == 1
 
 
 def test_a_throttled_item_blocks_the_account(
@@ -284,7 +284,7 @@ def test_a_throttled_item_blocks_the_account(
         assert caught.value.retry_after == sandbox.usage.minutes * 60
     with pytest.raises(Throttled):
         client.get(_requests(media_ids)[0], account_id=account_id)
-    assert client.tally.http == 1
+    assert client.call_counts.http == 1
 
 
 def test_a_batch_teaches_how_much_is_used(
@@ -311,7 +311,7 @@ def test_a_refused_batch_is_raised(perform: Perform, connect: Connect) -> None:
         client = connect(perform(_refusal(code, message)))
         with pytest.raises(expected):
             list(client.batch(_requests(["1"]), account_id="17"))
-        assert client.tally.http == 1
+        assert client.call_counts.http == 1
 
 
 def test_a_refusal_in_a_later_round_keeps_what_is_settled(perform: Perform, connect: Connect) -> None:
@@ -333,7 +333,7 @@ def test_a_batch_in_trouble_is_sent_again(
     sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=2))
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(media_ids[:10]))) == media_ids[:10]
-    assert client.tally.retries == 2
+    assert client.call_counts.retries == 2
     sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=None))
     with pytest.raises(ServerTrouble):
         list(client.batch(_requests(media_ids)))
@@ -490,7 +490,7 @@ def test_a_page_that_is_not_answered_is_halved(
     client = connect(sandbox.url, read_timeout=0.2)
     pages = client.pages(GraphRequest(f"{account_id}/media", {"fields": "id"}), account_id=account_id)
     assert [item["id"] for page in pages for item in page.body["data"]] == media_ids
-    assert client.tally.http == 5  # at 100, 100, 50 in vain; 25 and 5 items at 25
+    assert client.call_counts.http == 5  # at 100, 100, 50 in vain; 25 and 5 items at 25
 
 
 @pytest.mark.parametrize("effect", SILENT)
@@ -502,7 +502,7 @@ def test_a_batch_that_is_not_answered_is_halved(
     client = connect(sandbox.url, read_timeout=0.2)
     assert _ids(client.batch(_requests(media_ids))) == media_ids
     assert [len(received.items) for received in sandbox.log if received.items][-2:] == [15, 15]
-    assert client.tally.http == 4
+    assert client.call_counts.http == 4
 
 
 def test_a_host_that_is_not_reached_teaches_no_size(connect: Connect) -> None:
@@ -513,7 +513,7 @@ def test_a_host_that_is_not_reached_teaches_no_size(connect: Connect) -> None:
         with pytest.raises(ServerTrouble, match="No answer for") as caught:
             next(client.pages(GraphRequest("1/media", {})))
     assert "in time" not in caught.value.message
-    assert client.tally.http == client.settings.max_tries
+    assert client.call_counts.http == client.settings.max_tries
 
 
 def test_instagram_login_reads_one_by_one(
@@ -544,7 +544,7 @@ def test_a_host_without_batches_is_remembered(
     assert _ids(client.batch(_requests(["1", "1"]), account_id="17")) == ["1", "1"]
     assert _ids(client.batch(_requests(["1"]))) == ["1"]
     assert [call["method"] for call in seen] == ["POST", "GET", "GET", "GET"]
-    assert client.notes == ("The Graph host offers no batch requests: objects are asked for one by one.",)
+    assert client.notes == ("The Graph host offers no batch requests: objects are read one by one.",)
 
 
 def test_single_reads_behave_like_items(

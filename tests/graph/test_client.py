@@ -76,19 +76,19 @@ def test_the_proof_goes_with_every_call(sandbox: GraphSandbox, connect: Connect,
 
 
 def test_headers_of_a_call(perform: Perform, seen: list[dict[str, Any]], connect: Connect, world: World) -> None:
-    """A call asks for gzip and JSON, names the package, and the private header for sealing does not reach the wire."""
+    """A call asks for gzip and JSON, names the package, and the header of the secret query does not reach the wire."""
     connect(perform(OK), app_secret="s3cret").get(GraphRequest("me", {"a": "x y&z=1,2"}))
     headers = seen[0]["headers"]
     assert headers["authorization"] == f"Bearer {world.system_user_token}"
     assert "gzip" in headers["accept-encoding"]
     assert headers["accept"] == "application/json"
     assert headers["user-agent"].startswith("airflow-provider-iginsights/")
-    assert not [name for name in headers if "seal" in name]
+    assert not [name for name in headers if "secret" in name]
     proof = appsecret_proof(world.system_user_token, "s3cret")
     assert seen[0]["query"] == {"a": "x y&z=1,2", "appsecret_proof": proof}
 
 
-def test_a_credential_asked_about_is_sealed_too(
+def test_a_credential_asked_about_stays_out_of_the_url(
     sandbox: GraphSandbox, connect: Connect, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """debug_token wants a token as a parameter: it arrives, but no library's debug log has it."""
@@ -167,7 +167,7 @@ def test_the_tally_is_exact_over_threads(perform: Perform, connect: Connect) -> 
     client = connect(perform(OK))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: client.get(GraphRequest("me", {})), range(80)))
-    assert (client.tally.http, client.tally.calls, client.tally.retries) == (80, 80, 0)
+    assert (client.call_counts.http, client.call_counts.calls, client.call_counts.retries) == (80, 80, 0)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_trouble_that_passes_is_not_noticed(
     sandbox.faults.add(GraphFault(effect=effect, times=2))
     client = connect(sandbox.url)
     assert client.get(_profile(account_id)).body["id"] == account_id
-    assert (client.tally.http, client.tally.retries) == (3, 2)
+    assert (client.call_counts.http, client.call_counts.retries) == (3, 2)
     assert [int(pause) for pause in pauses] == pytest.approx([1, 2], abs=1)
-    assert client.tally.seconds_paused == pytest.approx(sum(pauses))
+    assert client.call_counts.seconds_paused == pytest.approx(sum(pauses))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_trouble_that_stays_is_named_after_bounded_tries(
     with pytest.raises(expected, match=f"account {account_id}.*[Tt]ry again") as caught:
         client.get(_profile(account_id))
     assert type(caught.value) is expected
-    assert len(sandbox.log) == client.tally.http == 4
+    assert len(sandbox.log) == client.call_counts.http == 4
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "3", "", '{"id":', "<html>", '"x"', "\ufeff{", "[" * 100_000])
@@ -226,7 +226,7 @@ def test_what_is_no_json_object_is_broken(perform: Perform, connect: Connect, bo
     client = connect(perform((200, {}, body)), max_tries=2)
     with pytest.raises(BrokenResponse, match="HTTP 200"):
         client.get(GraphRequest("me", {}))
-    assert client.tally.http == 2
+    assert client.call_counts.http == 2
 
 
 def test_json_of_a_gateway_is_no_answer(perform: Perform, connect: Connect) -> None:
@@ -242,7 +242,7 @@ def test_an_error_object_counts_under_any_status(perform: Perform, connect: Conn
     client = connect(perform((status, {}, json.dumps({"error": {"message": "x", "code": code}}))))
     with pytest.raises(TokenExpired):
         client.get(GraphRequest("me", {}))
-    assert client.tally.http == 1
+    assert client.call_counts.http == 1
 
 
 def test_a_slow_server_is_given_up(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
@@ -251,7 +251,7 @@ def test_a_slow_server_is_given_up(sandbox: GraphSandbox, connect: Connect, acco
     client = connect(sandbox.url, read_timeout=0.05, max_tries=2)
     with pytest.raises(ServerTrouble, match=r"127\.0\.0\.1:\d+: no answer in time"):
         client.get(_profile(account_id))
-    assert client.tally.http == 2
+    assert client.call_counts.http == 2
 
 
 def test_an_unreachable_host_is_named(connect: Connect) -> None:
@@ -274,7 +274,7 @@ def test_retries_end_with_max_wait(
     with pytest.raises(ServerTrouble):
         client.get(_profile(account_id))
     assert moment[0] - start <= 20
-    assert client.tally.http < 10
+    assert client.call_counts.http < 10
 
 
 def test_retry_after_wins_over_back_off(perform: Perform, connect: Connect, pauses: list[float]) -> None:
@@ -299,7 +299,7 @@ def test_429_without_json_is_a_limit(perform: Perform, connect: Connect) -> None
         with pytest.raises(Throttled) as caught:
             client.get(GraphRequest("1/insights", {}, Subject("account", "1")), account_id="1")
         assert caught.value.retry_after == 90
-    assert client.tally.http == 1
+    assert client.call_counts.http == 1
 
 
 @pytest.mark.parametrize("location", ["https://evil.example/?x=1", "/login", "http://[", ""])
@@ -307,7 +307,7 @@ def test_a_redirect_is_not_followed(
     perform: Perform, seen: list[dict[str, Any]], connect: Connect, location: str
 ) -> None:
     """A redirect is an error at once: following it would carry the token along."""
-    with pytest.raises(ConfigurationError, match="points to another address"):
+    with pytest.raises(ConfigurationError, match="redirects to another address"):
         connect(perform((302, {"location": location}, ""))).get(GraphRequest("me", {}))
     assert len(seen) == 1
 
@@ -319,7 +319,7 @@ def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Con
     params = {"metric": "reach", "period": "day", "metric_type": "total_value", "breakdown": "age"}
     with pytest.raises(ServerTrouble):
         client.get(GraphRequest(f"{account_id}/insights", params, Subject("account", account_id)))
-    assert client.tally.http == client.settings.max_tries
+    assert client.call_counts.http == client.settings.max_tries
 
 
 def test_real_refusals_are_not_retried(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
@@ -341,7 +341,7 @@ def test_real_refusals_are_not_retried(sandbox: GraphSandbox, connect: Connect, 
         client = connect(sandbox.url, **settings)
         with pytest.raises(expected, match=says):
             client.get(request, account_id=account_id)
-        assert client.tally.http == 1
+        assert client.call_counts.http == 1
 
 
 def test_another_version_is_noted_once(
@@ -377,7 +377,7 @@ def test_a_used_up_account_is_left_alone(
         with pytest.raises(Throttled) as caught:
             client.get(_profile(first), account_id=first)
         assert caught.value.retry_after == sandbox.usage.minutes * 60
-    assert client.tally.http == 1
+    assert client.call_counts.http == 1
     assert client.get(_profile(second), account_id=second).body["id"] == second
     sandbox.usage.set(first, 1)
     moment[0] += sandbox.usage.minutes * 60
@@ -396,7 +396,7 @@ def test_a_nearly_used_up_account_is_slowed_down(
     assert pauses == []
     client.get(_profile(first), account_id=first)
     assert pauses == [pytest.approx(20)]
-    assert client.tally.seconds_paused == pytest.approx(20)
+    assert client.call_counts.seconds_paused == pytest.approx(20)
 
 
 def test_one_debug_line_per_call(
@@ -407,4 +407,4 @@ def test_one_debug_line_per_call(
     connect(sandbox.url).get(_profile(account_id))
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
     assert line.startswith(f"GET {account_id}: 200 in ")
-    assert line.endswith(" ms, 1 calls")
+    assert line.endswith(" ms, 1 reads")

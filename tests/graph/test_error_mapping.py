@@ -184,7 +184,9 @@ def test_every_row_is_reached() -> None:
     cases = [(_error(code, sub, text), _request(kind)) for code, sub, text, kind, _, _ in CASES]
     for error, request in cases:
         facts = classify(error, request=request, http_status=400).facts
-        row = next((place for place, row in enumerate(ERROR_CODES) if row.fits(facts, error["message"], request)), None)
+        row = next(
+            (place for place, row in enumerate(ERROR_CODES) if row.matches(facts, error["message"], request)), None
+        )
         reached.add(row)
     assert reached - {None} == set(range(len(ERROR_CODES)))
 
@@ -194,7 +196,7 @@ def test_a_stumble_is_no_refusal() -> None:
     request = _request("account", metric="reach", breakdown="age")
     found = map_error(_error(1, None, "An unknown error has occurred."), request=request, http_status=500)
     assert type(found.error) is ServerTrouble
-    assert found.is_worth_more(100)
+    assert found.is_retryable_after(100)
 
 
 @pytest.mark.parametrize(("code", "subcode", "text", "kind", "expected", "retryable"), CASES)
@@ -280,9 +282,9 @@ def test_a_flaw_means_what_to_do(reply: Reply, expected: type[InsightsError], re
     assert found.error.message.endswith(f"Seen: {reply.detail}.")
 
 
-def test_a_sound_reply_has_no_diagnosis() -> None:
-    """Asking what is wrong with a sound reply is a mistake of the caller."""
-    with pytest.raises(ValueError, match="nothing to diagnose"):
+def test_a_reply_without_a_problem_is_not_mapped() -> None:
+    """Mapping a reply without a problem is a mistake of the caller."""
+    with pytest.raises(ValueError, match="no problem that could be mapped"):
         map_transport_problem(Reply(status=200, payload={}), Call(_request("media")))
 
 

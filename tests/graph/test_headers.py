@@ -14,7 +14,7 @@ from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.headers import (
-    LONGEST_WAIT,
+    MAX_WAIT,
     read_date,
     read_media_type,
     read_retry_after,
@@ -45,7 +45,7 @@ HALF_PAST = datetime(2026, 11, 21, 12, 1, 30, tzinfo=UTC)
         ("١٢٠", None),
         ("¹²", None),
         ("１２０", None),
-        ("999999999", LONGEST_WAIT),
+        ("999999999", MAX_WAIT),
         ("9" * 5000, None),
         ("Sat, 21 Nov 2026 12:01:30 GMT", 90),
         ("Sat, 21 Nov 2026 12:01:30 -0000", 90),
@@ -55,7 +55,7 @@ HALF_PAST = datetime(2026, 11, 21, 12, 1, 30, tzinfo=UTC)
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0),
         ("Thu, 01 Jan 0001 00:00:00 +2359", 0),
         ("Fri, 31 Dec 9999 23:59:59 -2359", None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WAIT),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_WAIT),
         ("Fri, 31 Dec 99999 23:59:59 GMT", None),
         ("Sat, 99 Nov 2026 12:01:30 GMT", None),
         ("Sat, 21 Nov 2026 12:01:30 +999999999999999999999", None),
@@ -135,7 +135,7 @@ def test_no_header_raises(text: str) -> None:
     moment = read_date({"date": text})
     assert moment is None or moment.tzinfo is UTC
     wait = read_retry_after({"retry-after": text})
-    assert wait is None or 0 <= wait <= LONGEST_WAIT
+    assert wait is None or 0 <= wait <= MAX_WAIT
     assert all(mark.isascii() for mark in read_served_version({"facebook-api-version": text}))
     assert all(mark.isascii() for mark in read_media_type({"content-type": text}))
 

@@ -75,7 +75,7 @@ def test_an_answer_takes_its_time_in_all(speak: Speak, connect: Connect, answer:
     started = time.monotonic()
     assert client.get(ME).body == {"id": "1"}
     assert time.monotonic() - started < 2
-    assert client.tally.http == 2
+    assert client.call_counts.http == 2
 
 
 def _gzip(text: bytes, times: int) -> bytes:
@@ -130,7 +130,7 @@ def test_gzip_within_the_size_is_read(speak: Speak, connect: Connect, body: byte
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     client = connect(speak(packed, chunked, answer_with(body)).url, limits=AnswerLimits(seconds=20, size=100_000))
     assert [client.get(ME).body["id"] for _ in range(3)] == ["1", "1", "1"]
-    assert client.tally.http == 3
+    assert client.call_counts.http == 3
 
 
 @pytest.mark.parametrize("line", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"101 Switching", b"199 x"])

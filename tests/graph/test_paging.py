@@ -103,7 +103,7 @@ def test_transient_trouble_in_the_middle_loses_nothing(
     truth = [media.id for media in world.media_of(account_id, sandbox.now())]
     client = connect(sandbox.url)
     assert _read_ids(client, account_id, 7) == truth
-    assert client.tally.retries == 2
+    assert client.call_counts.retries == 2
 
 
 @pytest.mark.parametrize(

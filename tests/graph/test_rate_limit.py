@@ -80,24 +80,24 @@ def test_reads_the_app_header() -> None:
 @pytest.mark.parametrize(("percent", "pause"), [(0, 0), (80, 0), (85, 15), (90, 30), (99, 57)])
 def test_the_pause_grows_with_usage(rate_limiter: RateLimiter, percent: float, pause: float) -> None:
     """Above the threshold each call waits in proportion to what is left, below not at all."""
-    rate_limiter.observe(usage_of("1", percent), "1")
-    assert rate_limiter.measure_pause("1") == pytest.approx(pause)
-    assert rate_limiter.measure_pause("2") == 0
+    rate_limiter.record_usage(usage_of("1", percent), "1")
+    assert rate_limiter.find_pause("1") == pytest.approx(pause)
+    assert rate_limiter.find_pause("2") == 0
 
 
 def test_time_that_passed_is_not_waited_again(rate_limiter: RateLimiter, moment: list[float]) -> None:
     """The pause counts from the reading, so a slow caller does not wait twice."""
-    rate_limiter.observe(usage_of("1", 90), "1")
+    rate_limiter.record_usage(usage_of("1", 90), "1")
     moment[0] += 20
-    assert rate_limiter.measure_pause("1") == pytest.approx(10)
+    assert rate_limiter.find_pause("1") == pytest.approx(10)
     moment[0] += 20
-    assert rate_limiter.measure_pause("1") == 0
+    assert rate_limiter.find_pause("1") == 0
 
 
 def test_an_account_feels_its_business(rate_limiter: RateLimiter) -> None:
     """A reading that comes under the business's key alone slows the account that was asked for."""
-    rate_limiter.observe(usage_of("645699291956344", 90), "1")
-    assert rate_limiter.measure_pause("1") == pytest.approx(30)
+    rate_limiter.record_usage(usage_of("645699291956344", 90), "1")
+    assert rate_limiter.find_pause("1") == pytest.approx(30)
 
 
 @pytest.mark.parametrize(("percent", "minutes", "seconds"), [(3, 12, 720), (100, 0, DEFAULT_BLOCK), (120, 2, 120)])
@@ -105,17 +105,17 @@ def test_a_used_up_account_is_blocked(
     rate_limiter: RateLimiter, moment: list[float], percent: float, minutes: float, seconds: float
 ) -> None:
     """At 100 percent, or with minutes named, the account is refused at once until they are over; others go on."""
-    rate_limiter.observe(usage_of("1", percent, minutes), "1")
+    rate_limiter.record_usage(usage_of("1", percent, minutes), "1")
     with pytest.raises(Throttled, match=f"account 1 .* again in {seconds / 60:.0f} minutes") as caught:
-        rate_limiter.measure_pause("1")
+        rate_limiter.find_pause("1")
     assert caught.value.retry_after == seconds
-    assert rate_limiter.measure_pause("2") == 0
+    assert rate_limiter.find_pause("2") == 0
     moment[0] += seconds - 1
     with pytest.raises(Throttled) as caught:
-        rate_limiter.measure_pause("1")
+        rate_limiter.find_pause("1")
     assert caught.value.retry_after == pytest.approx(1)
     moment[0] += 1
-    assert rate_limiter.measure_pause("1") == 0
+    assert rate_limiter.find_pause("1") == 0
 
 
 def test_a_shorter_block_does_not_lift_a_longer_one(rate_limiter: RateLimiter) -> None:
@@ -123,43 +123,43 @@ def test_a_shorter_block_does_not_lift_a_longer_one(rate_limiter: RateLimiter) -
     rate_limiter.block("1", 500)
     rate_limiter.block("1", 10)
     with pytest.raises(Throttled) as caught:
-        rate_limiter.measure_pause("1")
+        rate_limiter.find_pause("1")
     assert caught.value.retry_after == 500
 
 
 @pytest.mark.parametrize(
-    "observe",
+    "record_usage",
     [
-        lambda rate_limiter: rate_limiter.observe({"x-app-usage": '{"call_count":90}'}),
-        lambda rate_limiter: rate_limiter.observe({"x-app-usage": '{"call_count":90}'} | usage_of("1", 10), None),
+        lambda rate_limiter: rate_limiter.record_usage({"x-app-usage": '{"call_count":90}'}),
+        lambda rate_limiter: rate_limiter.record_usage({"x-app-usage": '{"call_count":90}'} | usage_of("1", 10), None),
     ],
 )
 def test_calls_without_account_keep_to_the_app_limit(
-    rate_limiter: RateLimiter, observe: Callable[[RateLimiter], None]
+    rate_limiter: RateLimiter, record_usage: Callable[[RateLimiter], None]
 ) -> None:
     """Calls that concern no account are paced by the app's header, and do not slow accounts down."""
-    observe(rate_limiter)
-    assert rate_limiter.measure_pause(None) == pytest.approx(30)
-    assert rate_limiter.measure_pause("1") == 0
+    record_usage(rate_limiter)
+    assert rate_limiter.find_pause(None) == pytest.approx(30)
+    assert rate_limiter.find_pause("1") == 0
 
 
 def test_an_account_without_business_header_keeps_to_the_app_limit(rate_limiter: RateLimiter) -> None:
     """An answer about an account that carries only the app's header, as with Instagram Login, paces the account."""
-    rate_limiter.observe({"x-app-usage": '{"call_count":90}'}, "1")
-    assert rate_limiter.measure_pause("1") == pytest.approx(30)
-    assert rate_limiter.measure_pause("2") == 0
+    rate_limiter.record_usage({"x-app-usage": '{"call_count":90}'}, "1")
+    assert rate_limiter.find_pause("1") == pytest.approx(30)
+    assert rate_limiter.find_pause("2") == 0
 
 
 @pytest.mark.parametrize("percent", [100, 130])
 def test_an_app_limit_that_is_used_up_blocks_the_account(rate_limiter: RateLimiter, percent: int) -> None:
     """At 100 percent of the app's limit the account is not asked until the limit's window is over."""
-    rate_limiter.observe({"x-app-usage": f'{{"call_count":1,"total_time":{percent}}}'}, "1")
+    rate_limiter.record_usage({"x-app-usage": f'{{"call_count":1,"total_time":{percent}}}'}, "1")
     with pytest.raises(Throttled, match="account 1") as caught:
-        rate_limiter.measure_pause("1")
+        rate_limiter.find_pause("1")
     assert caught.value.retry_after == DEFAULT_BLOCK
 
 
 def test_the_business_header_says_more_than_the_apps(rate_limiter: RateLimiter) -> None:
     """Where both are there, the account keeps to its own."""
-    rate_limiter.observe({"x-app-usage": '{"call_count":99}'} | usage_of("1", 85), "1")
-    assert rate_limiter.measure_pause("1") == pytest.approx(15)
+    rate_limiter.record_usage({"x-app-usage": '{"call_count":99}'} | usage_of("1", 85), "1")
+    assert rate_limiter.find_pause("1") == pytest.approx(15)

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_iginsights.errors import MetricRefused, ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure
-from airflow_provider_iginsights.graph.retry import PartSize, Retrier
+from airflow_provider_iginsights.graph.retry import RequestSize, Retrier
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 
@@ -15,7 +15,7 @@ def _retrier(pauses: list[float], moment: list[float], *, tries: int = 5, second
         pauses.append(duration)
         moment[0] += duration
 
-    return Retrier(tries=tries, seconds=seconds, sleep=sleep, clock=lambda: moment[0])
+    return Retrier(max_tries=tries, max_seconds=seconds, sleep=sleep, clock=lambda: moment[0])
 
 
 def test_stops_with_the_first_settled_result(pauses: list[float], moment: list[float]) -> None:
@@ -72,7 +72,7 @@ def test_the_default_bounds_outlast_a_minute(pauses: list[float], moment: list[f
 def test_a_server_that_asks_for_no_pause_shortens_none() -> None:
     """``Retry-After: 0`` does not use up the tries within an instant: the back-off holds."""
     hasty = GraphFailure(ServerTrouble("It failed.", retry_after=0), retryable=True)
-    assert PartSize(1).find_wait(hasty) is None
+    assert RequestSize(1).find_wait(hasty) is None
 
 
 def test_what_asks_for_less_is_no_further_try(pauses: list[float], moment: list[float]) -> None:
@@ -94,7 +94,7 @@ def test_what_asks_for_less_is_no_further_try(pauses: list[float], moment: list[
 
 UNCLEAR = GraphFailure(ServerTrouble("It failed."), retryable=True, may_be_size=True)
 OTHER = GraphFailure(ServerTrouble("It failed."), retryable=True)
-NAMED = GraphFailure(TooMuchData("It was too much."), retryable=True, most_tries=2, may_be_size=True)
+NAMED = GraphFailure(TooMuchData("It was too much."), retryable=True, max_tries=2, may_be_size=True)
 LARGE = GraphFailure(TooMuchData("It was too large."), may_be_size=True)
 REFUSED = GraphFailure(MetricRefused("It was refused."))
 
@@ -117,7 +117,7 @@ REFUSED = GraphFailure(MetricRefused("It was refused."))
 )
 def test_which_sizes_are_asked(items: int, failure: GraphFailure, asked: list[int]) -> None:
     """One quick retry, then halves: down to 10, where patience takes over, or to 1 where the server names the size."""
-    size, seen = PartSize(items), [items]
-    while size.take(failure) and len(seen) < 8:
+    size, seen = RequestSize(items), [items]
+    while size.record_failure(failure) and len(seen) < 8:
         seen.append(size.items)
     assert seen == asked

@@ -61,7 +61,7 @@ def _read_everything(client: GraphClient, account_id: str, ids: list[str]) -> st
             texts += [_gather(each) for each in found if isinstance(each, InsightsError)]
         except InsightsError as error:
             texts.append(_gather(error))
-    return "\n".join([*texts, repr(client.notes), repr(client.tally)])
+    return "\n".join([*texts, repr(client.notes), repr(client.call_counts)])
 
 
 @pytest.fixture

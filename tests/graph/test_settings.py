@@ -75,7 +75,7 @@ def test_any_other_host_is_refused(host: str) -> None:
 def test_the_host_says_which_login(host: str, login: str, batches: bool) -> None:
     """The host decides between Facebook Login and Instagram Login; only the first is known to batch."""
     settings = GraphSettings(token="t0ken", base_url=host)
-    assert (settings.login, settings.batches) == (login, batches)
+    assert (settings.login, settings.supports_batches) == (login, batches)
 
 
 @pytest.mark.parametrize("version", ["25.0", "v25", "latest", "", "v25.0/me", "v25.0 "])
@@ -97,8 +97,10 @@ def test_a_token_that_cannot_be_is_refused_unseen(token: str) -> None:
 
 def test_the_proof_is_what_meta_defines() -> None:
     """appsecret_proof is the hex HMAC-SHA256 of the token under the app secret; without a secret there is none."""
-    assert GraphSettings(token="t0ken", app_secret="s3cret").prove() == appsecret_proof("t0ken", "s3cret")
-    assert GraphSettings(token="t0ken", app_secret="").prove() is None
+    assert GraphSettings(token="t0ken", app_secret="s3cret").make_appsecret_proof() == appsecret_proof(
+        "t0ken", "s3cret"
+    )
+    assert GraphSettings(token="t0ken", app_secret="").make_appsecret_proof() is None
 
 
 def test_repr_hides_secrets() -> None:

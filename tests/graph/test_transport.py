@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.errors import ConfigurationError, ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.sandbox.graph import appsecret_proof
@@ -149,3 +149,18 @@ def test_a_certificate_nobody_vouches_for_is_refused(tunnel: Tunnel, connect: Co
     with pytest.raises(ServerTrouble, match=f"{HOST}: .*certificate verify failed"):
         client.get(GraphRequest("me", {}))
     assert not any("EAAGsecret99" in head for head in tunnel.heads)
+
+
+@pytest.mark.parametrize("scheme", ["socks4", "socks5", "SOCKS5h"])
+def test_a_socks_proxy_is_refused_at_once(
+    scheme: str, connect: Connect, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    """A SOCKS proxy of the environment is an error of the configuration: it names the remedy and is not retried."""
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"{scheme}://user:pa55word@127.0.0.1:1")
+    client = connect(f"https://{HOST}", token="EAAGsecret99")
+    with pytest.raises(ConfigurationError, match=r"SOCKS proxy, which is not supported\. Set HTTPS_PROXY") as caught:
+        client.get(GraphRequest("me", {}))
+    assert "pa55word" not in str(caught.value)
+    assert pauses == []

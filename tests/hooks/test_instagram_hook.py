@@ -68,7 +68,7 @@ def test_masks_what_is_derived_from_secrets(connect):
     except ImportError:
         from airflow.utils.log.secrets_masker import redact
     client = connect(password="EAAGmask|ed1234", extra={"app_secret": "0123456789abcdef"}).get_conn()
-    assert redact(f"proof {client.settings.prove()} token EAAGmask%7Ced1234") == "proof *** token ***"
+    assert redact(f"proof {client.settings.make_appsecret_proof()} token EAAGmask%7Ced1234") == "proof *** token ***"
 
 
 def test_old_field_behaviour_is_the_new_one():
