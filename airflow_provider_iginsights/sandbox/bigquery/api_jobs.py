@@ -107,6 +107,7 @@ class JobsApi:
             "jobComplete": True,
             "cacheHit": False,
         }
+        resource["totalBytesProcessed"] = str(job.bill.processed)
         outcome = job.outcome
         if outcome is not None and outcome.stats is not None:
             resource |= {"numDmlAffectedRows": str(outcome.stats.affected), "dmlStats": outcome.stats.resource}

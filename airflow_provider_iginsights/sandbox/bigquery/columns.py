@@ -45,8 +45,8 @@ class ColumnType:
         return Template(self.wire).substitute(c=column)
 
     def size_sql(self, column: str) -> str:
-        """Return the SQL for the logical bytes of ``column``; NULL counts nothing."""
-        return f"sum(CASE WHEN {column} IS NULL THEN 0 ELSE {Template(self.size).substitute(c=column)} END)"
+        """Return the SQL for the logical bytes of a value of ``column``; NULL counts nothing."""
+        return f"(CASE WHEN {column} IS NULL THEN 0 ELSE {Template(self.size).substitute(c=column)} END)"
 
 
 _DATE = r"\d{4}-\d{1,2}-\d{1,2}"
@@ -134,6 +134,11 @@ class SchemaField:
     def wire(self) -> str:
         """The SQL for its value in a REST answer."""
         return self.kind.wire_sql(quote(self.name))
+
+    @property
+    def size(self) -> str:
+        """The SQL for the logical bytes of its value in a row."""
+        return self.kind.size_sql(quote(self.name))
 
 
 def fields_of(schema: Mapping[str, Any] | None) -> tuple[SchemaField, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from airflow_provider_iginsights.sandbox.bigquery.billing import Bill
 from airflow_provider_iginsights.sandbox.bigquery.copy import copy
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found
@@ -24,6 +25,7 @@ from airflow_provider_iginsights.sandbox.bigquery.statements import (
     check_statement,
     is_dml,
     mutated_table,
+    price_statement,
     run_statement,
 )
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
@@ -48,6 +50,8 @@ class JobRecord:
     labels: Mapping[str, str]
     statement: str | None
     error: str | None
+    bytes_processed: int = 0
+    bytes_billed: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +66,7 @@ class Job:
     state: State = "PENDING"
     error: BigQueryError | None = None
     outcome: StatementResult | None = None
+    bill: Bill = field(default_factory=Bill)
     loaded_rows: int = 0
     created: int = 0
     started: int | None = None
@@ -87,7 +92,8 @@ class Job:
         """The job as it is now."""
         labels, reason = self.configuration.get("labels", {}), self.error.reason if self.error else None
         sql = self.configuration.get("query", {}).get("query")
-        return JobRecord(self.id, self.type, self.state, self.location, self.target, labels, sql, reason)
+        costs = (self.bill.processed, self.bill.billed) if self.outcome else (0, 0)
+        return JobRecord(self.id, self.type, self.state, self.location, self.target, labels, sql, reason, *costs)
 
     @property
     def reference(self) -> dict[str, str]:
@@ -124,14 +130,11 @@ class Job:
         if self.type == "COPY" and self.state == "DONE" and self.error is None:
             statistics["copy"] = {"copiedRows": str(self.loaded_rows)}
         if self.configuration.get("dryRun"):
-            statistics |= {"totalBytesProcessed": "0", "query": {"totalBytesProcessed": "0"}}
+            statistics |= {"totalBytesProcessed": str(self.bill.at_most), "query": self.bill.forecast}
         if self.outcome is not None:
-            query: Resource = {
-                "statementType": self.outcome.statement_type,
-                "cacheHit": False,
-            }
-            if self.outcome.stats is not None:
-                stats = self.outcome.stats
+            statistics |= {"totalBytesProcessed": str(self.bill.processed)}
+            query: Resource = {"statementType": self.outcome.statement_type, "cacheHit": False, **self.bill.statistics}
+            if (stats := self.outcome.stats) is not None:
                 query |= {"numDmlAffectedRows": str(stats.affected), "dmlStats": stats.resource}
             if self.outcome.source is not None:
                 query["schema"] = self.outcome.schema
@@ -251,6 +254,8 @@ class JobRegistry:
             return
         query = job.configuration["query"]
         self._check_billing(job)
+        job.bill = self._price(job)
+        job.bill.check(query.get("maximumBytesBilled"))
         pause = Concurrency(self._switches.insert_race, lambda: _pause(job, self._switches.snapshot_seconds))
         job.outcome = run_statement(self._session(job), query["query"], query.get("queryParameters") or [], pause)
 
@@ -261,9 +266,15 @@ class JobRegistry:
         self._check_billing(job)
         query = job.configuration["query"]
         check_statement(self._session(job), query["query"], query.get("queryParameters") or [])
+        job.bill = self._price(job)
         job.state = "DONE"
         job.done.set()
         return job
+
+    def _price(self, job: Job) -> Bill:
+        """Return what the job's statement costs, as the tables are now."""
+        sql, parameters = job.configuration["query"]["query"], job.configuration["query"].get("queryParameters") or []
+        return price_statement(self._session(job), sql, parameters, block_bytes=self._switches.block_bytes)
 
     def _check_billing(self, job: Job) -> None:
         if not self._switches.billing and is_dml(job.configuration["query"]["query"]):

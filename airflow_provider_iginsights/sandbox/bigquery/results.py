@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
@@ -73,9 +73,9 @@ def count_rows(storage: Storage, table: StoredTable) -> int:
 
 def count_bytes(storage: Storage, table: StoredTable) -> int:
     """Return the table's numBytes: the logical size BigQuery bills."""
-    sizes = " + ".join(column.kind.size_sql(quote(column.name)) for column in table.fields)
+    sizes = " + ".join(column.size for column in table.fields)
     with storage.cursor() as cursor:
-        return _scalar(cursor, f"SELECT coalesce({sizes}, 0) FROM {table.physical}")
+        return _scalar(cursor, f"SELECT coalesce(sum({sizes}), 0) FROM {table.physical}")
 
 
 def _scalar(cursor: duckdb.DuckDBPyConnection, sql: str) -> int:

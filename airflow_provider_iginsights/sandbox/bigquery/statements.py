@@ -10,6 +10,7 @@ import duckdb
 from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery import ddl
+from airflow_provider_iginsights.sandbox.bigquery.billing import Bill, bill_statement
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote, result_type
 from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats, check_dml, run_dml, target_of
@@ -17,7 +18,15 @@ from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, n
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, bind, duckdb_sql, parse
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
-__all__ = ["StatementResult", "check_statement", "is_dml", "mutated_table", "run_statement", "schema_of"]
+__all__ = [
+    "StatementResult",
+    "check_statement",
+    "is_dml",
+    "mutated_table",
+    "price_statement",
+    "run_statement",
+    "schema_of",
+]
 
 _DML: dict[type[exp.Expression], str] = {
     exp.Insert: "INSERT",
@@ -79,6 +88,16 @@ def check_statement(session: Session, sql: str, parameters: list[Resource]) -> N
             check_dml(session, tree)
     except duckdb.Error as error:
         raise translate(error) from error
+
+
+def price_statement(session: Session, sql: str, parameters: list[Resource], *, block_bytes: int) -> Bill:
+    """Return what a statement would cost now; nothing for one that is wrong."""
+    try:
+        tree = parse(sql)
+        bind(tree, parameters)
+    except BigQueryError:
+        return Bill()
+    return bill_statement(session, tree, block_bytes=block_bytes)
 
 
 def is_dml(sql: str) -> bool:

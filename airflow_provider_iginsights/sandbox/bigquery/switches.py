@@ -16,6 +16,8 @@ class Switches:
     * ``insert_race``: a statement takes its snapshot before it has the table to itself; False runs them one by one.
     * ``snapshot_seconds``: how long before it applies its changes.
     * ``denied_datasets``: answered with accessDenied.
+    * ``block_bytes``: logical bytes of a block of a clustered table: smaller partitions are read whole, as Google's
+      documentation sees little benefit of clustering below 64 MB.
     * ``billing``: False = a project without billing: DML is refused, tables and partitions live 60 days at most.
     """
 
@@ -24,4 +26,5 @@ class Switches:
     insert_race: bool = True
     snapshot_seconds: float = 0.0
     denied_datasets: set[str] = field(default_factory=set)
+    block_bytes: int = 64 * 2**20
     billing: bool = True

@@ -107,6 +107,34 @@ class StoredTable:
         required = self.resource.get("requirePartitionFilter") or partitioning.get("requirePartitionFilter")
         return str(partitioning["field"]) if required and partitioning else None
 
+    @property
+    def partitioned_by(self) -> str | None:
+        """The column whose value chooses a row's partition."""
+        return (self.resource.get("timePartitioning") or {}).get("field")
+
+    @property
+    def clustered_by(self) -> list[str]:
+        """The columns by which the rows of a partition are sorted into blocks."""
+        return list((self.resource.get("clustering") or {}).get("fields", ()))
+
+    @property
+    def is_partitioned_by_value(self) -> bool:
+        """Whether each value of the column has a partition of its own: a day of a DATE."""
+        kind = {column.name.lower(): column.kind.name for column in self.fields}
+        column = self.partitioned_by
+        return (
+            column is not None and kind[column.lower()] == "DATE" and self.resource["timePartitioning"]["type"] == "DAY"
+        )
+
+    @property
+    def partition_sql(self) -> str:
+        """The SQL for a row's partition."""
+        if self.partitioned_by is None:
+            return "0"
+        column = quote(self.partitioned_by)
+        unit = self.resource["timePartitioning"]["type"].lower()
+        return column if self.is_partitioned_by_value else f"date_trunc('{unit}', CAST({column} AS TIMESTAMPTZ))"
+
     def has_expired(self, now: dt.datetime) -> bool:
         """Whether its expirationTime has passed."""
         expiration = self.resource.get("expirationTime")
@@ -121,8 +149,7 @@ class StoredTable:
         if not partitioning.get("expirationMs") or self.physical is None:
             return None
         latest = now - dt.timedelta(milliseconds=int(partitioning["expirationMs"]))
-        start = f"date_trunc('{partitioning['type'].lower()}', CAST({quote(partitioning['field'])} AS TIMESTAMPTZ))"
-        return f"{start} <= CAST('{latest.isoformat()}' AS TIMESTAMPTZ)"
+        return f"CAST({self.partition_sql} AS TIMESTAMPTZ) <= CAST('{latest.isoformat()}' AS TIMESTAMPTZ)"
 
 
 def milliseconds(moment: dt.datetime) -> int:
