@@ -30,7 +30,7 @@ lint: install
 
 types: install $(VENV)/.pyright
 	$(BIN)/mypy
-	$(BIN)/python tests/type_completeness.py 99
+	$(BIN)/python -m tests.support.type_completeness 99
 
 $(VENV)/.pyright: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[types]'
@@ -42,7 +42,7 @@ unit: install
 
 MINUTES ?= 10
 chaos: install  ## Mutate answers of the Graph API for MINUTES=10 [SEED=1] [COUNT=1] [REPORT=file]
-	$(BIN)/python tests/mutation/play.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	$(BIN)/python -m tests.support.mutation.run_scenarios --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(REPORT),--report $(REPORT))
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests

@@ -1,6 +1,6 @@
 """What an agency's night costs: N accounts, each its daily account metrics and 100 posts, in one task per operator.
 
-``python benchmarks/accounts.py`` prints Markdown tables for 10, 100 and 1,000 accounts at 100 ms latency. The sandboxes
+``python -m benchmarks.accounts`` prints Markdown tables for 10, 100 and 1,000 accounts at 100 ms latency. The sandboxes
 are processes of their own, and every task is measured in a fresh process. ``benchmarks/airflow_night.py`` runs the same
 night as mapped tasks of a real Airflow.
 """
@@ -18,12 +18,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
-from servers import DATASET, describe_machine, environment, served  # noqa: E402
+from benchmarks.servers import DATASET, describe_machine, environment, served
 
 POSTS = 100
 LATE = tuple(
@@ -75,7 +72,7 @@ def measure_apart(task: str, graph: Any, bigquery: Any, variables: dict[str, str
     graph.count()
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [sys.executable, __file__, "--measure", task],
+            [sys.executable, "-m", "benchmarks.accounts", "--measure", task],
             env=os.environ | variables | {"AIRFLOW_HOME": home},
             capture_output=True,
             text=True,

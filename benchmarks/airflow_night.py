@@ -1,6 +1,6 @@
 """The same night as mapped tasks of a real Airflow: ``airflow standalone``, LocalExecutor, PostgreSQL.
 
-``python benchmarks/airflow_night.py`` needs PostgreSQL's programs (Debian: postgresql), psycopg2 and asyncpg; run as
+``python -m benchmarks.airflow_night`` needs PostgreSQL's programs (Debian: postgresql), psycopg2 and asyncpg; run as
 root it starts the database as the user postgres. Everything happens on loopback and in a temporary folder.
 """
 
@@ -27,10 +27,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
-from accounts import POSTS  # noqa: E402
-from servers import describe_machine, environment, served  # noqa: E402
+from benchmarks.accounts import POSTS
+from benchmarks.servers import describe_machine, environment, served
 
 DAG = """
 import os, resource

@@ -1,6 +1,6 @@
 """What it costs to fetch insights: requests, Graph calls, time, CPU, memory; beside a plain loop and Meta's SDK.
 
-``python benchmarks/graph.py``, where the package is installed, prints Markdown tables. The Graph API is the sandbox, in
+``python -m benchmarks.graph``, where the package is installed, prints Markdown tables. The Graph API is the sandbox, in
 a process of its own; every measurement runs in a fresh process. The SDK's rows need ``facebook-business``.
 """
 
@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ways import CORE, WAYS
+from benchmarks.ways import CORE, WAYS
 
 PATIENCE = 60.0  # seconds that a loop may wait; those that would wait longer run side by side, after all the others
 SMALL, LARGE = 1_000, 100_000
@@ -100,7 +100,7 @@ def measure_peak() -> float:
 @contextmanager
 def graph_api(accounts: int, posts: int, latency: float) -> Iterator[dict[str, Any]]:
     """Run the Graph API in a process of its own; yields where it is, and ``count``, the way to its counts."""
-    command = [sys.executable, __file__, "--serve", str(accounts), str(posts), str(latency)]
+    command = [sys.executable, "-m", "benchmarks.graph", "--serve", str(accounts), str(posts), str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
@@ -121,7 +121,16 @@ def graph_api(accounts: int, posts: int, latency: float) -> Iterator[dict[str, A
 def measure_apart(way: str, where: dict[str, Any]) -> dict[str, Any]:
     """Measure one way in a fresh process, and count at the server."""
     where["count"]()
-    command = [sys.executable, __file__, "--measure", way, where["url"], where["token"], ",".join(where["ids"])]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.graph",
+        "--measure",
+        way,
+        where["url"],
+        where["token"],
+        ",".join(where["ids"]),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{way} failed:\n{done.stderr}")
@@ -192,7 +201,7 @@ def print_memory() -> None:
 
 def print_cpu() -> None:
     """Print the CPU from the bytes of a page of 100 posts to NDJSON bytes, beside parsing and writing the same JSON."""
-    from page import measure_page
+    from benchmarks.page import measure_page
 
     head("step (page of 100 posts, 8 metrics)", "ms")
     for step, milliseconds in measure_page(CORE):

@@ -1,6 +1,6 @@
 """What it costs to load insight rows into BigQuery: this provider beside other ways, on the same rows.
 
-    python benchmarks/load.py --rows 1000000 [--local-bigquery PATH --pandas PYTHON]
+    python -m benchmarks.load --rows 1000000 [--local-bigquery PATH --pandas PYTHON]
 
 Every measurement is a fresh process, the BigQuery another one: the sandbox, or local-bigquery, which reads the Parquet
 of data frames. ``--pandas`` names a Python with pandas, pandas-gbq, pyarrow and google-cloud-bigquery. "above imports"
@@ -26,7 +26,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from servers import DATASET, PROJECT, describe_machine, served
+from benchmarks.servers import DATASET, PROJECT, describe_machine, served
 
 TABLE = f"{PROJECT}.{DATASET}.instagram_account_insights"
 PER_REQUEST = 500  # what BigQuery's documentation advises for streaming inserts
@@ -203,7 +203,7 @@ def compare(name: str, url: str, way: str, count: int, python: str) -> None:
     with Client(project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": url}) as client:
         client.delete_dataset(DATASET, delete_contents=True, not_found_ok=True)
         with_provider(client, 0)
-        arguments = [python, __file__, "--measure", way, "--url", url, "--rows", str(count)]
+        arguments = [python, "-m", "benchmarks.load", "--measure", way, "--url", url, "--rows", str(count)]
         answer = subprocess.run(arguments, capture_output=True, text=True, check=False)
         if answer.returncode:
             print(

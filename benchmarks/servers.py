@@ -1,7 +1,7 @@
 """Both sandboxes in processes of their own, so that what is measured shares neither memory nor lock with them.
 
-``python servers.py graph ACCOUNTS POSTS LATENCY`` or ``python servers.py bigquery`` says where it is, then answers each
-line on its standard input with what happened since the last one, as JSON.
+``python -m benchmarks.servers graph ACCOUNTS POSTS LATENCY`` or ``… bigquery`` says where it is, then answers each line
+on its standard input with what happened since the last one, as JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 PROJECT = "sandbox-project"
 DATASET = "instagram"
@@ -34,7 +32,7 @@ class Served:
 @contextmanager
 def served(*arguments: object) -> Iterator[Served]:
     """Run a sandbox in a process of its own."""
-    command = [sys.executable, __file__, *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.servers", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout

@@ -1,8 +1,8 @@
 """200 nights in a row with random faults of every kind, in one process: exact tables, and nothing left behind.
 
-``python benchmarks/soak.py`` prints a line per season, then the verdict; its exit code is 0 if the tables of every
+``python -m benchmarks.soak`` prints a line per season, then the verdict; its exit code is 0 if the tables of every
 season were the truth, no thread, socket or file was left, and memory after the last night is within ten percent of that
-after night 20. It plays what ``tests/soak.py`` describes; both sandboxes live in the same process.
+after night 20. It plays what ``tests/support/soak.py`` describes; both sandboxes live in the same process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1])]
 
 
 def main() -> int:
@@ -29,7 +26,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
         os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL"}
         logging.disable(logging.CRITICAL)
-        from soak import Footprint, play  # after AIRFLOW_HOME is set: it imports Airflow
+        from tests.support.soak import Footprint, play  # after AIRFLOW_HOME is set: it imports Airflow
 
         footprints, errors, tries, refused = [], Counter[str](), 0, 0
         for number in range(given.nights // given.season):

@@ -1,6 +1,6 @@
 """A week of 50 accounts with 20 stories a day, polled hourly with outages of 1 to 30 hours: what is caught, lost, told.
 
-Run from the project's folder: ``python benchmarks/stories.py``. Takes some minutes.
+Run from the project's folder: ``python -m benchmarks.stories``. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,6 @@ import os
 import platform
 import sys
 import tempfile
-from pathlib import Path
-
-sys.path[:0] = [
-    str(Path(__file__).parents[1]),
-    *(str(Path(__file__).parents[1] / at) for at in ("tests", "tests/simulations")),
-]
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "CRITICAL")
@@ -31,7 +25,7 @@ def main() -> None:
     parser.add_argument("--stories", type=int, default=20)
     parser.add_argument("--hours", type=int, default=168)
     given = parser.parse_args()
-    from story_week import Setting, simulate
+    from tests.support.transfers.story_week import Setting, simulate
 
     logging.disable(logging.CRITICAL)
     setting = Setting(accounts=given.accounts, stories_per_day=given.stories, hours=given.hours, outages=OUTAGES)

@@ -8,11 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from airflow_provider_iginsights.testing import set_testing
+
+if TYPE_CHECKING:
+    from tests.support.sandboxes import Sandboxes
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
 atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
@@ -59,3 +63,22 @@ def airflow_db() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve two accounts of thirty posts and three stories a day."""
+    from tests.support.sandboxes import open_sandboxes
+
+    with open_sandboxes() as opened:
+        yield opened
+
+
+@pytest.fixture
+def small_sandboxes() -> Iterator[Sandboxes]:
+    """Serve one account of twelve posts and one story a day."""
+    from airflow_provider_iginsights.sandbox.graph import World
+    from tests.support.sandboxes import NOW, open_sandboxes
+
+    with open_sandboxes(World.build(now=NOW, accounts=1, media_per_account=12, stories_per_account=1)) as opened:
+        yield opened

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
-from measure_house import FLOORS, House, SourceFile, find_circles
+from tests.support.measure_house import FLOORS, House, SourceFile, find_circles
 
 PACKAGE = "airflow_provider_iginsights"
 ROOT = Path(__file__).parents[1] / PACKAGE

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import truth
-from stage import DAY, END, KEYS, NOW, START, Row, Stage, facts, open_stage, pacific_days
 
 from airflow_provider_iginsights.sandbox.graph import World, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+from tests.support import truth
+from tests.support.sandboxes import DAY, END, KEYS, NOW, START, Row, Sandboxes, facts, open_sandboxes, pacific_days
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import DAG
@@ -38,18 +38,18 @@ def load(path: Path) -> DAG:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Open a stage with two accounts and a connection that has an app secret."""
-    with open_stage(World.build(now=NOW, accounts=2, media_per_account=5, stories_per_account=1)) as opened:
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve two accounts and a connection that has an app secret."""
+    with open_sandboxes(World.build(now=NOW, accounts=2, media_per_account=5, stories_per_account=1)) as opened:
         opened.extra = {"app_secret": APP_SECRET}
         opened.connect()
         yield opened
 
 
-def expected(stage: Stage, *, kinds: frozenset[str]) -> dict[str, list[Row]]:
+def expected(sandboxes: Sandboxes, *, kinds: frozenset[str]) -> dict[str, list[Row]]:
     """Return the truth of a run over all accounts that reads these kinds of insights."""
     tables: dict[str, list[Row]] = {table_id: [] for table_id in KEYS}
-    world, now, days = stage.world, stage.now, pacific_days(YESTERDAY - 3 * DAY, YESTERDAY)
+    world, now, days = sandboxes.world, sandboxes.now, pacific_days(YESTERDAY - 3 * DAY, YESTERDAY)
     for account in world.accounts.values():
         listed = world.media_of(account.id, now) if "media" in kinds else []
         posts = [post for post in listed if START - timedelta(days=28) <= post.timestamp < END]
@@ -94,11 +94,11 @@ def run_first_dag(folder: Path, change: Callable[[str], str] = lambda printed: p
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_first_dag_of_the_readme_runs_as_printed(stage: Stage, tmp_path: Path) -> None:
+def test_the_first_dag_of_the_readme_runs_as_printed(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """It is a Dag file that needs no Google provider, and its tables are the truth."""
     assert run_first_dag(tmp_path).state == "success"
-    for table_id, rows in expected(stage, kinds=frozenset({"account", "media"})).items():
-        assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
+    for table_id, rows in expected(sandboxes, kinds=frozenset({"account", "media"})).items():
+        assert facts(table_id, sandboxes.rows(table_id)) == facts(table_id, rows), table_id
 
 
 LEFT_OUT = '"gcp_conn_id": None, '
@@ -112,27 +112,29 @@ CONNECTIONS = {
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("change", CONNECTIONS.values(), ids=CONNECTIONS)
 def test_the_first_dag_runs_with_a_connection(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
+    sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
 ) -> None:
     """With the other install it writes the same tables by a Google Cloud connection, which alone names the project."""
     pytest.importorskip("airflow.providers.google", reason="needs apache-airflow-providers-google")
-    extra = {"is_anonymous": True, "project": stage.bigquery.project}
+    extra = {"is_anonymous": True, "project": sandboxes.bigquery.project}
     connection = json.dumps({"conn_type": "google_cloud_platform", "extra": extra})
     for conn_id in ("GOOGLE_CLOUD_DEFAULT", "OF_THE_AGENCY"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", connection)
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     assert LEFT_OUT not in change(LEFT_OUT)
     assert run_first_dag(tmp_path, change).state == "success"
-    for table_id, rows in expected(stage, kinds=frozenset({"account", "media"})).items():
-        assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
+    for table_id, rows in expected(sandboxes, kinds=frozenset({"account", "media"})).items():
+        assert facts(table_id, sandboxes.rows(table_id)) == facts(table_id, rows), table_id
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_first_dag_says_what_it_lacks(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_dag_says_what_it_lacks(
+    sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the Google provider, or without its connection, no try asks Meta for anything."""
     monkeypatch.setitem(sys.modules, "airflow.providers.google.cloud.hooks.bigquery", None)
     assert run_first_dag(tmp_path, CONNECTIONS["left out"]).state == "failed"
-    assert len(stage.graph.log) == 0
+    assert len(sandboxes.graph.log) == 0
 
 
 def test_there_are_examples() -> None:
@@ -159,34 +161,34 @@ def test_an_example_parses_in_silence(path: Path) -> None:
 
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("path", [*DAILY, *STORIES], ids=lambda path: path.stem)
-def test_an_example_runs(path: Path, stage: Stage) -> None:
+def test_an_example_runs(path: Path, sandboxes: Sandboxes) -> None:
     """Airflow runs the Dag to success and the tables are the truth; no secret is in Airflow's database."""
     dag = load(path)
     run = dag.test(logical_date=END)
     assert run.state == "success"
     if path in DAILY:
         assert (run.data_interval_start, run.data_interval_end) == (START, END)
-    for table_id, rows in expected(stage, kinds=kinds_of(dag)).items():
-        assert facts(table_id, stage.rows(table_id)) == facts(table_id, rows), table_id
-    assert stage.staging() == []
+    for table_id, rows in expected(sandboxes, kinds=kinds_of(dag)).items():
+        assert facts(table_id, sandboxes.rows(table_id)) == facts(table_id, rows), table_id
+    assert sandboxes.staging() == []
     database = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
     kept = b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
     assert b"instagram_account_insights" in kept
-    for secret in (stage.token, APP_SECRET, appsecret_proof(stage.token, APP_SECRET)):
+    for secret in (sandboxes.token, APP_SECRET, appsecret_proof(sandboxes.token, APP_SECRET)):
         assert secret.encode() not in kept
 
 
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("path", [path for path in DAILY if "many" in path.stem], ids=lambda path: path.stem)
-def test_mapped_tasks_share_the_tables(path: Path, stage: Stage) -> None:
+def test_mapped_tasks_share_the_tables(path: Path, sandboxes: Sandboxes) -> None:
     """One mapped task per chunk: their rows stand side by side in the same tables, each with the run's id."""
     dag = load(path)
     dag.get_task("accounts").chunk_size = 1
     run = dag.test(logical_date=END)
     mapped = [instance for instance in run.get_task_instances() if instance.task_id == "account_insights"]
     assert sorted(instance.map_index for instance in mapped) == [0, 1]
-    rows = stage.rows("instagram_account_insights")
+    rows = sandboxes.rows("instagram_account_insights")
     assert facts("instagram_account_insights", rows) == facts(
-        "instagram_account_insights", expected(stage, kinds=frozenset({"account"}))["instagram_account_insights"]
+        "instagram_account_insights", expected(sandboxes, kinds=frozenset({"account"}))["instagram_account_insights"]
     )
     assert {row["run_id"] for row in rows} == {run.run_id}

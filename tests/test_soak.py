@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soak import Footprint, play
+from tests.support.soak import Footprint, play
 
 SEEDS = (1, 2)
 NIGHTS = 3

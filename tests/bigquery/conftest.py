@@ -1,7 +1,7 @@
 """Fixtures of the loader's tests.
 
-``bed`` runs a test on the sandbox; with the mark ``referee`` (or, with ``--all-beds``, in any case) on local-bigquery
-too. ``sandbox`` and ``faulty`` are for tests that stage faults.
+``warehouse`` runs a test on the sandbox; with the mark ``referee`` (or, with ``--all-warehouses``, in any case) on
+local-bigquery too. ``sandbox`` and ``faulty`` are for tests that stage faults.
 
 Real BigQuery: ``pytest tests/bigquery --bigquery-project PROJECT`` with application default credentials that may create
 datasets. Each test makes a dataset of its own and deletes it.
@@ -13,9 +13,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 import pytest
-from beds import Bed, anonymous, local_bigquery, served
 
 from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+from tests.support.bigquery.warehouses import Warehouse, connect_to_emulator, find_local_bigquery, serve_local_bigquery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ PROJECT = "p-1"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose where to run."""
-    parser.addoption("--all-beds", action="store_true", help="run every loader test on local-bigquery, too")
+    parser.addoption("--all-warehouses", action="store_true", help="run every loader test on local-bigquery, too")
     parser.addoption("--bigquery-project", help="also run the loader's tests on real BigQuery, in this project")
     parser.addoption("--bigquery-location", default="US", help="location of the datasets made there")
 
@@ -36,13 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that asks for a bed on the sandbox, and where it is due on local-bigquery and on real BigQuery."""
-    if "bed" not in metafunc.fixturenames:
+    """Run each test of a warehouse on the sandbox, and where it is due on local-bigquery and on real BigQuery."""
+    if "warehouse" not in metafunc.fixturenames:
         return
     option = metafunc.config.getoption
-    judged = metafunc.definition.get_closest_marker("referee") or option("--all-beds", default=False)
+    judged = metafunc.definition.get_closest_marker("referee") or option("--all-warehouses", default=False)
     others = {"local-bigquery": judged, "bigquery": option("--bigquery-project", default=None)}
-    metafunc.parametrize("bed", ["sandbox", *(name for name, wanted in others.items() if wanted)], indirect=True)
+    metafunc.parametrize("warehouse", ["sandbox", *(name for name, wanted in others.items() if wanted)], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -62,15 +62,17 @@ def sandbox() -> Iterator[BigQuerySandbox]:
 @pytest.fixture(scope="session")
 def referee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve local-bigquery, or skip."""
-    executable = local_bigquery()
+    executable = find_local_bigquery()
     if executable is None:
         pytest.skip("local-bigquery is not installed: name it in IGINSIGHTS_LOCAL_BIGQUERY, or see .venv-referee")
-    with served(executable, data=tmp_path_factory.mktemp("local-bigquery") / "data", project=PROJECT) as url:
+    with serve_local_bigquery(
+        executable, data=tmp_path_factory.mktemp("local-bigquery") / "data", project=PROJECT
+    ) as url:
         yield url
 
 
 @pytest.fixture
-def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     """Give a BigQuery with a dataset name that nobody uses."""
     dataset = f"t_{secrets.token_hex(6)}"
     if request.param == "bigquery":
@@ -82,20 +84,22 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
 
 
 @pytest.fixture
-def faulty(sandbox: BigQuerySandbox) -> Bed:
-    """Give a sandbox of the test's own as a bed."""
-    return Bed(name="sandbox", project=PROJECT, dataset="d", location="US", connect=sandbox.client)
+def faulty(sandbox: BigQuerySandbox) -> Warehouse:
+    """Give a sandbox of the test's own as a warehouse."""
+    return Warehouse(name="sandbox", project=PROJECT, dataset="d", location="US", connect=sandbox.client)
 
 
-def _emulated(url: str, *, name: str, dataset: str) -> Bed:
-    return Bed(name=name, project=PROJECT, dataset=dataset, location="US", connect=lambda: anonymous(PROJECT, url))
+def _emulated(url: str, *, name: str, dataset: str) -> Warehouse:
+    return Warehouse(
+        name=name, project=PROJECT, dataset=dataset, location="US", connect=lambda: connect_to_emulator(PROJECT, url)
+    )
 
 
-def _real(request: pytest.FixtureRequest, *, dataset: str) -> Iterator[Bed]:
+def _real(request: pytest.FixtureRequest, *, dataset: str) -> Iterator[Warehouse]:
     from google.cloud.bigquery import Client
 
     project, location = request.config.getoption("--bigquery-project"), request.config.getoption("--bigquery-location")
-    yield Bed(
+    yield Warehouse(
         name="bigquery", project=project, dataset=dataset, location=location, connect=lambda: Client(project=project)
     )
     with Client(project=project) as client:

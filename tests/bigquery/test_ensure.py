@@ -6,21 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-import rows
 from google.cloud.bigquery import SchemaField
 
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable, LoadError
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from tests.support.bigquery import rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from beds import Bed
-
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
 ACCOUNTS_DDL = {
     "account_id": "STRING NOT NULL",
@@ -37,32 +36,34 @@ ACCOUNTS_DDL = {
 }
 
 
-def accounts(bed: Bed) -> TargetTable:
-    """Return the accounts table of the bed's dataset."""
-    return rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset, location=bed.location)
+def accounts(warehouse: Warehouse) -> TargetTable:
+    """Return the accounts table of the warehouse's dataset."""
+    return rows.target(ACCOUNTS, project=warehouse.project, dataset=warehouse.dataset, location=warehouse.location)
 
 
-def made_by_user(bed: Bed, changes: dict[str, str | None], *, tail: str = "PARTITION BY snapshot_date") -> None:
+def made_by_user(
+    warehouse: Warehouse, changes: dict[str, str | None], *, tail: str = "PARTITION BY snapshot_date"
+) -> None:
     """Create dataset and accounts table as a user might, with columns changed, added or (None) left out."""
     columns = {name: kind for name, kind in (ACCOUNTS_DDL | changes).items() if kind}
     listed = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
-    with bed.connect() as client:
-        client.create_dataset(bed.dataset, exists_ok=True)
-        client.query(f"CREATE TABLE `{accounts(bed).path}` ({listed}) {tail}").result()
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset, exists_ok=True)
+        client.query(f"CREATE TABLE `{accounts(warehouse).path}` ({listed}) {tail}").result()
 
 
-def ensure(bed: Bed, *destinations: TargetTable, **options: object) -> None:
+def ensure(warehouse: Warehouse, *destinations: TargetTable, **options: object) -> None:
     """Run the check of one task."""
-    with bed.loader(rows.identity(), **options) as loader:
-        loader.ensure(destinations or [accounts(bed)])
+    with warehouse.loader(rows.identity(), **options) as loader:
+        loader.ensure(destinations or [accounts(warehouse)])
 
 
 @pytest.mark.referee
-def test_new_targets_are_complete(bed: Bed) -> None:
+def test_new_targets_are_complete(warehouse: Warehouse) -> None:
     """A new table has its partition, clusters, key, descriptions, labels and modes."""
-    destinations = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in TABLES]
-    ensure(bed, *destinations, labels={"Cost Centre": "Marketing/EU"})
-    with bed.connect() as client:
+    destinations = [rows.target(table, project=warehouse.project, dataset=warehouse.dataset) for table in TABLES]
+    ensure(warehouse, *destinations, labels={"Cost Centre": "Marketing/EU"})
+    with warehouse.connect() as client:
         for destination in destinations:
             table, found = destination.table, client.get_table(destination.path)
             assert (found.time_partitioning.type_, found.time_partitioning.field) == ("DAY", table.partition_by)
@@ -82,21 +83,21 @@ def test_new_targets_are_complete(bed: Bed) -> None:
             ]
 
 
-def test_raw_history_claims_no_key(bed: Bed) -> None:
+def test_raw_history_claims_no_key(warehouse: Warehouse) -> None:
     """BigQuery's optimizer trusts a declared key, so a table that keeps every version declares none."""
-    with bed.loader(rows.identity()) as loader:
-        loader.ensure([accounts(bed)], load_mode="append")
-    with bed.connect() as client:
-        assert client.get_table(accounts(bed).path).table_constraints is None
+    with warehouse.loader(rows.identity()) as loader:
+        loader.ensure([accounts(warehouse)], load_mode="append")
+    with warehouse.connect() as client:
+        assert client.get_table(accounts(warehouse).path).table_constraints is None
 
 
-def test_an_old_table_gets_the_new_columns(bed: Bed) -> None:
+def test_an_old_table_gets_the_new_columns(warehouse: Warehouse) -> None:
     """Missing nullable columns are added in one statement; the user's own column, order and rows stay."""
-    made_by_user(bed, {"website": None, "media_count": None, "note": "STRING"})
-    ensure(bed)
-    ensure(bed)
-    with bed.connect() as client:
-        found = client.get_table(accounts(bed).path).schema
+    made_by_user(warehouse, {"website": None, "media_count": None, "note": "STRING"})
+    ensure(warehouse)
+    ensure(warehouse)
+    with warehouse.connect() as client:
+        found = client.get_table(accounts(warehouse).path).schema
     assert [field.name for field in found][-3:] == ["note", "website", "media_count"]
     assert next(field.description for field in found if field.name == "website")
 
@@ -104,27 +105,27 @@ def test_an_old_table_gets_the_new_columns(bed: Bed) -> None:
 FORMER = [(table, key) for table in TABLES for key in table.former_keys]
 
 
-def claims(bed: Bed, table: Table, key: Sequence[str] | None) -> TargetTable:
+def claims(warehouse: Warehouse, table: Table, key: Sequence[str] | None) -> TargetTable:
     """Create a table of ours whose primary key is another, or none."""
-    destination = rows.target(table, project=bed.project, dataset=bed.dataset)
-    ensure(bed, destination)
-    with bed.connect() as client:
+    destination = rows.target(table, project=warehouse.project, dataset=warehouse.dataset)
+    ensure(warehouse, destination)
+    with warehouse.connect() as client:
         client.query(f"ALTER TABLE `{destination.path}` DROP PRIMARY KEY").result()
         if key:
             client.query(f"ALTER TABLE `{destination.path}` ADD PRIMARY KEY ({', '.join(key)}) NOT ENFORCED").result()
     return destination
 
 
-def claimed(bed: Bed, destination: TargetTable) -> tuple[str, ...] | None:
+def claimed(warehouse: Warehouse, destination: TargetTable) -> tuple[str, ...] | None:
     """Return the primary key that a table claims."""
-    with bed.connect() as client:
+    with warehouse.connect() as client:
         found = client.get_table(destination.path).table_constraints
     return tuple(found.primary_key.columns) if found and found.primary_key else None
 
 
 @pytest.mark.parametrize(("table", "former"), FORMER, ids=lambda value: getattr(value, "name", ""))
 def test_a_former_key_is_replaced_once(
-    sandbox: BigQuerySandbox, faulty: Bed, table: Table, former: tuple[str, ...]
+    sandbox: BigQuerySandbox, faulty: Warehouse, table: Table, former: tuple[str, ...]
 ) -> None:
     """A table of an earlier release claims today's key after one ALTER, and is not altered again."""
     destination = claims(faulty, table, former)
@@ -141,16 +142,16 @@ def _alterations(sandbox: BigQuerySandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("key", [None, ("run_id",), ("account_id", "media_id", "run_id")], ids=str)
-def test_another_key_is_the_users(bed: Bed, key: tuple[str, ...] | None) -> None:
+def test_another_key_is_the_users(warehouse: Warehouse, key: tuple[str, ...] | None) -> None:
     """A key that no release of ours claimed, or none, stays."""
-    destination = claims(bed, MEDIA, key)
-    ensure(bed, destination)
-    assert claimed(bed, destination) == key
+    destination = claims(warehouse, MEDIA, key)
+    ensure(warehouse, destination)
+    assert claimed(warehouse, destination) == key
 
 
 @pytest.mark.parametrize(("table", "former"), FORMER, ids=lambda value: getattr(value, "name", ""))
 def test_a_former_key_is_replaced_where_the_alter_is_refused(
-    sandbox: BigQuerySandbox, faulty: Bed, table: Table, former: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    sandbox: BigQuerySandbox, faulty: Warehouse, table: Table, former: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A BigQuery that takes one action at a time has the key replaced by an update, also if another was faster."""
     destination = claims(faulty, table, former)
@@ -162,12 +163,12 @@ def test_a_former_key_is_replaced_where_the_alter_is_refused(
 
 
 @pytest.mark.referee
-def test_many_tasks_replace_a_key_at_once(bed: Bed) -> None:
+def test_many_tasks_replace_a_key_at_once(warehouse: Warehouse) -> None:
     """Tasks that see the former key at the same moment all succeed, also where one ALTER does not take both actions."""
-    destination = claims(bed, MEDIA, ("media_id",))
+    destination = claims(warehouse, MEDIA, ("media_id",))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: ensure(bed, destination), range(4)))
-    assert claimed(bed, destination) == MEDIA.key
+        list(pool.map(lambda _: ensure(warehouse, destination), range(4)))
+    assert claimed(warehouse, destination) == MEDIA.key
 
 
 @pytest.mark.parametrize(
@@ -182,15 +183,17 @@ def test_many_tasks_replace_a_key_at_once(bed: Bed) -> None:
     ],
     ids=str,
 )
-def test_unfit_tables_are_refused_by_name(bed: Bed, changes: dict[str, str | None], said: list[str]) -> None:
+def test_unfit_tables_are_refused_by_name(
+    warehouse: Warehouse, changes: dict[str, str | None], said: list[str]
+) -> None:
     """The message names table, column and both types; the table is untouched."""
-    made_by_user(bed, changes)
-    with bed.connect() as client:
-        before = client.get_table(accounts(bed).path).schema
+    made_by_user(warehouse, changes)
+    with warehouse.connect() as client:
+        before = client.get_table(accounts(warehouse).path).schema
         with pytest.raises(IncompatibleTable) as refusal:
-            ensure(bed)
-        assert client.get_table(accounts(bed).path).schema == before
-    for text in (accounts(bed).path, "Nothing was fetched or written", *said):
+            ensure(warehouse)
+        assert client.get_table(accounts(warehouse).path).schema == before
+    for text in (accounts(warehouse).path, "Nothing was fetched or written", *said):
         assert text in str(refusal.value)
 
 
@@ -203,66 +206,66 @@ def test_unfit_tables_are_refused_by_name(bed: Bed, changes: dict[str, str | Non
     ],
     ids=["nullable key", "wider number", "own column, no partition"],
 )
-def test_looser_tables_are_used(bed: Bed, changes: dict[str, str | None], tail: str) -> None:
+def test_looser_tables_are_used(warehouse: Warehouse, changes: dict[str, str | None], tail: str) -> None:
     """A table that can hold our rows is taken as it is, and a load into it works."""
-    made_by_user(bed, changes, tail=tail)
+    made_by_user(warehouse, changes, tail=tail)
     given = rows.rows(ACCOUNTS, range(3))
-    with bed.loader(rows.identity()) as loader:
-        loader.ensure([accounts(bed)])
-        row_file = loader.row_file(accounts(bed))
+    with warehouse.loader(rows.identity()) as loader:
+        loader.ensure([accounts(warehouse)])
+        row_file = loader.row_file(accounts(warehouse))
         for row in given:
             row_file.write(row)
         (result,) = loader.commit([row_file])
     assert result.affected == 3
-    with bed.connect() as client:
-        assert rows.stored(client, accounts(bed)) == rows.truth(ACCOUNTS, given)
+    with warehouse.connect() as client:
+        assert rows.stored(client, accounts(warehouse)) == rows.truth(ACCOUNTS, given)
 
 
-def test_a_view_is_no_target(bed: Bed) -> None:
+def test_a_view_is_no_target(warehouse: Warehouse) -> None:
     """Something that is not a table is refused as what it is."""
-    with bed.connect() as client:
-        client.create_dataset(bed.dataset)
-        client.query(f"CREATE VIEW `{accounts(bed).path}` AS SELECT 1 AS one").result()
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset)
+        client.query(f"CREATE VIEW `{accounts(warehouse).path}` AS SELECT 1 AS one").result()
     with pytest.raises(IncompatibleTable, match=r"instagram_accounts is a view, and a table is needed"):
-        ensure(bed)
+        ensure(warehouse)
 
 
-def test_a_required_filter_is_met(bed: Bed) -> None:
+def test_a_required_filter_is_met(warehouse: Warehouse) -> None:
     """Loads, looks and healings all pass require_partition_filter."""
-    made_by_user(bed, {}, tail="PARTITION BY snapshot_date OPTIONS (require_partition_filter = TRUE)")
+    made_by_user(warehouse, {}, tail="PARTITION BY snapshot_date OPTIONS (require_partition_filter = TRUE)")
     given = rows.rows(ACCOUNTS, range(3))
-    with bed.loader(rows.identity()) as loader:
-        loader.ensure([accounts(bed)])
-        row_file = loader.row_file(accounts(bed))
+    with warehouse.loader(rows.identity()) as loader:
+        loader.ensure([accounts(warehouse)])
+        row_file = loader.row_file(accounts(warehouse))
         for row in given:
             row_file.write(row)
         assert loader.commit([row_file])[0].affected == 3
 
 
-def test_a_required_filter_on_another_column_is_refused(bed: Bed) -> None:
+def test_a_required_filter_on_another_column_is_refused(warehouse: Warehouse) -> None:
     """Our statements filter by our partition only, so such a table is refused before anything is fetched."""
     tail = "PARTITION BY other OPTIONS (require_partition_filter = TRUE)"
-    made_by_user(bed, {"other": "DATE"}, tail=tail)
+    made_by_user(warehouse, {"other": "DATE"}, tail=tail)
     with pytest.raises(IncompatibleTable, match="requires a filter on its partition, which is not snapshot_date"):
-        ensure(bed)
+        ensure(warehouse)
 
 
-def test_a_missing_dataset_is_named(bed: Bed) -> None:
+def test_a_missing_dataset_is_named(warehouse: Warehouse) -> None:
     """Without create_dataset the message names the dataset and says what to do."""
-    with pytest.raises(DatasetUnavailable, match=rf"{bed.dataset} does not exist.*create_dataset=True"):
-        ensure(bed, create_dataset=False)
+    with pytest.raises(DatasetUnavailable, match=rf"{warehouse.dataset} does not exist.*create_dataset=True"):
+        ensure(warehouse, create_dataset=False)
 
 
-def test_another_location_is_refused(bed: Bed) -> None:
+def test_another_location_is_refused(warehouse: Warehouse) -> None:
     """A dataset that lies elsewhere than the task says is refused, with both locations."""
-    with bed.connect() as client:
-        client.create_dataset(bed.dataset)
-    elsewhere = rows.target(ACCOUNTS, project=bed.project, dataset=bed.dataset, location="europe-west3")
-    with pytest.raises(DatasetUnavailable, match=rf"lies in {bed.location}, not in europe-west3"):
-        ensure(bed, elsewhere)
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset)
+    elsewhere = rows.target(ACCOUNTS, project=warehouse.project, dataset=warehouse.dataset, location="europe-west3")
+    with pytest.raises(DatasetUnavailable, match=rf"lies in {warehouse.location}, not in europe-west3"):
+        ensure(warehouse, elsewhere)
 
 
-def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """The dataset is created where the task says, and all jobs run there, with labels."""
     there = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset, location="europe-west3")
     unsaid = rows.target(MEDIA, project=faulty.project, dataset=faulty.dataset)
@@ -282,7 +285,7 @@ def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Bed) -
         assert len(job.labels["iginsights_ti"]) == 16
 
 
-def test_denied_access_names_the_role(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_denied_access_names_the_role(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """Whoever reads the message knows what to grant."""
     sandbox.switches.denied_datasets.add("d")
     with pytest.raises(DatasetUnavailable, match=r"roles/bigquery\.dataEditor") as refusal:
@@ -292,22 +295,25 @@ def test_denied_access_names_the_role(sandbox: BigQuerySandbox, faulty: Bed) -> 
     assert refusal.value.facts.http_status == 403
 
 
-def test_many_tasks_create_at_once(bed: Bed) -> None:
+def test_many_tasks_create_at_once(warehouse: Warehouse) -> None:
     """Tasks that find nothing at the same moment all succeed, and make one table."""
-    made = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in (ACCOUNT_INSIGHTS, ACCOUNTS)]
+    made = [
+        rows.target(table, project=warehouse.project, dataset=warehouse.dataset)
+        for table in (ACCOUNT_INSIGHTS, ACCOUNTS)
+    ]
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: ensure(bed, *made), range(6)))
-    with bed.connect() as client:
-        assert {table.table_id for table in client.list_tables(bed.dataset)} == {each.table_id for each in made}
+        list(pool.map(lambda _: ensure(warehouse, *made), range(6)))
+    with warehouse.connect() as client:
+        assert {table.table_id for table in client.list_tables(warehouse.dataset)} == {each.table_id for each in made}
 
 
-def test_many_tasks_add_columns_at_once(bed: Bed) -> None:
+def test_many_tasks_add_columns_at_once(warehouse: Warehouse) -> None:
     """Tasks that miss a column at the same moment add it once."""
-    made_by_user(bed, {"website": None})
+    made_by_user(warehouse, {"website": None})
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: ensure(bed), range(4)))
-    with bed.connect() as client:
-        assert [field.name for field in client.get_table(accounts(bed).path).schema].count("website") == 1
+        list(pool.map(lambda _: ensure(warehouse), range(4)))
+    with warehouse.connect() as client:
+        assert [field.name for field in client.get_table(accounts(warehouse).path).schema].count("website") == 1
 
 
 @pytest.mark.parametrize(

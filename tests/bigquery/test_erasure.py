@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import rows
-from beds import IMPATIENT
 from google.cloud.bigquery import Table
 
 from airflow_provider_iginsights.bigquery.duplicate_check import default_destinations
@@ -15,21 +13,22 @@ from airflow_provider_iginsights.bigquery.existing import find_existing
 from airflow_provider_iginsights.catalog.tables import MEDIA_INSIGHTS, TABLES
 from airflow_provider_iginsights.errors import ConfigurationError, DatasetUnavailable, IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from tests.support.bigquery import rows
+from tests.support.bigquery.warehouses import IMPATIENT
 
 if TYPE_CHECKING:
-    from beds import Bed
-
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import IdKind
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
 NUMBERS = range(6)
 AWKWARD = "O'Brien\\ \n`; DROP"
 
 
-def targets(bed: Bed) -> tuple[TargetTable, ...]:
-    """Return all six targets of the bed."""
-    return default_destinations(project=bed.project, dataset=bed.dataset)
+def targets(warehouse: Warehouse) -> tuple[TargetTable, ...]:
+    """Return all six targets of the warehouse."""
+    return default_destinations(project=warehouse.project, dataset=warehouse.dataset)
 
 
 def given(destination: TargetTable) -> list[dict[str, object]]:
@@ -42,21 +41,21 @@ def given(destination: TargetTable) -> list[dict[str, object]]:
     return made
 
 
-def fill(bed: Bed) -> None:
+def fill(warehouse: Warehouse) -> None:
     """Load all six tables."""
-    with bed.loader(rows.identity()) as loader:
-        loader.ensure(list(targets(bed)))
-        row_files = [loader.row_file(target) for target in targets(bed)]
+    with warehouse.loader(rows.identity()) as loader:
+        loader.ensure(list(targets(warehouse)))
+        row_files = [loader.row_file(target) for target in targets(warehouse)]
         for row_file in row_files:
             for row in given(row_file.destination):
                 row_file.write(row)
         loader.commit(row_files)
 
 
-def erase(bed: Bed, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
+def erase(warehouse: Warehouse, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
     """Return the numbers of rows that were counted, that were deleted, and that were left."""
-    with bed.connect() as client:
-        found = find_existing(client, destinations=targets(bed), patience=IMPATIENT)
+    with warehouse.connect() as client:
+        found = find_existing(client, destinations=targets(warehouse), patience=IMPATIENT)
         erasure = Erasure(client, destinations=found, kind=kind, object_id=object_id, patience=IMPATIENT)
         held = list(erasure.count())
         deleted = list(erasure.delete(held))
@@ -65,34 +64,34 @@ def erase(bed: Bed, kind: IdKind, object_id: str) -> tuple[list[int], list[int],
 
 @pytest.mark.referee
 @pytest.mark.parametrize(("kind", "object_id"), [("account", AWKWARD), ("media", "media-0")], ids=["account", "media"])
-def test_only_the_rows_of_one_go(bed: Bed, kind: IdKind, object_id: str) -> None:
+def test_only_the_rows_of_one_go(warehouse: Warehouse, kind: IdKind, object_id: str) -> None:
     """Counts are those of the tables, all of these rows go, and every other row is as it was."""
-    erase_and_compare(bed, kind, object_id)
+    erase_and_compare(warehouse, kind, object_id)
 
 
 @pytest.mark.parametrize(
     ("kind", "object_id"), [("account", "account-1"), ("account", "account-9"), ("media", "%"), ("media", "Media-0")]
 )
-def test_an_id_is_taken_literally(faulty: Bed, kind: IdKind, object_id: str) -> None:
+def test_an_id_is_taken_literally(faulty: Warehouse, kind: IdKind, object_id: str) -> None:
     """Nothing is a pattern, and an id that stands nowhere takes nothing along."""
     erase_and_compare(faulty, kind, object_id)
 
 
-def erase_and_compare(bed: Bed, kind: IdKind, object_id: str) -> None:
+def erase_and_compare(warehouse: Warehouse, kind: IdKind, object_id: str) -> None:
     """Fill the tables, erase, and compare with what should be left."""
-    fill(bed)
+    fill(warehouse)
     column = f"{kind}_id"
-    concerned = [target for target in targets(bed) if column in target.table.column_names]
+    concerned = [target for target in targets(warehouse) if column in target.table.column_names]
     expected = [sum(row[column] == object_id for row in given(target)) for target in concerned]
-    assert erase(bed, kind, object_id) == (expected, expected, 0)
-    with bed.connect() as client:
-        for target in targets(bed):
+    assert erase(warehouse, kind, object_id) == (expected, expected, 0)
+    with warehouse.connect() as client:
+        for target in targets(warehouse):
             left = [row for row in given(target) if row.get(column) != object_id]
             assert rows.stored(client, target) == rows.truth(target.table, left)
             assert rows.staging_left(client, target) == []
 
 
-def test_tables_that_require_a_partition_filter(faulty: Bed) -> None:
+def test_tables_that_require_a_partition_filter(faulty: Warehouse) -> None:
     """The statements name the partition, so that such a table takes them."""
     fill(faulty)
     with faulty.connect() as client:
@@ -105,7 +104,7 @@ def test_tables_that_require_a_partition_filter(faulty: Bed) -> None:
     assert erase(faulty, "account", "account-0") == ([3] * len(TABLES), [3] * len(TABLES), 0)
 
 
-def test_staging_that_a_killed_task_left(faulty: Bed) -> None:
+def test_staging_that_a_killed_task_left(faulty: Warehouse) -> None:
     """Rows that wait in a staging table go, too; a staging table without any is not mentioned."""
     fill(faulty)
     target = rows.target(MEDIA_INSIGHTS, project=faulty.project, dataset=faulty.dataset)
@@ -117,14 +116,14 @@ def test_staging_that_a_killed_task_left(faulty: Bed) -> None:
     assert erase(faulty, "media", "media-1") == ([0, 0, 0], [0, 0, 0], 0)
 
 
-def test_a_lost_answer_deletes_and_counts_once(faulty: Bed, sandbox: BigQuerySandbox) -> None:
+def test_a_lost_answer_deletes_and_counts_once(faulty: Warehouse, sandbox: BigQuerySandbox) -> None:
     """Where the answer to a deletion is lost after it was done, the rows it deleted are still counted."""
     fill(faulty)
     sandbox.faults.add(BigQueryFault(route=r"POST /bigquery/.*/jobs$", body="DELETE FROM", effect="answerLost"))
     assert erase(faulty, "account", "account-0") == ([3] * len(TABLES), [3] * len(TABLES), 0)
 
 
-def test_a_view_under_the_name_of_a_table(faulty: Bed) -> None:
+def test_a_view_under_the_name_of_a_table(faulty: Warehouse) -> None:
     """What is no table is refused by name before anything is deleted."""
     fill(faulty)
     target = targets(faulty)[-1]
@@ -138,14 +137,14 @@ def test_a_view_under_the_name_of_a_table(faulty: Bed) -> None:
 
 
 @pytest.mark.parametrize("object_id", ["", " \n"], ids=repr)
-def test_a_blank_id(faulty: Bed, object_id: str) -> None:
+def test_a_blank_id(faulty: Warehouse, object_id: str) -> None:
     """A blank id is refused."""
     fill(faulty)
     with pytest.raises(ConfigurationError, match="blank"):
         erase(faulty, "media", object_id)
 
 
-def test_a_dataset_without_our_tables(faulty: Bed) -> None:
+def test_a_dataset_without_our_tables(faulty: Warehouse) -> None:
     """A dataset that holds none of the tables is refused, whether or not some may be missing."""
     with faulty.connect() as client:
         client.create_dataset(faulty.dataset)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import rows
 from google.cloud.bigquery import Dataset, Table
 
 from airflow_provider_iginsights.bigquery.calls import RetryBudget
@@ -18,6 +17,7 @@ from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
+from tests.support.bigquery import rows
 
 NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
 DAY = timedelta(days=1)

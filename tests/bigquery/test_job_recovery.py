@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import rows
 from google.api_core.exceptions import NotFound
 
 from airflow_provider_iginsights.bigquery.calls import RetryBudget
@@ -16,12 +15,12 @@ from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, JobRegistry
+from tests.support.bigquery import rows
 
 if TYPE_CHECKING:
-    from beds import Bed
-
     from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
 GIVEN = rows.rows(ACCOUNT_INSIGHTS, range(40))
 BRIEF = RetryBudget(busy=0.05, lost=0.05, first_wait=0.01, longest_wait=0.01, first_poll=0.005, longest_poll=0.02)
@@ -41,11 +40,13 @@ EVERY_ROUTE = (
 )
 
 
-def load(bed: Bed, *, given: list[dict[str, object]] | None = None, try_number: int = 1, **how: Any) -> LoadResult:
+def load(
+    warehouse: Warehouse, *, given: list[dict[str, object]] | None = None, try_number: int = 1, **how: Any
+) -> LoadResult:
     """Run one try of a task."""
-    destination = rows.target(project=bed.project, dataset=bed.dataset)
+    destination = rows.target(project=warehouse.project, dataset=warehouse.dataset)
     options = {"patience": how.pop("patience")} if "patience" in how else {}
-    with bed.loader(rows.identity(try_number=try_number), **options) as loader:
+    with warehouse.loader(rows.identity(try_number=try_number), **options) as loader:
         loader.ensure([destination])
         row_file = loader.row_file(destination)
         for row in GIVEN if given is None else given:
@@ -54,21 +55,21 @@ def load(bed: Bed, *, given: list[dict[str, object]] | None = None, try_number: 
     return result
 
 
-def stored(bed: Bed) -> list[tuple[object, ...]]:
+def stored(warehouse: Warehouse) -> list[tuple[object, ...]]:
     """Return what stands in the target."""
-    with bed.connect() as client:
-        return rows.stored(client, rows.target(project=bed.project, dataset=bed.dataset))
+    with warehouse.connect() as client:
+        return rows.stored(client, rows.target(project=warehouse.project, dataset=warehouse.dataset))
 
 
-def assert_exact(sandbox: BigQuerySandbox, bed: Bed, *, mode: LoadMode = "merge") -> None:
+def assert_exact(sandbox: BigQuerySandbox, warehouse: Warehouse, *, mode: LoadMode = "merge") -> None:
     """Check that the target equals the truth, and that no staging table is left."""
     sandbox.faults.clear()
-    assert stored(bed) == rows.truth(ACCOUNT_INSIGHTS, GIVEN), mode
-    assert sandbox.tables(bed.dataset) == ["instagram_account_insights"]
+    assert stored(warehouse) == rows.truth(ACCOUNT_INSIGHTS, GIVEN), mode
+    assert sandbox.tables(warehouse.dataset) == ["instagram_account_insights"]
 
 
 @pytest.mark.parametrize("effect", ["answerLost", "serviceUnavailable", "rateLimitExceeded"])
-def test_every_request_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, effect: str) -> None:
+def test_every_request_may_go_wrong(sandbox: BigQuerySandbox, faulty: Warehouse, effect: str) -> None:
     """If each kind of request loses its answer, or is refused for the moment, the load ends right all the same."""
     for route in EVERY_ROUTE:
         sandbox.faults.add(BigQueryFault(route=route, effect=effect))  # type: ignore[arg-type]
@@ -81,7 +82,7 @@ def test_every_request_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, effec
 @pytest.mark.parametrize("mode", ["merge", "replace", "append"])
 @pytest.mark.parametrize("route", [UPLOAD, QUERY])
 def test_a_job_whose_answer_was_lost_runs_once(
-    sandbox: BigQuerySandbox, faulty: Bed, route: str, mode: LoadMode
+    sandbox: BigQuerySandbox, faulty: Warehouse, route: str, mode: LoadMode
 ) -> None:
     """The job is found again under its id: no second job, no doubled row, in any mode."""
     sandbox.faults.add(BigQueryFault(route=route, effect="answerLost"))
@@ -92,7 +93,7 @@ def test_a_job_whose_answer_was_lost_runs_once(
     assert_exact(sandbox, faulty, mode=mode)
 
 
-def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """One account or 200, 10 rows or 2,000: one load, one MERGE, one look; and as many requests of each other kind."""
     load(faulty, given=[])
     asked: list[list[str]] = []
@@ -111,7 +112,9 @@ def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Bed)
 
 @pytest.mark.parametrize("effect", ["backendError", "jobBackendError", "jobInternalError"])
 @pytest.mark.parametrize("route", [UPLOAD, QUERY])
-def test_a_failed_job_is_sent_under_a_new_id(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
+def test_a_failed_job_is_sent_under_a_new_id(
+    sandbox: BigQuerySandbox, faulty: Warehouse, route: str, effect: str
+) -> None:
     """An id is burnt when its job failed; the next try of the job has a suffix."""
     sandbox.faults.add(BigQueryFault(route=route, effect=effect, times=2))  # type: ignore[arg-type]
     result = load(faulty)
@@ -120,7 +123,7 @@ def test_a_failed_job_is_sent_under_a_new_id(sandbox: BigQuerySandbox, faulty: B
     assert_exact(sandbox, faulty)
 
 
-def test_a_burnt_id_of_an_earlier_process_is_not_mistaken(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_a_burnt_id_of_an_earlier_process_is_not_mistaken(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """The same try begun anew (a clear, `airflow tasks test`) meets its old ids and takes others."""
     first = load(faulty)
     again = load(faulty)
@@ -130,7 +133,7 @@ def test_a_burnt_id_of_an_earlier_process_is_not_mistaken(sandbox: BigQuerySandb
     assert_exact(sandbox, faulty)
 
 
-def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Bed) -> None:
+def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Warehouse) -> None:
     """The same statement under the same id, once refused for good, is sent anew: its cause may be gone."""
     with faulty.connect() as client:
         client.create_dataset(faulty.dataset)
@@ -150,7 +153,7 @@ def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Bed) -> None:
         assert session.jobs.run(work).job_id == "known-1"
 
 
-def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """With room for two MERGEs and eight mapped tasks that share keys, all eight get through, to the truth."""
     load(faulty, given=[])
     sandbox.switches.dml_queue = (1, 1)
@@ -190,7 +193,7 @@ def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Bed) -> No
         ("jobBackendError", "BigQuery has trouble of its own"),
     ],
 )
-def test_patience_ends(sandbox: BigQuerySandbox, faulty: Bed, effect: str, said: str) -> None:
+def test_patience_ends(sandbox: BigQuerySandbox, faulty: Warehouse, effect: str, said: str) -> None:
     """What does not pass within the given time fails, in words, and the target is as it was."""
     load(faulty, given=[])
     route = QUERY if effect != "answerLost" else JOB
@@ -202,7 +205,7 @@ def test_patience_ends(sandbox: BigQuerySandbox, faulty: Bed, effect: str, said:
         load(faulty, patience=BRIEF)
 
 
-def test_a_refusal_is_final(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_a_refusal_is_final(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """What will not pass is not asked twice; the message names the role that is missing."""
     load(faulty, given=[])
     sandbox.faults.add(BigQueryFault(route=QUERY, effect="accessDenied", times=None))
@@ -213,7 +216,7 @@ def test_a_refusal_is_final(sandbox: BigQuerySandbox, faulty: Bed) -> None:
     assert sandbox.tables(faulty.dataset) == ["instagram_account_insights"]
 
 
-def test_the_daily_quota_of_loads_is_named(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_the_daily_quota_of_loads_is_named(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """A used-up quota is reported at once as what it is."""
     load(faulty, given=[])
     sandbox.switches.load_jobs_per_table_per_day = 0
@@ -222,7 +225,7 @@ def test_the_daily_quota_of_loads_is_named(sandbox: BigQuerySandbox, faulty: Bed
 
 
 def test_staging_that_cannot_be_dropped_is_only_logged(
-    sandbox: BigQuerySandbox, faulty: Bed, caplog: pytest.LogCaptureFixture
+    sandbox: BigQuerySandbox, faulty: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The load has succeeded by then, and the staging table expires."""
     sandbox.faults.add(BigQueryFault(route=r"DELETE .*/tables/", effect="accessDenied"))
@@ -237,7 +240,7 @@ def test_staging_that_cannot_be_dropped_is_only_logged(
     assert_exact(sandbox, faulty)
 
 
-def test_cancel_ends_the_job_and_drops_staging(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_cancel_ends_the_job_and_drops_staging(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """on_kill cancels what BigQuery is doing; the task fails in words, the target is untouched."""
     load(faulty, given=[])
     sandbox.faults.add(BigQueryFault(route=QUERY, effect="slowJob", seconds=30))
@@ -265,7 +268,7 @@ def kill_when_merging(sandbox: BigQuerySandbox, loader: Any) -> None:
 
 
 @pytest.mark.parametrize("known_by", ["its staging table", "the list of running jobs"])
-def test_a_predecessor_is_ended_first(sandbox: BigQuerySandbox, faulty: Bed, known_by: str) -> None:
+def test_a_predecessor_is_ended_first(sandbox: BigQuerySandbox, faulty: Warehouse, known_by: str) -> None:
     """A MERGE that a killed try left running is cancelled before the next is sent.
 
     It is found where jobs may not be listed, and where its staging table is gone (a cancelled task drops it).
@@ -287,7 +290,7 @@ def test_a_predecessor_is_ended_first(sandbox: BigQuerySandbox, faulty: Bed, kno
 
 
 def test_a_predecessor_that_cannot_be_cancelled_is_awaited(
-    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch
+    sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cancellation that comes too late is no end: the next MERGE is sent when the earlier one is over."""
     load(faulty, given=[])
@@ -303,7 +306,7 @@ def test_a_predecessor_that_cannot_be_cancelled_is_awaited(
     monkeypatch.undo()
 
 
-def test_a_predecessor_that_has_finished_is_built_upon(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_a_predecessor_that_has_finished_is_built_upon(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """What BigQuery completed after its task was killed is found in the target: the next try changes nothing."""
     load(faulty, given=[])
     with pytest.raises(KeyboardInterrupt):
@@ -319,10 +322,10 @@ def wait_for_the_jobs(sandbox: BigQuerySandbox) -> None:
         threading.Event().wait(0.005)
 
 
-def load_and_die(sandbox: BigQuerySandbox, bed: Bed) -> None:
+def load_and_die(sandbox: BigQuerySandbox, warehouse: Warehouse) -> None:
     """Run a try that ends without a word while its MERGE runs, leaving job and staging behind."""
-    destination = rows.target(project=bed.project, dataset=bed.dataset)
-    with bed.loader(rows.identity()) as loader:
+    destination = rows.target(project=warehouse.project, dataset=warehouse.dataset)
+    with warehouse.loader(rows.identity()) as loader:
         row_file = loader.row_file(destination)
         for row in GIVEN:
             row_file.write(row)

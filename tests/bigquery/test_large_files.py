@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rows
-
 from airflow_provider_iginsights.bigquery.stage import CHUNK
 from airflow_provider_iginsights.catalog.tables import MEDIA
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from tests.support.bigquery import rows
 
 if TYPE_CHECKING:
-    from beds import Bed
-
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
 
-def test_an_upload_of_several_pieces_is_whole(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_an_upload_of_several_pieces_is_whole(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """Rows of more than two pieces arrive once each, also when the answer to a piece is lost."""
     given = [rows.row(MEDIA, number) | {"caption": f"{number} {'x' * 60_000}"} for number in range(600)]
     destination = rows.target(MEDIA, project=sandbox.project, dataset=faulty.dataset)

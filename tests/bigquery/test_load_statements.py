@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
 
 import pytest
-import rows
-from wasmtime import Config
-from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
-from zetasql.core import wasm_client
-from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
@@ -28,36 +22,12 @@ from airflow_provider_iginsights.bigquery.views import view_query
 from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View
+from tests.support.bigquery import rows
+from tests.support.bigquery.analyzer import STAGING, analyzer
 
-STAGING = "p-1.d.staging"
 ODD = ("1", "it's", "back\\slash\n")
 SPAN = PartitionRange(start="2026-10-01", end="2026-10-28", besides=("2019-02-28", "2027-01-01"), account_ids=ODD)
 MODES: tuple[LoadMode, ...] = ("merge", "replace", "append")
-
-
-class Remembering(Config):
-    """Keeps the compiled analyzer in wasmtime's cache: compiling takes twenty seconds, reading it less than one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cache = True
-
-
-wasm_client.Config = Remembering
-
-
-@cache
-def analyzer(table: Table) -> Analyzer:
-    """Return Google's analyzer over a target and its staging table."""
-    language = LanguageOptions.maximum_features()
-    catalog = CatalogBuilder("bigquery")
-    for path in (rows.target(table).path, STAGING):
-        built = TableBuilder(path)
-        for column in table.columns:
-            built = built.add_column(column.name, getattr(TypeKind, f"TYPE_{column.type}"))
-        catalog = catalog.add_table(built.build())
-    catalog = catalog.with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=language))
-    return Analyzer(AnalyzerOptions(language_options=language), catalog.build())
 
 
 def generated(table: Table, mode: LoadMode) -> list[str]:

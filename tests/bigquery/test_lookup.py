@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-import rows
-from test_load_statements import analyzer
 
 from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where, groups_query, rows_query
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS, TABLES, Table
 from airflow_provider_iginsights.errors import DatasetUnavailable
+from tests.support.bigquery import rows
+from tests.support.bigquery.analyzer import analyzer
 
 if TYPE_CHECKING:
-    from beds import Bed
+    from tests.support.bigquery.warehouses import Warehouse
 
 FIRST, LAST = date(2026, 10, 3), date(2026, 10, 20)
 NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
@@ -47,16 +47,16 @@ def expected() -> list[dict[str, object]]:
 
 
 @pytest.mark.referee
-def test_groups_and_rows_are_those_of_the_conditions(bed: Bed) -> None:
+def test_groups_and_rows_are_those_of_the_conditions(warehouse: Warehouse) -> None:
     """Both questions answer with exactly what a filter over the written rows says; a pick without a row is None."""
-    destination = rows.target(STORY_INSIGHTS, project=bed.project, dataset=bed.dataset)
-    with bed.loader(rows.identity()) as loader:
+    destination = rows.target(STORY_INSIGHTS, project=warehouse.project, dataset=warehouse.dataset)
+    with warehouse.loader(rows.identity()) as loader:
         loader.ensure([destination])
         row_file = loader.row_file(destination)
         for row in rows.rows(STORY_INSIGHTS, range(60)):
             row_file.write(row)
         loader.commit([row_file])
-    with bed.connect() as client:
+    with warehouse.connect() as client:
         lookup = Lookup(client, identity=rows.identity())
         found = lookup.find_rows(destination, where=WHERE)
         groups = lookup.find_groups(destination, by=("account_id", "media_id"), picks=PICKS, where=WHERE)
@@ -70,10 +70,10 @@ def test_groups_and_rows_are_those_of_the_conditions(bed: Bed) -> None:
     assert {group["media_id"] for group in groups if group["final"]} == {"media_id-4"}
 
 
-def test_a_missing_dataset_is_named(bed: Bed) -> None:
+def test_a_missing_dataset_is_named(warehouse: Warehouse) -> None:
     """A question to a dataset that does not exist says which one."""
-    destination = rows.target(STORY_POLLS, project=bed.project, dataset="nowhere")
-    with bed.connect() as client, pytest.raises(DatasetUnavailable, match="nowhere"):
+    destination = rows.target(STORY_POLLS, project=warehouse.project, dataset="nowhere")
+    with warehouse.connect() as client, pytest.raises(DatasetUnavailable, match="nowhere"):
         Lookup(client, identity=rows.identity()).find_rows(destination, where=WHERE)
 
 

@@ -7,24 +7,23 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-import rows
 
 from airflow_provider_iginsights.bigquery.duplicate_check import check
 from airflow_provider_iginsights.bigquery.partition_range import MOST_DAYS, PartitionRange, condition
 from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.pacific import pacific_date
+from tests.support.bigquery import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beds import Bed
-
     from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
 
 def load(
-    bed: Bed,
+    warehouse: Warehouse,
     *given: Mapping[str, object],
     task_id: str = "load",
     try_number: int = 1,
@@ -32,8 +31,8 @@ def load(
     table: Table = MEDIA,
 ) -> LoadResult:
     """Run one try that loads media."""
-    destination = rows.target(table, project=bed.project, dataset=bed.dataset)
-    with bed.loader(rows.identity(task_id=task_id, try_number=try_number)) as loader:
+    destination = rows.target(table, project=warehouse.project, dataset=warehouse.dataset)
+    with warehouse.loader(rows.identity(task_id=task_id, try_number=try_number)) as loader:
         loader.ensure([destination])
         row_file = loader.row_file(destination)
         for row in given:
@@ -41,10 +40,10 @@ def load(
         return loader.commit([row_file], load_mode=mode)[0]
 
 
-def stored(bed: Bed) -> list[tuple[object, ...]]:
+def stored(warehouse: Warehouse) -> list[tuple[object, ...]]:
     """Return what stands in the table of media."""
-    with bed.connect() as client:
-        return rows.stored(client, rows.target(MEDIA, project=bed.project, dataset=bed.dataset))
+    with warehouse.connect() as client:
+        return rows.stored(client, rows.target(MEDIA, project=warehouse.project, dataset=warehouse.dataset))
 
 
 def media(number: int, day: str, *, version: int = 1, account_id: str = "1") -> dict[str, object]:
@@ -56,36 +55,36 @@ def media(number: int, day: str, *, version: int = 1, account_id: str = "1") -> 
 @pytest.mark.referee
 @pytest.mark.parametrize("mode", ["merge", "replace"])
 @pytest.mark.parametrize("day", ["2026-10-04", "2026-10-06", "2019-02-28", "2027-01-01"])
-def test_a_post_whose_timestamp_changes_is_one_row(bed: Bed, day: str, mode: LoadMode) -> None:
+def test_a_post_whose_timestamp_changes_is_one_row(warehouse: Warehouse, day: str, mode: LoadMode) -> None:
     """One day off or many years: the row moves with its date, and its neighbours and other accounts' rows stay."""
     others = [media(2, "2026-10-05"), media(1, "2026-10-05", account_id="2"), media(3, day)]
-    load(bed, media(1, "2026-10-05"), *others)
+    load(warehouse, media(1, "2026-10-05"), *others)
     moved = media(1, day, version=2)
-    result = load(bed, moved, try_number=2, mode=mode)
+    result = load(warehouse, moved, try_number=2, mode=mode)
     assert (result.affected, result.deduplicated) == (1, 0)
-    assert stored(bed) == rows.truth(MEDIA, [moved, *others])
+    assert stored(warehouse) == rows.truth(MEDIA, [moved, *others])
 
 
-def test_a_post_moves_there_and_back_and_a_late_fetch_does_not_win(bed: Bed) -> None:
+def test_a_post_moves_there_and_back_and_a_late_fetch_does_not_win(warehouse: Warehouse) -> None:
     """Whatever the order, the last fetch says where the row is; what was fetched before it changes nothing."""
     days = ["2026-10-05", "2024-02-29", "2026-10-05", "2020-01-01"]
     for number, day in enumerate(days, 1):
-        assert load(bed, media(1, day, version=number), try_number=number).affected == 1
-    assert load(bed, media(1, "2018-01-01", version=2), try_number=9).affected == 0
-    assert stored(bed) == rows.truth(MEDIA, [media(1, days[-1], version=len(days))])
+        assert load(warehouse, media(1, day, version=number), try_number=number).affected == 1
+    assert load(warehouse, media(1, "2018-01-01", version=2), try_number=9).affected == 0
+    assert stored(warehouse) == rows.truth(MEDIA, [media(1, days[-1], version=len(days))])
 
 
-def test_many_posts_move_at_once(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_posts_move_at_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """More days than are named one by one are looked at as a whole."""
     monkeypatch.setattr("airflow_provider_iginsights.bigquery.partition_range.MOST_DAYS", 5)
     days = [f"20{year:02d}-06-15" for year in range(10, 26)]
-    load(bed, *(media(number, day) for number, day in enumerate(days)))
+    load(warehouse, *(media(number, day) for number, day in enumerate(days)))
     moved = [media(number, "2026-10-05", version=2) for number in range(len(days))]
-    assert load(bed, *moved, try_number=2).affected == len(days)
-    assert stored(bed) == rows.truth(MEDIA, moved)
+    assert load(warehouse, *moved, try_number=2).affected == len(days)
+    assert stored(warehouse) == rows.truth(MEDIA, moved)
 
 
-def test_only_new_keys_are_sought_elsewhere(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_only_new_keys_are_sought_elsewhere(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """Posts that stand where they stood cost one question about their own days; a new one, one about its account."""
     load(faulty, media(1, "2026-10-05"), media(2, "2026-10-06", account_id="2"))
     asked = len(_questions(sandbox))
@@ -107,13 +106,13 @@ def _questions(sandbox: BigQuerySandbox) -> list[str]:
     return [job.query for job in sorted(jobs, key=lambda job: job.created)]
 
 
-def test_other_tables_ask_nothing_more(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_other_tables_ask_nothing_more(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """Where the key says the day, a load asks one question as ever: whether a key stands twice."""
     load(faulty, rows.row(STORY_INSIGHTS, 1), table=STORY_INSIGHTS)
     assert len(_questions(sandbox)) == 1
 
 
-def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, faulty: Bed) -> None:
+def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
     """Two tasks insert the same new posts at once, each under another date: every post is one row, the newest."""
     load(faulty, media(99, "2026-10-05"))
     sandbox.switches.snapshot_seconds = 0.5
@@ -132,17 +131,17 @@ def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, 
 
 
 @pytest.mark.referee
-def test_twins_in_two_days_are_found_and_deduplicated(bed: Bed) -> None:
+def test_twins_in_two_days_are_found_and_deduplicated(warehouse: Warehouse) -> None:
     """The check looks at all days: of a key in two partitions the newest row stays, with what only the other has."""
     first, second = media(1, "2026-10-05"), media(1, "2019-02-28", version=2) | {"like_count": None}
-    load(bed, first)
-    with bed.connect() as client:
-        destination = rows.target(MEDIA, project=bed.project, dataset=bed.dataset)
-        load(bed, second, mode="append")
+    load(warehouse, first)
+    with warehouse.connect() as client:
+        destination = rows.target(MEDIA, project=warehouse.project, dataset=warehouse.dataset)
+        load(warehouse, second, mode="append")
         assert [each.doubled for each in check(client, destinations=[destination])] == [1]
         assert [each.deduplicated for each in check(client, destinations=[destination], deduplicate=True)] == [True]
         assert [each.doubled for each in check(client, destinations=[destination])] == [0]
-    assert stored(bed) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
+    assert stored(warehouse) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
 
 
 @pytest.mark.parametrize("first", [datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)], ids=str)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import requests
-import rows
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from hypothesis import given
@@ -26,6 +25,7 @@ from airflow_provider_iginsights.bigquery.error_mapping import (
 )
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
+from tests.support.bigquery import rows
 
 
 class Job:

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.catalog.columns import ColumnType
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
 from airflow_provider_iginsights.errors import LoadError, RowRefused
+from tests.support.bigquery import rows
 
 BERLIN = timezone(timedelta(hours=2))
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import rows
 from google.cloud.bigquery import Client, Dataset, Table
 
 from airflow_provider_iginsights.bigquery.calls import RetryBudget
@@ -18,6 +17,7 @@ from airflow_provider_iginsights.bigquery.target import TableOptions, TargetTabl
 from airflow_provider_iginsights.errors import IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
+from tests.support.bigquery import rows
 
 NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import rows
 
 from airflow_provider_iginsights.bigquery.views import view_path
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, TABLES, Table
@@ -17,14 +16,14 @@ from airflow_provider_iginsights.catalog.views import VIEWS, View, ViewName, fin
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from tests.support.bigquery import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from beds import Bed
-
     from airflow_provider_iginsights.bigquery.views import Done
     from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
+    from tests.support.bigquery.warehouses import Warehouse
 
     Row = dict[str, Any]
 
@@ -143,20 +142,22 @@ TRUTHS = {
 
 @pytest.mark.referee
 @pytest.mark.parametrize("name", TRUTHS)
-def test_a_view_shows_the_truth(bed: Bed, name: ViewName) -> None:
+def test_a_view_shows_the_truth(warehouse: Warehouse, name: ViewName) -> None:
     """Over raw history, with every key fetched several times, a view's rows equal those computed in Python."""
     view = VIEW[name]
     truth, columns = TRUTHS[name]
     given = some_rows(view.table, random.Random(name))
-    destination = rows.target(view.table, project=bed.project, dataset=bed.dataset, location=bed.location)
-    with bed.loader(rows.identity()) as loader:
+    destination = rows.target(
+        view.table, project=warehouse.project, dataset=warehouse.dataset, location=warehouse.location
+    )
+    with warehouse.loader(rows.identity()) as loader:
         loader.ensure([destination], load_mode="append")
         row_file = loader.row_file(destination)
         for row in given:
             row_file.write(row)
         loader.commit([row_file], load_mode="append")
         assert {result.done for result in loader.create_views([destination])} == {"created"}
-    with bed.connect() as client:
+    with warehouse.connect() as client:
         names = ", ".join(f"`{column}`" for column in columns)
         found = client.query(f"SELECT {names} FROM `{view_path(view, destination)}`").result()
         shown = sorted(tuple(rows.comparable(row[column]) for column in columns) for row in found)
@@ -183,24 +184,24 @@ def test_views_are_named_after_their_table(table_id: str, names: list[str]) -> N
     assert VIEW["story_insights_latest"].view_id("instagram_story_insights") == "instagram_story_insights_latest"
 
 
-def make(bed: Bed) -> list[Done]:
+def make(warehouse: Warehouse) -> list[Done]:
     """Create the tables and their views; return what was done about each view."""
     shown = [table for table in TABLES if find_views(table)]
-    targets = [rows.target(table, project=bed.project, dataset=bed.dataset) for table in shown]
-    with bed.loader(rows.identity(), labels={"Team": "Brand A"}) as loader:
+    targets = [rows.target(table, project=warehouse.project, dataset=warehouse.dataset) for table in shown]
+    with warehouse.loader(rows.identity(), labels={"Team": "Brand A"}) as loader:
         loader.ensure(targets)
         return [result.done for result in loader.create_views(targets)]
 
 
-def path(bed: Bed, view: View = VIEW["account_daily"]) -> str:
+def path(warehouse: Warehouse, view: View = VIEW["account_daily"]) -> str:
     """Return a view's path where the tables have their default ids."""
-    return f"{bed.project}.{bed.dataset}.{view.view_id(view.table.default_id)}"
+    return f"{warehouse.project}.{warehouse.dataset}.{view.view_id(view.table.default_id)}"
 
 
-def alter(bed: Bed, sql: str) -> None:
+def alter(warehouse: Warehouse, sql: str) -> None:
     """Give the daily view another query, as an older release or a person might have."""
-    with bed.connect() as client:
-        view = client.get_table(path(bed))
+    with warehouse.connect() as client:
+        view = client.get_table(path(warehouse))
         view.view_query = sql
         view.description = "Mine."
         view.labels = {**view.labels, "mine": "yes"}
@@ -208,40 +209,42 @@ def alter(bed: Bed, sql: str) -> None:
 
 
 @pytest.mark.referee
-def test_views_are_created_once_and_updated_when_they_differ(bed: Bed) -> None:
+def test_views_are_created_once_and_updated_when_they_differ(warehouse: Warehouse) -> None:
     """A second call changes nothing; another query is replaced; description and labels are set, others' labels stay."""
-    assert make(bed) == ["created"] * len(VIEWS)
-    assert make(bed) == ["unchanged"] * len(VIEWS)
-    alter(bed, f"SELECT 1 AS x FROM `{path(bed).replace('_daily', '_insights')}`")
-    assert make(bed) == ["updated", *["unchanged"] * (len(VIEWS) - 1)]
-    with bed.connect() as client:
+    assert make(warehouse) == ["created"] * len(VIEWS)
+    assert make(warehouse) == ["unchanged"] * len(VIEWS)
+    alter(warehouse, f"SELECT 1 AS x FROM `{path(warehouse).replace('_daily', '_insights')}`")
+    assert make(warehouse) == ["updated", *["unchanged"] * (len(VIEWS) - 1)]
+    with warehouse.connect() as client:
         for view in VIEWS:
-            found = client.get_table(path(bed, view))
+            found = client.get_table(path(warehouse, view))
             before, _, example = found.description.partition(" For example:\n\n")
             assert before == view.description
-            assert f"`{path(bed, view)}`" in example
+            assert f"`{path(warehouse, view)}`" in example
             assert list(client.query(example).result()) == []
             ours = {"team": "brand_a", "iginsights_view": view.name, "iginsights_table": view.table.name}
             assert found.labels == ours | ({"mine": "yes"} if view.name == "account_daily" else {})
-        assert client.query(f"SELECT COUNT(reach) FROM `{path(bed)}`").result().total_rows == 1
+        assert client.query(f"SELECT COUNT(reach) FROM `{path(warehouse)}`").result().total_rows == 1
 
 
 @pytest.mark.parametrize("outdated", [False, True], ids=["creating", "updating"])
-def test_tasks_that_make_the_views_at_once(bed: Bed, outdated: bool) -> None:
+def test_tasks_that_make_the_views_at_once(warehouse: Warehouse, outdated: bool) -> None:
     """However many tasks begin together, all succeed and the views are right."""
     if outdated:
-        make(bed)
-        alter(bed, "SELECT 1 AS x")
+        make(warehouse)
+        alter(warehouse, "SELECT 1 AS x")
     with ThreadPoolExecutor(6) as pool:
-        done = [each.result() for each in [pool.submit(make, bed) for _ in range(6)]]
+        done = [each.result() for each in [pool.submit(make, warehouse) for _ in range(6)]]
     firsts = [results[0] for results in done]
     assert sorted(firsts) == sorted([*["unchanged"] * 5, "updated" if outdated else "created"])
-    assert make(bed) == ["unchanged"] * len(VIEWS)
+    assert make(warehouse) == ["unchanged"] * len(VIEWS)
 
 
 @pytest.mark.parametrize("route", [r"GET .*/tables/instagram_account_daily", r"POST .*/tables$"])
 @pytest.mark.parametrize("effect", ["answerLost", "serviceUnavailable"])
-def test_a_request_for_a_view_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed, route: str, effect: str) -> None:
+def test_a_request_for_a_view_may_go_wrong(
+    sandbox: BigQuerySandbox, faulty: Warehouse, route: str, effect: str
+) -> None:
     """A lost or refused request is repeated, and a view that it made is recognised."""
     sandbox.faults.add(BigQueryFault(route=route, effect=effect, body="useLegacySql" if "POST" in route else ""))  # type: ignore[arg-type]
     assert make(faulty)[1:] == ["created"] * (len(VIEWS) - 1)
@@ -249,7 +252,7 @@ def test_a_request_for_a_view_may_go_wrong(sandbox: BigQuerySandbox, faulty: Bed
 
 
 def test_a_view_that_changes_under_our_hands_is_looked_at_again(
-    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch
+    sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An update that somebody overtook (412) is not forced: the view is read again, then updated."""
     from google.cloud.bigquery import Client
@@ -270,31 +273,33 @@ def test_a_view_that_changes_under_our_hands_is_looked_at_again(
     assert [request.status for request in sandbox.log if request.method == "PATCH"] == [200, 200, 412, 200]
 
 
-def test_something_else_of_that_name_is_refused(bed: Bed) -> None:
+def test_something_else_of_that_name_is_refused(warehouse: Warehouse) -> None:
     """A table with a view's name is named, and left as it is."""
-    with bed.connect() as client:
-        client.create_dataset(bed.dataset, exists_ok=True)
-        client.query(f"CREATE TABLE `{path(bed)}` (mine INT64)").result()
-        with pytest.raises(IncompatibleTable, match=rf"{bed.dataset}\.instagram_account_daily is a table") as refusal:
-            make(bed)
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset, exists_ok=True)
+        client.query(f"CREATE TABLE `{path(warehouse)}` (mine INT64)").result()
+        with pytest.raises(
+            IncompatibleTable, match=rf"{warehouse.dataset}\.instagram_account_daily is a table"
+        ) as refusal:
+            make(warehouse)
         assert isinstance(refusal.value, ConfigurationError)
-        assert [field.name for field in client.get_table(path(bed)).schema] == ["mine"]
+        assert [field.name for field in client.get_table(path(warehouse)).schema] == ["mine"]
 
 
-def test_a_table_may_require_a_filter(bed: Bed) -> None:
+def test_a_table_may_require_a_filter(warehouse: Warehouse) -> None:
     """A view of a table that requires a filter on its partition can be read without one."""
-    make(bed)
-    with bed.connect() as client:
+    make(warehouse)
+    with warehouse.connect() as client:
         for table in (ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS):
-            found = client.get_table(rows.target(table, project=bed.project, dataset=bed.dataset).path)
+            found = client.get_table(rows.target(table, project=warehouse.project, dataset=warehouse.dataset).path)
             found.require_partition_filter = True
             client.update_table(found, ["require_partition_filter"])
         for view in VIEWS:
-            assert list(client.query(f"SELECT * FROM `{path(bed, view)}`").result()) == []
+            assert list(client.query(f"SELECT * FROM `{path(warehouse, view)}`").result()) == []
 
 
 def test_the_command_makes_the_views_of_tables_that_exist(
-    sandbox: BigQuerySandbox, faulty: Bed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By hand, with table ids of one's own; tables that are missing are named, unless they may be."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 import pytest
-from player import Played
 
 from airflow_provider_iginsights.pacific import request_window
+from tests.support.written_answers import CaseRun
 
-Start = Callable[[Mapping[str, Any]], Callable[..., Played]]
+Start = Callable[[Mapping[str, Any]], Callable[..., CaseRun]]
 
 A, B = "17841400000000001", "17841400000000002"
 FIRST, SECOND = date(2026, 11, 19), date(2026, 11, 20)
@@ -69,9 +69,9 @@ def test_a_day_of_an_account(start: Start, odd: Any) -> None:
     assert gone(run(), "account_id", "metric_date") == [(A, str(FIRST))]
 
 
-def gone(played: Played, *columns: str) -> list[tuple[str, ...]]:
+def gone(done: CaseRun, *columns: str) -> list[tuple[str, ...]]:
     """Return where the value stands that the second answers lack."""
-    rows = [*played.rows("instagram_account_insights"), *played.rows("instagram_media_insights")]
+    rows = [*done.rows("instagram_account_insights"), *done.rows("instagram_media_insights")]
     return sorted(tuple(str(row[name]) for name in columns) for row in rows if row["breakdown_value"] == "NON_FOLLOWER")
 
 

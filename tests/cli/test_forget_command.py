@@ -7,19 +7,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from stage import DATASET, NOW, Row, Stage, open_stage
 
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import AccountUnavailable
 from airflow_provider_iginsights.sandbox.graph import World
+from tests.support.sandboxes import DATASET, NOW, Row, Sandboxes, open_sandboxes
 
 WHERE = ["--dataset", DATASET]
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def sandboxes() -> Iterator[Sandboxes]:
     """Fill all six tables with two accounts."""
-    with open_stage(World.build(now=NOW, accounts=2, media_per_account=4, stories_per_account=1)) as opened:
+    with open_sandboxes(World.build(now=NOW, accounts=2, media_per_account=4, stories_per_account=1)) as opened:
         for kind in ("account", "media", "story"):
             opened.run(kind, metrics=["reach"])
         yield opened
@@ -44,15 +44,15 @@ def counts(before: dict[str, list[Row]], after: dict[str, list[Row]]) -> list[st
     return [f"sandbox-project.{DATASET}.{name}: {n} row{'' if n == 1 else 's'}" for name, n in gone.items()]
 
 
-def test_an_account_is_erased_everywhere(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_account_is_erased_everywhere(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
     """Each row of the account goes from all six tables, the other account's stay, and a second run finds nothing."""
-    before, account_id = stage.everything(), stage.account.id
+    before, account_id = sandboxes.everything(), sandboxes.account.id
     expected = without(before, "account_id", account_id)
     assert all(0 < len(expected[name]) < len(before[name]) for name in before)
     assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert stage.everything() == expected
-    assert stage.staging() == []
+    assert sandboxes.everything() == expected
+    assert sandboxes.staging() == []
     assert said[:6] == counts(before, expected)
     assert said[6:12] == [f"{line} erased" for line in said[:6]]
     total = sum(map(len, before.values())) - sum(map(len, expected.values()))
@@ -61,29 +61,31 @@ def test_an_account_is_erased_everywhere(stage: Stage, capsys: pytest.CaptureFix
     again = capsys.readouterr()
     assert again.out.splitlines() == counts(expected, expected)
     assert f"No table holds a row of account {account_id}" in again.err
-    assert stage.everything() == expected
+    assert sandboxes.everything() == expected
 
 
-def test_what_is_known_of_an_unavailable_account_is_erased(stage: Stage) -> None:
+def test_what_is_known_of_an_unavailable_account_is_erased(sandboxes: Sandboxes) -> None:
     """Where a transfer keeps the status of accounts, its rows go with the account."""
     gone = "17841400000000999"
     with pytest.raises(AccountUnavailable):
-        stage.run("account", metrics=["reach"], account_ids=[stage.account.id, gone], on_account_error="quarantine")
-    before = stage.everything()
+        sandboxes.run(
+            "account", metrics=["reach"], account_ids=[sandboxes.account.id, gone], on_account_error="quarantine"
+        )
+    before = sandboxes.everything()
     assert [row["account_id"] for row in before["instagram_account_status"]] == [gone]
     assert main(["forget", "--account", gone, *WHERE, "--yes"]) == 0
-    assert stage.everything() == {name: rows for name, rows in without(before, "account_id", gone).items() if rows}
+    assert sandboxes.everything() == {name: rows for name, rows in without(before, "account_id", gone).items() if rows}
 
 
 @pytest.mark.parametrize("table_id", ["instagram_media_insights", "instagram_story_insights"])
-def test_a_post_is_erased_everywhere(stage: Stage, capsys: pytest.CaptureFixture[str], table_id: str) -> None:
+def test_a_post_is_erased_everywhere(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str], table_id: str) -> None:
     """A post and a story go from the media table and from the insights; profiles and polls are not about one post."""
-    before = stage.everything()
+    before = sandboxes.everything()
     media_id = before[table_id][0]["media_id"]
     expected = without(before, "media_id", media_id)
     assert len(before["instagram_media"]) - len(expected["instagram_media"]) == 1
     assert main(["forget", "--media", media_id, *WHERE, "--yes"]) == 0
-    assert stage.everything() == expected
+    assert sandboxes.everything() == expected
     assert f"of media {media_id}." in capsys.readouterr().out
 
 
@@ -91,29 +93,29 @@ def test_a_post_is_erased_everywhere(stage: Stage, capsys: pytest.CaptureFixture
     ("given", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 2), ("\n", 2), ("", 2), ("yesterday\n", 2)], ids=repr
 )
 def test_it_asks_first(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, code: int
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, code: int
 ) -> None:
     """Only a clear yes erases; anything else, and the end of the input, leaves every row."""
-    before, account_id = stage.everything(), stage.account.id
+    before, account_id = sandboxes.everything(), sandboxes.account.id
     monkeypatch.setattr(sys, "stdin", Terminal(given))
     assert main(["forget", "--account", account_id, *WHERE]) == code
     assert f"rows of account {account_id} for good? [y/N]" in capsys.readouterr().err
-    assert stage.everything() == (before if code else without(before, "account_id", account_id))
+    assert sandboxes.everything() == (before if code else without(before, "account_id", account_id))
 
 
 def test_without_a_terminal_it_refuses(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A script that does not say --yes erases nothing, even if a yes stands in its input."""
-    before = stage.everything()
+    before = sandboxes.everything()
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    assert main(["forget", "--account", stage.account.id, *WHERE]) == 2
+    assert main(["forget", "--account", sandboxes.account.id, *WHERE]) == 2
     assert "Nothing was erased. Without a terminal, --yes says" in capsys.readouterr().err
-    assert stage.everything() == before
+    assert sandboxes.everything() == before
 
 
 def test_ctrl_c_at_the_question(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ctrl-C is one line and code 130, and nothing is erased."""
 
@@ -121,34 +123,34 @@ def test_ctrl_c_at_the_question(
         def readline(self, *_: object) -> str:
             raise KeyboardInterrupt
 
-    before = stage.everything()
+    before = sandboxes.everything()
     monkeypatch.setattr(sys, "stdin", Interrupted())
-    assert main(["forget", "--account", stage.account.id, *WHERE]) == 130
+    assert main(["forget", "--account", sandboxes.account.id, *WHERE]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "Interrupted."
-    assert stage.everything() == before
+    assert sandboxes.everything() == before
 
 
-def test_tables_with_other_ids(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_with_other_ids(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
     """Tables of another id are found by --table, several of one kind too; the default one is then not touched."""
-    account_id = stage.account.id
-    stage.run("account", table_id="brand_a")
-    stage.run("account", table_id="brand_b", profile_table_id="brand_b_profiles", load_mode="append")
+    account_id = sandboxes.account.id
+    sandboxes.run("account", table_id="brand_a")
+    sandboxes.run("account", table_id="brand_b", profile_table_id="brand_b_profiles", load_mode="append")
     named = [f"--table=account_insights={name}" for name in ("brand_a", "brand_b")]
     assert main(["forget", "--account", account_id, *WHERE, *named, "--yes"]) == 0
     for table_id in ("brand_a", "brand_b"):
-        left = {row["account_id"] for row in stage.bigquery.rows(DATASET, table_id)}
-        assert left == set(stage.world.accounts) - {account_id}
-    assert account_id in {row["account_id"] for row in stage.rows("instagram_account_insights")}
+        left = {row["account_id"] for row in sandboxes.bigquery.rows(DATASET, table_id)}
+        assert left == set(sandboxes.world.accounts) - {account_id}
+    assert account_id in {row["account_id"] for row in sandboxes.rows("instagram_account_insights")}
 
 
-def test_some_tables_may_be_missing(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_some_tables_may_be_missing(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
     """--skip-missing leaves out what does not exist, but a dataset with none of the tables is still an error."""
-    with stage.bigquery.client() as client:
+    with sandboxes.bigquery.client() as client:
         client.delete_table(f"{DATASET}.instagram_story_polls")
         client.create_dataset("empty")
-    account_id = stage.account.id
+    account_id = sandboxes.account.id
     assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 2
     assert "no table sandbox-project.instagram.instagram_story_polls." in capsys.readouterr().err
     assert main(["forget", "--account", account_id, *WHERE, "--yes", "--skip-missing"]) == 0
-    assert not [row for rows in stage.everything().values() for row in rows if row["account_id"] == account_id]
+    assert not [row for rows in sandboxes.everything().values() for row in rows if row["account_id"] == account_id]
     assert main(["forget", "--account", account_id, "--dataset", "empty", "--yes", "--skip-missing"]) == 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from stage import DATASET, open_stage
 
 from airflow_provider_iginsights.cli.main import main
+from tests.support.sandboxes import DATASET, open_sandboxes
 
 WHERE = ["--dataset", DATASET]
 COMMANDS = [["forget", "--account", "1", "--yes"], ["tables", "--check"], ["tables", "--views"]]
@@ -16,9 +16,9 @@ COMMANDS = [["forget", "--account", "1", "--yes"], ["tables", "--check"], ["tabl
 @pytest.fixture(scope="module", autouse=True)
 def _tables() -> Iterator[None]:
     """Have all six tables."""
-    with open_stage() as stage:
+    with open_sandboxes() as sandboxes:
         for kind in ("account", "media", "story"):
-            stage.run(kind, metrics=["reach"])
+            sandboxes.run(kind, metrics=["reach"])
         yield
 
 

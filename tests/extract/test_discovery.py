@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from stage import NOW
 
 from airflow_provider_iginsights.errors import BrokenResponse, TokenExpired
 from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts, read_own_account
@@ -15,6 +14,7 @@ from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import Account, FacebookPage, GraphSandbox, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
+from tests.support.sandboxes import NOW
 
 
 @contextmanager

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from stage import Stage, open_stage
 
 from airflow_provider_iginsights.catalog import tables
 from airflow_provider_iginsights.catalog.tables import Column, Table
+from tests.support.sandboxes import Sandboxes, open_sandboxes
 
 PACKAGE = "airflow_provider_iginsights"
 ROOMS = ("extract", "bigquery", "transfers")
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def sandboxes() -> Iterator[Sandboxes]:
     """Serve a small world."""
-    with open_stage() as opened:
+    with open_sandboxes() as opened:
         yield opened
 
 
@@ -48,20 +48,20 @@ NEW = [
 
 @pytest.mark.parametrize(("kind", "name", "column"), NEW, ids=lambda value: getattr(value, "field", None))
 def test_one_line_is_a_column(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str, name: str, column: Column
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch, kind: str, name: str, column: Column
 ) -> None:
     """The field is asked for, checked and stored in BigQuery, with no other change."""
     widen(monkeypatch, name, column)
-    stage.run(kind)
-    stored = [row[column.name] for row in stage.rows(getattr(tables, name).default_id)]
+    sandboxes.run(kind)
+    stored = [row[column.name] for row in sandboxes.rows(getattr(tables, name).default_id)]
     assert stored
     assert {type(value) for value in stored} == {bool if column.type == "BOOL" else str}
 
 
-def test_a_young_field_is_not_asked_of_an_old_version(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_young_field_is_not_asked_of_an_old_version(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that does not know the field would refuse the whole request: it is left out, the column is empty."""
     widen(monkeypatch, "MEDIA", Column("young", "STRING", "Text.", role="kept", field="media_url", field_since="v99.0"))
-    stage.run("media")
-    rows = stage.rows(tables.MEDIA.default_id)
+    sandboxes.run("media")
+    rows = sandboxes.rows(tables.MEDIA.default_id)
     assert rows
     assert {row["young"] for row in rows} == {None}

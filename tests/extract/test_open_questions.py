@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from asking import ACCOUNT_KEY, MEDIA_KEY, NOW, Asking, Numbers, by_key, numbers_of, truth_of
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
 from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, ServerTrouble
@@ -17,6 +16,7 @@ from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, HtmlBody, World
 from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer, HttpRequest
+from tests.support.readers import ACCOUNT_KEY, MEDIA_KEY, NOW, Numbers, Readers, by_key, numbers_of, truth_of
 
 TROUBLE = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
 Result = GraphAnswer | InsightsError
@@ -24,7 +24,7 @@ Work = Callable[[HttpRequest], bool]
 
 
 @contextmanager
-def open_slow_asking(world: World) -> Iterator[tuple[Asking, list[float]]]:
+def open_slow_asking(world: World) -> Iterator[tuple[Readers, list[float]]]:
     """Connect a client with its own bounds, whose pauses only move its clock: the second value, in seconds."""
     passed = [0.0]
 
@@ -34,12 +34,12 @@ def open_slow_asking(world: World) -> Iterator[tuple[Asking, list[float]]]:
     with GraphSandbox(world) as sandbox:
         settings = GraphSettings(token=world.system_user_token, base_url=sandbox.url)
         with GraphClient(settings, sleep=sleep, clock=lambda: passed[0]) as client:
-            yield Asking(sandbox, client), passed
+            yield Readers(sandbox, client), passed
 
 
-def trouble(asking: Asking, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> None:
+def trouble(readers: Readers, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> None:
     """Let Meta's servers fail on the requests that ``strikes`` chooses."""
-    answer = asking.sandbox._api.answer
+    answer = readers.sandbox._api.answer
 
     def fail(request: HttpRequest, work: Callable[..., object] | None = None) -> GraphAnswer:
         if strikes(request):
@@ -47,31 +47,31 @@ def trouble(asking: Asking, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> N
             return GraphAnswer(status=error.kind.http, body=error.body("A1"))
         return answer(request, work)
 
-    monkeypatch.setattr(asking.sandbox._api, "answer", fail)
+    monkeypatch.setattr(readers.sandbox._api, "answer", fail)
 
 
-def read_accounts(asking: Asking, *, workers: int = 1) -> tuple[AccountPool, Numbers]:
+def read_accounts(readers: Readers, *, workers: int = 1) -> tuple[AccountPool, Numbers]:
     """Read all accounts' insights of the last day."""
-    pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=workers)
-    return pool, numbers_of(pool.read([account.id for account in asking.accounts]), ACCOUNT_KEY)
+    pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=workers)
+    return pool, numbers_of(pool.read([account.id for account in readers.accounts]), ACCOUNT_KEY)
 
 
 @pytest.mark.parametrize("seconds", [30, 55, 90])
 def test_no_number_is_lost_to_a_short_trouble(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Code 1 on every request with a breakdown, while the first of ten accounts are read: all ten are whole."""
-    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (asking, passed):
-        _, whole = read_accounts(asking)
-        trouble(asking, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
-        pool, found = read_accounts(asking)
+    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
+        _, whole = read_accounts(readers)
+        trouble(readers, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
+        pool, found = read_accounts(readers)
         assert found == whole
         assert len(pool.outcome.done) == 10
-        assert pool.outcome.open == pool.outcome.failed == asking.left_out == {}
+        assert pool.outcome.open == pool.outcome.failed == readers.left_out == {}
 
 
 def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What never answers costs three accounts all patience, at first and again; the others one try each, never none."""
-    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (asking, passed):
-        _, whole = read_accounts(asking)
+    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
+        _, whole = read_accounts(readers)
         asked: list[str] = []
 
         def strikes(request: HttpRequest) -> bool:
@@ -80,17 +80,17 @@ def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
                 asked.append(request.path.split("/")[-2])
             return is_struck
 
-        trouble(asking, monkeypatch, strikes)
-        pool, found = read_accounts(asking)
+        trouble(readers, monkeypatch, strikes)
+        pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[4] != "age"}
-        assert set(pool.outcome.open) == {account.id for account in asking.accounts}
-        assert pool.outcome.failed == asking.left_out == {}
+        assert set(pool.outcome.open) == {account.id for account in readers.accounts}
+        assert pool.outcome.failed == readers.left_out == {}
         assert 6 * 60 <= passed[0] <= 6 * 120
         questions = {question.what for each in pool.outcome.open.values() for question in each}
         assert all("by age" in what for what in questions)
         plan = plan_account(None, None, version="v25.0", login="facebook")
         groups = [query for query in plan.snapshots if query.breakdown == "age"]
-        for account in asking.accounts[ENOUGH:]:
+        for account in readers.accounts[ENOUGH:]:
             assert asked.count(account.id) == len(groups) + sum(len(group.names) for group in groups)
 
 
@@ -119,15 +119,15 @@ def test_three_objects_of_one_account() -> None:
 
 def test_many_troubled_posts_cost_one_patience() -> None:
     """Of 300 posts whose servers always fail, one batch is tried with patience at first, and one at the end."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as (asking, passed):
-        whole = truth_of(asking)
-        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path="/insights$", times=None))
-        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
-        found = numbers_of(pool.read([asking.accounts[0].id]), MEDIA_KEY)
+    with open_slow_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as (readers, passed):
+        whole = truth_of(readers)
+        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path="/insights$", times=None))
+        pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
+        found = numbers_of(pool.read([readers.accounts[0].id]), MEDIA_KEY)
         assert found
         assert found.items() < whole.items()
         missing = {key[0] for key in whole if key not in found}
-        assert {question.whom for question in pool.outcome.open[asking.accounts[0].id]} == {
+        assert {question.whom for question in pool.outcome.open[readers.accounts[0].id]} == {
             f"media {media_id}" for media_id in missing
         }
         assert passed[0] <= 2 * 2 * 120
@@ -136,37 +136,37 @@ def test_many_troubled_posts_cost_one_patience() -> None:
 @pytest.mark.parametrize("path", ["/media$", "^/$"])
 def test_trouble_with_a_whole_page_or_batch(path: str) -> None:
     """A page, or a batch as a whole, that fails in the middle of a listing is made up for at the end, once."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as (asking, _):
-        whole = truth_of(asking)
-        asking.sandbox.faults.add(GraphFault(effect=HtmlBody(502), path=path, skip=1, times=15))
-        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
-        rows = list(pool.read([asking.accounts[0].id]))
+    with open_slow_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as (readers, _):
+        whole = truth_of(readers)
+        readers.sandbox.faults.add(GraphFault(effect=HtmlBody(502), path=path, skip=1, times=15))
+        pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
+        rows = list(pool.read([readers.accounts[0].id]))
         assert numbers_of(rows, MEDIA_KEY) == whole
         by_key([{**row, "value": 0} for table, row in rows if table == "media"], ("media_id",))
         assert sum(table == "media" for table, _ in rows) == 250
-        assert pool.outcome.done == [asking.accounts[0].id]
+        assert pool.outcome.done == [readers.accounts[0].id]
 
 
 def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
     """It is asked again at the end as a whole; then it has failed, and its sisters are done."""
-    with open_slow_asking(World.build(accounts=3, media_per_account=5, now=NOW)) as (asking, _):
-        bad = asking.accounts[1].id
-        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{bad}/media", times=None))
-        pool = AccountPool(asking.open_source().read_media(refresh_days=None), workers=1)
-        list(pool.read([account.id for account in asking.accounts]))
-        assert sorted(pool.outcome.done) == sorted(account.id for account in asking.accounts if account.id != bad)
+    with open_slow_asking(World.build(accounts=3, media_per_account=5, now=NOW)) as (readers, _):
+        bad = readers.accounts[1].id
+        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{bad}/media", times=None))
+        pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
+        list(pool.read([account.id for account in readers.accounts]))
+        assert sorted(pool.outcome.done) == sorted(account.id for account in readers.accounts if account.id != bad)
         assert {key: type(error) for key, error in pool.outcome.failed.items()} == {bad: ServerTrouble}
         assert pool.outcome.open == {}
 
 
 def test_stories_go_on_with_the_same_poll() -> None:
     """A story that is asked again belongs to the poll that saw it: same hour, one poll, every number once."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)) as (asking, _):
-        whole = asking.read_stories()
-        story = asking.world.stories_of(asking.accounts[0].id, NOW)[2]
-        asking.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
-        pool = AccountPool(asking.open_source().read_stories(), workers=1)
-        rows = [row for table, row in pool.read([asking.accounts[0].id]) if table == "story_insights"]
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)) as (readers, _):
+        whole = readers.read_stories()
+        story = readers.world.stories_of(readers.accounts[0].id, NOW)[2]
+        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
+        pool = AccountPool(readers.open_source().read_stories(), workers=1)
+        rows = [row for table, row in pool.read([readers.accounts[0].id]) if table == "story_insights"]
         assert by_key(rows, MEDIA_KEY) == whole
         assert len({row["snapshot_at"] for row in rows}) == 1
 
@@ -199,10 +199,10 @@ def test_a_total_that_was_asked_alone_is_found_again() -> None:
 
 def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """A metric that never answers is asked alone at the end: what was asked with it is answered then."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
-        _, whole = read_accounts(asking)
-        trouble(asking, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
-        pool, found = read_accounts(asking)
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
+        _, whole = read_accounts(readers)
+        trouble(readers, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
+        pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
         [questions] = pool.outcome.open.values()
         assert {name for question in questions for name in question.again["metrics"]} == {"replies"}
@@ -224,11 +224,11 @@ class Miscounting:
 @pytest.mark.parametrize("surplus", [3, -1])
 def test_a_batch_of_another_length(surplus: int) -> None:
     """Answers that nobody asked for are left lying; questions without an answer stay open."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (asking, _):
-        _, whole = read_accounts(asking)
-        asking.client = Miscounting(asking.client, surplus=surplus)  # type: ignore[assignment]
-        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
-        found = numbers_of(pool.read([asking.accounts[0].id]), ACCOUNT_KEY)
+    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
+        _, whole = read_accounts(readers)
+        readers.client = Miscounting(readers.client, surplus=surplus)  # type: ignore[assignment]
+        pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
+        found = numbers_of(pool.read([readers.accounts[0].id]), ACCOUNT_KEY)
         if surplus > 0:
             assert (found, pool.outcome.open) == (whole, {})
         else:
@@ -242,17 +242,17 @@ def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
     """Where nothing answers at all, twelve accounts cost hardly more waiting than three; each is tried, twice."""
     waited = []
     for count in (3, 12):
-        with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (asking, passed):
-            asking.sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
-            source = asking.open_source()
+        with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (readers, passed):
+            readers.sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
+            source = readers.open_source()
             readers = {
                 "account": source.read_accounts(lookback_days=3, profiles=True),
                 "media": source.read_media(refresh_days=None),
                 "story": source.read_stories(),
             }
             pool = AccountPool(readers[kind], workers=1)
-            assert list(pool.read([account.id for account in asking.accounts])) == []
+            assert list(pool.read([account.id for account in readers.accounts])) == []
             assert len(pool.outcome.failed) == count
-            assert asking.http >= 2 * count
+            assert readers.http >= 2 * count
             waited.append(passed[0])
     assert waited[1] <= 1.2 * waited[0]

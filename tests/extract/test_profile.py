@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from asking import NOW, Asking, open_asking
 
 from airflow_provider_iginsights.catalog.plan import AccountPlan, plan_account
 from airflow_provider_iginsights.errors import (
@@ -19,44 +18,45 @@ from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.account_pool import AccountPool
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, NullItem, World
 from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer
+from tests.support.readers import NOW, Readers, open_readers
 
 YESTERDAY = date(2026, 11, 20)
 PROFILE = r"^/?\d+$"
 
 
-def read(asking: Asking, *, days: int = 1, metrics: Any = None, **options: Any) -> list[tuple[str, dict[str, Any]]]:
+def read(readers: Readers, *, days: int = 1, metrics: Any = None, **options: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return the rows of the first account for so many days up to yesterday."""
-    plan = plan_account(metrics, None, version="v25.0", login=asking.client.settings.login)
-    return rows_of(asking, plan, tuple(YESTERDAY - timedelta(days=days - 1 - step) for step in range(days)), **options)
+    plan = plan_account(metrics, None, version="v25.0", login=readers.client.settings.login)
+    return rows_of(readers, plan, tuple(YESTERDAY - timedelta(days=days - 1 - step) for step in range(days)), **options)
 
 
 def rows_of(
-    asking: Asking, plan: AccountPlan, days: tuple[date, ...], **options: Any
+    readers: Readers, plan: AccountPlan, days: tuple[date, ...], **options: Any
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return the rows of the first account."""
     reader = AccountReader(
-        client=asking.client,
+        client=readers.client,
         plan=plan,
         days=days,
-        provenance=asking.provenance,
-        left_out_log=asking.left_out_log,
-        refusals=asking.refusals,
+        provenance=readers.provenance,
+        left_out_log=readers.left_out_log,
+        refusals=readers.refusals,
         **options,
     )
-    return list(reader.read(asking.accounts[0].id))
+    return list(reader.read(readers.accounts[0].id))
 
 
-def fault(asking: Asking, effect: Any, *, times: int | None = None) -> None:
+def fault(readers: Readers, effect: Any, *, times: int | None = None) -> None:
     """Strike whoever asks for the profile, by itself or in a batch."""
-    asking.sandbox.faults.add(GraphFault(effect=effect, path=PROFILE, times=times))
+    readers.sandbox.faults.add(GraphFault(effect=effect, path=PROFILE, times=times))
 
 
 @pytest.mark.parametrize("login", ["facebook", "instagram"])
 def test_one_row(login: str) -> None:
     """The profile is one row, first, with what the account says of itself at that moment."""
-    with open_asking(login=login) as asking:
-        (first, profile), *others = read(asking)
-        account = asking.accounts[0]
+    with open_readers(login=login) as readers:
+        (first, profile), *others = read(readers)
+        account = readers.accounts[0]
         assert first == "accounts"
         assert {table for table, _ in others} == {"account_insights"}
         assert profile["account_id"] == account.id
@@ -67,47 +67,47 @@ def test_one_row(login: str) -> None:
 
 def test_no_request_of_its_own() -> None:
     """A daily run of an account, audience and profile included, is one HTTP request."""
-    with open_asking() as asking:
-        rows = read(asking, days=4)
-        assert asking.http == 1
-        calls = asking.calls
-        asking.sandbox.clear_log()
-        assert len(read(asking, days=4, profiles=False)) == len(rows) - 1
-        assert (asking.http, asking.calls) == (1, calls - 1)
+    with open_readers() as readers:
+        rows = read(readers, days=4)
+        assert readers.http == 1
+        calls = readers.calls
+        readers.sandbox.clear_log()
+        assert len(read(readers, days=4, profiles=False)) == len(rows) - 1
+        assert (readers.http, readers.calls) == (1, calls - 1)
 
 
 @pytest.mark.parametrize("days", [10, 30, 60])
 def test_more_than_a_batch(days: int) -> None:
     """Where the insights take several batches, the profile still comes once, and nothing is lost."""
-    with open_asking() as asking:
-        rows = read(asking, days=days)
+    with open_readers() as readers:
+        rows = read(readers, days=days)
         assert [table for table, _ in rows].count("accounts") == 1
         insights = [row for table, row in rows if table != "accounts"]
-        alone = [row for _, row in read(asking, days=days, profiles=False)]
+        alone = [row for _, row in read(readers, days=days, profiles=False)]
         assert [row | {"fetched_at": ""} for row in insights] == [row | {"fetched_at": ""} for row in alone]
 
 
 def test_without_insights() -> None:
     """Where there is nothing else to ask, the profile is asked for by itself."""
-    with open_asking() as asking:
+    with open_readers() as readers:
         nothing = AccountPlan(series=(), totals=(), snapshots=())
-        assert [table for table, _ in rows_of(asking, nothing, ())] == ["accounts"]
-        assert asking.http == 1
+        assert [table for table, _ in rows_of(readers, nothing, ())] == ["accounts"]
+        assert readers.http == 1
 
 
 @pytest.mark.parametrize("options", [{"profiles": False}, {"current": False}])
 def test_not_wanted(options: dict[str, bool]) -> None:
     """A backfill of old days, or a run without the profiles' table, does not ask for it."""
-    with open_asking() as asking:
-        assert "accounts" not in {table for table, _ in read(asking, **options)}
+    with open_readers() as readers:
+        assert "accounts" not in {table for table, _ in read(readers, **options)}
 
 
 def test_an_item_that_is_left_out() -> None:
     """A profile that Meta did not get to in the batch is asked again."""
-    with open_asking() as asking:
-        fault(asking, NullItem(), times=1)
-        assert [table for table, _ in read(asking)].count("accounts") == 1
-        assert asking.http == 2
+    with open_readers() as readers:
+        fault(readers, NullItem(), times=1)
+        assert [table for table, _ in read(readers)].count("accounts") == 1
+        assert readers.http == 2
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_an_item_that_is_left_out() -> None:
 )
 def test_what_the_profile_is_refused_for(effect: ErrorEffect, error: type[Exception]) -> None:
     """The account fails by name with the profile's own error, and gives no row."""
-    with open_asking() as asking:
-        fault(asking, effect)
-        with pytest.raises(error, match=asking.accounts[0].id):
-            read(asking)
+    with open_readers() as readers:
+        fault(readers, effect)
+        with pytest.raises(error, match=readers.accounts[0].id):
+            read(readers)
 
 
 @pytest.mark.parametrize(
@@ -135,32 +135,32 @@ def test_what_the_profile_is_refused_for(effect: ErrorEffect, error: type[Except
 )
 def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error: type[Exception]) -> None:
     """An account whose insights are all refused fails after its profile was given, from one request."""
-    with open_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as asking:
+    with open_readers(World.build(accounts=1, media_per_account=0, now=NOW)) as readers:
         effect = ErrorEffect(code, message=message)
-        asking.sandbox.faults.add(GraphFault(effect=effect, path="/insights$", times=None))
+        readers.sandbox.faults.add(GraphFault(effect=effect, path="/insights$", times=None))
         reader = AccountReader(
-            client=asking.client,
+            client=readers.client,
             plan=plan_account(["reach"], None, version="v25.0", login="facebook"),
             days=(YESTERDAY,),
-            provenance=asking.provenance,
-            left_out_log=asking.left_out_log,
-            refusals=asking.refusals,
+            provenance=readers.provenance,
+            left_out_log=readers.left_out_log,
+            refusals=readers.refusals,
         )
-        rows = reader.read(asking.accounts[0].id)
+        rows = reader.read(readers.accounts[0].id)
         assert next(rows)[0] == "accounts"
         with pytest.raises(error):
             next(rows)
-        assert asking.http == 1
+        assert readers.http == 1
 
 
 def test_trouble_with_the_profile_costs_no_insights() -> None:
     """A profile that Meta's servers fail on stays open; the account's insights are all there."""
-    with open_asking() as asking:
-        fault(asking, ErrorEffect(2, message="Service temporarily unavailable"))
-        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
-        given = list(pool.read([asking.accounts[0].id]))
+    with open_readers() as readers:
+        fault(readers, ErrorEffect(2, message="Service temporarily unavailable"))
+        pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        given = list(pool.read([readers.accounts[0].id]))
         assert {table for table, _ in given} == {"account_insights"}
-        assert [question.what for question in pool.outcome.open[asking.accounts[0].id]] == ["profile"]
+        assert [question.what for question in pool.outcome.open[readers.accounts[0].id]] == ["profile"]
 
 
 NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser)"
@@ -178,36 +178,36 @@ NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser
 )
 def test_a_refused_field_costs_itself(monkeypatch: pytest.MonkeyPatch, code: int, message: str, http: int) -> None:
     """All other fields and all insights arrive; the field is named, and not asked again of the account."""
-    with open_asking() as asking:
-        refuse_field(asking, monkeypatch, "website", ErrorEffect(code, message=message))
-        rows = read(asking)
+    with open_readers() as readers:
+        refuse_field(readers, monkeypatch, "website", ErrorEffect(code, message=message))
+        rows = read(readers)
         [profile] = [row for table, row in rows if table == "accounts"]
-        assert profile["username"] == asking.accounts[0].username
+        assert profile["username"] == readers.accounts[0].username
         assert profile["followers_count"] is not None
         assert "website" not in profile
         assert {table for table, _ in rows} == {"accounts", "account_insights"}
-        assert [what for what, _ in asking.left_out] == ["website"]
-        assert asking.http == http
+        assert [what for what, _ in readers.left_out] == ["website"]
+        assert readers.http == http
 
 
 def test_a_profile_that_may_not_be_read_is_the_accounts() -> None:
     """Where not even the id may be read, no field is looked for: the insights are given, then the account fails."""
-    with open_asking() as asking:
-        fault(asking, ErrorEffect(10, message="(#10) Application does not have permission for this action"))
-        pool = AccountPool(asking.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
-        assert {table for table, _ in pool.read([asking.accounts[0].id])} == {"account_insights"}
+    with open_readers() as readers:
+        fault(readers, ErrorEffect(10, message="(#10) Application does not have permission for this action"))
+        pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
+        assert {table for table, _ in pool.read([readers.accounts[0].id])} == {"account_insights"}
         assert [type(error) for error in pool.outcome.failed.values()] == [PermissionMissing]
-        assert asking.http == 2
+        assert readers.http == 2
 
 
 def test_another_kind_of_node_is_no_refused_field(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Page's id has none of the fields: it is the wrong id, and no field is looked for."""
-    with open_asking() as asking:
+    with open_readers() as readers:
         message = "(#100) Tried accessing nonexisting field (website) on node type (Page)"
-        refuse_field(asking, monkeypatch, "website", ErrorEffect(100, message=message))
-        with pytest.raises(AccountUnavailable, match=asking.accounts[0].id):
-            read(asking)
-        assert asking.http == 1
+        refuse_field(readers, monkeypatch, "website", ErrorEffect(100, message=message))
+        with pytest.raises(AccountUnavailable, match=readers.accounts[0].id):
+            read(readers)
+        assert readers.http == 1
 
 
 @pytest.mark.parametrize("name", ["alt_text", "like_count", "caption"])
@@ -224,16 +224,16 @@ def test_a_refused_field_of_a_listing(
     monkeypatch: pytest.MonkeyPatch, name: str, code: int, message: str, kind: str
 ) -> None:
     """The media come without the field, with all their numbers, on every page."""
-    with open_asking(World.build(accounts=1, media_per_account=130, now=NOW)) as asking:
-        whole = asking.read_media()
-        refuse_field(asking, monkeypatch, name, ErrorEffect(code, message=message.format(name)))
-        assert asking.read_media() == whole
-        assert [found for found in asking.left_out if found[1] == kind] == [(name, kind)]
+    with open_readers(World.build(accounts=1, media_per_account=130, now=NOW)) as readers:
+        whole = readers.read_media()
+        refuse_field(readers, monkeypatch, name, ErrorEffect(code, message=message.format(name)))
+        assert readers.read_media() == whole
+        assert [found for found in readers.left_out if found[1] == kind] == [(name, kind)]
 
 
-def refuse_field(asking: Asking, monkeypatch: pytest.MonkeyPatch, name: str, effect: ErrorEffect) -> None:
+def refuse_field(readers: Readers, monkeypatch: pytest.MonkeyPatch, name: str, effect: ErrorEffect) -> None:
     """Let the API refuse whatever asks for the field."""
-    answer = asking.sandbox._api.answer
+    answer = readers.sandbox._api.answer
 
     def refuse(request: Any, work: Any = None) -> Any:
         if name in request.params.get("fields", "").split(","):
@@ -241,4 +241,4 @@ def refuse_field(asking: Asking, monkeypatch: pytest.MonkeyPatch, name: str, eff
             return GraphAnswer(status=error.kind.http, body=error.body("A1"))
         return answer(request, work)
 
-    monkeypatch.setattr(asking.sandbox._api, "answer", refuse)
+    monkeypatch.setattr(readers.sandbox._api, "answer", refuse)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from asking import CORE, NOW, Asking, Numbers, odd, open_asking, refuse, truth_of
-from asking import REFUSED as IN_ENGLISH
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
 from airflow_provider_iginsights.errors import (
@@ -21,6 +19,8 @@ from airflow_provider_iginsights.sandbox.graph import (
     NullItem,
     World,
 )
+from tests.support.readers import CORE, NOW, Numbers, Readers, odd, open_readers, refuse, truth_of
+from tests.support.readers import REFUSED as IN_ENGLISH
 
 ENUM = "(#100) metric[{}] must be one of the following values: impressions, reach, replies, saved, likes, views"
 IN_GERMAN = "(#100) Die Metrik reposts wird für diesen Medientyp nicht unterstützt."
@@ -33,141 +33,141 @@ def without(numbers: Numbers, *, media: str | None = None, metric: str | None = 
     return {key: value for key, value in numbers.items() if not (media in (None, key[0]) and metric in (None, key[1]))}
 
 
-def too_old(asking: Asking) -> str:
+def too_old(readers: Readers) -> str:
     """Let a post be older than the business account."""
-    asking.world.put(replace(odd(asking), before_business=True))
+    readers.world.put(replace(odd(readers), before_business=True))
     return "MediaTooOld"
 
 
-def hidden(asking: Asking) -> str:
+def hidden(readers: Readers) -> str:
     """Let a post be listed but not readable."""
-    asking.world.put(replace(odd(asking), hidden=True))
+    readers.world.put(replace(odd(readers), hidden=True))
     return "ObjectGone"
 
 
-def forbidden(asking: Asking) -> str:
+def forbidden(readers: Readers) -> str:
     """Let one post lack a permission."""
-    refuse(asking, "(#10) Application does not have permission for this action", code=10, object_id=odd(asking).id)
+    refuse(readers, "(#10) Application does not have permission for this action", code=10, object_id=odd(readers).id)
     return "PermissionMissing"
 
 
-def deleted(asking: Asking) -> str:
+def deleted(readers: Readers) -> str:
     """Let a post vanish right after it was listed."""
-    vanishes = DeleteObject(odd(asking).id)
-    asking.sandbox.faults.add(GraphFault(effect=vanishes, path="/media$", times=1))
+    vanishes = DeleteObject(odd(readers).id)
+    readers.sandbox.faults.add(GraphFault(effect=vanishes, path="/media$", times=1))
     return "ObjectGone"
 
 
 @pytest.mark.parametrize("metrics", [None, CORE], ids=["default", "core"])
 @pytest.mark.parametrize("spoil", [too_old, hidden, forbidden])
-def test_one_odd_post(spoil: Callable[[Asking], str], metrics: object) -> None:
+def test_one_odd_post(spoil: Callable[[Readers], str], metrics: object) -> None:
     """One post that refuses everything costs its page 3 requests at most, and the other 99 posts nothing."""
-    with open_asking() as asking:
-        whole, post = truth_of(asking, metrics=metrics), odd(asking)
-        kind = spoil(asking)
-        assert asking.read_media(metrics) == without(whole, media=post.id)
-        assert asking.http <= (3 if metrics is None else 1) + 3
-        assert list(asking.left_out) == [("insights", kind)]
-        assert asking.left_out["insights", kind]["whom"] == [f"media {post.id}"]
+    with open_readers() as readers:
+        whole, post = truth_of(readers, metrics=metrics), odd(readers)
+        kind = spoil(readers)
+        assert readers.read_media(metrics) == without(whole, media=post.id)
+        assert readers.http <= (3 if metrics is None else 1) + 3
+        assert list(readers.left_out) == [("insights", kind)]
+        assert readers.left_out["insights", kind]["whom"] == [f"media {post.id}"]
 
 
 def test_a_post_that_is_deleted_under_way() -> None:
     """A post that vanishes between the listing and the batches keeps what the listing said of it."""
-    with open_asking() as asking:
-        whole, post = truth_of(asking), odd(asking)
-        kind = deleted(asking)
+    with open_readers() as readers:
+        whole, post = truth_of(readers), odd(readers)
+        kind = deleted(readers)
         rest = {key: value for key, value in whole.items() if not (key[0] == post.id and key[1] not in CORE)}
-        assert asking.read_media() == rest
-        assert list(asking.left_out) == [("insights", kind)]
-        assert asking.http == 3
+        assert readers.read_media() == rest
+        assert list(readers.left_out) == [("insights", kind)]
+        assert readers.http == 3
 
 
 def test_a_null_item() -> None:
     """An item that Meta did not get to in a batch is asked again."""
-    with open_asking() as asking:
-        asking.sandbox.faults.add(GraphFault(effect=NullItem(), path=f"{odd(asking).id}/insights", times=1))
-        assert asking.read_media() == truth_of(asking)
-        assert asking.http == 4
-        assert asking.left_out == {}
+    with open_readers() as readers:
+        readers.sandbox.faults.add(GraphFault(effect=NullItem(), path=f"{odd(readers).id}/insights", times=1))
+        assert readers.read_media() == truth_of(readers)
+        assert readers.http == 4
+        assert readers.left_out == {}
 
 
 @pytest.mark.parametrize("metrics", [None, CORE], ids=["default", "core"])
 @pytest.mark.parametrize("message", [IN_ENGLISH, IN_GERMAN, IN_JAPANESE, WITHOUT_NAME, ENUM.format(7)])
 def test_a_metric_that_one_product_type_refuses(message: str, metrics: object) -> None:
     """Only that metric of that product type is missing, in whatever language it is refused; it is named once."""
-    with open_asking() as asking:
-        whole = truth_of(asking, metrics=metrics)
-        reels = {post.id for post in asking.posts if post.media_product_type == "REELS"}
-        refuse(asking, message, metric="reposts", product_type="REELS")
-        read = asking.read_media(metrics)
+    with open_readers() as readers:
+        whole = truth_of(readers, metrics=metrics)
+        reels = {post.id for post in readers.posts if post.media_product_type == "REELS"}
+        refuse(readers, message, metric="reposts", product_type="REELS")
+        read = readers.read_media(metrics)
         assert read == {key: value for key, value in whole.items() if key[0] not in reels or key[1] != "reposts"}
-        assert asking.http <= (3 if metrics is None else 1) + 3
-        assert list(asking.left_out) == [("reposts", "MetricRefused")]
-        assert asking.left_out["reposts", "MetricRefused"]["count"] == len(reels)
+        assert readers.http <= (3 if metrics is None else 1) + 3
+        assert list(readers.left_out) == [("reposts", "MetricRefused")]
+        assert readers.left_out["reposts", "MetricRefused"]["count"] == len(reels)
 
 
 @pytest.mark.parametrize("message", [IN_ENGLISH, WITHOUT_NAME])
 def test_a_metric_that_all_refuse(message: str) -> None:
     """A metric that no post answers is left out; all others arrive."""
-    with open_asking() as asking:
-        refuse(asking, message, metric="reposts")
-        assert asking.read_media() == without(truth_of(asking), metric="reposts")
-        assert asking.http <= 3 + 2 * 3
-        assert asking.left_out["reposts", "MetricRefused"]["count"] == len(asking.posts)
+    with open_readers() as readers:
+        refuse(readers, message, metric="reposts")
+        assert readers.read_media() == without(truth_of(readers), metric="reposts")
+        assert readers.http <= 3 + 2 * 3
+        assert readers.left_out["reposts", "MetricRefused"]["count"] == len(readers.posts)
 
 
 @pytest.mark.parametrize("message", [IN_ENGLISH, WITHOUT_NAME])
 def test_a_metric_that_one_post_refuses(message: str) -> None:
     """One post's refusal of one metric does not silence the metric for others of its product type."""
-    with open_asking() as asking:
-        post = odd(asking)
-        refuse(asking, message, metric="reposts", object_id=post.id)
-        assert asking.read_media() == without(truth_of(asking), media=post.id, metric="reposts")
-        assert asking.left_out["reposts", "MetricRefused"]["whom"] == [f"media {post.id}"]
+    with open_readers() as readers:
+        post = odd(readers)
+        refuse(readers, message, metric="reposts", object_id=post.id)
+        assert readers.read_media() == without(truth_of(readers), media=post.id, metric="reposts")
+        assert readers.left_out["reposts", "MetricRefused"]["whom"] == [f"media {post.id}"]
 
 
 def test_two_refusals_on_one_page() -> None:
     """A page with an old post and a refused metric still gives everything else."""
-    with open_asking() as asking:
-        whole, post = truth_of(asking), odd(asking)
-        too_old(asking)
-        refuse(asking, IN_ENGLISH, metric="reposts", product_type="REELS")
-        reels = {post.id for post in asking.posts if post.media_product_type == "REELS"}
+    with open_readers() as readers:
+        whole, post = truth_of(readers), odd(readers)
+        too_old(readers)
+        refuse(readers, IN_ENGLISH, metric="reposts", product_type="REELS")
+        reels = {post.id for post in readers.posts if post.media_product_type == "REELS"}
         rest = without(whole, media=post.id)
-        assert asking.read_media() == {
+        assert readers.read_media() == {
             key: value for key, value in rest.items() if key[0] not in reels or key[1] != "reposts"
         }
-        assert set(asking.left_out) == {("insights", "MediaTooOld"), ("reposts", "MetricRefused")}
+        assert set(readers.left_out) == {("insights", "MediaTooOld"), ("reposts", "MetricRefused")}
 
 
 def test_media_that_is_not_on_facebook() -> None:
     """What only media shared to Facebook have (-1/2207086) arrives for those that are, on every page."""
     world = World.build(accounts=1, media_per_account=130, now=NOW)
-    with open_asking(world) as asking:
+    with open_readers(world) as readers:
         # Nobody on the first page is on Facebook: that says nothing about the second.
-        for post in asking.posts[:100]:
+        for post in readers.posts[:100]:
             world.put(replace(post, shared_to_facebook=False))
-        assert asking.read_media("all") == truth_of(asking, metrics="all")
-        assert ("facebook_views", "MetricRefused") in asking.left_out
+        assert readers.read_media("all") == truth_of(readers, metrics="all")
+        assert ("facebook_views", "MetricRefused") in readers.left_out
 
 
 @pytest.mark.parametrize("metric", ["reach", "follows"])
 def test_fatal_for_one_post(metric: str) -> None:
     """A -1/2207086 of one post and metric leaves out just that."""
-    with open_asking() as asking:
-        post = odd(asking)
-        refuse(asking, "Fatal", code=-1, subcode=2207086, metric=metric, object_id=post.id)
-        assert asking.read_media() == without(truth_of(asking), media=post.id, metric=metric)
-        assert asking.http <= 3 + 3
-        assert asking.left_out[metric, "MetricRefused"]["whom"] == [f"media {post.id}"]
+    with open_readers() as readers:
+        post = odd(readers)
+        refuse(readers, "Fatal", code=-1, subcode=2207086, metric=metric, object_id=post.id)
+        assert readers.read_media() == without(truth_of(readers), media=post.id, metric=metric)
+        assert readers.http <= 3 + 3
+        assert readers.left_out[metric, "MetricRefused"]["whom"] == [f"media {post.id}"]
 
 
 def test_learning_serves_the_pages_after() -> None:
     """What a product type refuses is not asked again on later pages, which carry the other metrics as before."""
-    with open_asking(World.build(accounts=1, media_per_account=400, now=NOW)) as asking:
-        refuse(asking, metric="reposts")
-        assert asking.read_media(CORE) == without(truth_of(asking, metrics=CORE), metric="reposts")
-        first, later = asking.http - 3, asking.sandbox.log[-3:]
+    with open_readers(World.build(accounts=1, media_per_account=400, now=NOW)) as readers:
+        refuse(readers, metric="reposts")
+        assert readers.read_media(CORE) == without(truth_of(readers, metrics=CORE), metric="reposts")
+        first, later = readers.http - 3, readers.sandbox.log[-3:]
         assert first <= 1 + 2 * 3
         assert all(received.path.endswith("/media") and "reposts" not in received.query["fields"] for received in later)
 
@@ -175,14 +175,14 @@ def test_learning_serves_the_pages_after() -> None:
 def test_an_old_post_stops_expansions() -> None:
     """After an old post the pages, which hold older ones, are listed without insights and asked in batches at once."""
     world = World.build(accounts=1, media_per_account=300, now=NOW)
-    with open_asking(world) as asking:
-        whole = truth_of(asking)
-        old = {post.id for post in asking.posts[150:]}
-        for post in asking.posts[150:]:
+    with open_readers(world) as readers:
+        whole = truth_of(readers)
+        old = {post.id for post in readers.posts[150:]}
+        for post in readers.posts[150:]:
             world.put(replace(post, before_business=True))
-        assert asking.read_media() == {key: value for key, value in whole.items() if key[0] not in old}
-        assert asking.http == 3 + (2 + 2) + (1 + 2)
-        assert asking.left_out["insights", "MediaTooOld"]["count"] == 150
+        assert readers.read_media() == {key: value for key, value in whole.items() if key[0] not in old}
+        assert readers.http == 3 + (2 + 2) + (1 + 2)
+        assert readers.left_out["insights", "MediaTooOld"]["count"] == 150
 
 
 def refusal(said: str, code: int = 100) -> MetricRefused:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from asking import ACCOUNT_KEY, CORE, MEDIA_KEY, NOW, by_key, open_asking
-from truth import (
+
+from airflow_provider_iginsights.catalog.tables import TABLES
+from airflow_provider_iginsights.sandbox.graph import GraphFault, ReduceData, World
+from tests.support.readers import ACCOUNT_KEY, CORE, MEDIA_KEY, NOW, by_key, open_readers
+from tests.support.truth import (
     ALL_ACCOUNT,
     ALL_POSTS,
     DEFAULT_ACCOUNT,
@@ -16,10 +19,7 @@ from truth import (
     post_rows,
     story_rows,
 )
-from truth.offers import ALL_STORIES, INSTAGRAM_POSTS, INSTAGRAM_STORIES, MediaOffer
-
-from airflow_provider_iginsights.catalog.tables import TABLES
-from airflow_provider_iginsights.sandbox.graph import GraphFault, ReduceData, World
+from tests.support.truth.offers import ALL_STORIES, INSTAGRAM_POSTS, INSTAGRAM_STORIES, MediaOffer
 
 YESTERDAY = date(2026, 11, 20)
 MONTH = tuple(YESTERDAY - timedelta(days=29 - step) for step in range(30))
@@ -34,62 +34,62 @@ _CORE_ONLY = MediaOffer(metrics=dict.fromkeys(("FEED", "REELS"), dict.fromkeys(C
 )
 def test_requests_per_100_posts(metrics: object, offer: MediaOffer, most: int) -> None:
     """100 posts of mixed types cost 1 HTTP request with the shared metrics, 3 by default, 8 with all, and bring all."""
-    with open_asking() as asking:
-        read = asking.read_media(metrics)
-        assert len({post.media_product_type for post in asking.posts}) == 2
-        assert read == by_key(post_rows(asking.world, asking.posts, now=NOW, offer=offer), MEDIA_KEY)
-        assert asking.http <= most
+    with open_readers() as readers:
+        read = readers.read_media(metrics)
+        assert len({post.media_product_type for post in readers.posts}) == 2
+        assert read == by_key(post_rows(readers.world, readers.posts, now=NOW, offer=offer), MEDIA_KEY)
+        assert readers.http <= most
     if metrics != "all":
-        assert asking.left_out == {}
+        assert readers.left_out == {}
 
 
 @pytest.mark.parametrize("posts", [0, 1, 99, 101, 250])
 def test_pages(posts: int) -> None:
     """A page costs one request whatever follows it, and no page comes twice or is missed."""
-    with open_asking(World.build(accounts=1, media_per_account=posts, now=NOW)) as asking:
-        read = asking.read_media(CORE)
-        assert read == by_key(post_rows(asking.world, asking.posts, now=NOW, offer=_CORE_ONLY), MEDIA_KEY)
-        assert asking.http == max(1, -(-posts // 100))
+    with open_readers(World.build(accounts=1, media_per_account=posts, now=NOW)) as readers:
+        read = readers.read_media(CORE)
+        assert read == by_key(post_rows(readers.world, readers.posts, now=NOW, offer=_CORE_ONLY), MEDIA_KEY)
+        assert readers.http == max(1, -(-posts // 100))
 
 
 def test_a_halved_page_size_is_kept() -> None:
     """Where Meta finds 100 posts too much for one page, the pages after it are not tried with 100 again."""
-    with open_asking(World.build(accounts=1, media_per_account=100, now=NOW)) as asking:
-        asking.sandbox.faults.add(GraphFault(effect=ReduceData(max_limit=30), times=None))
-        read = asking.read_media(CORE)
-        assert read == by_key(post_rows(asking.world, asking.posts, now=NOW, offer=_CORE_ONLY), MEDIA_KEY)
-        assert [received.query["limit"] for received in asking.sandbox.log] == [*["100"] * 2, "50", *["25"] * 4]
+    with open_readers(World.build(accounts=1, media_per_account=100, now=NOW)) as readers:
+        readers.sandbox.faults.add(GraphFault(effect=ReduceData(max_limit=30), times=None))
+        read = readers.read_media(CORE)
+        assert read == by_key(post_rows(readers.world, readers.posts, now=NOW, offer=_CORE_ONLY), MEDIA_KEY)
+        assert [received.query["limit"] for received in readers.sandbox.log] == [*["100"] * 2, "50", *["25"] * 4]
 
 
 def test_one_day_of_an_account() -> None:
     """One day of all interaction metrics with all breakdowns takes 5 Graph calls, the demographics 5 more."""
     interactions = [*DEFAULT_ACCOUNT.totals, "follower_count"]
-    with open_asking() as asking:
-        read = asking.read_account([YESTERDAY], interactions, current=False)
+    with open_readers() as readers:
+        read = readers.read_account([YESTERDAY], interactions, current=False)
         offer = DEFAULT_ACCOUNT
         wanted = {
             key: value
             for key, value in by_key(
-                account_rows(asking.world, asking.accounts[0], [YESTERDAY], now=NOW, offer=offer), ACCOUNT_KEY
+                account_rows(readers.world, readers.accounts[0], [YESTERDAY], now=NOW, offer=offer), ACCOUNT_KEY
             ).items()
             if key[1] in interactions
         }
         assert read == wanted
-        assert asking.calls <= 5
-        asking.sandbox.clear_log()
+        assert readers.calls <= 5
+        readers.sandbox.clear_log()
         demographics = list(DEFAULT_ACCOUNT.audiences)
-        asking.read_account([YESTERDAY], demographics, profiles=False)
-        assert asking.calls <= 5
+        readers.read_account([YESTERDAY], demographics, profiles=False)
+        assert readers.calls <= 5
 
 
 def test_thirty_days_of_an_account() -> None:
     """30 days of one account with everything there is take at most 6 HTTP requests."""
-    with open_asking() as asking:
-        read = asking.read_account(MONTH, "all")
-        account = asking.accounts[0]
-        assert read == by_key(account_rows(asking.world, account, MONTH, now=NOW, offer=ALL_ACCOUNT), ACCOUNT_KEY)
-        assert asking.http <= 6
-        assert asking.refused == []
+    with open_readers() as readers:
+        read = readers.read_account(MONTH, "all")
+        account = readers.accounts[0]
+        assert read == by_key(account_rows(readers.world, account, MONTH, now=NOW, offer=ALL_ACCOUNT), ACCOUNT_KEY)
+        assert readers.http <= 6
+        assert readers.refused == []
 
 
 @pytest.mark.parametrize(
@@ -97,35 +97,37 @@ def test_thirty_days_of_an_account() -> None:
 )
 def test_stories(metrics: object, offer: MediaOffer, most: int) -> None:
     """Live stories take one listing with their core numbers and one batch per 50 questions for the rest."""
-    with open_asking(World.build(accounts=1, stories_per_account=12, now=NOW)) as asking:
-        read = asking.read_stories(metrics)
-        stories = asking.world.stories_of(asking.accounts[0].id, NOW)
+    with open_readers(World.build(accounts=1, stories_per_account=12, now=NOW)) as readers:
+        read = readers.read_stories(metrics)
+        stories = readers.world.stories_of(readers.accounts[0].id, NOW)
         assert len(stories) == 12
-        assert read == by_key(story_rows(asking.world, stories, now=NOW, offer=offer), MEDIA_KEY)
-        assert asking.http <= most
+        assert read == by_key(story_rows(readers.world, stories, now=NOW, offer=offer), MEDIA_KEY)
+        assert readers.http <= most
 
 
 def test_no_stories_cost_one_request() -> None:
     """An account without live stories costs the listing and nothing more."""
-    with open_asking(World.build(accounts=1, stories_per_account=0, now=NOW)) as asking:
-        assert asking.read_stories() == {}
-        assert asking.http == 1
+    with open_readers(World.build(accounts=1, stories_per_account=0, now=NOW)) as readers:
+        assert readers.read_stories() == {}
+        assert readers.http == 1
 
 
 def test_instagram_login() -> None:
     """Graph.instagram.com, which offers no batches, gives the same numbers one call at a time."""
-    with open_asking(World.build(accounts=1, media_per_account=20, now=NOW), login="instagram") as asking:
-        posts = asking.posts
-        stories = asking.world.stories_of(asking.accounts[0].id, NOW)
-        assert asking.read_media() == by_key(post_rows(asking.world, posts, now=NOW, offer=INSTAGRAM_POSTS), MEDIA_KEY)
-        assert asking.http == asking.calls == 1 + len(posts)
-        assert asking.read_stories() == by_key(
-            story_rows(asking.world, stories, now=NOW, offer=INSTAGRAM_STORIES), MEDIA_KEY
+    with open_readers(World.build(accounts=1, media_per_account=20, now=NOW), login="instagram") as readers:
+        posts = readers.posts
+        stories = readers.world.stories_of(readers.accounts[0].id, NOW)
+        assert readers.read_media() == by_key(
+            post_rows(readers.world, posts, now=NOW, offer=INSTAGRAM_POSTS), MEDIA_KEY
         )
-        assert asking.read_account([YESTERDAY]) == by_key(
-            account_rows(asking.world, asking.accounts[0], [YESTERDAY], now=NOW), ACCOUNT_KEY
+        assert readers.http == readers.calls == 1 + len(posts)
+        assert readers.read_stories() == by_key(
+            story_rows(readers.world, stories, now=NOW, offer=INSTAGRAM_STORIES), MEDIA_KEY
         )
-        assert {received.method for received in asking.sandbox.log} == {"GET"}
+        assert readers.read_account([YESTERDAY]) == by_key(
+            account_rows(readers.world, readers.accounts[0], [YESTERDAY], now=NOW), ACCOUNT_KEY
+        )
+        assert {received.method for received in readers.sandbox.log} == {"GET"}
 
 
 def test_rows_carry_every_column() -> None:
@@ -135,9 +137,9 @@ def test_rows_carry_every_column() -> None:
     """
     columns = {table.name: set(table.column_names) for table in TABLES}
     required = {table.name: {column.name for column in table.columns if column.required} for table in TABLES}
-    with open_asking(World.build(accounts=1, media_per_account=30, stories_per_account=3, now=NOW)) as asking:
-        source = asking.open_source("all")
-        account_id = asking.accounts[0].id
+    with open_readers(World.build(accounts=1, media_per_account=30, stories_per_account=3, now=NOW)) as readers:
+        source = readers.open_source("all")
+        account_id = readers.accounts[0].id
         readers = (
             source.read_accounts(lookback_days=3, profiles=True),
             source.read_media(refresh_days=None),

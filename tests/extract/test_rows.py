@@ -24,7 +24,7 @@ from airflow_provider_iginsights.sandbox.server import Server
 from airflow_provider_iginsights.task.source import Source
 from airflow_provider_iginsights.window import Window
 
-SHAPES = Path(__file__).parent / "shapes"
+SHAPES = Path(__file__).parent / "answers"
 ACCOUNT, MEDIA = "17841405822304914", "17874602505612323"
 Rows = list[dict[str, Any]]
 

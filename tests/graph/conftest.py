@@ -1,4 +1,4 @@
-"""What the tests of the Graph client share: a sandbox, a stage for scripted answers, a time that passes when told."""
+"""What the tests of the Graph client share: a sandbox, a server of scripted answers, a time that passes when told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from raw_server import Line, RawServer
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from tests.support.raw_server import Line, RawServer
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
 
@@ -74,7 +74,7 @@ def connect(pauses: list[float], moment: list[float], world: World) -> Iterator[
 
 @pytest.fixture
 def seen() -> list[dict[str, Any]]:
-    """Collect what the stage was asked: method, url, headers, port of the connection, body."""
+    """Collect what the server was asked: method, url, headers, port of the connection, body."""
     return []
 
 
@@ -86,7 +86,7 @@ def perform(seen: list[dict[str, Any]]) -> Iterator[Callable[..., str]]:
         def serve(*answers: tuple[int, dict[str, str], str]) -> str:
             script = list(answers)
 
-            async def stage(scope: Scope, receive: Receive, send: Send) -> None:
+            async def answer_next(scope: Scope, receive: Receive, send: Send) -> None:
                 request = Request(scope, receive)
                 seen.append(
                     {
@@ -101,7 +101,7 @@ def perform(seen: list[dict[str, Any]]) -> Iterator[Callable[..., str]]:
                 status, headers, body = script.pop(0) if len(script) > 1 else script[0]
                 await Response(body, status, headers)(scope, receive, send)
 
-            return servers.enter_context(Server(stage, name="stage")).url
+            return servers.enter_context(Server(answer_next, name="scripted")).url
 
         yield serve
 
@@ -125,13 +125,13 @@ def perform_by(seen: list[dict[str, Any]]) -> Iterator[Callable[..., str]]:
     with ExitStack() as servers:
 
         def serve(answer: Callable[[dict[str, Any]], tuple[int, Any]]) -> str:
-            async def stage(scope: Scope, receive: Receive, send: Send) -> None:
+            async def answer_next(scope: Scope, receive: Receive, send: Send) -> None:
                 request = Request(scope, receive)
                 call = {"query": dict(request.query_params), "body": (await request.body()).decode()}
                 seen.append(call)
                 status, body = answer(call)
                 await Response(json.dumps(body), status)(scope, receive, send)
 
-            return servers.enter_context(Server(stage, name="stage")).url
+            return servers.enter_context(Server(answer_next, name="scripted")).url
 
         yield serve

@@ -11,12 +11,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.errors import BrokenResponse, RetriableGraphError, ServerTrouble, TooMuchData
 from airflow_provider_iginsights.graph.answer_limits import AnswerLimits
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
+from tests.support.raw_server import RawServer, answer_with
 
 Connect = Callable[..., GraphClient]
 Speak = Callable[..., RawServer]

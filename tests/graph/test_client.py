@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
@@ -39,6 +38,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     appsecret_proof,
 )
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+from tests.support.raw_server import RawServer, answer_with
 
 Connect = Callable[..., GraphClient]
 Perform = Callable[..., str]

@@ -10,7 +10,6 @@ import pytest
 import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_server import RawServer, answer_with
 
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.headers import (
@@ -21,6 +20,7 @@ from airflow_provider_iginsights.graph.headers import (
     read_served_version,
 )
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
+from tests.support.raw_server import RawServer, answer_with
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HALF_PAST = datetime(2026, 11, 21, 12, 1, 30, tzinfo=UTC)

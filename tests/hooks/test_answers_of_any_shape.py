@@ -69,7 +69,7 @@ ODD: tuple[Any, ...] = (
 )
 
 
-class Played:
+class ServedAnswers:
     """An ASGI application that answers each path with what is written, alone or in a batch."""
 
     def __init__(self) -> None:
@@ -141,22 +141,22 @@ CHANGES = [drop, double, *map(replacing, ODD)]
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[Played]:
+def served() -> Iterator[ServedAnswers]:
     """Serve the answers on a loopback socket."""
-    app, seconds = Played(), itertools.count(step=30)
+    app, seconds = ServedAnswers(), itertools.count(step=30)
     with Server(app) as server, set_testing(clock=lambda: float(next(seconds))):
         app.url = server.url
         yield app
 
 
-def settings(played: Played) -> GraphSettings:
+def settings(served: ServedAnswers) -> GraphSettings:
     """Return settings for the served answers, that give up soon."""
-    return GraphSettings(token=TOKEN, base_url=played.url, max_tries=1)
+    return GraphSettings(token=TOKEN, base_url=served.url, max_tries=1)
 
 
-def discover(played: Played) -> list[DiscoveredAccount] | InsightsError:
+def discover(served: ServedAnswers) -> list[DiscoveredAccount] | InsightsError:
     """Return all accounts that the token sees, or the error that this ended in."""
-    with GraphClient(settings(played)) as client:
+    with GraphClient(settings(served)) as client:
         try:
             return [*discover_accounts(client), *discover_portfolio_accounts(client, {A, B})]
         except InsightsError as error:
@@ -164,13 +164,13 @@ def discover(played: Played) -> list[DiscoveredAccount] | InsightsError:
 
 
 @pytest.mark.parametrize("path", ["me/accounts", "me/businesses", "601/owned_instagram_accounts", "17841400000000003"])
-def test_discovery(played: Played, path: str) -> None:
+def test_discovery(served: ServedAnswers, path: str) -> None:
     """Accounts that can be read are found, whatever stands beside them; else the error is one of ours."""
     known = {A, B, "17841400000000003", "17841400000000004"}
     for place in places(PATHS[path]):
         for change in CHANGES:
-            played.answers = {**PATHS, path: changed(PATHS[path], place, change)}
-            found = discover(played)
+            served.answers = {**PATHS, path: changed(PATHS[path], place, change)}
+            found = discover(served)
             if isinstance(found, InsightsError):
                 assert TOKEN not in str(found)
                 assert len(place) <= 1, f"{place} costs more than its item"
@@ -183,12 +183,12 @@ def test_discovery(played: Played, path: str) -> None:
                 assert untouched in {account.id for account in found}, place
 
 
-def test_usernames(played: Played) -> None:
+def test_usernames(served: ServedAnswers) -> None:
     """A username is found by its text, whatever the other accounts look like."""
     for place in places(PATHS["me/accounts"]["data"][0], ("data", 0)):
         for change in CHANGES:
-            played.answers = {**PATHS, "me/accounts": changed(PATHS["me/accounts"], place, change)}
-            with GraphClient(settings(played)) as client:
+            served.answers = {**PATHS, "me/accounts": changed(PATHS["me/accounts"], place, change)}
+            with GraphClient(settings(served)) as client:
                 assert find_usernames(client, ["@two"]) == {"@two": B}
 
 
@@ -203,13 +203,13 @@ def test_usernames(played: Played) -> None:
         (f"{A}/insights", True),
     ],
 )
-def test_the_connection_test(played: Played, connect: Any, path: str, instagram: bool) -> None:
+def test_the_connection_test(served: ServedAnswers, connect: Any, path: str, instagram: bool) -> None:
     """The connection test ends with sentences that hold neither a secret nor a control character."""
-    host = f"{played.url}/graph.instagram.com" if instagram else played.url
+    host = f"{served.url}/graph.instagram.com" if instagram else served.url
     extra = {"app_id": "123456", "app_secret": "5f1c7a0d9b3e48c2a6d4f8e1b7039c5d"} if path == "debug_token" else {}
     for place in places(PATHS[path]):
         for change in CHANGES:
-            played.answers = {**PATHS, path: changed(PATHS[path], place, change)}
+            served.answers = {**PATHS, path: changed(PATHS[path], place, change)}
             works, message = connect(password=TOKEN, host=host, extra=extra).test_connection()
             assert "unexpected" not in message, (place, change, message)
             assert message.isprintable(), (place, message)

@@ -12,7 +12,6 @@ from typing import Any, get_args, get_type_hints
 
 import psutil
 import pytest
-from stage import DATASET, END, START, TRANSFERS, Row, Stage, open_stage
 
 from airflow_provider_iginsights.catalog import rows as row_types
 from airflow_provider_iginsights.catalog.reference import describe_row_types, name_row_type
@@ -20,6 +19,7 @@ from airflow_provider_iginsights.catalog.tables import TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.hooks.reading import KINDS
+from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes, open_sandboxes
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {table.name: table for table in TABLES}
@@ -29,9 +29,9 @@ WINDOW = {"since": START, "until": END}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def sandboxes() -> Iterator[Sandboxes]:
     """Serve a small world."""
-    with open_stage() as opened:
+    with open_sandboxes() as opened:
         yield opened
 
 
@@ -51,23 +51,23 @@ def facts(table: Table, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
     return found
 
 
-def connections(stage: Stage) -> int:
+def connections(sandboxes: Sandboxes) -> int:
     """Return how many connections to the Graph API are open in this process, on the client's side."""
-    port = int(stage.graph.url.rpartition(":")[2])
+    port = int(sandboxes.graph.url.rpartition(":")[2])
     return sum(1 for each in psutil.Process().net_connections() if each.raddr and each.raddr.port == port)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_rows_are_those_of_the_transfer(stage: Stage, kind: str) -> None:
+def test_the_rows_are_those_of_the_transfer(sandboxes: Sandboxes, kind: str) -> None:
     """Every table that the transfer writes is read, row for row; what takes BigQuery's memory is absent."""
-    stage.run(kind)
+    sandboxes.run(kind)
     read: dict[str, list[Row]] = {}
     for table, row in InstagramHook().read(kind, **WINDOW, run_id="mine"):  # type: ignore[call-overload]
         read.setdefault(table, []).append(row)
     assert read.keys() == set(KINDS[kind].tables)
     for name, rows in read.items():
         table = BY_NAME[name]  # type: ignore[index]
-        assert facts(table, rows) == facts(table, stage.rows(table.default_id))
+        assert facts(table, rows) == facts(table, sandboxes.rows(table.default_id))
         assert {row["run_id"] for row in rows} == {"mine"}
         assert not any(row.keys() & set(NEEDS_MEMORY) for row in rows)
 
@@ -80,7 +80,7 @@ def test_the_tables_are_those_of_the_operator(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_have_their_types(stage: Stage, kind: str) -> None:
+def test_rows_have_their_types(sandboxes: Sandboxes, kind: str) -> None:
     """Each row has the REQUIRED columns, no others than the table's, and values of the types that are written down."""
     for name, row in InstagramHook().read(kind, **WINDOW):  # type: ignore[call-overload]
         table = BY_NAME[name]
@@ -126,12 +126,12 @@ WRONG: list[tuple[str, object, dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("kind", "account_ids", "arguments", "error", "said"), WRONG)
 def test_questions_are_checked_at_the_call(
-    stage: Stage, kind: Any, account_ids: object, arguments: dict[str, Any], error: type[Exception], said: str
+    sandboxes: Sandboxes, kind: Any, account_ids: object, arguments: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     """What cannot be asked is refused before a row is taken, and before anybody is asked."""
     with pytest.raises(error, match=re.escape(said)):
         InstagramHook().read(kind, account_ids, **arguments)
-    assert stage.graph.log == ()
+    assert sandboxes.graph.log == ()
 
 
 def test_a_missing_connection_is_told_at_the_call() -> None:
@@ -154,25 +154,25 @@ def end_by_dropping(rows: Iterator[Any]) -> None:
 @pytest.mark.parametrize(
     "spelling", [lambda hook: hook.read("media", ["@" + hook.owner]), lambda hook: hook.media_insights()]
 )
-def test_nothing_stays_open(stage: Stage, end: Any, spelling: Any) -> None:
+def test_nothing_stays_open(sandboxes: Sandboxes, end: Any, spelling: Any) -> None:
     """The connections are closed at the end, and as soon as nobody holds the rows any more."""
     hook = InstagramHook()
-    hook.owner = stage.account.username  # type: ignore[attr-defined]
+    hook.owner = sandboxes.account.username  # type: ignore[attr-defined]
     end(spelling(hook))
-    assert stage.graph.log
-    assert connections(stage) == 0
+    assert sandboxes.graph.log
+    assert connections(sandboxes) == 0
 
 
-def test_an_error_closes_too(stage: Stage) -> None:
+def test_an_error_closes_too(sandboxes: Sandboxes) -> None:
     """An account that fails is raised after the rows of the others, with nothing left open."""
     rows = []
     with pytest.raises(InsightsError, match="17849999999999999"):
-        rows.extend(InstagramHook().read("media", [stage.account.id, "17849999999999999"]))
-    assert {row["account_id"] for _, row in rows} == {stage.account.id}
-    assert connections(stage) == 0
+        rows.extend(InstagramHook().read("media", [sandboxes.account.id, "17849999999999999"]))
+    assert {row["account_id"] for _, row in rows} == {sandboxes.account.id}
+    assert connections(sandboxes) == 0
 
 
-def test_two_readings_do_not_disturb_each_other(stage: Stage) -> None:
+def test_two_readings_do_not_disturb_each_other(sandboxes: Sandboxes) -> None:
     """Each has a client of its own: dropping one closes nothing of the other's, nor of the hook's."""
     hook = InstagramHook()
     first, second = hook.read("media", **WINDOW), hook.read("account", **WINDOW)
@@ -184,20 +184,20 @@ def test_two_readings_do_not_disturb_each_other(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_iterators_are_spellings_of_it(stage: Stage, kind: str) -> None:
+def test_the_iterators_are_spellings_of_it(sandboxes: Sandboxes, kind: str) -> None:
     """The rows of the main table alone; the profile is not asked for then."""
     table = KINDS[kind].tables[0]
     every = InstagramHook().read(kind, **WINDOW)  # type: ignore[call-overload]
     whole = facts(BY_NAME[table], [row for name, row in every if name == table])
-    stage.graph.clear_log()
+    sandboxes.graph.clear_log()
     rows = list(getattr(InstagramHook(), table)(**WINDOW))
     assert facts(BY_NAME[table], rows) == whole
     if kind == "account":
-        assert stage.graph.log
-        assert not any("biography" in f"{call.query}{call.items}" for call in stage.graph.log)
+        assert sandboxes.graph.log
+        assert not any("biography" in f"{call.query}{call.items}" for call in sandboxes.graph.log)
 
 
-def test_the_example_of_the_readme(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_readme(sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines as printed write one file per table."""
     text = (ROOT / "README.md").read_text("utf-8")
     [example] = [

@@ -1,15 +1,16 @@
-"""One bench per file of tests: starting both sandboxes costs more than a scenario."""
+"""One runner per file of tests: starting both sandboxes costs more than a scenario."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from bench import Bench, open_bench
+
+from tests.support.mutation.scenarios import ScenarioRunner, open_runner
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def runner() -> Iterator[ScenarioRunner]:
     """Serve the world of the scenarios."""
-    with open_bench() as opened:
+    with open_runner() as opened:
         yield opened

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench import Bench, number_scenarios
-from invariants import check
+
+from tests.support.mutation.invariants import check
+from tests.support.mutation.scenarios import ScenarioRunner, number_scenarios
 
 PLAYED = {
     "list accounts": 55,
@@ -15,7 +16,7 @@ PLAYED = {
 
 
 @pytest.mark.parametrize(("question", "seed"), number_scenarios(PLAYED))
-def test_a_strange_answer_is_named(bench: Bench, question: str, seed: int) -> None:
+def test_a_strange_answer_is_named(runner: ScenarioRunner, question: str, seed: int) -> None:
     """The list comes, or an error of the package; the test of the connection always ends in words."""
-    scenario = bench.play(seed, question)
+    scenario = runner.run(seed, question)
     assert check(scenario) == [], scenario.spot

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import QUESTIONS, Bench
-from documents import INSIDE, Inner, open_texts, shape, walk, write
-from invariants import check
-from mutations import FOR_ANY, mutate, names_for
+
+from tests.support.mutation.documents import INSIDE, Inner, open_texts, shape, walk, write
+from tests.support.mutation.invariants import check
+from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
+from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner
 
 ANSWER = {
     "status": 200,
@@ -47,18 +48,18 @@ def test_every_mutation_can_be_made_and_changes_something() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_shape_of_path_is_offered_once(bench: Bench, question: str) -> None:
+def test_every_shape_of_path_is_offered_once(runner: ScenarioRunner, question: str) -> None:
     """Headers, texts inside of batches and numbers are all among the shapes, however many leaves each has."""
-    shapes = bench.list_shapes(question)
+    shapes = runner.list_shapes(question)
     assert len(shapes) >= 20
     assert any("headers" in each for each in shapes)
     if QUESTIONS[question].kind == "account" or QUESTIONS[question].metrics == "all":
         assert any("data[].total_value.breakdowns[].results[].value" in each for each in shapes)
 
 
-def test_the_invariants_notice_what_is_wrong(bench: Bench) -> None:
+def test_the_invariants_notice_what_is_wrong(runner: ScenarioRunner) -> None:
     """A row lost, moved, doubled or changed in silence, a bare exception and a token in a log are all violations."""
-    good = bench.play(1, "media")
+    good = runner.run(1, "media")
     accounts = list(good.world.accounts)
     good.mutated.error, good.mutated.summary, good.mutated.log = None, {}, ""
     origin = {"fetched_at": good.now, "run_id": good.run_id, "api_version": "v25.0"}
@@ -88,7 +89,17 @@ def test_the_invariants_notice_what_is_wrong(bench: Bench) -> None:
 @pytest.mark.parametrize("question", ["test connection"])
 def test_the_command_prints_its_seed_and_plays_on(question: str) -> None:
     """``make chaos`` says how to repeat and how to go on."""
-    command = [sys.executable, "tests/mutation/play.py", "--seed", "5", "--count", "2", "--question", question]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.mutation.run_scenarios",
+        "--seed",
+        "5",
+        "--count",
+        "2",
+        "--question",
+        question,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     assert "from seed 5 on" in done.stdout
@@ -105,4 +116,4 @@ def test_make_and_the_readme_know_it() -> None:
         text=True,
         check=True,
     )
-    assert "tests/mutation/play.py --minutes 2 --seed 7 --count 3" in dry.stdout
+    assert "-m tests.support.mutation.run_scenarios --minutes 2 --seed 7 --count 3" in dry.stdout

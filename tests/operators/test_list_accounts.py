@@ -7,22 +7,22 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from stage import NOW, Stage, open_stage
 
 from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import Account, World
+from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 
 SMALL = Account(id="17841411111111111", username="small", page_id="11", followers_count=99)
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Open a stage with four generated accounts and a small one."""
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve four generated accounts and a small one."""
     world = World.build(now=NOW, accounts=4, media_per_account=0, stories_per_account=0)
     world.put(SMALL)
-    with open_stage(world) as opened:
+    with open_sandboxes(world) as opened:
         yield opened
 
 
@@ -31,20 +31,20 @@ def listed(**arguments: Any) -> list[list[str]]:
     return InstagramListAccountsOperator(task_id="accounts", **arguments).execute({})
 
 
-def ids(stage: Stage) -> list[str]:
+def ids(sandboxes: Sandboxes) -> list[str]:
     """Return the ids of the world's accounts, in Meta's order."""
-    return list(stage.world.accounts)
+    return list(sandboxes.world.accounts)
 
 
 @pytest.mark.parametrize(("size", "chunks"), [(50, [5]), (5, [5]), (2, [2, 2, 1]), (1, [1] * 5), (0, [1] * 5)])
-def test_chunks(stage: Stage, size: int, chunks: list[int]) -> None:
+def test_chunks(sandboxes: Sandboxes, size: int, chunks: list[int]) -> None:
     """Every account is in exactly one chunk, in order; a chunk is never larger than asked for, and never empty."""
     found = listed(chunk_size=size)
     assert [len(chunk) for chunk in found] == chunks
-    assert list(chain.from_iterable(found)) == ids(stage)
+    assert list(chain.from_iterable(found)) == ids(sandboxes)
 
 
-def test_chunks_grow_where_airflow_would_not_map_them(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_grow_where_airflow_would_not_map_them(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more chunks are made than [core] max_map_length allows."""
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "2")
     assert [len(chunk) for chunk in listed(chunk_size=1)] == [3, 2]
@@ -67,22 +67,22 @@ CHOICES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize(("arguments", "places"), CHOICES.values(), ids=CHOICES)
-def test_choices(stage: Stage, arguments: dict[str, Any], places: tuple[int, ...]) -> None:
+def test_choices(sandboxes: Sandboxes, arguments: dict[str, Any], places: tuple[int, ...]) -> None:
     """allow, deny and minimum_followers narrow the accounts down, by id or username."""
-    assert list(chain.from_iterable(listed(**arguments))) == [ids(stage)[place] for place in places]
+    assert list(chain.from_iterable(listed(**arguments))) == [ids(sandboxes)[place] for place in places]
 
 
-def test_ids_that_are_known_cost_no_call(stage: Stage) -> None:
+def test_ids_that_are_known_cost_no_call(sandboxes: Sandboxes) -> None:
     """Given ids, or those of the connection, are chunked without asking Meta."""
     assert listed(account_ids="1,2,3", chunk_size=2) == [["1", "2"], ["3"]]
-    stage.connect(extra={"account_ids": "4,5"})
+    sandboxes.connect(extra={"account_ids": "4,5"})
     assert listed() == [["4", "5"]]
-    assert stage.graph.log == ()
+    assert sandboxes.graph.log == ()
 
 
-def test_nobody_visible_is_said(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nobody_visible_is_said(sandboxes: Sandboxes, capfd: pytest.CaptureFixture[str]) -> None:
     """An empty list is no failure (no task is mapped), but a warning that names the likely permission."""
-    stage.world.accounts.clear()
+    sandboxes.world.accounts.clear()
     assert listed() == []
     assert "pages_show_list" in capfd.readouterr().out
 
@@ -97,9 +97,9 @@ def test_nobody_visible_is_said(stage: Stage, capfd: pytest.CaptureFixture[str])
     ],
     ids=["token", "no token", "no id", "no connection"],
 )
-def test_failures(stage: Stage, error: type[Exception], connection: Any, arguments: Any) -> None:
+def test_failures(sandboxes: Sandboxes, error: type[Exception], connection: Any, arguments: Any) -> None:
     """What a retry does not cure fails now, under its own name."""
-    stage.connect(**connection)
+    sandboxes.connect(**connection)
     with pytest.raises(error) as caught:
         listed(**arguments)
     assert isinstance(caught.value, AirflowFailException)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from stage import NOW, Stage, open_stage
 
 from airflow_provider_iginsights.catalog.plan import plan_account, plan_media, plan_story
 from airflow_provider_iginsights.errors import ConfigurationError
@@ -29,6 +28,7 @@ from airflow_provider_iginsights.task.arguments import (
     parse_timedelta,
 )
 from airflow_provider_iginsights.window import RunDates, resolve_window
+from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 
 TOKEN = "EAAG" + "aB3x" * 45
 DEEP = "[" * 100_000
@@ -196,19 +196,19 @@ CASES = [(name, value) for name, values in WRONG.items() for value in values]
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """Open a stage with one small account."""
-    with open_stage(World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0)) as opened:
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve one small account."""
+    with open_sandboxes(World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0)) as opened:
         yield opened
 
 
 @pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}-{place}" for place, (name, _) in enumerate(CASES)])
-def test_a_transfer_refuses_before_it_asks(stage: Stage, name: str, value: Any) -> None:
+def test_a_transfer_refuses_before_it_asks(sandboxes: Sandboxes, name: str, value: Any) -> None:
     """A wrong argument of a transfer is a ConfigurationError that names it, and nothing was asked of Meta."""
-    asked = len(stage.graph.log)
+    asked = len(sandboxes.graph.log)
     with pytest.raises(ConfigurationError) as caught:
-        stage.run("account", **{"metrics": "reach", name: value})
-    assert len(stage.graph.log) == asked
+        sandboxes.run("account", **{"metrics": "reach", name: value})
+    assert len(sandboxes.graph.log) == asked
     assert TOKEN[:40] not in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -219,22 +219,22 @@ STORY |= {"capture_for": [0, timedelta(-1), timedelta.max, "1h"], "capture_lead"
 
 @pytest.mark.parametrize("capture", ["now", "before_expiry"])
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in STORY.items() for value in values])
-def test_a_story_transfer_refuses(stage: Stage, name: str, value: Any, capture: str) -> None:
+def test_a_story_transfer_refuses(sandboxes: Sandboxes, name: str, value: Any, capture: str) -> None:
     """So is a wrong argument of the story transfer, also one that only the other way of capturing uses."""
     with pytest.raises(ConfigurationError, match=name):
-        stage.run("story", **{"capture": capture, name: value})
+        sandboxes.run("story", **{"capture": capture, name: value})
 
 
 @pytest.mark.parametrize("name", ["table_id", "dataset_id"])
 @pytest.mark.parametrize("value", [None, "", " ", [], {}], ids=repr)
-def test_where_to_write_is_required(stage: Stage, name: str, value: Any) -> None:
+def test_where_to_write_is_required(sandboxes: Sandboxes, name: str, value: Any) -> None:
     """The tables that a transfer cannot do without have a name."""
     with pytest.raises(ConfigurationError, match=name):
-        stage.run("story", **{name: value})
+        sandboxes.run("story", **{name: value})
 
 
 @pytest.mark.parametrize("value", [1.9, math.inf, "x", None, -1], ids=repr)
-def test_the_hook_refuses(stage: Stage, value: Any) -> None:
+def test_the_hook_refuses(sandboxes: Sandboxes, value: Any) -> None:
     """The hook's iterators read their arguments as the operators do."""
     hook = InstagramHook()
     with pytest.raises(ConfigurationError, match="lookback_days"):
@@ -243,14 +243,14 @@ def test_the_hook_refuses(stage: Stage, value: Any) -> None:
         next(hook.media_insights(refresh_days=-5 if value is None else value))
     with pytest.raises(ConfigurationError, match="breakdowns"):
         next(hook.story_insights(breakdowns={"views": 1}))
-    assert stage.graph.url
+    assert sandboxes.graph.url
 
 
 @pytest.mark.parametrize("value", [-1, 1.9, "x", 10**30, [], math.nan], ids=repr)
-def test_a_media_transfer_refuses(stage: Stage, value: Any) -> None:
+def test_a_media_transfer_refuses(sandboxes: Sandboxes, value: Any) -> None:
     """So are days of refreshing that are none."""
     with pytest.raises(ConfigurationError, match="refresh_days"):
-        stage.run("media", refresh_days=value)
+        sandboxes.run("media", refresh_days=value)
 
 
 LISTER: dict[str, list[Any]] = {
@@ -276,9 +276,9 @@ LISTED += [
 
 
 @pytest.mark.parametrize(("name", "value", "beside"), LISTED)
-def test_the_lister_refuses(stage: Stage, name: str, value: Any, beside: dict[str, Any]) -> None:
+def test_the_lister_refuses(sandboxes: Sandboxes, name: str, value: Any, beside: dict[str, Any]) -> None:
     """So is a wrong argument of the lister, also beside several connections, none of which is blamed for it."""
-    asked = len(stage.graph.log)
+    asked = len(sandboxes.graph.log)
     with pytest.raises(ConfigurationError, match=name):
         InstagramListAccountsOperator(task_id="accounts", **beside, **{name: value}).execute({})
-    assert len(stage.graph.log) == asked
+    assert len(sandboxes.graph.log) == asked

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from google.cloud.bigquery import Dataset
-from stage import DATASET, NOW, RecordingTaskInstance, Stage, open_stage
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import ConfigurationError
@@ -18,6 +17,7 @@ from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
+from tests.support.sandboxes import DATASET, NOW, RecordingTaskInstance, Sandboxes, open_sandboxes
 
 TRUE = [True, "True", "true", "TRUE", " true ", "1", 1, "t", "yes", "Yes"]
 FALSE = [False, "False", "false", "FALSE", "\tfalse\n", "0", 0, "f", "no", "NO"]
@@ -40,9 +40,9 @@ BOOLEANS = [
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Open a stage with one small account."""
-    with open_stage(World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0)) as opened:
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve one small account."""
+    with open_sandboxes(World.build(now=NOW, accounts=1, media_per_account=1, stories_per_account=0)) as opened:
         yield opened
 
 
@@ -58,49 +58,49 @@ def test_every_operator_has_some() -> None:
 
 
 @pytest.mark.parametrize(("operator", "name"), BOOLEANS, ids=lambda each: getattr(each, "__name__", each))
-def test_what_is_neither_is_refused(stage: Stage, operator: type, name: str) -> None:
+def test_what_is_neither_is_refused(sandboxes: Sandboxes, operator: type, name: str) -> None:
     """Every argument that is true or false refuses another text by its name, before anything is asked."""
     task: Any = operator(task_id="task", **REQUIRED[operator] | {name: "perhaps"})
     with pytest.raises(ConfigurationError, match=rf"^{name} must be True or False, not 'perhaps'\."):
         task.execute({"ti": RecordingTaskInstance()})
-    assert (len(stage.graph.log), len(stage.bigquery.log)) == (0, 0)
+    assert (len(sandboxes.graph.log), len(sandboxes.bigquery.log)) == (0, 0)
 
 
 @pytest.mark.parametrize("no", ["False", "0"])
-def test_no_dataset_is_created(stage: Stage, no: str) -> None:
+def test_no_dataset_is_created(sandboxes: Sandboxes, no: str) -> None:
     """A missing dataset stays missing."""
     with pytest.raises(ConfigurationError, match="create_dataset=True"):
-        stage.run("account", create_dataset=no, metrics="reach")
+        sandboxes.run("account", create_dataset=no, metrics="reach")
 
 
 @pytest.mark.parametrize(("said", "views"), [("False", False), ("True", True)])
-def test_views_are_created_where_wanted(stage: Stage, said: str, views: bool) -> None:
+def test_views_are_created_where_wanted(sandboxes: Sandboxes, said: str, views: bool) -> None:
     """The dataset has views, or none."""
-    stage.run("account", create_views=said, metrics="reach")
-    kinds = {table.table_type for table in stage.bigquery.client().list_tables(DATASET)}
+    sandboxes.run("account", create_views=said, metrics="reach")
+    kinds = {table.table_type for table in sandboxes.bigquery.client().list_tables(DATASET)}
     assert ("VIEW" in kinds) is views
 
 
 @pytest.mark.parametrize(("said", "expires"), [("False", False), ("true", True)])
-def test_expiration_is_inherited_where_wanted(stage: Stage, said: str, expires: bool) -> None:
+def test_expiration_is_inherited_where_wanted(sandboxes: Sandboxes, said: str, expires: bool) -> None:
     """A new table expires as the dataset's default says, or never."""
-    client = stage.bigquery.client()
-    dataset = Dataset(f"{stage.bigquery.project}.{DATASET}")
+    client = sandboxes.bigquery.client()
+    dataset = Dataset(f"{sandboxes.bigquery.project}.{DATASET}")
     dataset.default_table_expiration_ms = 30 * 24 * 3600 * 1000
     client.create_dataset(dataset)
-    stage.run("account", inherit_expiration=said, metrics="reach")
+    sandboxes.run("account", inherit_expiration=said, metrics="reach")
     table = client.get_table(f"{DATASET}.instagram_account_insights")
     assert (table.expires is not None) is expires
 
 
-def test_a_task_that_is_not_deferrable_is_rescheduled(stage: Stage) -> None:
+def test_a_task_that_is_not_deferrable_is_rescheduled(sandboxes: Sandboxes) -> None:
     """Over Meta's rate limit the task gives its slot back in the way that was chosen."""
-    stage.graph.faults.add(GraphFault(effect=ErrorEffect(4), times=None))
+    sandboxes.graph.faults.add(GraphFault(effect=ErrorEffect(4), times=None))
     with pytest.raises(AirflowRescheduleException):
-        stage.run("account", deferrable="False", metrics="reach")
+        sandboxes.run("account", deferrable="False", metrics="reach")
 
 
-def test_portfolios_are_left(stage: Stage) -> None:
+def test_portfolios_are_left(sandboxes: Sandboxes) -> None:
     """The lister asks for no portfolio."""
     InstagramListAccountsOperator(task_id="accounts", portfolios="false").execute({})
-    assert not [call for call in stage.graph.log if "businesses" in call.path]
+    assert not [call for call in sandboxes.graph.log if "businesses" in call.path]

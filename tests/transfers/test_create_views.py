@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from stage import DATASET, open_stage
+from tests.support.sandboxes import DATASET, open_sandboxes
 
 
 def test_a_run_leaves_views_that_read_its_rows() -> None:
     """The wide view holds the likes of the tidy table, one row per account and day; a rerun is harmless."""
-    with open_stage() as stage:
-        stage.run("account", create_views=True)
-        stage.run("account", create_views=True)
+    with open_sandboxes() as sandboxes:
+        sandboxes.run("account", create_views=True)
+        sandboxes.run("account", create_views=True)
         tidy = {
             (row["account_id"], row["metric_date"]): row["value"]
-            for row in stage.rows("instagram_account_insights")
+            for row in sandboxes.rows("instagram_account_insights")
             if row["metric"] == "likes" and row["breakdown"] == ""
         }
-        client = stage.bigquery.client()
-        path = f"{stage.bigquery.project}.{DATASET}.instagram_account_daily"
+        client = sandboxes.bigquery.client()
+        path = f"{sandboxes.bigquery.project}.{DATASET}.instagram_account_daily"
         wide = [
             ((row.account_id, row.metric_date), row.likes)
             for row in client.query(f"SELECT account_id, metric_date, likes FROM `{path}`").result()
@@ -29,6 +29,6 @@ def test_a_run_leaves_views_that_read_its_rows() -> None:
 
 def test_views_are_left_alone_by_default() -> None:
     """Without the argument, no view is made."""
-    with open_stage() as stage:
-        stage.run("account")
-        assert "instagram_account_daily" not in stage.bigquery.tables(DATASET)
+    with open_sandboxes() as sandboxes:
+        sandboxes.run("account")
+        assert "instagram_account_daily" not in sandboxes.bigquery.tables(DATASET)

@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from run_cases import CASES, CLICK, INTERVAL_TEMPLATES, NOW, Case, at, build_dag, manual, run_only_task
-from stage import DATASET, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.task.run_dates import read_run_facts
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.window import RULES, RunDates
+from tests.support.sandboxes import DATASET, Sandboxes, open_sandboxes
+from tests.support.transfers.run_kinds import (
+    CASES,
+    CLICK,
+    INTERVAL_TEMPLATES,
+    NOW,
+    Case,
+    at,
+    build_dag,
+    manual,
+    run_only_task,
+)
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -43,15 +53,15 @@ class Witnessed(InstagramAccountInsightsToBigQueryOperator):
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """Open one stage with one account for all cases; each writes to a table of its own."""
-    with open_stage(World.build(now=NOW, accounts=1)) as opened:
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve one account for all cases; each writes to a table of its own."""
+    with open_sandboxes(World.build(now=NOW, accounts=1)) as opened:
         yield opened
 
 
-def written(stage: Stage, table_id: str) -> tuple[str, ...]:
+def written(sandboxes: Sandboxes, table_id: str) -> tuple[str, ...]:
     """Return the Pacific days that the table holds, one row each."""
-    return tuple(sorted(str(row["metric_date"]) for row in stage.bigquery.rows(DATASET, table_id)))
+    return tuple(sorted(str(row["metric_date"]) for row in sandboxes.bigquery.rows(DATASET, table_id)))
 
 
 def returned(run: DagRun) -> dict[str, Any]:
@@ -61,7 +71,9 @@ def returned(run: DagRun) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])
-def test_writes_exactly_the_days_of_the_run(case: Case, stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_writes_exactly_the_days_of_the_run(
+    case: Case, sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What Airflow says, the rule (in the log and in XCom) and the days in BigQuery are exactly those of the table."""
     table_id = f"case_{CASES.index(case)}"
 
@@ -77,14 +89,14 @@ def test_writes_exactly_the_days_of_the_run(case: Case, stage: Stage, capsys: py
     else:
         run = run_only_task(dag, case.make(dag, scheduler_dag))
     assert Witnessed.seen == [case.facts]
-    assert written(stage, table_id) == case.days
+    assert written(sandboxes, table_id) == case.days
     assert returned(run)["window"]["rule"] == case.rule
     assert f": {RULES[case.rule]}." in capsys.readouterr().out
 
 
-def test_mapped_tasks_render_the_same_way(stage: Stage) -> None:
+def test_mapped_tasks_render_the_same_way(sandboxes: Sandboxes) -> None:
     """A mapped transfer with the interval's templates, on a run without one, writes the last closed day."""
-    account_id = stage.account.id
+    account_id = sandboxes.account.id
 
     def add() -> None:
         InstagramAccountInsightsToBigQueryOperator.partial(
@@ -93,20 +105,20 @@ def test_mapped_tasks_render_the_same_way(stage: Stage) -> None:
 
     dag, _ = build_dag("mapped", None, START, add)
     assert dag.test(logical_date=None, run_after=CLICK).state == "success"
-    assert written(stage, "mapped") == ("2026-11-20",)
+    assert written(sandboxes, "mapped") == ("2026-11-20",)
 
 
-def test_a_run_that_covers_no_day_says_so(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_covers_no_day_says_so(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
     """The hour in which no day ends writes nothing, and log and XCom say when the next day ends."""
     (case,) = (case for case in CASES if case.claim.startswith("@hourly, scheduled: no day"))
     said = "No Pacific day ends between 2026-11-21T01:00:00Z and 2026-11-21T02:00:00Z, so there is no day to read; "
     until = "the next one ends at 2026-11-21T08:00:00Z"
-    summary = stage.run(
+    summary = sandboxes.run(
         "account",
         interval=(case.facts.previous_success_end, case.facts.data_interval_end),
         table_id="no_day",
         **{name: value for name, value in ONE_METRIC.items() if name not in ("dataset_id", "gcp_conn_id")},
     )
-    assert written(stage, "no_day") == ()
+    assert written(sandboxes, "no_day") == ()
     assert said + until in capsys.readouterr().out
     assert said + until in str(summary["left_out"])

@@ -8,43 +8,43 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from stage import KEYS, NOW, Stage, open_stage
 
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.errors import RowRefused
 from airflow_provider_iginsights.sandbox.graph import World
+from tests.support.sandboxes import KEYS, NOW, Sandboxes, open_sandboxes
 
 INSIGHTS = "instagram_account_insights"
 LIKES = {"metrics": ["likes", "views"], "breakdowns": {"likes": [], "views": []}}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Open a stage with one small account."""
-    with open_stage(World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=2)) as opened:
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve one small account."""
+    with open_sandboxes(World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=2)) as opened:
         yield opened
 
 
 @pytest.mark.parametrize(("kind", "table"), [("account", "accounts"), ("media", "media"), ("story", "story_polls")])
-def test_a_row_that_is_refused_is_named(stage: Stage, kind: str, table: str) -> None:
+def test_a_row_that_is_refused_is_named(sandboxes: Sandboxes, kind: str, table: str) -> None:
     """A row that the table cannot store costs itself: the others are written, and it stands in ``left_out``."""
     write = RowFile.write
 
     def refuse_one(row_file: RowFile, row: Mapping[str, Any]) -> None:
         write(row_file, {**row, "run_id": 5} if row_file.destination.table.name == table and not row_file.rows else row)
 
-    whole = stage.run(kind, dataset_id="whole")
+    whole = sandboxes.run(kind, dataset_id="whole")
     with patch.object(RowFile, "write", refuse_one):
-        summary = stage.run(kind)
+        summary = sandboxes.run(kind)
     refused = [each for each in summary["left_out"] if each["kind"] == RowRefused.__name__]
     assert [each["what"] for each in refused] == [f"a row of table {table}"]
     assert whole["rows"] - summary["rows"] == refused[0]["count"] > 0
-    assert stage.account.id in refused[0]["whom"][0]
+    assert sandboxes.account.id in refused[0]["whom"][0]
 
 
-def silence(stage: Stage) -> None:
+def silence(sandboxes: Sandboxes) -> None:
     """Let Meta be silent about likes in all days, as it may be where there are none."""
-    stage.world.overrides[stage.account.id, "likes"] = 0
+    sandboxes.world.overrides[sandboxes.account.id, "likes"] = 0
 
 
 @pytest.fixture(autouse=True)
@@ -60,43 +60,43 @@ def no_data(summary: Mapping[str, Any]) -> list[str]:
     return [each["what"] for each in summary["left_out"] if each["kind"] == "NoData"]
 
 
-def test_silence_is_a_remark_at_first(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_silence_is_a_remark_at_first(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
     """A metric that the account never had is named without a warning, and nothing is written for it."""
-    silence(stage)
+    silence(sandboxes)
     with caplog.at_level(logging.INFO):
-        assert no_data(stage.run("account", **LIKES)) == ["likes"]
-    assert {row["metric"] for row in stage.rows(INSIGHTS)} == {"views"}
+        assert no_data(sandboxes.run("account", **LIKES)) == ["likes"]
+    assert {row["metric"] for row in sandboxes.rows(INSIGHTS)} == {"views"}
     said = [record.levelno for record in caplog.records if record.getMessage().startswith("likes of account")]
     assert said == [logging.INFO]
 
 
-def test_silence_after_numbers_is_a_warning(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_silence_after_numbers_is_a_warning(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
     """Where our own table has the metric of the account, the silence is a warning; what is stored stays."""
-    stage.run("account", **LIKES)
-    before = stage.rows(INSIGHTS)
-    silence(stage)
+    sandboxes.run("account", **LIKES)
+    before = sandboxes.rows(INSIGHTS)
+    silence(sandboxes)
     with caplog.at_level(logging.INFO):
-        summary = stage.run("account", **LIKES)
+        summary = sandboxes.run("account", **LIKES)
     assert no_data(summary) == ["likes", "likes, which Meta answered lately"]
     assert [record.levelno for record in caplog.records if "answered lately of account" in record.getMessage()] == [
         logging.WARNING
     ]
     key = KEYS[INSIGHTS]
-    assert [[row[name] for name in key] for row in stage.rows(INSIGHTS)] == [
+    assert [[row[name] for name in key] for row in sandboxes.rows(INSIGHTS)] == [
         [row[name] for name in key] for row in before
     ]
 
 
-def test_silence_costs_one_question_and_none_without_it(stage: Stage) -> None:
+def test_silence_costs_one_question_and_none_without_it(sandboxes: Sandboxes) -> None:
     """BigQuery is asked once for all silent metrics, and not at all where Meta answered."""
 
     def lookups() -> int:
-        asked = [job.statement or "" for job in stage.bigquery.jobs]
+        asked = [job.statement or "" for job in sandboxes.bigquery.jobs]
         return sum("MAX(IF(T.`metric` = 'likes'" in statement for statement in asked)
 
-    stage.run("account", **LIKES)
+    sandboxes.run("account", **LIKES)
     assert lookups() == 0
-    silence(stage)
-    stage.world.overrides[stage.account.id, "views"] = 0
-    stage.run("account", **LIKES)
+    silence(sandboxes)
+    sandboxes.world.overrides[sandboxes.account.id, "views"] = 0
+    sandboxes.run("account", **LIKES)
     assert lookups() == 1

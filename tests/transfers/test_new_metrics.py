@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from stage import Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import MediaMetric, UserMetric, numbers
+from tests.support.sandboxes import Sandboxes, open_sandboxes
 
 TABLES = {
     "account": "instagram_account_insights",
@@ -20,21 +20,21 @@ NEW = "profile_shares"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def sandboxes() -> Iterator[Sandboxes]:
     """Serve a small world."""
-    with open_stage() as opened:
+    with open_sandboxes() as opened:
         yield opened
 
 
-def offer(stage: Stage) -> None:
+def offer(sandboxes: Sandboxes) -> None:
     """Let Meta announce a metric for accounts, posts and stories."""
-    stage.world.user_metrics[NEW] = UserMetric(total=("day",), breakdowns=("follow_type",))
-    stage.world.media_metrics[NEW] = MediaMetric(("FEED", "REELS", "STORY"))
+    sandboxes.world.user_metrics[NEW] = UserMetric(total=("day",), breakdowns=("follow_type",))
+    sandboxes.world.media_metrics[NEW] = MediaMetric(("FEED", "REELS", "STORY"))
 
 
-def split(stage: Stage, kind: str) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
+def split(sandboxes: Sandboxes, kind: str) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
     """Return the rows of the new metric, and what the rows of all others say."""
-    rows = stage.rows(TABLES[kind])
+    rows = sandboxes.rows(TABLES[kind])
     others = [row for row in rows if row["metric"] != NEW]
     told = [
         (row.get("media_id"), *(row[n] for n in ("metric", "breakdown", "breakdown_value", "value"))) for row in others
@@ -43,26 +43,26 @@ def split(stage: Stage, kind: str) -> tuple[list[dict[str, Any]], list[tuple[Any
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_a_new_metric_is_stored_under_its_name(stage: Stage, kind: str) -> None:
+def test_a_new_metric_is_stored_under_its_name(sandboxes: Sandboxes, kind: str) -> None:
     """Its numbers are Meta's, on the same days and objects as all others, which are as they were without it."""
-    stage.run(kind)
-    none, before = split(stage, kind)
-    offer(stage)
-    summary = stage.run(kind, metrics=f"default,+{NEW}")
-    new, after = split(stage, kind)
+    sandboxes.run(kind)
+    none, before = split(sandboxes, kind)
+    offer(sandboxes)
+    summary = sandboxes.run(kind, metrics=f"default,+{NEW}")
+    new, after = split(sandboxes, kind)
     assert (none, sorted(before, key=str)) == ([], sorted(after, key=str))
-    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert summary["accounts_done"] == list(sandboxes.world.accounts)
     assert NEW not in {left["what"] for left in summary["left_out"]}
-    objects = {row.get("media_id") for row in stage.rows(TABLES[kind])}
+    objects = {row.get("media_id") for row in sandboxes.rows(TABLES[kind])}
     assert {row.get("media_id") for row in new} == objects
     for row in new:
-        assert row["value"] == expected(stage, kind, row)
+        assert row["value"] == expected(sandboxes, kind, row)
         assert (row["breakdown"], row["breakdown_value"]) == ("", "")
 
 
-def expected(stage: Stage, kind: str, row: dict[str, Any]) -> int:
+def expected(sandboxes: Sandboxes, kind: str, row: dict[str, Any]) -> int:
     """Return what the local Graph API draws for a row."""
-    seed, day = stage.world.seed, row.get("metric_date")
+    seed, day = sandboxes.world.seed, row.get("metric_date")
     if kind == "account":
         whole = numbers.account_day(seed, row["account_id"], NEW, day)
         return numbers.seen_of_day(whole, day, row["fetched_at"])
@@ -71,22 +71,22 @@ def expected(stage: Stage, kind: str, row: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_what_meta_does_not_know_is_named_and_costs_nothing(stage: Stage, kind: str) -> None:
+def test_what_meta_does_not_know_is_named_and_costs_nothing(sandboxes: Sandboxes, kind: str) -> None:
     """Meta refuses the name: left_out says so, and every other number is stored."""
-    stage.run(kind)
-    _, before = split(stage, kind)
-    summary = stage.run(kind, metrics=["default", f"+{NEW}"])
-    new, after = split(stage, kind)
+    sandboxes.run(kind)
+    _, before = split(sandboxes, kind)
+    summary = sandboxes.run(kind, metrics=["default", f"+{NEW}"])
+    new, after = split(sandboxes, kind)
     assert (new, sorted(before, key=str)) == ([], sorted(after, key=str))
     assert [left["kind"] for left in summary["left_out"] if left["what"] == NEW] == ["MetricRefused"]
-    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert summary["accounts_done"] == list(sandboxes.world.accounts)
 
 
-def test_a_breakdown_of_a_new_metric(stage: Stage) -> None:
+def test_a_breakdown_of_a_new_metric(sandboxes: Sandboxes) -> None:
     """Asked with a breakdown, the parts and the total are rows."""
-    offer(stage)
-    stage.run("account", metrics=[f"+{NEW}"], breakdowns={f"+{NEW}": "follow_type"})
-    rows = stage.rows(TABLES["account"])
+    offer(sandboxes)
+    sandboxes.run("account", metrics=[f"+{NEW}"], breakdowns={f"+{NEW}": "follow_type"})
+    rows = sandboxes.rows(TABLES["account"])
     assert {(row["metric"], row["breakdown"]) for row in rows} == {(NEW, ""), (NEW, "follow_type")}
     for day in {row["metric_date"] for row in rows}:
         on_day = [row for row in rows if row["metric_date"] == day]
@@ -95,12 +95,14 @@ def test_a_breakdown_of_a_new_metric(stage: Stage) -> None:
         )
 
 
-def test_polls_of_stories_take_it_as_any_other(stage: Stage) -> None:
+def test_polls_of_stories_take_it_as_any_other(sandboxes: Sandboxes) -> None:
     """A story's last snapshot is final for the new metric as for the others."""
-    offer(stage)
-    stage.run("story", metrics=["default", f"+{NEW}"])
+    offer(sandboxes)
+    sandboxes.run("story", metrics=["default", f"+{NEW}"])
     by_metric = {
-        metric: {(row["media_id"], row["is_final"]) for row in stage.rows(TABLES["story"]) if row["metric"] == metric}
+        metric: {
+            (row["media_id"], row["is_final"]) for row in sandboxes.rows(TABLES["story"]) if row["metric"] == metric
+        }
         for metric in ("reach", NEW)
     }
     assert by_metric[NEW] == by_metric["reach"] != set()

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from stage import Stage, open_stage
-from story_runs import follow, publish, quiet_world
 
 from airflow_provider_iginsights.errors import AccountUnavailable, PermissionMissing
 from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault
+from tests.support.sandboxes import Sandboxes, open_sandboxes
+from tests.support.transfers.story_runs import follow, publish, quiet_world
 
 GOOD, GONE = "17841400000000101", "17841400000000999"
 NIGHT = timedelta(days=1)
@@ -26,27 +26,27 @@ DENIED = ErrorEffect(10, message="(#10) Application does not have permission for
 
 
 @pytest.fixture
-def nights() -> Iterator[Stage]:
-    """Open a stage with one account that publishes nothing."""
-    with open_stage(quiet_world(GOOD, now=FIRST)) as stage:
-        yield stage
+def nights() -> Iterator[Sandboxes]:
+    """Serve one account that publishes nothing."""
+    with open_sandboxes(quiet_world(GOOD, now=FIRST)) as sandboxes:
+        yield sandboxes
 
 
-def run(stage: Stage, kind: str, *account_ids: str, **arguments: Any) -> dict[str, Any]:
+def run(sandboxes: Sandboxes, kind: str, *account_ids: str, **arguments: Any) -> dict[str, Any]:
     """Run one night's transfer."""
-    stage.graph.clear_log()
+    sandboxes.graph.clear_log()
     options = {"account_ids": list(account_ids), "on_account_error": "quarantine"} | CHEAP[kind] | arguments
-    return stage.run(kind, interval=(stage.now - NIGHT, stage.now), **options)
+    return sandboxes.run(kind, interval=(sandboxes.now - NIGHT, sandboxes.now), **options)
 
 
-def was_asked(stage: Stage, account_id: str) -> bool:
+def was_asked(sandboxes: Sandboxes, account_id: str) -> bool:
     """Return whether Meta was asked for an account in the last run, by path or inside a batch."""
-    return any(account_id in f"{received.path} {received.items}" for received in stage.graph.log)
+    return any(account_id in f"{received.path} {received.items}" for received in sandboxes.graph.log)
 
 
-def travel_to(stage: Stage, night: int) -> None:
+def travel_to(sandboxes: Sandboxes, night: int) -> None:
     """Go to a night; the first is number 1."""
-    stage.travel(FIRST + (night - 1) * NIGHT - stage.now)
+    sandboxes.travel(FIRST + (night - 1) * NIGHT - sandboxes.now)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -58,7 +58,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CHEAP)
-def test_three_nights_then_once_a_week(nights: Stage, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_three_nights_then_once_a_week(nights: Sandboxes, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """Two nights fail, also when repeated; the third warns; then it is asked each seventh night, and comes back."""
     caplog.set_level(logging.INFO)
     for night in (1, 1, 2):
@@ -99,7 +99,7 @@ def test_three_nights_then_once_a_week(nights: Stage, kind: str, caplog: pytest.
     ]
 
 
-def test_a_task_of_its_own_fares_the_same(nights: Stage) -> None:
+def test_a_task_of_its_own_fares_the_same(nights: Sandboxes) -> None:
     """A mapped task whose only account is unavailable succeeds from the third night on, in every load_mode."""
     for night in (1, 2):
         travel_to(nights, night)
@@ -111,7 +111,7 @@ def test_a_task_of_its_own_fares_the_same(nights: Stage) -> None:
     assert (list(summary["accounts_quarantined"]), summary["accounts_done"]) == ([GONE], [])
 
 
-def test_a_permission_that_all_lack_is_the_token_s(nights: Stage) -> None:
+def test_a_permission_that_all_lack_is_the_token_s(nights: Sandboxes) -> None:
     """Where nobody answers, a missing permission stays a failure however many nights it lasts."""
     nights.world.put(Account(id=GONE, username="denied", page_id="91"))
     nights.graph.faults.add(GraphFault(effect=DENIED, path="insights", times=None))
@@ -122,7 +122,7 @@ def test_a_permission_that_all_lack_is_the_token_s(nights: Stage) -> None:
     assert nights.rows("instagram_account_status") == []
 
 
-def test_a_permission_that_one_lacks_is_its_own(nights: Stage) -> None:
+def test_a_permission_that_one_lacks_is_its_own(nights: Sandboxes) -> None:
     """Where another account of the task answers, the account without it is left out from the third night."""
     nights.world.put(Account(id=GONE, username="denied", page_id="91"))
     nights.graph.faults.add(GraphFault(effect=DENIED, path=GONE, times=None))
@@ -134,7 +134,7 @@ def test_a_permission_that_one_lacks_is_its_own(nights: Stage) -> None:
     assert list(run(nights, "account", GOOD, GONE)["accounts_quarantined"]) == [GONE]
 
 
-def test_captures_go_on_without_it(nights: Stage) -> None:
+def test_captures_go_on_without_it(nights: Sandboxes) -> None:
     """A run that waits for stories leaves the account out at its first look, names it at the end, and ends in time."""
     options = {"account_ids": [GOOD, GONE], "on_account_error": "quarantine", "capture_for": timedelta(hours=3)}
     for night in (1, 2):
@@ -150,7 +150,7 @@ def test_captures_go_on_without_it(nights: Stage) -> None:
         assert len(moments) >= 1
 
 
-def test_an_answer_in_between_starts_the_count_anew(nights: Stage) -> None:
+def test_an_answer_in_between_starts_the_count_anew(nights: Sandboxes) -> None:
     """Two nights, an answer, two nights: nobody is left out."""
     for night in (1, 2, 4, 5):
         travel_to(nights, night)

@@ -10,28 +10,28 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
-from bad_input import MISTAKES, Mistake, throttle
-from stage import NOW, TRANSFERS, Stage, open_stage
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.sandbox.graph import Token, World, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+from tests.support.sandboxes import NOW, TRANSFERS, Sandboxes, open_sandboxes
+from tests.support.transfers.bad_input import MISTAKES, Mistake, throttle
 
 TOKEN = "EAAG-secret|token/7+Zq"
 TOKENS = (TOKEN, "EAAGodd", "EAAGnobody")
-"""The stage's token, and what some mistakes put in its place; likewise the app's secret."""
+"""The sandboxes' token, and what some mistakes put in its place; likewise the app's secret."""
 APP_SECRETS = (APP_SECRET, "not-this-one")
 PROOFS = [appsecret_proof(token, secret) for token in TOKENS for secret in APP_SECRETS]
 SECRETS = [*TOKENS, *(quote(token, safe="") for token in TOKENS), *APP_SECRETS, *PROOFS]
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Open a stage with one small account and a connection full of secrets."""
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve one small account and a connection full of secrets."""
     world = World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=1)
     world.put(Token(TOKEN, "system_user"))
-    with open_stage(world) as opened:
+    with open_sandboxes(world) as opened:
         opened.token, opened.extra = TOKEN, {"app_secret": APP_SECRET}
         opened.connect()
         yield opened
@@ -44,63 +44,67 @@ def assert_clean(**places: object) -> None:
         assert held == [], f"{place} holds a secret"
 
 
-def assert_stage_is_clean(stage: Stage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def assert_nothing_tells(
+    sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Look through logs, console, XCom, URLs, statements, labels, jobs and rows."""
     printed = capfd.readouterr()
     records = [(record.getMessage(), record.args, record.exc_text, record.__dict__) for record in caplog.records]
     # Meta takes the proof as a parameter of the URL and in no other way; nothing else of the connection is in there.
     queries = [
         {name: value for name, value in received.query.items() if name != "appsecret_proof"}
-        for received in stage.graph.log
+        for received in sandboxes.graph.log
     ]
-    assert not any(received.token_in_url for received in stage.graph.log)
+    assert not any(received.token_in_url for received in sandboxes.graph.log)
     assert_clean(
         logs=records,
         stdout=printed.out,
         stderr=printed.err,
-        pushed=json.dumps(stage.instance.pushed, default=str),
-        graph_urls=[(received.path, received.items) for received in stage.graph.log],
+        pushed=json.dumps(sandboxes.instance.pushed, default=str),
+        graph_urls=[(received.path, received.items) for received in sandboxes.graph.log],
         graph_queries=queries,
-        bigquery_urls=stage.bigquery.log,
-        bigquery_jobs=stage.bigquery.jobs,
-        bigquery_rows=stage.everything(),
+        bigquery_urls=sandboxes.bigquery.log,
+        bigquery_jobs=sandboxes.bigquery.jobs,
+        bigquery_rows=sandboxes.everything(),
     )
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_success(stage: Stage, kind: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def test_success(
+    sandboxes: Sandboxes, kind: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A good run, every logger at DEBUG, shows no secret to anybody."""
     caplog.set_level(logging.DEBUG)
-    summary = stage.run(kind)
+    summary = sandboxes.run(kind)
     assert summary["rows"] > 0
     assert any(record.name.startswith("urllib3") for record in caplog.records), "the chattiest logger was heard"
-    assert any("appsecret_proof" in received.query for received in stage.graph.log)
+    assert any("appsecret_proof" in received.query for received in sandboxes.graph.log)
     assert_clean(summary=summary)
-    assert_stage_is_clean(stage, caplog, capfd)
+    assert_nothing_tells(sandboxes, caplog, capfd)
 
 
 @pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_failure(
-    stage: Stage, mistake: Mistake, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    sandboxes: Sandboxes, mistake: Mistake, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither an error's text, repr and attributes nor the traceback of its whole chain shows a secret."""
     caplog.set_level(logging.DEBUG)
-    mistake.prepare(stage)
+    mistake.prepare(sandboxes)
     with pytest.raises(InsightsError) as caught:
-        stage.run(mistake.kind, **mistake.arguments)
+        sandboxes.run(mistake.kind, **mistake.arguments)
     error: BaseException | None = caught.value
     assert_clean(traceback="".join(traceback.format_exception(caught.value)))
     while error is not None:
         assert_clean(error=error, attributes=vars(error), arguments=error.args)
         error = error.__cause__ or error.__context__
-    stage.bigquery.switches.denied_datasets.clear()
-    stage.bigquery.faults.clear()
+    sandboxes.bigquery.switches.denied_datasets.clear()
+    sandboxes.bigquery.faults.clear()
     if mistake.arguments.get("dataset_id") is None and "incompatible" not in mistake.prepare.__name__:
-        assert_stage_is_clean(stage, caplog, capfd)
+        assert_nothing_tells(sandboxes, caplog, capfd)
 
 
-def test_operators_hold_no_secret(stage: Stage) -> None:
+def test_operators_hold_no_secret(sandboxes: Sandboxes) -> None:
     """Before and after a run, an operator's repr, its fields and its serialized Dag know the connection by id alone."""
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -110,30 +114,30 @@ def test_operators_hold_no_secret(stage: Stage) -> None:
         operators = [TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None) for kind in TRANSFERS]
     for operator in operators:
         operator.create_dataset = True
-        operator.execute({"ti": stage.instance})
+        operator.execute({"ti": sandboxes.instance})
         assert_clean(repr=repr(operator), fields={name: getattr(operator, name) for name in operator.template_fields})
         assert_clean(attributes=vars(operator))
     assert_clean(serialized=DagSerialization.serialize_dag(dag))
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_instagram_login(stage: Stage, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_instagram_login(sandboxes: Sandboxes, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """Without batches every request is a URL of its own: the token is in none of them, and in no log."""
     caplog.set_level(logging.DEBUG)
-    token = stage.world.instagram_token(stage.account.id)
-    stage.connect(host=stage.graph.instagram_url, password=token, extra={})
-    stage.run(kind, metrics=["reach"])
-    assert stage.graph.log
-    assert all(received.has_bearer and not received.token_in_url for received in stage.graph.log)
-    assert token not in str([received.query for received in stage.graph.log])
+    token = sandboxes.world.instagram_token(sandboxes.account.id)
+    sandboxes.connect(host=sandboxes.graph.instagram_url, password=token, extra={})
+    sandboxes.run(kind, metrics=["reach"])
+    assert sandboxes.graph.log
+    assert all(received.has_bearer and not received.token_in_url for received in sandboxes.graph.log)
+    assert token not in str([received.query for received in sandboxes.graph.log])
     assert token not in caplog.text
 
 
-def test_throttled(stage: Stage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def test_throttled(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     """A task that steps aside for Meta's rate limit puts down no secret."""
     caplog.set_level(logging.DEBUG)
-    throttle(stage)
+    throttle(sandboxes)
     with pytest.raises(AirflowRescheduleException) as caught:
-        stage.run("account")
+        sandboxes.run("account")
     assert_clean(traceback="".join(traceback.format_exception(caught.value)), attributes=vars(caught.value))
-    assert_stage_is_clean(stage, caplog, capfd)
+    assert_nothing_tells(sandboxes, caplog, capfd)

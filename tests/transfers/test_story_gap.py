@@ -7,8 +7,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from stage import open_stage
-from story_runs import (
+
+from airflow_provider_iginsights._compat import Asset
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, ReduceData
+from tests.support.sandboxes import open_sandboxes
+from tests.support.transfers.story_runs import (
     DAY,
     HOUR,
     MINUTE,
@@ -24,9 +27,6 @@ from story_runs import (
     quiet_world,
 )
 
-from airflow_provider_iginsights._compat import Asset
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, ReduceData
-
 ONE, TWO = "17841400000000101", "17841400000000102"
 
 
@@ -37,11 +37,11 @@ def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptur
     publish(world, ONE, START + 2 * HOUR, 2)  # never seen
     publish(world, ONE, START + 10 * HOUR, 3)  # seen late
     publish(world, ONE, START + 20 * HOUR, 4)  # seen in its first half
-    with open_stage(world) as stage, caplog.at_level(logging.WARNING):
-        first = poll(stage, START, account_ids=[ONE])
+    with open_sandboxes(world) as sandboxes, caplog.at_level(logging.WARNING):
+        first = poll(sandboxes, START, account_ids=[ONE])
         assert (first["gaps"], first["first_polls"]) == ({}, 1)
         events = {(asset := Asset("bigquery://stories")): Event({"kept": True})}
-        second = poll(stage, START + 30 * HOUR, account_ids=[ONE, TWO], outlets=[asset], outlet_events=events)
+        second = poll(sandboxes, START + 30 * HOUR, account_ids=[ONE, TWO], outlets=[asset], outlet_events=events)
         assert gap_sums(second) == {ONE: ([30], 1, 1)}
         assert second["first_polls"] == 1
         gap = second["gaps"][ONE]
@@ -55,7 +55,7 @@ def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptur
         warnings = [record.getMessage() for record in caplog.records if f"Stories of account {ONE}" in record.message]
         assert len(warnings) == 1
         assert f"no poll succeeded for {gap['pauses'][0]['hours']} hours" in warnings[0]
-        row = stage.rows(POLLS)[1]
+        row = sandboxes.rows(POLLS)[1]
         assert (row["live_stories"], row["seen_late"], row["finals_missed"]) == (2, 1, 1)
         assert row["fetched_at"] - row["previous_poll_at"] > DAY
 
@@ -63,76 +63,76 @@ def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptur
 def test_a_poll_that_finds_no_story_is_remembered() -> None:
     """An account without stories is polled all the same: its last poll counts, not its last story."""
     world = quiet_world(ONE)
-    with open_stage(world) as stage:
-        gaps = [poll(stage, START + hours * HOUR)["gaps"] for hours in (0, 20, 40)]
+    with open_sandboxes(world) as sandboxes:
+        gaps = [poll(sandboxes, START + hours * HOUR)["gaps"] for hours in (0, 20, 40)]
         assert gaps == [{}, {}, {}]
-        assert stage.rows(TABLE) == []
-        assert [row["live_stories"] for row in stage.rows(POLLS)] == [0, 0, 0]
-        assert gap_sums(poll(stage, START + 65 * HOUR)) == {ONE: ([25], 0, 0)}
+        assert sandboxes.rows(TABLE) == []
+        assert [row["live_stories"] for row in sandboxes.rows(POLLS)] == [0, 0, 0]
+        assert gap_sums(poll(sandboxes, START + 65 * HOUR)) == {ONE: ([25], 0, 0)}
 
 
 def test_a_poll_that_failed_is_none() -> None:
     """An account that Meta refused was not polled: its next success tells the whole pause, the other account's none."""
     world = quiet_world(ONE, TWO)
-    with open_stage(world) as stage:
-        poll(stage, START)
-        stage.graph.faults.add(GraphFault(effect=ErrorEffect(10), path=f"{ONE}/stories", times=None))
-        assert poll(stage, START + 20 * HOUR, on_account_error="skip")["accounts_done"] == [TWO]
-        stage.graph.faults.clear()
-        assert gap_sums(poll(stage, START + 40 * HOUR)) == {ONE: ([40], 0, 0)}
+    with open_sandboxes(world) as sandboxes:
+        poll(sandboxes, START)
+        sandboxes.graph.faults.add(GraphFault(effect=ErrorEffect(10), path=f"{ONE}/stories", times=None))
+        assert poll(sandboxes, START + 20 * HOUR, on_account_error="skip")["accounts_done"] == [TWO]
+        sandboxes.graph.faults.clear()
+        assert gap_sums(poll(sandboxes, START + 40 * HOUR)) == {ONE: ([40], 0, 0)}
 
 
 def test_a_repeated_run_tells_the_same_gap_and_adds_no_row() -> None:
     """A retry or a clear within the hour writes the same poll; a later one still tells what the first try found."""
     world = quiet_world(ONE)
-    with open_stage(world) as stage:
-        poll(stage, START)
+    with open_sandboxes(world) as sandboxes:
+        poll(sandboxes, START)
         late = START + 26 * HOUR
-        first = poll(stage, late, run="late")
-        rows = stage.rows(POLLS)
-        again = poll(stage, late + 5 * MINUTE, run="late", try_number=2)
+        first = poll(sandboxes, late, run="late")
+        rows = sandboxes.rows(POLLS)
+        again = poll(sandboxes, late + 5 * MINUTE, run="late", try_number=2)
         assert gap_sums(first) == gap_sums(again) == {ONE: ([26], 0, 0)}
         assert again["gaps"][ONE]["pauses"][0]["since"] == first["gaps"][ONE]["pauses"][0]["since"]
-        assert stage.rows(POLLS) == rows
-        assert gap_sums(poll(stage, late + 2 * HOUR, run="late", try_number=3)) == {ONE: ([26], 0, 0)}
-        assert poll(stage, late + 3 * HOUR, run="next")["gaps"] == {}
+        assert sandboxes.rows(POLLS) == rows
+        assert gap_sums(poll(sandboxes, late + 2 * HOUR, run="late", try_number=3)) == {ONE: ([26], 0, 0)}
+        assert poll(sandboxes, late + 3 * HOUR, run="next")["gaps"] == {}
 
 
 def test_a_story_that_its_owner_took_down_is_no_loss() -> None:
     """A story that was gone from the profile at the last poll before its expiry misses nothing."""
     world = quiet_world(ONE)
     story = publish(world, ONE, START - 20 * HOUR, 1)
-    with open_stage(world) as stage:
-        poll(stage, START)
+    with open_sandboxes(world) as sandboxes:
+        poll(sandboxes, START)
         world.deleted.add(story.id)
-        assert poll(stage, START + HOUR)["gaps"] == {}
-        assert poll(stage, START + 9 * HOUR)["gaps"] == {}
+        assert poll(sandboxes, START + HOUR)["gaps"] == {}
+        assert poll(sandboxes, START + 9 * HOUR)["gaps"] == {}
 
 
 def test_numbers_that_the_webhook_brought_are_not_missed() -> None:
     """A story whose end no poll saw, but whose numbers Meta sent, is not told as missed."""
     world = quiet_world(ONE)
     publish(world, ONE, START - 20 * HOUR, 1)
-    with open_stage(world) as stage:
-        poll(stage, START)
-        client = stage.bigquery.client()
-        columns = ", ".join(stage.rows(TABLE)[0])
+    with open_sandboxes(world) as sandboxes:
+        poll(sandboxes, START)
+        client = sandboxes.bigquery.client()
+        columns = ", ".join(sandboxes.rows(TABLE)[0])
         sent = columns.replace("source", "'webhook' AS source").replace("is_final", "TRUE AS is_final")
         sql = f"INSERT INTO instagram.{TABLE} ({columns}) SELECT {sent} FROM instagram.{TABLE}"
         client.query(sql).result()
         client.close()
-        assert poll(stage, START + 9 * HOUR)["gaps"] == {}
+        assert poll(sandboxes, START + 9 * HOUR)["gaps"] == {}
 
 
 def test_without_a_table_of_polls_nothing_is_remembered() -> None:
     """polls_table_id=None writes no polls and asks BigQuery nothing; the stories are written as ever."""
     world = quiet_world(ONE)
     publish(world, ONE, START - HOUR, 1)
-    with open_stage(world) as stage:
-        summary = poll(stage, START, polls_table_id=None)
-        assert stage.bigquery.tables("instagram") == [TABLE]
+    with open_sandboxes(world) as sandboxes:
+        summary = poll(sandboxes, START, polls_table_id=None)
+        assert sandboxes.bigquery.tables("instagram") == [TABLE]
         assert summary["gaps"] == {}
-        assert len(stage.rows(TABLE)) == 1
+        assert len(sandboxes.rows(TABLE)) == 1
 
 
 def test_the_number_of_jobs_does_not_depend_on_the_accounts() -> None:
@@ -142,19 +142,19 @@ def test_the_number_of_jobs_does_not_depend_on_the_accounts() -> None:
         world = quiet_world(*(f"178414{number:011d}" for number in range(accounts)))
         for number, account_id in enumerate(world.accounts):
             publish(world, account_id, START - HOUR, number)
-        with open_stage(world) as stage:
-            poll(stage, START)
-            before = len(stage.bigquery.jobs)
-            poll(stage, START + HOUR)
-            counts.append(len(stage.bigquery.jobs) - before)
+        with open_sandboxes(world) as sandboxes:
+            poll(sandboxes, START)
+            before = len(sandboxes.bigquery.jobs)
+            poll(sandboxes, START + HOUR)
+            counts.append(len(sandboxes.bigquery.jobs) - before)
     assert counts[0] == counts[1]
 
 
 def test_outlets_that_are_missing_do_no_harm() -> None:
     """A context without asset events, as in a test of a user's own, is no error."""
     world = quiet_world(ONE)
-    with open_stage(world) as stage:
-        assert poll(stage, START, outlets=[Asset("bigquery://stories")])["gaps"] == {}
+    with open_sandboxes(world) as sandboxes:
+        assert poll(sandboxes, START, outlets=[Asset("bigquery://stories")])["gaps"] == {}
 
 
 def test_the_tables_are_named_and_templated() -> None:
@@ -173,16 +173,16 @@ def test_a_listing_that_broke_off_is_no_poll() -> None:
     for account_id, first in ((ONE, 100), (TWO, 200)):
         for name in range(12):
             publish(world, account_id, START - HOUR, first + name)
-    with open_stage(world) as stage:
-        poll(stage, START)
+    with open_sandboxes(world) as sandboxes:
+        poll(sandboxes, START)
         down = GraphFault(effect=ErrorEffect(-1, http=500), path=f"{TWO}/stories", times=None, skip=6)
-        stage.graph.faults.add(GraphFault(effect=ReduceData(10), path=f"{TWO}/stories", times=None), down)
-        broken = poll(stage, START + HOUR)
+        sandboxes.graph.faults.add(GraphFault(effect=ReduceData(10), path=f"{TWO}/stories", times=None), down)
+        broken = poll(sandboxes, START + HOUR)
         assert {found["kind"] for found in broken["left_out"]} == {"ServerTrouble"}
-        at_second = [row for row in stage.rows(TABLE) if row["snapshot_at"] == hour_of(START + HOUR)]
+        at_second = [row for row in sandboxes.rows(TABLE) if row["snapshot_at"] == hour_of(START + HOUR)]
         assert sorted(Counter(row["account_id"] for row in at_second).items()) == [(ONE, 12), (TWO, 10)]
-        stage.graph.faults.clear()
-        poll(stage, START + 2 * HOUR)
+        sandboxes.graph.faults.clear()
+        poll(sandboxes, START + 2 * HOUR)
         assert [
             (
                 row["account_id"],
@@ -190,7 +190,7 @@ def test_a_listing_that_broke_off_is_no_poll() -> None:
                 row["live_stories"],
                 row["previous_poll_at"] and hour_of(row["previous_poll_at"]),
             )
-            for row in stage.rows(POLLS)
+            for row in sandboxes.rows(POLLS)
         ] == [
             (ONE, START, 12, None),
             (ONE, START + HOUR, 12, START),

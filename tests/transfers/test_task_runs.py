@@ -11,11 +11,10 @@ import pytest
 
 pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
 
-from dag_runs import clear_and_run, dag_of, pull, run, states
-from stage import NOW, Stage, facts, open_stage
-
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
+from tests.support.sandboxes import NOW, Sandboxes, facts, open_sandboxes
+from tests.support.transfers.dag_runs import clear_and_run, dag_of, pull, run, states
 
 ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
 BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
@@ -23,112 +22,114 @@ DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
 
 
 @pytest.fixture
-def stage(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Open a stage with three accounts; waits that take hours take a second."""
+def sandboxes(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandboxes]:
+    """Serve three accounts; waits that take hours take a second."""
     monkeypatch.setattr("airflow_provider_iginsights.graph.error_mapping.DEFAULT_BLOCK", 1.0)
     monkeypatch.setattr("airflow_provider_iginsights.task.rate_limit_wait.JITTER", 0.1)
-    with open_stage(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
+    with open_sandboxes(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
         yield opened
 
 
-def asked(stage: Stage) -> Counter[str]:
+def asked(sandboxes: Sandboxes) -> Counter[str]:
     """Return how many requests were about each account since the last look, by the account's last digit."""
-    items = [item for received in stage.graph.log for item in received.items or (received.path,)]
-    stage.graph.clear_log()
+    items = [item for received in sandboxes.graph.log for item in received.items or (received.path,)]
+    sandboxes.graph.clear_log()
     ids = [
         account
-        for account in stage.world.accounts
+        for account in sandboxes.world.accounts
         for item in items
         if f"/{account}" in item or item.startswith(account)
     ]
     return Counter(account[-1] for account in ids)
 
 
-def per_account(stage: Stage) -> Counter[str]:
+def per_account(sandboxes: Sandboxes) -> Counter[str]:
     """Return how often each account stands in the table."""
-    return Counter(row["account_id"][-1] for row in stage.rows("instagram_account_insights"))
+    return Counter(row["account_id"][-1] for row in sandboxes.rows("instagram_account_insights"))
 
 
 @pytest.mark.usefixtures("without_waits")
-def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(stage: Stage, tmp_path: Path) -> None:
+def test_a_retry_fetches_only_what_is_missing_and_a_clear_everything(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """The second try asks for the one account that failed; the summary counts both; a clear then asks for all three."""
-    second = list(stage.world.accounts)[1]
+    second = list(sandboxes.world.accounts)[1]
     # All tries of the client, when the account is first read and again at the end of the first try of the task.
-    stage.graph.faults.add(GraphFault(effect=DOWN, path=second, times=2 * GraphSettings(token="EAAG").max_tries))
+    sandboxes.graph.faults.add(GraphFault(effect=DOWN, path=second, times=2 * GraphSettings(token="EAAG").max_tries))
     arguments = ", profile_table_id=None, retries=2, retry_delay=timedelta(0)"
     with dag_of(tmp_path, "retried", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
         assert (instance.state, instance.try_number) == ("success", 2)
         summary = pull(instance)
-        assert summary["accounts_done"] == list(stage.world.accounts)
+        assert summary["accounts_done"] == list(sandboxes.world.accounts)
         assert summary["accounts_failed"] == {}
-        rows = stage.rows("instagram_account_insights")
+        rows = sandboxes.rows("instagram_account_insights")
         assert summary["rows"] == len(rows) > 0
         first_try = {row["account_id"] for row in rows}
-        assert first_try == set(stage.world.accounts)
-        counted = asked(stage)
+        assert first_try == set(sandboxes.world.accounts)
+        counted = asked(sandboxes)
         assert counted["1"] == counted["3"] == 1 < counted["2"]
         again = clear_and_run(dag, instance)
         assert (again.run_id, again.state, again.try_number) == (instance.run_id, "success", 3)
-    assert asked(stage) == Counter("123")
-    assert len(facts("instagram_account_insights", stage.rows("instagram_account_insights"))) == len(rows)
+    assert asked(sandboxes) == Counter("123")
+    assert len(facts("instagram_account_insights", sandboxes.rows("instagram_account_insights"))) == len(rows)
 
 
 @pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("retries", [0, 1])
-def test_the_last_try_ends_well_and_names_what_is_missing(stage: Stage, tmp_path: Path, retries: int) -> None:
+def test_the_last_try_ends_well_and_names_what_is_missing(sandboxes: Sandboxes, tmp_path: Path, retries: int) -> None:
     """An account that one question never answers is loaded but for that; the task is tried again while it may."""
-    second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(GraphFault(effect=DOWN, object_id=second, metric="reach", times=None))
+    second = list(sandboxes.world.accounts)[1]
+    sandboxes.graph.faults.add(GraphFault(effect=DOWN, object_id=second, metric="reach", times=None))
     arguments = f", profile_table_id=None, retries={retries}, retry_delay=timedelta(0)"
     both = ACCOUNT.replace('["likes"]', '["likes", "reach"]').format(arguments)
     with dag_of(tmp_path, f"not_whole_{retries}", both) as dag:
         (instance,) = run(dag).values()
         assert (instance.state, instance.try_number) == ("success", 1 + retries)
         summary = pull(instance)
-    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert summary["accounts_done"] == list(sandboxes.world.accounts)
     assert {found["kind"] for found in summary["left_out"]} == {"ServerTrouble"}
     assert {whom for found in summary["left_out"] for whom in found["whom"]} == {f"account {second}"}
-    assert {row["account_id"] for row in stage.rows("instagram_account_insights")} == set(stage.world.accounts)
+    assert {row["account_id"] for row in sandboxes.rows("instagram_account_insights")} == set(sandboxes.world.accounts)
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["rescheduled", "deferred"])
-def test_a_throttled_task_comes_back_for_what_is_missing(stage: Stage, tmp_path: Path, deferrable: bool) -> None:
+def test_a_throttled_task_comes_back_for_what_is_missing(
+    sandboxes: Sandboxes, tmp_path: Path, deferrable: bool
+) -> None:
     """The slot is given back without spending a retry; when it comes back it asks for the blocked account alone."""
-    second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(GraphFault(effect=BUSY, path=second, times=1))
+    second = list(sandboxes.world.accounts)[1]
+    sandboxes.graph.faults.add(GraphFault(effect=BUSY, path=second, times=1))
     arguments = f", profile_table_id=None, deferrable={deferrable}"
     with dag_of(tmp_path, f"throttled_{deferrable}", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
     assert (instance.state, instance.try_number) == ("success", 1)
-    assert asked(stage) == Counter({"1": 1, "2": 2, "3": 1})
-    assert set(per_account(stage)) == {"1", "2", "3"}
+    assert asked(sandboxes) == Counter({"1": 1, "2": 2, "3": 1})
+    assert set(per_account(sandboxes)) == {"1", "2", "3"}
     summary = pull(instance)
-    assert summary["accounts_done"] == list(stage.world.accounts)
+    assert summary["accounts_done"] == list(sandboxes.world.accounts)
     assert summary["accounts_throttled"] == {}
-    assert summary["rows"] == len(stage.rows("instagram_account_insights"))
+    assert summary["rows"] == len(sandboxes.rows("instagram_account_insights"))
 
 
-def test_the_wait_is_bounded(stage: Stage, tmp_path: Path) -> None:
+def test_the_wait_is_bounded(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """An account that stays blocked fails the task for good once throttle_timeout is over; the others are loaded."""
-    second = list(stage.world.accounts)[1]
-    stage.graph.faults.add(GraphFault(effect=BUSY, path=second, times=None))
+    second = list(sandboxes.world.accounts)[1]
+    sandboxes.graph.faults.add(GraphFault(effect=BUSY, path=second, times=None))
     arguments = ", profile_table_id=None, retries=3, throttle_timeout=timedelta(seconds=3)"
     with dag_of(tmp_path, "bounded", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
     assert (instance.state, instance.try_number) == ("failed", 1)
-    assert set(per_account(stage)) == {"1", "3"}
+    assert set(per_account(sandboxes)) == {"1", "3"}
     summary = pull(instance, key="summary")
     assert list(summary["accounts_throttled"]) == [second]
     assert "rate limit" in summary["accounts_throttled"][second]
-    counted = asked(stage)
+    counted = asked(sandboxes)
     assert counted["1"] == counted["3"] == 1
     assert 2 <= counted["2"] <= 4
 
 
-def test_a_throttled_list_waits(stage: Stage, tmp_path: Path) -> None:
+def test_a_throttled_list_waits(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """Meta's limit for calls that concern no account makes the listing task wait, too, and then map what it finds."""
-    stage.graph.faults.add(
+    sandboxes.graph.faults.add(
         GraphFault(effect=ErrorEffect(4, message="(#4) Application request limit reached"), path="me/accounts")
     )
     body = """
@@ -142,7 +143,7 @@ Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO).exp
         ("account", 0): ("success", 1),
         ("account", 1): ("success", 1),
     }
-    assert set(per_account(stage)) == {"1", "2", "3"}
+    assert set(per_account(sandboxes)) == {"1", "2", "3"}
 
 
 CONNECTIONS = {
@@ -158,28 +159,28 @@ Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO).exp
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
-def test_several_connections(stage: Stage, tmp_path: Path, name: str) -> None:
+def test_several_connections(sandboxes: Sandboxes, tmp_path: Path, name: str) -> None:
     """Each mapped task reads with its own connection; one with a dead token fails alone, with Meta's reason."""
     from airflow_provider_iginsights.sandbox.graph import Token
 
-    first, second, third = stage.world.accounts
-    stage.world.put(Token("EAAGone", "user", account_ids=(first, second)))
-    stage.world.put(Token("EAAGtwo", "user", account_ids=(third,)))
+    first, second, third = sandboxes.world.accounts
+    sandboxes.world.put(Token("EAAGone", "user", account_ids=(first, second)))
+    sandboxes.world.put(Token("EAAGtwo", "user", account_ids=(third,)))
     for conn_id, token in {"one": "EAAGone", "two": "EAAGtwo", "dead": "EAAGdead"}.items():
-        stage.connect(conn_id, password=token)
+        sandboxes.connect(conn_id, password=token)
     with dag_of(tmp_path, f"connections_{len(name)}", CONNECTIONS[name]) as dag:
         found = run(dag)
     mapped = {key[1]: str(instance.state) for key, instance in found.items() if key[0] == "account"}
     assert mapped == {0: "success", 1: "success", 2: "failed"}
     done: list[Any] = [pull(found["account", index])["accounts_done"] for index in (0, 1)]
     assert done == [[first, second], [third]]
-    assert set(per_account(stage)) == {"1", "2", "3"}
+    assert set(per_account(sandboxes)) == {"1", "2", "3"}
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_results_of_a_mapped_task_are_account_ids(stage: Stage, tmp_path: Path) -> None:
+def test_the_results_of_a_mapped_task_are_account_ids(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """Airflow hands over a lazy sequence, a list of lists, or with native templates a number: all name accounts."""
-    first, second, third = stage.world.accounts
+    first, second, third = sandboxes.world.accounts
     body = f"""
 from airflow_provider_iginsights._compat import task
 @task

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import truth
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
-from stage import DAY, Row, Stage, open_stage
 
 from airflow_provider_iginsights.sandbox.graph import Media, World
+from tests.support import truth
+from tests.support.sandboxes import DAY, Row, Sandboxes, open_sandboxes
 
 pytestmark = pytest.mark.usefixtures("without_waits")
 
@@ -106,18 +106,18 @@ def _pendulum(instant: datetime) -> Any:
     return instance(instant)
 
 
-def days_of(stage: Stage, table_id: str, column: str = "metric_date") -> set[date]:
+def days_of(sandboxes: Sandboxes, table_id: str, column: str = "metric_date") -> set[date]:
     """Return the days that a table holds."""
-    return {row[column] for row in stage.rows(table_id)}
+    return {row[column] for row in sandboxes.rows(table_id)}
 
 
-def put_post(stage: Stage, number: int, at: datetime) -> str:
+def put_post(sandboxes: Sandboxes, number: int, at: datetime) -> str:
     """Publish a post at this instant and return its id."""
     post_id = f"1789999999999990{number}"
-    stage.world.put(
+    sandboxes.world.put(
         Media(
             id=post_id,
-            account_id=stage.account.id,
+            account_id=sandboxes.account.id,
             media_type="IMAGE",
             media_product_type="FEED",
             timestamp=at,
@@ -135,21 +135,21 @@ def test_a_run_writes_what_the_example_says(example: Example) -> None:
     start, end = example.interval
     assert (run.data_interval.start, run.data_interval.end, run.run_after) == (start, end, end)
     world = World.build(now=end + DELAY, accounts=1, media_per_account=0, stories_per_account=1)
-    with open_stage(world) as stage:
+    with open_sandboxes(world) as sandboxes:
         edge = datetime.fromisoformat(example.published_from)
         second = timedelta(seconds=1)
         instants = (edge - second, edge, end - second, end)
-        posts = [put_post(stage, number, at) for number, at in enumerate(instants)]
-        summaries = [stage.run(kind, interval=(start, end)) for kind in ("account", "media", "story")]
+        posts = [put_post(sandboxes, number, at) for number, at in enumerate(instants)]
+        summaries = [sandboxes.run(kind, interval=(start, end)) for kind in ("account", "media", "story")]
         assert {summary["window"]["rule"] for summary in summaries} == {"data_interval"}
-        dated = [row for row in stage.rows(INSIGHTS) if row["window_start"]]
+        dated = [row for row in sandboxes.rows(INSIGHTS) if row["window_start"]]
         assert sorted({row["metric_date"] for row in dated}) == example.days
         snapshot = date.fromisoformat(example.snapshot_date)
-        audience = [row for row in stage.rows(INSIGHTS) if row["timeframe"]]
+        audience = [row for row in sandboxes.rows(INSIGHTS) if row["timeframe"]]
         assert {row["metric_date"] for row in audience} == {snapshot}
         for table_id in ("instagram_accounts", "instagram_media_insights", "instagram_story_insights"):
-            assert days_of(stage, table_id, "snapshot_date") == {snapshot}, table_id
-        assert {row["media_id"] for row in stage.rows("instagram_media_insights")} == set(posts[1:3])
+            assert days_of(sandboxes, table_id, "snapshot_date") == {snapshot}, table_id
+        assert {row["media_id"] for row in sandboxes.rows("instagram_media_insights")} == set(posts[1:3])
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.zone for example in EXAMPLES])
@@ -172,18 +172,20 @@ WHERE end_time IS NOT NULL
 
 
 @pytest.mark.parametrize("query", [SHIFTED, RAW], ids=["shifted", "from the raw end_time"])
-def test_the_other_reading_of_a_day(small_stage: Stage, query: str) -> None:
+def test_the_other_reading_of_a_day(small_sandboxes: Sandboxes, query: str) -> None:
     """The README's SQL moves points of a series to the day that end_time closes, and leaves totals where they are."""
-    stage = small_stage
+    sandboxes = small_sandboxes
     arguments = {"metrics": "reach,likes", "breakdowns": {"reach": [], "likes": []}, "lookback_days": 1}
-    stage.run("account", **arguments)
+    sandboxes.run("account", **arguments)
     offer = truth.offers.AccountOffer(series=(("reach", "day"),), totals={"likes": ("",)})
     days = [date(2026, 11, 19), date(2026, 11, 20)]
-    rows = list(truth.account_rows(stage.world, stage.account, days, now=stage.now, offer=offer, current=False))
+    rows = list(
+        truth.account_rows(sandboxes.world, sandboxes.account, days, now=sandboxes.now, offer=offer, current=False)
+    )
     wanted = {_key(row, row["metric_date"] - DAY if row["end_time"] else row["metric_date"]) for row in rows}
     if query == RAW:
         wanted = {_key(row, row["end_time"].astimezone(UTC).date() - DAY) for row in rows if row["end_time"]}
-    client = stage.bigquery.client()
+    client = sandboxes.bigquery.client()
     found = {_key(dict(row), row["metric_date"]) for row in client.query(query).result()}
     client.close()
     assert found == wanted

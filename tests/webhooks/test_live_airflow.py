@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import requests
-from airflow_deployment import Deployment, deployed
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET, Media
 from airflow_provider_iginsights.sandbox.graph.webhooks import OLD_NAMES, WebhookSender, sign
+from tests.support.webhooks.airflow_deployment import Deployment, deployed
 
 pytestmark = pytest.mark.live_airflow
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import requests
-from samples import message
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.sandbox.server import Server
 from airflow_provider_iginsights.webhooks.asset import ASSET_NAME, ASSET_URI
 from airflow_provider_iginsights.webhooks.verification import sign
+from tests.support.webhooks.messages import message
 
 pytest.importorskip("airflow.assets.manager", reason="assets came with Airflow 3")
 

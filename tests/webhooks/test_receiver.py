@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import requests
-from samples import DASHBOARD_TEST, STORY, change, message
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.sandbox.server import Server
@@ -20,12 +19,13 @@ from airflow_provider_iginsights.webhooks import receiver
 from airflow_provider_iginsights.webhooks.rate_limit import RateLimit
 from airflow_provider_iginsights.webhooks.receiver import LARGEST_BODY, Receiver
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets, sign
+from tests.support.webhooks.messages import DASHBOARD_TEST, STORY, change, message
 
 SECRETS = WebhookSecrets(app_secret="secret-of-the-app", verify_token="token-of-the-app")
 
 
 @dataclass
-class Bench:
+class ServedReceiver:
     """A receiver that keeps in a list, and what can go wrong around it."""
 
     secrets_error: Exception | None = None
@@ -54,32 +54,32 @@ class Bench:
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Serve a receiver; parameters are the bench's fields."""
-    bench = Bench(**getattr(request, "param", {}))
-    app = Receiver(secrets=bench.secrets, keep=bench.keep, per_minute=bench.per_minute).make_app()
+def served(request: pytest.FixtureRequest) -> Iterator[ServedReceiver]:
+    """Serve a receiver; parameters are its fields."""
+    served = ServedReceiver(**getattr(request, "param", {}))
+    app = Receiver(secrets=served.secrets, keep=served.keep, per_minute=served.per_minute).make_app()
     with Server(app, name="receiver") as server:
-        bench.url = f"{server.url}/webhook"
-        yield bench
+        served.url = f"{server.url}/webhook"
+        yield served
 
 
-def test_the_handshake(bench: Bench) -> None:
+def test_the_handshake(served: ServedReceiver) -> None:
     """The right token gets the bare challenge as plain text, another one 403 without it."""
     query = {"hub.mode": "subscribe", "hub.verify_token": SECRETS.verify_token, "hub.challenge": "1158201444"}
-    answer = requests.get(bench.url, params=query, timeout=10)
+    answer = requests.get(served.url, params=query, timeout=10)
     assert (answer.status_code, answer.text) == (200, "1158201444")
     assert answer.headers["content-type"].startswith("text/plain")
-    refused = requests.get(bench.url, params=query | {"hub.verify_token": "x"}, timeout=10)
+    refused = requests.get(served.url, params=query | {"hub.verify_token": "x"}, timeout=10)
     assert (refused.status_code, "1158201444" in refused.text) == (403, False)
-    assert requests.get(bench.url, timeout=10).status_code == 403
+    assert requests.get(served.url, timeout=10).status_code == 403
 
 
 @pytest.mark.parametrize("payload", [message(), [message(), message()], DASHBOARD_TEST])
-def test_a_signed_message_is_kept_and_answered(bench: Bench, payload: Any) -> None:
+def test_a_signed_message_is_kept_and_answered(served: ServedReceiver, payload: Any) -> None:
     """What Meta signed is kept as it was sent, the dashboard's test message too, and then answered with 200."""
-    answer = bench.post(json.dumps(payload).encode())
+    answer = served.post(json.dumps(payload).encode())
     assert answer.status_code == 200
-    assert bench.kept == [payload if isinstance(payload, list) else [payload]]
+    assert served.kept == [payload if isinstance(payload, list) else [payload]]
 
 
 @pytest.mark.parametrize(
@@ -92,68 +92,68 @@ def test_a_signed_message_is_kept_and_answered(bench: Bench, payload: Any) -> No
         7,
     ],
 )
-def test_signed_messages_of_others_are_answered_and_not_kept(bench: Bench, payload: Any) -> None:
+def test_signed_messages_of_others_are_answered_and_not_kept(served: ServedReceiver, payload: Any) -> None:
     """Meta need not repeat what we do not want: 200, and nothing is stored."""
-    assert bench.post(json.dumps(payload).encode()).status_code == 200
-    assert bench.kept == []
+    assert served.post(json.dumps(payload).encode()).status_code == 200
+    assert served.kept == []
 
 
-def test_of_a_mixed_message_the_stories_are_kept(bench: Bench) -> None:
+def test_of_a_mixed_message_the_stories_are_kept(served: ServedReceiver) -> None:
     """A message with comments and stories loses the comments before it is stored."""
     comment = {"field": "comments", "value": {"text": "private words"}}
-    assert bench.post(json.dumps(message(comment, change(reach=17))).encode()).status_code == 200
-    assert bench.kept == [[message(change(reach=17))]]
+    assert served.post(json.dumps(message(comment, change(reach=17))).encode()).status_code == 200
+    assert served.kept == [[message(change(reach=17))]]
 
 
 @pytest.mark.parametrize("signature", ["", "sha256=" + "0" * 64, "sha1=abc", sign(b"other", SECRETS.app_secret)])
-def test_without_metas_signature_401(bench: Bench, signature: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_metas_signature_401(served: ServedReceiver, signature: str, caplog: pytest.LogCaptureFixture) -> None:
     """No signature or a wrong one is 401; nothing is kept, and neither the body nor a secret is logged."""
     caplog.set_level(logging.DEBUG)
-    answer = bench.post(b'{"text": "smuggled"}', signature=signature)
+    answer = served.post(b'{"text": "smuggled"}', signature=signature)
     assert answer.status_code == 401
-    assert bench.kept == []
+    assert served.kept == []
     logged = caplog.text + str([record.__dict__ for record in caplog.records])
     assert "refused with 401" in logged
     for secret in ("smuggled", SECRETS.app_secret, SECRETS.verify_token):
         assert secret not in logged
 
 
-def test_the_verify_token_leaves_no_trace(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_verify_token_leaves_no_trace(served: ServedReceiver, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the handshake's token nor a wrong one is in any log."""
     caplog.set_level(logging.DEBUG, logger="airflow_provider_iginsights")
     for token in (SECRETS.verify_token, "guessed-token"):
         query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1"}
-        requests.get(bench.url, params=query, timeout=10)
+        requests.get(served.url, params=query, timeout=10)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
     assert len(ours) == 1
     assert "token-of-the-app" not in ours[0]
     assert "guessed-token" not in ours[0]
 
 
-def test_signed_rubbish_is_400(bench: Bench) -> None:
+def test_signed_rubbish_is_400(served: ServedReceiver) -> None:
     """A signed body that is no JSON is refused, NaN included, which no database could store."""
     for body in (b"", b"{", b'{"object": "instagram", "entry": NaN}', b"\xff"):
-        assert bench.post(body).status_code == 400
-    assert bench.kept == []
+        assert served.post(body).status_code == 400
+    assert served.kept == []
 
 
-def test_long_bodies_are_413(bench: Bench) -> None:
+def test_long_bodies_are_413(served: ServedReceiver) -> None:
     """More than 1 MiB is refused, whether the length is declared or found out; exactly 1 MiB is read."""
     filler = b" " * LARGEST_BODY
-    assert bench.post(filler + b" ").status_code == 413
+    assert served.post(filler + b" ").status_code == 413
     signature = sign(filler + b" ", SECRETS.app_secret)
     chunked = requests.post(
-        bench.url, data=iter([filler, b" "]), headers={"X-Hub-Signature-256": signature}, timeout=10
+        served.url, data=iter([filler, b" "]), headers={"X-Hub-Signature-256": signature}, timeout=10
     )
     assert chunked.status_code == 413
     body = json.dumps(message()).encode()
-    assert bench.post(body + b" " * (LARGEST_BODY - len(body))).status_code == 200
-    assert len(bench.kept) == 1
+    assert served.post(body + b" " * (LARGEST_BODY - len(body))).status_code == 200
+    assert len(served.kept) == 1
 
 
-def test_an_absurd_length_is_413(bench: Bench) -> None:
+def test_an_absurd_length_is_413(served: ServedReceiver) -> None:
     """A declared length of many digits is refused before a byte is read."""
-    host, _, port = bench.url.removeprefix("http://").partition("/")[0].partition(":")
+    host, _, port = served.url.removeprefix("http://").partition("/")[0].partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(
             b"POST /webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"
@@ -162,10 +162,10 @@ def test_an_absurd_length_is_413(bench: Bench) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_a_slow_body_is_408(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_body_is_408(served: ServedReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller that does not send what it announced is let go."""
     monkeypatch.setattr(receiver, "BODY_SECONDS", 0.05)
-    host, _, port = bench.url.removeprefix("http://").partition("/")[0].partition(":")
+    host, _, port = served.url.removeprefix("http://").partition("/")[0].partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(
             b"POST /webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\nContent-Length: 99\r\n\r\n{"
@@ -174,49 +174,49 @@ def test_a_slow_body_is_408(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
-def test_other_methods_are_405(bench: Bench, method: str) -> None:
+def test_other_methods_are_405(served: ServedReceiver, method: str) -> None:
     """Only GET and POST are answered."""
-    assert requests.request(method, bench.url, timeout=10).status_code == 405
+    assert requests.request(method, served.url, timeout=10).status_code == 405
 
 
-@pytest.mark.parametrize("bench", [{"per_minute": 3}], indirect=True)
-def test_too_many_calls_are_429(bench: Bench) -> None:
+@pytest.mark.parametrize("served", [{"per_minute": 3}], indirect=True)
+def test_too_many_calls_are_429(served: ServedReceiver) -> None:
     """The fourth call of a minute is told to come later, signed or not, and is not kept."""
     body = json.dumps(message()).encode()
-    statuses = [bench.post(body).status_code for _ in range(4)]
+    statuses = [served.post(body).status_code for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
-    assert bench.post(body).headers["retry-after"] == "60"
-    assert len(bench.kept) == 3
+    assert served.post(body).headers["retry-after"] == "60"
+    assert len(served.kept) == 3
 
 
 @pytest.mark.parametrize(
-    ("bench", "said"),
+    ("served", "said"),
     [
         ({"keep_error": RuntimeError(f"INSERT ... parameters: {STORY}")}, "RuntimeError"),
         ({"keep_error": ConfigurationError("Airflow knows no asset.")}, "Airflow knows no asset."),
         ({"secrets_error": ConfigurationError("There is no such connection.")}, "There is no such connection."),
         ({"secrets_error": RuntimeError("secret-of-the-app")}, "RuntimeError"),
     ],
-    indirect=["bench"],
+    indirect=["served"],
 )
-def test_what_is_not_kept_is_503(bench: Bench, said: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_not_kept_is_503(served: ServedReceiver, said: str, caplog: pytest.LogCaptureFixture) -> None:
     """If nothing was stored, Meta is asked to repeat; the log says why, without a secret or what was to be stored."""
     caplog.set_level(logging.INFO, logger="airflow_provider_iginsights")
-    assert bench.post(json.dumps(message()).encode()).status_code == 503
-    assert bench.kept == []
+    assert served.post(json.dumps(message()).encode()).status_code == 503
+    assert served.kept == []
     assert said in caplog.text
     assert STORY not in caplog.text
     assert "secret-of-the-app" not in caplog.text
 
 
-def test_a_refused_message_is_taken_when_it_comes_again(bench: Bench) -> None:
+def test_a_refused_message_is_taken_when_it_comes_again(served: ServedReceiver) -> None:
     """After trouble with the store, the same message is kept at its repetition."""
     body = json.dumps(message()).encode()
-    bench.keep_error = OSError()
-    assert bench.post(body).status_code == 503
-    bench.keep_error = None
-    assert bench.post(body).status_code == 200
-    assert bench.kept == [[message()]]
+    served.keep_error = OSError()
+    assert served.post(body).status_code == 503
+    served.keep_error = None
+    assert served.post(body).status_code == 200
+    assert served.kept == [[message()]]
 
 
 def test_limits_are_per_address_and_refill() -> None:

@@ -1,0 +1,1 @@
+"""Measurements, run by hand: see README.md beside this file."""

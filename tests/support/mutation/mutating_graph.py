@@ -1,0 +1,159 @@
+"""A Graph API of which some answers are changed on their way: it listens first, and says later what it was told to."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from tests.support.mutation.documents import open_texts, write
+
+Document = dict[str, Any]
+Signature = tuple[str, ...]
+
+EXTRA_HEADERS = {"retry-after": "1", "date": "Sat, 21 Nov 2026 20:00:10 GMT"}
+"""Headers that Meta sends at times; they are there to be mutated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request, told from others by what it asks, and its answer."""
+
+    signature: Signature
+    label: str
+    document: Document
+
+
+@dataclass(slots=True)
+class Tampering:
+    """Which request's answer is replaced: ``rewrite`` gets the tree of the answer; ``times`` None = each time."""
+
+    signature: Signature
+    rewrite: Callable[[Document], Document | bytes]
+    times: int | None = None
+    struck: int = 0
+
+    def takes(self, signature: Signature) -> bool:
+        """Say whether this request's answer is to be changed, and count it."""
+        if signature != self.signature or (self.times is not None and self.struck >= self.times):
+            return False
+        self.struck += 1
+        return True
+
+
+@dataclass(slots=True)
+class Middle:
+    """The ASGI application between the socket and the Graph API."""
+
+    inner: Any
+    heard: list[Exchange] = field(default_factory=list)
+    tamperings: tuple[Tampering, ...] = ()
+    listens: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        asked = await _read(receive)
+        signature = sign(scope, asked)
+        plain = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
+        said: list[dict[str, Any]] = []
+
+        async def repeat() -> dict[str, Any]:
+            return {"type": "http.request", "body": asked, "more_body": False}
+
+        async def keep(message: dict[str, Any]) -> None:
+            said.append(message)
+
+        await self.inner(plain, repeat, keep)
+        if not said:
+            return
+        document = _read_document(said)
+        with self.lock:
+            if self.listens:
+                self.heard.append(Exchange(signature, label(signature), document))
+            striking = next((each for each in self.tamperings if each.takes(signature)), None)
+        await _send(send, said, striking.rewrite(document) if striking else None)
+
+
+class MutatingGraph(GraphSandbox):
+    """The Graph sandbox with a :class:`Middle` between its application and its socket."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.middle = Middle(self._application)
+        self._server = Server(self.middle, name="mutating-graph")
+
+
+def sign(scope: Scope, asked: bytes) -> Signature:
+    """Return what a request asks, without its token: method, path, parameters; for a batch, its items."""
+    form = dict(parse_qsl(asked.decode(), keep_blank_values=True))
+    items = tuple(str(item.get("relative_url")) for item in json.loads(form.get("batch", "[]")))
+    return (str(scope["method"]), str(scope["path"]), scope["query_string"].decode(), *items)
+
+
+def label(signature: Signature) -> str:
+    """Return what kind of question a signature is: the edge that is asked, with ids taken out."""
+    method, path, query, *items = signature
+    if method == "POST":
+        return "batch of " + ", ".join(sorted({_name(item) for item in items}))
+    return f"{method} {_name(f'{path}?{query}')}"
+
+
+def _name(address: str) -> str:
+    parts = urlsplit(address)
+    path = re.sub(r"^/?v[\d.]+/", "", parts.path).strip("/")
+    query = dict(parse_qsl(parts.query))
+    inside = "+insights" if "insights" in query.get("fields", "") else ""
+    total = "+total" if query.get("metric_type") == "total_value" else ""
+    return re.sub(r"\d+", "#", path) + inside + total + ("+breakdown" if "breakdown" in query else "")
+
+
+async def _read(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body
+
+
+def _read_document(said: list[dict[str, Any]]) -> Document:
+    body = b"".join(message.get("body", b"") for message in said)
+    headers = {name.decode(): value.decode("latin-1") for name, value in said[0]["headers"]}
+    headers.pop("content-length", None)
+    return {
+        "status": said[0]["status"],
+        "headers": open_texts(EXTRA_HEADERS | headers),
+        "body": open_texts(json.loads(body)),
+    }
+
+
+async def _send(send: Send, said: list[dict[str, Any]], changed: Document | bytes | None) -> None:
+    start = said[0]
+    body = b"".join(message.get("body", b"") for message in said)
+    headers: list[tuple[bytes, bytes]] = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+    if isinstance(changed, bytes):
+        body = changed
+    elif changed is not None:
+        body = write(changed["body"]).encode()
+        headers = _spell_headers(changed["headers"])
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({**start, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _spell_headers(headers: Any) -> list[tuple[bytes, bytes]]:
+    """Return what a mutated tree of headers is on the wire; what a socket cannot carry is left out of a value."""
+    pairs = getattr(headers, "pairs", None) or (headers.items() if isinstance(headers, dict) else ())
+    spelt = []
+    for name, value in pairs:
+        text = value if isinstance(value, str) else write(getattr(value, "value", value))
+        clean = re.sub(r"[^\t\x20-\x7e\x80-\xff]", "?", text)[:8000].strip()
+        spelt.append((name.encode(), clean.encode("latin-1")))
+    return [(name, value) for name, value in spelt if name not in EXTRA_HEADERS or value != EXTRA_HEADERS[name]]

@@ -1,0 +1,458 @@
+"""Scenarios: a question is answered untouched, then again with one answer mutated, then once more untouched."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_iginsights._compat import AirflowRescheduleException, TaskDeferred
+from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.hooks.instagram import InstagramHook
+from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
+from airflow_provider_iginsights.sandbox.graph import Business, Media, World
+from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
+from airflow_provider_iginsights.testing import set_testing
+from tests.support import sandboxes as sandboxes_module
+from tests.support import truth
+from tests.support.mutation.documents import Path, shape, walk, write
+from tests.support.mutation.mutating_graph import Document, Exchange, Middle, MutatingGraph, Tampering
+from tests.support.mutation.mutations import Mutation, mutate, names_for
+from tests.support.sandboxes import (
+    DAY,
+    END,
+    KEYS,
+    NOW,
+    PROVENANCE,
+    TRANSFERS,
+    RecordingTaskInstance,
+    Row,
+    Sandboxes,
+    open_sandboxes,
+    pacific_days,
+)
+from tests.support.truth.offers import ALL_STORIES
+
+Tables = dict[str, dict[tuple[Any, ...], Row]]
+
+HALF_AN_HOUR = timedelta(minutes=30)
+BODIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "cut": lambda body, dice: body[: dice.randrange(len(body))],
+    "empty": lambda _body, _dice: b"",
+    "a page of HTML": lambda _body, _dice: b"<!DOCTYPE html><html><body>502</body></html>",
+    "no UTF-8": lambda body, _dice: body[:20] + b"\xff\xfe" + body[20:],
+    "byte order mark": lambda body, _dice: b"\xef\xbb\xbf" + body,
+    "something behind it": lambda body, _dice: body + b"}",
+}
+FURTHER = (0, 0, 0, 1, 2)  # how many more spots are mutated in the same run
+RARELY_BODY = 12  # one in so many scenarios changes the bytes of a whole body instead of a value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a scenario runs: the kind of task, its arguments, and whether the accounts are given or discovered.
+
+    ``days_ago``: how long ago the interval ended; ``login``: of the token, one of Instagram Login sees one account;
+    ``extra``: of the connection.
+    """
+
+    kind: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    discovers: bool = False
+    metrics: str = "default"
+    days_ago: int = 0
+    login: str = "facebook"
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+TABLE_OF = {
+    "profile_table_id": "instagram_accounts",
+    "media_table_id": "instagram_media",
+    "polls_table_id": "instagram_story_polls",
+}
+QUESTIONS: dict[str, Question] = {
+    "account": Question(kind="account", arguments={"lookback_days": 1}),
+    "account, all, discovered": Question(
+        kind="account",
+        arguments={"metrics": "all", "lookback_days": 0, "profile_table_id": None},
+        discovers=True,
+        metrics="all",
+    ),
+    "media": Question(kind="media"),
+    "media, all, discovered": Question(
+        kind="media", arguments={"metrics": "all", "media_table_id": None}, discovers=True, metrics="all"
+    ),
+    "story": Question(kind="story"),
+    "story, all, discovered": Question(
+        kind="story",
+        arguments={"metrics": "all", "media_table_id": None, "polls_table_id": None},
+        discovers=True,
+        metrics="all",
+    ),
+    "list accounts": Question(kind="list", discovers=True),
+    "test connection": Question(kind="token", discovers=True),
+    "account, settled, replaced": Question(
+        kind="account",
+        arguments={"lookback_days": 0, "load_mode": "replace", "profile_table_id": None},
+        days_ago=3,
+    ),
+    "media, appended": Question(kind="media", arguments={"load_mode": "append", "media_table_id": None}),
+    "account, Instagram Login": Question(
+        kind="account", arguments={"lookback_days": 0}, discovers=True, login="instagram"
+    ),
+    "media, Instagram Login": Question(kind="media", discovers=True, login="instagram"),
+    "test connection, Instagram Login": Question(kind="token", discovers=True, login="instagram"),
+    "test connection, debugged": Question(
+        kind="token", discovers=True, extra={"app_id": APP_ID, "app_secret": APP_SECRET}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What is mutated: an answer, a path in it, how, and how often."""
+
+    exchange: Exchange
+    path: Path | None
+    name: str
+    times: int | None
+
+    @property
+    def shape(self) -> str:
+        """What the spot has in common with others."""
+        return "the body" if self.path is None else shape(self.path)
+
+    def __str__(self) -> str:
+        often = "each time" if self.times is None else "once"
+        return f"{self.exchange.label}: {self.shape}: {self.name} ({often})"
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended: what it returned or raised, the summary it left, and what it logged."""
+
+    result: Any = None
+    error: BaseException | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    log: str = ""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it ended well, waits for a limit, or failed with an error of the package."""
+        return self.error is None or isinstance(self.error, InsightsError | AirflowRescheduleException | TaskDeferred)
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One mutated run and the clean one after it."""
+
+    seed: int
+    question: Question
+    spot: Spot
+    mutation: Mutation | None
+    mutated: Ending
+    clean: Ending
+    world: World
+    tables: dict[str, list[Row]]
+    tables_after: dict[str, list[Row]]
+    wanted: dict[str, Tables]
+    wanted_after: dict[str, Tables]
+    secrets: tuple[str, ...]
+    more: tuple[tuple[Spot, Mutation | None], ...] = ()
+    """What was mutated beside the first spot."""
+    run_id: str = ""
+    now: datetime = NOW
+    allowed: set[str] = field(default_factory=set)
+    """Why tables may differ from the truth: what the checks found to be the mutation's plain reading."""
+
+
+class _Log(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@dataclass(slots=True)
+class ScenarioRunner:
+    """The sandboxes in which scenarios run; what the clean runs answer is heard once per question."""
+
+    sandboxes: Sandboxes
+    middle: Middle
+    number: int = 0
+    heard: dict[str, list[Exchange]] = field(default_factory=dict)
+    shapes: dict[str, dict[str, list[tuple[int, Path]]]] = field(default_factory=dict)
+    truths: dict[tuple[int, Any], dict[str, Tables]] = field(default_factory=dict)
+
+    def run(self, seed: int, name: str | None = None) -> Scenario:
+        """Run the scenario of a seed."""
+        dice = random.Random(seed)
+        chosen = dice.choice(list(QUESTIONS))
+        name = name or chosen  # the seed's own choice is made in any case, so that what follows is the same
+        question = QUESTIONS[name]
+        spot = self._choose(name, dice)
+        start = self.sandboxes.now
+        mutation, rewrite = _prepare(spot, dice)
+        tamperings, more = [Tampering(spot.exchange.signature, rewrite, spot.times)], []
+        for _ in range(dice.choice(FURTHER)):
+            another = self._choose(name, dice)
+            its_mutation, its_rewrite = _prepare(another, dice)
+            tamperings.append(Tampering(another.exchange.signature, its_rewrite, another.times))
+            more.append((another, its_mutation))
+        self.middle.tamperings = tuple(tamperings)
+        wanted = self._find_truth(question)
+        try:
+            mutated = self._run(question)
+            run_id = self.sandboxes.instance.run_id
+            self.middle.tamperings = ()
+            tables = after = self._tables(question)
+            clean, wanted_after = Ending(), wanted
+            if not self._holds_truth(tables, wanted):
+                self.sandboxes.travel(HALF_AN_HOUR)
+                wanted_after = self._find_truth(question)
+                clean = self._run(question)
+                after = self._tables(question)
+        finally:
+            self.middle.tamperings = ()
+            self._forget()
+            self.sandboxes.travel(start - self.sandboxes.now)
+        return Scenario(
+            seed, question, spot, mutation, mutated, clean, self.sandboxes.world, tables, after, wanted, wanted_after,
+            (self.sandboxes.token, self._instagram_token, APP_SECRET), tuple(more), run_id, start,
+        )  # fmt: skip
+
+    def _holds_truth(self, tables: Mapping[str, list[Row]], wanted: Mapping[str, Tables]) -> bool:
+        """Say whether nothing is amiss: a clean run after that is what every other test plays."""
+        for table in {table for each in wanted.values() for table in each}:
+            rows = tables.get(table, [])
+            true = {key: row for each in wanted.values() for key, row in each.get(table, {}).items()}
+            if index(table, rows) != true or len(rows) != len(true):
+                return False
+            if any(abs(row["fetched_at"] - self.sandboxes.now) > timedelta(minutes=5) for row in rows):
+                return False
+        return True
+
+    def _choose(self, name: str, dice: random.Random) -> Spot:
+        """Choose evenly among the different shapes of paths, so that rare ones come up as often as common ones."""
+        shapes = self.list_shapes(name)
+        exchanges = self.heard[name]
+        times = dice.choice((None, None, 1))
+        if not dice.randrange(RARELY_BODY):
+            return Spot(dice.choice(exchanges), None, dice.choice(list(BODIES)), times)
+        place, path = dice.choice(shapes[dice.choice(list(shapes))])
+        return Spot(exchanges[place], path, dice.choice(names_for(exchanges[place].document, path)), times)
+
+    def list_shapes(self, name: str) -> dict[str, list[tuple[int, Path]]]:
+        """Return where a question's answers can be changed: an answer and a path, by what they have in common."""
+        if name not in self.heard:
+            self.middle.listens, self.middle.heard = True, []
+            ending = self._run(QUESTIONS[name])
+            if ending.error is not None:
+                raise ending.error
+            self.middle.listens = False
+            heard = sorted(self.middle.heard, key=lambda each: each.signature)
+            self.heard[name] = list({each.signature: each for each in heard}.values())
+            found: dict[str, list[tuple[int, Path]]] = {}
+            for place, exchange in enumerate(self.heard[name]):
+                for path in walk(exchange.document):
+                    if path and path not in (("status",), ("headers",)):
+                        found.setdefault(f"{exchange.label} {shape(path)}", []).append((place, path))
+            self.shapes[name] = found
+            self._forget()
+        return self.shapes[name]
+
+    @property
+    def _dataset(self) -> str:
+        return f"scenario_{self.number}"
+
+    def _run(self, question: Question) -> Ending:
+        if question.login == "instagram":
+            self.sandboxes.connect(host=self.sandboxes.graph.instagram_url, password=self._instagram_token)
+        else:
+            self.sandboxes.connect(extra={**self.sandboxes.extra, **question.extra})
+        self.sandboxes.instance = instance = RecordingTaskInstance(
+            task_id=question.kind, run_id=f"run at {self.sandboxes.now}"
+        )
+        ending, log = Ending(), _Log()
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(log)
+        root.setLevel(logging.DEBUG)
+        wire = [logging.getLogger(name) for name in ("urllib3", "google", "requests")]  # what may tell of a request
+        levels = [logger.level for logger in wire]
+        for logger in wire:
+            logger.setLevel(logging.DEBUG)
+        try:
+            ending.result = self._execute(question, instance)
+        except Exception as error:
+            ending.error = error
+        finally:
+            root.removeHandler(log)
+            root.setLevel(level)
+            for logger, before in zip(wire, levels, strict=True):
+                logger.setLevel(before)
+        ending.log = "\n".join(log.lines)
+        pushed = instance.pushed.get("summary")
+        ending.summary = ending.result if isinstance(ending.result, dict) else pushed or {}
+        return ending
+
+    def _execute(self, question: Question, instance: RecordingTaskInstance) -> Any:
+        end = END - question.days_ago * DAY
+        context = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
+        if question.kind == "token":
+            return InstagramHook().test_connection()
+        if question.kind == "list":
+            return InstagramListAccountsOperator(task_id="list").execute(context)
+        given = {} if question.discovers else {"account_ids": list(self.sandboxes.world.accounts)}
+        operator = TRANSFERS[question.kind](
+            task_id=question.kind,
+            dataset_id=self._dataset,
+            gcp_conn_id=None,
+            create_dataset=True,
+            **given,
+            **question.arguments,
+        )
+        return operator.execute(context)
+
+    def _tables(self, question: Question) -> dict[str, list[Row]]:
+        found = {}
+        for name in KEYS:
+            with suppress(BigQueryError):
+                rows = self.sandboxes.bigquery.rows(self._dataset, name)
+                found[name] = _keep_latest(name, rows) if question.arguments.get("load_mode") == "append" else rows
+        return found
+
+    def _forget(self) -> None:
+        self.sandboxes.bigquery.log.clear()
+        self.sandboxes.graph.clear_log()
+        client = self.sandboxes.bigquery.client()
+        client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
+        client.close()
+        self.number += 1
+
+    def _find_truth(self, question: Question) -> dict[str, Tables]:
+        at = (id(question), self.sandboxes.now)
+        if at not in self.truths:
+            unwanted = {
+                TABLE_OF[name] for name, table in question.arguments.items() if name in TABLE_OF and table is None
+            }
+            self.truths[at] = {
+                account_id: {
+                    table: index(table, rows)
+                    for table, rows in self._truth_of(question, account_id).items()
+                    if table not in unwanted
+                }
+                for account_id in self._accounts_of(question)
+            }
+        return self.truths[at]
+
+    def _accounts_of(self, question: Question) -> list[str]:
+        accounts = list(self.sandboxes.world.accounts)
+        return accounts[:1] if question.login == "instagram" else accounts
+
+    @property
+    def _instagram_token(self) -> str:
+        return self.sandboxes.world.instagram_token(next(iter(self.sandboxes.world.accounts)))
+
+    def _truth_of(self, question: Question, account_id: str) -> dict[str, list[Row]]:
+        world, now, is_all = self.sandboxes.world, self.sandboxes.now, question.metrics == "all"
+        account = world.accounts[account_id]
+        last, current = END.date() - (1 + question.days_ago) * DAY, not question.days_ago
+        posts = [post for post in world.media_of(account_id, now) if END - 29 * DAY <= post.timestamp < END]
+        stories = world.stories_of(account_id, now)
+        if question.kind == "account":
+            offer = truth.ALL_ACCOUNT if is_all else truth.DEFAULT_ACCOUNT
+            days = pacific_days(last - question.arguments["lookback_days"] * DAY, last)
+            rows = truth.account_rows(world, account, days, now=now, offer=offer, current=current)
+            return {
+                "instagram_account_insights": list(rows),
+                "instagram_accounts": [truth.profile_rows(account, now=now)],
+            }
+        if question.kind == "media":
+            offer_of_posts = truth.ALL_POSTS if is_all else truth.DEFAULT_POSTS
+            if question.login == "instagram":
+                offer_of_posts = truth.INSTAGRAM_POSTS
+            return {
+                "instagram_media": list(truth.listed_rows(world, posts, now=now)),
+                "instagram_media_insights": list(truth.post_rows(world, posts, now=now, offer=offer_of_posts)),
+            }
+        if question.kind == "story":
+            offer_of_stories = ALL_STORIES if is_all else truth.DEFAULT_STORIES
+            return {
+                "instagram_media": list(truth.listed_rows(world, stories, now=now)),
+                "instagram_story_insights": list(truth.story_rows(world, stories, now=now, offer=offer_of_stories)),
+                "instagram_story_polls": [truth.poll_row(world, account, now=now)],
+            }
+        return {}
+
+
+def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
+    """Return rows by key, without how they came to be."""
+    return {
+        tuple(row[name] for name in KEYS[table]): {name: row[name] for name in row if name not in PROVENANCE}
+        for row in rows
+    }
+
+
+def _keep_latest(table: str, rows: list[Row]) -> list[Row]:
+    """Return the rows of a history without those that a later fetch repeats. What one fetch brought twice stays."""
+    latest: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        key = tuple(row[name] for name in KEYS[table])
+        latest[key] = max(latest.get(key, row["fetched_at"]), row["fetched_at"])
+    return [row for row in rows if latest[tuple(row[name] for name in KEYS[table])] == row["fetched_at"]]
+
+
+def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable[[Document], Document | bytes]]:
+    if spot.path is None:
+        seed = dice.getrandbits(32)
+        return None, lambda document: BODIES[spot.name](write(document["body"]).encode(), random.Random(seed))
+    mutation = mutate(spot.exchange.document, spot.path, spot.name, dice)
+    return mutation, lambda _document: mutation.after
+
+
+def number_scenarios(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return each question with the seeds from 1 on, as many as ``counts`` says."""
+    return [(question, seed) for question, count in counts.items() for seed in range(1, count + 1)]
+
+
+def make_world() -> World:
+    """Return three small accounts of a portfolio; a post is too old for insights, a story has too few viewers."""
+    world = World.build(now=NOW, accounts=3, media_per_account=2, stories_per_account=1)
+    accounts = list(world.accounts)
+    posts = [
+        Media(f"1798000000000{number}1", account_id, "VIDEO", "REELS", NOW - 2 * DAY, alt_text="What it shows")
+        for number, account_id in enumerate(accounts)
+    ]
+    posts += [
+        Media(f"1798000000000{number}2", account_id, "IMAGE", "FEED", NOW - 5 * DAY, shared_to_facebook=True)
+        for number, account_id in enumerate(accounts)
+    ]
+    world.put(Business("7000000000000001", "Agency", owned=(accounts[0],), clients=tuple(accounts[1:])))
+    posts.append(Media("17980000000000091", accounts[0], "IMAGE", "FEED", NOW - 9 * DAY, before_business=True))
+    posts.append(Media("17980000000000092", accounts[0], "IMAGE", "STORY", NOW - DAY / 4, viewers=3))
+    for post in posts:
+        code = f"C{post.id[-4:]}"
+        world.put(replace(post, caption=f"A {code}", shortcode=code, permalink=f"https://www.instagram.com/p/{code}/"))
+    return world
+
+
+@contextmanager
+def open_runner() -> Iterator[ScenarioRunner]:
+    """Serve the world with a mutating Graph API; no wait takes time."""
+    waits: list[float] = []
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", MutatingGraph))
+        sandboxes = stack.enter_context(open_sandboxes(make_world()))
+        stack.enter_context(set_testing(sleep=waits.append, clock=lambda: sum(waits)))
+        middle = sandboxes.graph.middle  # type: ignore[attr-defined]
+        yield ScenarioRunner(sandboxes, middle)

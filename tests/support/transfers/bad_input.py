@@ -1,0 +1,289 @@
+"""What people get wrong, as a table: the mistake, how it is made in the sandboxes, and what they must be told."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_iginsights.errors import (
+    AccountUnavailable,
+    ConfigurationError,
+    DatasetUnavailable,
+    IncompatibleTable,
+    InsightsError,
+    LoadError,
+    PermissionMissing,
+    ServerTrouble,
+    TokenExpired,
+)
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, Token
+from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
+from tests.support.sandboxes import DATASET, NOW, Sandboxes
+
+STRANGER = "17841400000000999"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """``prepare`` makes it in the sandboxes, ``arguments`` in the operator; ``words`` all stand in the message.
+
+    ``leaves``: rows that are in BigQuery afterwards, none as a rule.
+    """
+
+    error: type[InsightsError]
+    words: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Sandboxes], Any] = lambda sandboxes: None
+    kind: str = "account"
+    retried: bool = False
+    calls_meta: bool = True
+    leaves: Mapping[str, int] = field(default_factory=dict)
+
+
+def token(**changes: Any) -> Callable[[Sandboxes], None]:
+    """Give the connection a token of this kind."""
+
+    def prepare(sandboxes: Sandboxes) -> None:
+        sandboxes.world.put(Token("EAAGodd", "user", **changes))
+        sandboxes.connect(password="EAAGodd")
+
+    return prepare
+
+
+def unused_port() -> int:
+    """Return a loopback port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def put_incompatible_table(sandboxes: Sandboxes) -> None:
+    """Create the insights table by hand, with text where numbers belong, and one row of somebody else's in it."""
+    client = sandboxes.bigquery.client()
+    client.create_dataset(DATASET)
+    client.query(f"CREATE TABLE {DATASET}.instagram_account_insights (account_id STRING, value STRING)").result()
+    client.query(f"INSERT INTO {DATASET}.instagram_account_insights (account_id, value) VALUES ('1', 'many')").result()
+    client.close()
+
+
+def deny_dataset(sandboxes: Sandboxes) -> None:
+    """Let the dataset exist, and its data be none of the credentials' business."""
+    client = sandboxes.bigquery.client()
+    client.create_dataset(DATASET)
+    client.close()
+    sandboxes.bigquery.switches.denied_datasets.add(DATASET)
+
+
+def throttle(sandboxes: Sandboxes) -> None:
+    """Let Meta's rate limit be used up for insights."""
+    limit = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account.")
+    sandboxes.graph.faults.add(GraphFault(effect=limit, path="insights", times=None))
+
+
+MISTAKES: Mapping[str, Mistake] = {
+    "no token": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(password=""),
+        error=ConfigurationError,
+        words=("instagram_default", "no access token", "password"),
+        calls_meta=False,
+    ),
+    "token of nobody": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(password="EAAGnobody"),
+        error=TokenExpired,
+        words=("missing, malformed or revoked", "fresh token", "code 190"),
+    ),
+    "expired token": Mistake(
+        prepare=token(expires_at=NOW - timedelta(days=1)),
+        error=TokenExpired,
+        words=("has expired", "fresh token", "subcode 463"),
+    ),
+    "token without the permission": Mistake(
+        prepare=token(permissions=FACEBOOK_PERMISSIONS - {"instagram_manage_insights"}),
+        error=PermissionMissing,
+        words=("lacks a permission", "Grant it"),
+        # The profile needs another permission than the insights, and was read before they were refused.
+        leaves={"instagram_accounts": 1},
+    ),
+    "wrong app secret": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(extra={"app_secret": "not-this-one"}),
+        error=ConfigurationError,
+        words=("app_secret", "does not belong to the app"),
+    ),
+    "no accounts visible": Mistake(
+        prepare=token(account_ids=()),
+        error=ConfigurationError,
+        words=("sees no Instagram account", "account_ids", "pages_show_list"),
+    ),
+    "unknown account": Mistake(
+        arguments={"account_ids": [STRANGER]},
+        error=AccountUnavailable,
+        words=(STRANGER, "Check the id"),
+    ),
+    "all accounts unknown, to be skipped": Mistake(
+        arguments={"account_ids": [STRANGER, "17841400000000998"], "on_account_error": "skip"},
+        error=AccountUnavailable,
+        words=(STRANGER, "17841400000000998", "2 of 2 accounts failed"),
+    ),
+    "account id that is none": Mistake(
+        arguments={"account_ids": "the brand!"},
+        error=ConfigurationError,
+        words=("account_ids", "number 1 of 2", "A username needs its @"),
+        calls_meta=False,
+    ),
+    "no account ids": Mistake(
+        arguments={"account_ids": []},
+        error=ConfigurationError,
+        words=("account_ids is an empty list",),
+        calls_meta=False,
+    ),
+    "retired metric": Mistake(
+        arguments={"metrics": ["reach", "impressions"]},
+        error=ConfigurationError,
+        words=("retired", "'impressions'", "v25.0", "Ask for views instead"),
+        calls_meta=False,
+    ),
+    "retired metric of reels": Mistake(
+        kind="media",
+        arguments={"metrics": ["plays"]},
+        error=ConfigurationError,
+        words=("retired", "'plays'", "views"),
+        calls_meta=False,
+    ),
+    "misspelt metric": Mistake(
+        arguments={"metrics": "reech"},
+        error=ConfigurationError,
+        words=("'reech'", "Did you mean reach"),
+        calls_meta=False,
+    ),
+    "metric of another operator": Mistake(
+        kind="media",
+        arguments={"metrics": ["navigation"]},
+        error=ConfigurationError,
+        words=("'navigation'", "STORY media only"),
+        calls_meta=False,
+    ),
+    "no metrics": Mistake(
+        arguments={"metrics": []}, error=ConfigurationError, words=("metrics", "nothing to fetch"), calls_meta=False
+    ),
+    "wrong breakdown": Mistake(
+        arguments={"metrics": ["likes"], "breakdowns": {"likes": ["country"]}},
+        error=ConfigurationError,
+        words=("'likes'", "'country'", "media_product_type"),
+        calls_meta=False,
+    ),
+    "breakdown of a metric not asked for": Mistake(
+        arguments={"metrics": ["likes"], "breakdowns": {"views": ["follow_type"]}},
+        error=ConfigurationError,
+        words=("'views'", "not among the metrics"),
+        calls_meta=False,
+    ),
+    "breakdowns that are no mapping": Mistake(
+        arguments={"breakdowns": "follow_type"},
+        error=ConfigurationError,
+        words=("breakdowns must map",),
+        calls_meta=False,
+    ),
+    "until before since": Mistake(
+        arguments={"since": "2026-11-20", "until": "2026-11-19"},
+        error=ConfigurationError,
+        words=("until lies before since", "2026-11-20", "later than since"),
+        calls_meta=False,
+    ),
+    "since and until the same": Mistake(
+        arguments={"since": "2026-11-20T00:00:00+00:00", "until": "2026-11-20T00:00:00+00:00"},
+        error=ConfigurationError,
+        words=("same instant", "CronDataIntervalTimetable"),
+        calls_meta=False,
+    ),
+    "unreadable since": Mistake(
+        arguments={"since": "yesterday"},
+        error=ConfigurationError,
+        words=("since='yesterday'", "ISO 8601", "Unix seconds"),
+        calls_meta=False,
+    ),
+    "since in the future": Mistake(
+        arguments={"since": "2027-01-01", "until": "2027-01-02"},
+        error=ConfigurationError,
+        words=("future",),
+        calls_meta=False,
+    ),
+    "lookback that is no number": Mistake(
+        arguments={"lookback_days": "three"},
+        error=ConfigurationError,
+        words=("lookback_days", "'three'"),
+        calls_meta=False,
+    ),
+    "unknown on_account_error": Mistake(
+        arguments={"on_account_error": "ignore"},
+        error=ConfigurationError,
+        words=("on_account_error", "fail, skip, quarantine", "'ignore'"),
+        calls_meta=False,
+    ),
+    "unknown load_mode": Mistake(
+        arguments={"load_mode": "upsert"},
+        error=ConfigurationError,
+        words=("load_mode", "merge, replace, append"),
+    ),
+    "unknown connection": Mistake(
+        arguments={"instagram_conn_id": "instagram_missing"},
+        error=ConfigurationError,
+        words=("'instagram_missing'", "AIRFLOW_CONN_INSTAGRAM_MISSING"),
+        calls_meta=False,
+    ),
+    "host of somebody else": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(host="https://graph.facebook.com.example.org"),
+        error=ConfigurationError,
+        words=("instagram_default", "not a Graph API host"),
+        calls_meta=False,
+    ),
+    "version that is none": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(extra={"api_version": "latest"}),
+        error=ConfigurationError,
+        words=("api_version",),
+        calls_meta=False,
+    ),
+    "unreachable Graph API": Mistake(
+        prepare=lambda sandboxes: sandboxes.connect(host=f"http://127.0.0.1:{unused_port()}"),
+        error=ServerTrouble,
+        words=("No answer", "network"),
+        retried=True,
+        calls_meta=False,
+    ),
+    "missing dataset": Mistake(
+        arguments={"create_dataset": False},
+        error=DatasetUnavailable,
+        words=("sandbox-project.instagram", "does not exist", "create_dataset=True"),
+    ),
+    "dataset without permission": Mistake(
+        prepare=deny_dataset,
+        error=DatasetUnavailable,
+        words=("sandbox-project.instagram", "roles/bigquery.dataEditor"),
+    ),
+    "jobs without permission": Mistake(
+        prepare=lambda sandboxes: sandboxes.bigquery.faults.add(
+            BigQueryFault(r"POST /(upload/)?bigquery/v2/projects/[^/]+/jobs", "accessDenied", times=None)
+        ),
+        error=DatasetUnavailable,
+        words=("roles/bigquery",),
+    ),
+    "incompatible table": Mistake(
+        prepare=put_incompatible_table,
+        error=IncompatibleTable,
+        words=("sandbox-project.instagram.instagram_account_insights", "value", "STRING"),
+        leaves={"instagram_account_insights": 1},
+    ),
+    "dataset id that is none": Mistake(
+        arguments={"dataset_id": "insta gram"}, error=ConfigurationError, words=("insta gram",)
+    ),
+    "unreachable BigQuery": Mistake(
+        arguments={},
+        prepare=lambda sandboxes: sandboxes.bigquery.faults.add(BigQueryFault("", "answerLost", times=None)),
+        error=LoadError,
+        words=("BigQuery", "given up", "run the task again"),
+        retried=True,
+    ),
+}

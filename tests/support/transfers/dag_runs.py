@@ -1,0 +1,85 @@
+"""Dags that Airflow's own task runner runs, in this process, against the sandboxes."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAD = """
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_iginsights._compat import DAG, CronDataIntervalTimetable
+
+from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
+    InstagramAccountInsightsToBigQueryOperator as Account,
+)
+
+TO = dict(dataset_id="instagram", gcp_conn_id=None, create_dataset=True)
+
+with DAG(
+    {dag_id!r},
+    schedule=CronDataIntervalTimetable("0 8 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+) as dag:
+"""
+
+
+@contextmanager
+def dag_of(folder: Path, dag_id: str, body: str) -> Iterator[Any]:
+    """Write a Dag file into a folder of Dags, import it as Airflow does, and yield its Dag."""
+    path = folder / f"{dag_id}.py"
+    lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+    path.write_text(HEAD.format(dag_id=dag_id) + lines)
+    spec = importlib.util.spec_from_file_location(dag_id, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow.settings.DAGS_FOLDER", str(folder))
+        spec.loader.exec_module(module)
+        yield module.dag
+
+
+def run(dag: Any) -> dict[tuple[str, int], Any]:
+    """Run the Dag for the day that ended this morning; return its task instances by task id and map index."""
+    from datetime import UTC, datetime
+
+    found = dag.test(logical_date=datetime(2026, 11, 20, 8, tzinfo=UTC)).get_task_instances()
+    return {(instance.task_id, instance.map_index): instance for instance in found}
+
+
+def states(instances: Mapping[tuple[str, int], Any]) -> dict[tuple[str, int], tuple[str, int]]:
+    """Return state and try number of each task instance."""
+    return {key: (str(instance.state), instance.try_number) for key, instance in instances.items()}
+
+
+def pull(instance: Any, key: str = "return_value") -> Any:
+    """Return what a task instance left in XCom."""
+    return instance.xcom_pull(task_ids=instance.task_id, map_indexes=instance.map_index, key=key)
+
+
+def clear_and_run(dag: Any, instance: Any) -> Any:
+    """Clear a finished task instance, as a person does in the UI, and run it again; return it as it is then."""
+    from airflow.models.taskinstance import TaskInstance, clear_task_instances
+    from airflow.sdk.definitions.dag import _run_task
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    mine = select(TaskInstance).filter_by(dag_id=instance.dag_id, task_id=instance.task_id, run_id=instance.run_id)
+    with create_session() as session:
+        clear_task_instances(session.scalars(mine).all(), session)
+    with create_session() as session:
+        cleared = session.scalars(mine).one()
+        cleared.try_number += 1
+        session.flush()
+        session.expunge(cleared)
+    _run_task(ti=cleared, task=dag.task_dict[instance.task_id], run_triggerer=True)
+    with create_session() as session:
+        return session.scalars(mine).one()
