@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError
-from airflow_provider_iginsights.task.failures import fail_now
+from airflow_provider_iginsights.task.failures import fail_without_retry
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InsightsError)),
@@ -51,7 +51,7 @@ def test_no_error_stands_elsewhere() -> None:
 def test_an_error_that_is_not_retried_crosses_processes(kind: type[InsightsError]) -> None:
     """What fails a task for good is known to another process under its own name."""
     with pytest.raises(kind) as caught:
-        fail_now(kind("It broke.", facts=FACTS))
+        fail_without_retry(kind("It broke.", facts=FACTS))
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (type(copy), copy.message, copy.facts) == (kind, "It broke.", FACTS)
 

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.cli.grammar import COMMANDS, EPILOG, HELP
+from airflow_provider_iginsights.cli.commands import COMMANDS, EPILOG, HELP
 from airflow_provider_iginsights.cli.run import run
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_iginsights._compat import ActionCommand, GroupCommand
-    from airflow_provider_iginsights.cli.grammar import Command
+    from airflow_provider_iginsights.cli.commands import Command
 
 
 def get_instagram_commands() -> list[GroupCommand]:

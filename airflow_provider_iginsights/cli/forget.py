@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import complain, say
-from airflow_provider_iginsights.cli.target import open_tables
+from airflow_provider_iginsights.cli.output import print_error, print_result
+from airflow_provider_iginsights.cli.target import open_existing_tables
 
 if TYPE_CHECKING:
     import argparse
@@ -31,21 +31,21 @@ def forget(options: argparse.Namespace) -> ExitCode:
 
     kind: IdKind = "account" if options.account else "media"
     named = f"{kind} {options.account or options.media}"
-    with open_tables(options) as target:
+    with open_existing_tables(options) as existing:
         erasure = Erasure(
-            target.client,
-            destinations=target.destinations,
+            existing.client,
+            destinations=existing.destinations,
             kind=kind,
             object_id=options.account or options.media,
-            job_project=target.job_project,
+            job_project=existing.job_project,
         )
         held = list(erasure.count())
-        say(*held)
+        print_result(*held)
         if not _sum(held):
-            complain(f"No table holds a row of {named}: there is nothing to erase. Is the id right?")
+            print_error(f"No table holds a row of {named}: there is nothing to erase. Is the id right?")
             return ExitCode.FOUND
         if not (options.yes or _is_confirmed(f"Erase {_sum(held)} rows of {named} for good? [y/N] ")):
-            complain("Nothing was erased. Without a terminal, --yes says that it shall be done.")
+            print_error("Nothing was erased. Without a terminal, --yes says that it shall be done.")
             return ExitCode.NOT_DONE
         return _erase(erasure, held, named=named)
 
@@ -53,11 +53,11 @@ def forget(options: argparse.Namespace) -> ExitCode:
 def _erase(erasure: Erasure, held: list[Erased], *, named: str) -> ExitCode:
     deleted = []
     for each in erasure.delete([each for each in held if each.rows]):
-        say(f"{each} erased")
+        print_result(f"{each} erased")
         deleted.append(each)
-    say(f"Erased {_sum(deleted)} rows of {named}. {_KEPT}")
+    print_result(f"Erased {_sum(deleted)} rows of {named}. {_KEPT}")
     if left := _sum(list(erasure.count())):
-        complain(
+        print_error(
             f"A task has meanwhile written {left} rows of {named}. Take the account out of the Dags or the connection, "
             "then run this again."
         )
@@ -73,7 +73,7 @@ def _is_confirmed(question: str) -> bool:
     except EOFError:
         return False
     except KeyboardInterrupt:
-        complain()  # ends the line of the question
+        print_error()  # ends the line of the question
         raise
 
 

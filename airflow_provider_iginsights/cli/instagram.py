@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import complain, say
+from airflow_provider_iginsights.cli.output import print_error, print_result
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ def test(options: argparse.Namespace) -> ExitCode:
     hook = _make_hook(options)
     with hook.get_conn():
         works, message = hook.test_connection()
-    (say if works else complain)(message)
+    (print_result if works else print_error)(message)
     return ExitCode.DONE if works else ExitCode.FOUND
 
 
@@ -37,10 +37,10 @@ def accounts(options: argparse.Namespace) -> ExitCode:
     hook = _make_hook(options)
     with hook.get_conn() as client:
         found = list(discover_accounts(client))
-    say(*(_describe_as_json(found) if options.json else _describe_as_rows(found)))
+    print_result(*(_describe_as_json(found) if options.json else _describe_as_rows(found)))
     if found:
         return ExitCode.DONE
-    complain(
+    print_error(
         "The token sees no Instagram account. Grant it pages_show_list (and business_management, for Pages of a "
         "Business portfolio), and link the account to a Page."
     )
@@ -53,7 +53,7 @@ def metrics(options: argparse.Namespace) -> ExitCode:
         return _check_metrics(options)
     from airflow_provider_iginsights.catalog.reference import describe_live_metrics, describe_retired_metrics
 
-    say(*describe_live_metrics(), "", *describe_retired_metrics())
+    print_result(*describe_live_metrics(), "", *describe_retired_metrics())
     return ExitCode.DONE
 
 
@@ -65,9 +65,9 @@ def _check_metrics(options: argparse.Namespace) -> ExitCode:
         account_id = hook.find_account_ids(options.account_id)[0]
         found = list(check_catalog(client, account_id))
     for differences in found:
-        say(*differences.describe())
+        print_result(*differences.describe())
     if {differences.level for differences in found} == {"account"}:
-        say("The account has no media: its metrics are unchecked.")
+        print_result("The account has no media: its metrics are unchecked.")
     return ExitCode.FOUND if any(differences.matter for differences in found) else ExitCode.DONE
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from airflow_provider_iginsights.cli.grammar import COMMANDS, EPILOG, HELP
-from airflow_provider_iginsights.cli.output import say_the_rest
+from airflow_provider_iginsights.cli.commands import COMMANDS, EPILOG, HELP
+from airflow_provider_iginsights.cli.output import flush_output
 from airflow_provider_iginsights.cli.run import run
 
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args(arguments)
     finally:
-        say_the_rest()
+        flush_output()
     return run(options.command, options)
 
 

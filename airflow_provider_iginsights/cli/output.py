@@ -12,7 +12,7 @@ from typing import TextIO
 _RESULTS: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 
-def say(*lines: object) -> None:
+def print_result(*lines: object) -> None:
     """Print results, a line each, at once."""
     _print(_RESULTS.get() or sys.stdout, lines)
 
@@ -28,12 +28,12 @@ def reserve_output() -> Iterator[None]:
         _RESULTS.reset(reserved)
 
 
-def complain(*lines: object) -> None:
+def print_error(*lines: object) -> None:
     """Print what went wrong, a line each, to the error output."""
     _print(sys.stderr, lines)
 
 
-def say_the_rest() -> None:
+def flush_output() -> None:
     """Send off what another has printed, such as argparse its help."""
     _print(sys.stdout, (), end="")
 

@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import complain, reserve_output
+from airflow_provider_iginsights.cli.output import print_error, reserve_output
 from airflow_provider_iginsights.errors import InsightsError
 
 if TYPE_CHECKING:
     import argparse
 
-    from airflow_provider_iginsights.cli.grammar import Command
+    from airflow_provider_iginsights.cli.commands import Command
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +36,19 @@ def run(command: Command, options: argparse.Namespace) -> ExitCode:
     logging.getLogger("airflow.models.connection").setLevel(logging.CRITICAL)
     given = [option for option in command.one_of if getattr(options, option.name)]
     if command.one_of and len(given) != 1:
-        complain(f"{command.name} takes exactly one of {', '.join(option.flags[-1] for option in command.one_of)}.")
+        print_error(f"{command.name} takes exactly one of {', '.join(option.flags[-1] for option in command.one_of)}.")
         return ExitCode.NOT_DONE
     try:
         with reserve_output():
             return _find_action(command)(options)
     except KeyboardInterrupt:
-        complain("Interrupted.")
+        print_error("Interrupted.")
         return ExitCode.INTERRUPTED
     except InsightsError as error:
-        complain(error)
+        print_error(error)
     except Exception as error:
         log.debug("The command %s stopped.", command.name, exc_info=True)
-        complain(_describe(error))
+        print_error(_describe(error))
     return ExitCode.NOT_DONE
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import complain, say
+from airflow_provider_iginsights.cli.output import print_error, print_result
 from airflow_provider_iginsights.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
     from airflow_provider_iginsights.sandbox.environment import run_sandbox
 
     with run_sandbox(settings) as environment:
-        say(*(f"export {name}='{value}'" for name, value in environment.items()))
-        say("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
+        print_result(*(f"export {name}='{value}'" for name, value in environment.items()))
+        print_result("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return ExitCode.DONE
@@ -38,8 +38,8 @@ def demo(options: argparse.Namespace) -> ExitCode:
 
     if missing := [str(file) for file in options.dag_files if not file.is_file()]:
         raise ConfigurationError(f"There is no Dag file {', '.join(missing)}.")
-    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset, say=say):
-        complain(failed)
+    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset, say=print_result):
+        print_error(failed)
         return ExitCode.FOUND
     return ExitCode.DONE
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import say
-from airflow_provider_iginsights.cli.target import open_tables
+from airflow_provider_iginsights.cli.output import print_result
+from airflow_provider_iginsights.cli.target import open_existing_tables
 
 if TYPE_CHECKING:
     import argparse
 
-    from airflow_provider_iginsights.cli.target import OpenTables
+    from airflow_provider_iginsights.cli.target import ExistingTables
 
 
 def tables(options: argparse.Namespace) -> ExitCode:
@@ -20,26 +20,26 @@ def tables(options: argparse.Namespace) -> ExitCode:
     :raises ConfigurationError: see :func:`.target.open_tables`.
     :raises LoadError: BigQuery refuses, or the dataset or a table does not exist.
     """
-    with open_tables(options) as target:
-        return _make_views(target) if options.views else _check(target, deduplicate=options.deduplicate)
+    with open_existing_tables(options) as existing:
+        return _make_views(existing) if options.views else _check(existing, deduplicate=options.deduplicate)
 
 
-def _check(target: OpenTables, *, deduplicate: bool) -> ExitCode:
+def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
     from airflow_provider_iginsights.bigquery.duplicate_check import check
 
     code = ExitCode.DONE
     for finding in check(
-        target.client, destinations=target.destinations, deduplicate=deduplicate, job_project=target.job_project
+        existing.client, destinations=existing.destinations, deduplicate=deduplicate, job_project=existing.job_project
     ):
-        say(finding)
+        print_result(finding)
         if finding.doubled and not finding.deduplicated:
             code = ExitCode.FOUND
     return code
 
 
-def _make_views(target: OpenTables) -> ExitCode:
+def _make_views(existing: ExistingTables) -> ExitCode:
     from airflow_provider_iginsights.bigquery.views import create_existing
 
-    for result in create_existing(target.client, destinations=target.destinations):
-        say(result)
+    for result in create_existing(existing.client, destinations=existing.destinations):
+        print_result(result)
     return ExitCode.DONE

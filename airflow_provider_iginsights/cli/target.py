@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTables:
+class ExistingTables:
     """A client and those of the tables that exist. ``job_project`` None = the project of the dataset."""
 
     client: Client
@@ -25,7 +25,7 @@ class OpenTables:
 
 
 @contextmanager
-def open_tables(options: argparse.Namespace) -> Iterator[OpenTables]:
+def open_existing_tables(options: argparse.Namespace) -> Iterator[ExistingTables]:
     """Connect as the options say, for the time of the block.
 
     :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
@@ -48,4 +48,4 @@ def open_tables(options: argparse.Namespace) -> Iterator[OpenTables]:
             project=client.project, dataset=options.dataset, location=options.location, table_ids=options.table
         )
         found = find_existing(client, destinations=destinations, skip_missing=options.skip_missing)
-        yield OpenTables(client, found, job_project)
+        yield ExistingTables(client, found, job_project)

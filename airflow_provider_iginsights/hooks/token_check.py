@@ -1,4 +1,4 @@
-"""Asks Meta what a connection is good for, in a handful of quick calls, and hands the facts to ``token_report``.
+"""Asks Meta, in a few quick calls, what the token of a connection may do; ``token_report`` describes the answers.
 
 The app's own token, which ``debug_token`` wants, and the token that is looked at travel in the body of a batch request:
 as parameters of a plain request they would stand in a URL.
@@ -23,7 +23,7 @@ from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.hooks.account_ids import is_username
-from airflow_provider_iginsights.hooks.token_report import Accounts, TokenFacts, describe
+from airflow_provider_iginsights.hooks.token_report import Accounts, TokenInfo, describe
 from airflow_provider_iginsights.json_values import (
     read_list,
     read_object,
@@ -43,10 +43,10 @@ NAMED_ACCOUNT = "id,username,media_count"
 """A Page has a username, too; it has no media_count."""
 MAX_ACCOUNTS = 500
 MAX_NAMED_ACCOUNTS = 10
-_END_OF_TIME = 253_402_300_800  # the year 10000, which no date can name
+_YEAR_10000 = 253_402_300_800  # the year 10000, which no date can name
 
 
-class _Debugged(NamedTuple):
+class _DebugToken(NamedTuple):
     kind: str | None = None
     permissions: frozenset[str] | None = None
     expires_at: int | None = None
@@ -61,22 +61,22 @@ def check_token(connection: InstagramConnection) -> tuple[bool, str]:
     :raises InsightsError: Meta refuses the token, or does not answer.
     """
     settings = connection.settings
-    with GraphClient(_impatient(settings)) as client:
-        facts = gather_facts(client, connection)
-    works, words = describe(facts, now=datetime.now(UTC))
+    with GraphClient(_shorten_timeouts(settings)) as client:
+        info = inspect_token(client, connection)
+    works, words = describe(info, now=datetime.now(UTC))
     return works, redact(words, settings.token, settings.app_secret, settings.make_appsecret_proof())
 
 
-def gather_facts(client: GraphClient, connection: InstagramConnection) -> TokenFacts:
+def inspect_token(client: GraphClient, connection: InstagramConnection) -> TokenInfo:
     """Return what Meta tells about the token of a connection.
 
     :raises InsightsError: Meta refuses the token, or does not answer. What only some tokens may ask stays unknown.
     """
     settings = connection.settings
     me = client.get(GraphRequest("me", {"fields": ME[settings.login]}, TOKEN))
-    debugged = _debug_token(connection) or _Debugged(permissions=_list_permissions(client, settings.login))
+    debugged = _debug_token(connection) or _DebugToken(permissions=_list_permissions(client, settings.login))
     accounts = _find_accounts(client, connection, me.body)
-    return TokenFacts(
+    return TokenInfo(
         login=settings.login,
         pinned_version=settings.api_version,
         answered_version=me.api_version,
@@ -87,15 +87,15 @@ def gather_facts(client: GraphClient, connection: InstagramConnection) -> TokenF
     )
 
 
-def _impatient(settings: GraphSettings) -> GraphSettings:
+def _shorten_timeouts(settings: GraphSettings) -> GraphSettings:
     return replace(settings, connect_timeout=5, read_timeout=min(settings.read_timeout, 15), max_tries=2, max_wait=10)
 
 
-def _debug_token(connection: InstagramConnection) -> _Debugged | None:
+def _debug_token(connection: InstagramConnection) -> _DebugToken | None:
     settings = connection.settings
     if settings.login != "facebook" or not (connection.app_id and settings.app_secret):
         return None
-    as_app = replace(_impatient(settings), token=f"{connection.app_id}|{settings.app_secret}", app_secret=None)
+    as_app = replace(_shorten_timeouts(settings), token=f"{connection.app_id}|{settings.app_secret}", app_secret=None)
     request = GraphRequest("debug_token", {"input_token": settings.token}, TOKEN)
     try:
         with GraphClient(as_app) as client:
@@ -106,9 +106,9 @@ def _debug_token(connection: InstagramConnection) -> _Debugged | None:
     return _read_debugged(data) if data is not None else None
 
 
-def _read_debugged(data: Mapping[str, Any]) -> _Debugged:
+def _read_debugged(data: Mapping[str, Any]) -> _DebugToken:
     scopes = read_list(data.get("scopes"))
-    return _Debugged(
+    return _DebugToken(
         kind=read_text(data.get("type")),
         permissions=None if scopes is None else frozenset(filter(None, map(read_text, scopes))),
         expires_at=_read_seconds(data.get("expires_at")),
@@ -119,7 +119,7 @@ def _read_debugged(data: Mapping[str, Any]) -> _Debugged:
 def _read_seconds(value: Any) -> int | None:
     """Return Unix seconds of a year that has four digits; 0 stands for never."""
     seconds = read_whole_number(value)
-    return seconds if seconds is not None and 0 <= seconds < _END_OF_TIME else None
+    return seconds if seconds is not None and 0 <= seconds < _YEAR_10000 else None
 
 
 def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:

@@ -56,7 +56,7 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFacts:
+class TokenInfo:
     """What Meta told about a token.
 
     :param kind: as ``debug_token`` spells it, such as ``SYSTEM_USER``; None = unknown.
@@ -77,43 +77,43 @@ class TokenFacts:
     probe: str | None = None
 
 
-def describe(facts: TokenFacts, *, now: datetime) -> tuple[bool, str]:
+def describe(info: TokenInfo, *, now: datetime) -> tuple[bool, str]:
     """Return whether insights can be read, and the sentences.
 
     :param now: aware; dates are given in UTC.
     """
-    said = list(_sentences(facts, now=now))
+    said = list(_sentences(info, now=now))
     return all(good for good, _ in said), " ".join(sentence for _, sentence in said)
 
 
-def _sentences(facts: TokenFacts, *, now: datetime) -> Iterator[tuple[bool, str]]:
-    yield True, _answered(facts)
-    yield True, f"{KINDS.get(facts.kind, 'The token')} belongs to {_plain(facts.owner) or 'somebody without a name'}."
-    yield _permitted(facts)
-    yield _expires(facts, now=now)
-    if facts.data_access_expires_at:
-        end = datetime.fromtimestamp(facts.data_access_expires_at, UTC)
+def _sentences(info: TokenInfo, *, now: datetime) -> Iterator[tuple[bool, str]]:
+    yield True, _answered(info)
+    yield True, f"{KINDS.get(info.kind, 'The token')} belongs to {_plain(info.owner) or 'somebody without a name'}."
+    yield _permitted(info)
+    yield _expires(info, now=now)
+    if info.data_access_expires_at:
+        end = datetime.fromtimestamp(info.data_access_expires_at, UTC)
         yield end > now, f"Meta's data access for it {_ends(end, now=now)}."
-    yield from _seen(facts.accounts)
+    yield from _seen(info.accounts)
 
 
-def _answered(facts: TokenFacts) -> str:
-    answered = f"{LOGINS[facts.login]} answered as Graph API {_plain(facts.answered_version)}"
-    if facts.answered_version == facts.pinned_version:
+def _answered(info: TokenInfo) -> str:
+    answered = f"{LOGINS[info.login]} answered as Graph API {_plain(info.answered_version)}"
+    if info.answered_version == info.pinned_version:
         return f"{answered}."
     return (
-        f"{answered}, although {facts.pinned_version} is set: Meta serves another version in place of a retired one. "
+        f"{answered}, although {info.pinned_version} is set: Meta serves another version in place of a retired one. "
         "Set api_version to one that is alive."
     )
 
 
-def _permitted(facts: TokenFacts) -> tuple[bool, str]:
-    if facts.permissions is None:
-        return _probed(facts.probe)
-    needed = dict(PERMISSIONS[facts.login])
-    if facts.accounts.seen or facts.accounts.refused or facts.accounts.wrong:
+def _permitted(info: TokenInfo) -> tuple[bool, str]:
+    if info.permissions is None:
+        return _probed(info.probe)
+    needed = dict(PERMISSIONS[info.login])
+    if info.accounts.seen or info.accounts.refused or info.accounts.wrong:
         needed.pop(DISCOVERY_PERMISSION, None)
-    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in facts.permissions]
+    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in info.permissions]
     if not missing:
         return True, "It has the permissions that insights need."
     return False, f"It lacks {', '.join(missing)}: grant this to the app at Meta and make a new token."
@@ -127,13 +127,13 @@ def _probed(probe: str | None) -> tuple[bool, str]:
     return True, "Its permissions cannot be listed, but a request for insights was answered."
 
 
-def _expires(facts: TokenFacts, *, now: datetime) -> tuple[bool, str]:
-    if facts.expires_at:
-        end = datetime.fromtimestamp(facts.expires_at, UTC)
+def _expires(info: TokenInfo, *, now: datetime) -> tuple[bool, str]:
+    if info.expires_at:
+        end = datetime.fromtimestamp(info.expires_at, UTC)
         return end > now, f"It {_ends(end, now=now)}."
-    if facts.expires_at == 0:
+    if info.expires_at == 0:
         return True, "It does not expire."
-    if facts.login == "instagram":
+    if info.login == "instagram":
         return True, "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed."
     return True, "When it expires is not known: with app_id and app_secret in the connection's extra, Meta tells."
 

@@ -16,7 +16,7 @@ from airflow_provider_iginsights.task.arguments import (
     parse_timedelta,
 )
 from airflow_provider_iginsights.task.checkpoint import read_waiting_since
-from airflow_provider_iginsights.task.failures import failing_for_good
+from airflow_provider_iginsights.task.failures import failing_without_retry
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, wait_for_limit
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class InstagramListAccountsOperator(BaseOperator):
         progress: Mapping[str, Any] | None = None,
     ) -> Chunks:
         """Ask again, after a deferral."""
-        with failing_for_good():
+        with failing_without_retry():
             parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
             for name in ("portfolios", "deferrable"):
                 parse_boolean(getattr(self, name), argument=name)
@@ -129,33 +129,33 @@ class InstagramListAccountsOperator(BaseOperator):
 
         conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
         parse_count(self.chunk_size, argument="chunk_size")
-        choice = AccountFilter.of(
+        account_filter = AccountFilter.of(
             allow=parse_names(self.allow, argument="allow"),
             deny=parse_names(self.deny, argument="deny"),
             minimum_followers=parse_count(self.minimum_followers, argument="minimum_followers"),
         )
         if conn_ids is None:
-            accounts = self._list(self.instagram_conn_id, choice)
-            size = self._fit([len(accounts)])
-            return [chunk for _, chunk in self._cut({self.instagram_conn_id: accounts}, size)]
+            accounts = self._list(self.instagram_conn_id, account_filter)
+            size = self._find_chunk_size([len(accounts)])
+            return [chunk for _, chunk in self._split({self.instagram_conn_id: accounts}, size)]
         if not conn_ids or not is_not_given(self.account_ids):
             raise ConfigurationError(
                 "instagram_conn_ids names no connection, or account_ids is given beside it: an id belongs to one "
                 "connection, so put it into the account_ids of that connection."
             )
-        listed = self._list_each(conn_ids, choice)
-        size = self._fit([len(accounts or [""]) for accounts in listed.values() if accounts != []])
+        listed = self._list_each(conn_ids, account_filter)
+        size = self._find_chunk_size([len(accounts or [""]) for accounts in listed.values() if accounts != []])
         return [
-            {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._cut(listed, size)
+            {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._split(listed, size)
         ]
 
-    def _list_each(self, conn_ids: Sequence[str], choice: AccountFilter) -> dict[str, list[str] | None]:
+    def _list_each(self, conn_ids: Sequence[str], account_filter: AccountFilter) -> dict[str, list[str] | None]:
         """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
         listed: dict[str, list[str] | None] = {}
         taken: set[str] = set()
         for conn_id in dict.fromkeys(conn_ids):
             try:
-                found = [account_id for account_id in self._list(conn_id, choice) if account_id not in taken]
+                found = [account_id for account_id in self._list(conn_id, account_filter) if account_id not in taken]
             except (ConfigurationError, FatalGraphError) as error:
                 self.log.error("Connection %r cannot be used; the task mapped from it will fail. %s", conn_id, error)  # noqa: TRY400
                 listed[conn_id] = None
@@ -164,13 +164,13 @@ class InstagramListAccountsOperator(BaseOperator):
                 listed[conn_id] = found
         return listed
 
-    def _list(self, conn_id: str, choice: AccountFilter) -> list[str]:
+    def _list(self, conn_id: str, account_filter: AccountFilter) -> list[str]:
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
-        found = self._find(InstagramHook(conn_id), choice)
-        chosen = [account.id for account in found if choice.admits(account)]
+        found = self._find(InstagramHook(conn_id), account_filter)
+        chosen = [account.id for account in found if account_filter.admits(account)]
         self.log.info("Connection %r: %d accounts found, %d chosen.", conn_id, len(found), len(chosen))
-        if missing := choice.find_missing(found):
+        if missing := account_filter.find_missing(found):
             self.log.warning("Connection %r does not see these allowed accounts: %s.", conn_id, ", ".join(missing))
         if not found:
             self.log.warning(
@@ -181,11 +181,11 @@ class InstagramListAccountsOperator(BaseOperator):
             )
         return chosen
 
-    def _find(self, hook: InstagramHook, choice: AccountFilter) -> list[DiscoveredAccount]:
+    def _find(self, hook: InstagramHook, account_filter: AccountFilter) -> list[DiscoveredAccount]:
         from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
 
         given = hook.find_named_account_ids(self.account_ids)
-        if given and not choice.needs_more_than_ids:
+        if given and not account_filter.needs_more_than_ids:
             return [DiscoveredAccount(id=account_id) for account_id in given]
         with hook.get_conn() as client:
             return list(describe_accounts(client, given)) if given else self._discover(client)
@@ -196,13 +196,13 @@ class InstagramListAccountsOperator(BaseOperator):
         found = list(discover_accounts(client))
         if not parse_boolean(self.portfolios, argument="portfolios"):
             return found
-        beside = list(discover_portfolio_accounts(client, {account.id for account in found}))
-        for account in beside:
+        of_portfolios = list(discover_portfolio_accounts(client, {account.id for account in found}))
+        for account in of_portfolios:
             if account.refused:
                 self.log.warning("A Business portfolio lists an account that is left out: %s", account.refused)
-        return found + [account for account in beside if not account.refused]
+        return found + [account for account in of_portfolios if not account.refused]
 
-    def _fit(self, counts: Sequence[int]) -> int:
+    def _find_chunk_size(self, counts: Sequence[int]) -> int:
         """Return the chunk size that leads to no more chunks than Airflow maps."""
         most = conf.getint("core", "max_map_length", fallback=1024)
         size = max(1, parse_count(self.chunk_size, argument="chunk_size"))
@@ -210,7 +210,7 @@ class InstagramListAccountsOperator(BaseOperator):
             size += 1
         return size
 
-    def _cut(self, listed: Mapping[str, list[str] | None], size: int) -> Iterator[tuple[str, list[str]]]:
+    def _split(self, listed: Mapping[str, list[str] | None], size: int) -> Iterator[tuple[str, list[str]]]:
         for conn_id, accounts in listed.items():
             if accounts is None:
                 yield conn_id, []

@@ -36,23 +36,23 @@ def find_corrections(
         for story in known.get(poll.account_id, ()):
             final = poll.finals.get(story.media_id)
             if final is not None:
-                yield from _unmark(story, but=datetime.fromisoformat(final))
+                yield from _unset_final(story, but=datetime.fromisoformat(final))
             elif story.expires_at <= poll.at:
-                yield from _settle(story, finality)
+                yield from _set_final(story, finality)
 
 
-def _settle(story: KnownStory, finality: Finality) -> Iterator[Correction]:
+def _set_final(story: KnownStory, finality: Finality) -> Iterator[Correction]:
     """Mark the last snapshot of an expired story if it is young enough, and no other."""
     if story.hour is None or story.read_at is None:
         return
     if story.last_final != story.hour and story.expires_at - story.read_at <= finality.at_most:
         yield Correction(story.account_id, story.media_id, story.hour, True)
-        yield from _unmark(story, but=story.hour)
+        yield from _unset_final(story, but=story.hour)
     elif story.last_final is not None:
-        yield from _unmark(story, but=story.last_final)
+        yield from _unset_final(story, but=story.last_final)
 
 
-def _unmark(story: KnownStory, *, but: datetime) -> Iterator[Correction]:
+def _unset_final(story: KnownStory, *, but: datetime) -> Iterator[Correction]:
     for hour in {story.first_final, story.last_final}:
         if hour is not None and hour != but:
             yield Correction(story.account_id, story.media_id, hour, False)

@@ -101,7 +101,7 @@ def describe_pause(since: datetime, until: datetime) -> dict[str, Any]:
     }
 
 
-def explain(account_id: str, gap: Mapping[str, Any]) -> str:
+def explain_gap(account_id: str, gap: Mapping[str, Any]) -> str:
     """Return a described gap in sentences, for the log."""
     said = [
         f"no poll succeeded for {pause['hours']} hours, from {pause['since']} to {pause['until']}: stories published "

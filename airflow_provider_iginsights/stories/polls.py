@@ -21,7 +21,7 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.rows import format_instant
 from airflow_provider_iginsights.pacific import pacific_date
 from airflow_provider_iginsights.stories.finals import Correction, find_corrections
-from airflow_provider_iginsights.stories.gaps import Gap, KnownStory, explain, find_gap
+from airflow_provider_iginsights.stories.gaps import Gap, KnownStory, explain_gap, find_gap
 from airflow_provider_iginsights.stories.life import LIFETIME, Finality, Poll
 from airflow_provider_iginsights.stories.reader import describe_poll
 from airflow_provider_iginsights.stories.summary import ACCOUNTS, merge_gaps
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-MEMORY = timedelta(days=35)
+LOOKUP_RANGE = timedelta(days=35)
 _DAY = timedelta(days=1)
 _POLLED = ("source", "poll")
 _FINAL = (_POLLED, ("is_final", True))
@@ -54,7 +54,7 @@ class PollRecorder:
     run_id: str
     left_out_log: LeftOutLog
     finality: Finality
-    moves_marks: bool
+    corrects_finals: bool
 
     def complete(self, polls: Sequence[Poll], row_files: Mapping[str, RowFile]) -> dict[str, Any]:
         """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
@@ -71,7 +71,7 @@ class PollRecorder:
         earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].destination)
         last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
         known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].destination)
-        if self.moves_marks:
+        if self.corrects_finals:
             self._correct(list(find_corrections(polls, known, finality=self.finality)), row_files[STORY_INSIGHTS.name])
         whole = [poll for poll in polls if poll.is_whole]
         for poll in whole:
@@ -95,7 +95,7 @@ class PollRecorder:
                 "own_until": Pick("MIN", "fetched_at", own),
             },
             where=Where(
-                start=pacific_date(now - MEMORY),
+                start=pacific_date(now - LOOKUP_RANGE),
                 end=pacific_date(now),
                 among={"account_id": [poll.account_id for poll in polls]},
                 # A retry within the hour finds the same previous poll, and so writes the same row again.
@@ -175,12 +175,12 @@ def _describe_gap(gap: Gap, earlier: Mapping[str, Any]) -> dict[str, Any] | None
 def summarize_gaps(gaps: Mapping[str, dict[str, Any]], *, first_polls: Sequence[str]) -> dict[str, Any]:
     """Return what the summary says of gaps and of accounts without an earlier poll, and say it in the log as well."""
     for account_id, gap in gaps.items():
-        log.warning("%s", explain(account_id, gap))
+        log.warning("%s", explain_gap(account_id, gap))
     if first_polls:
         log.info(
             "First poll for stories of %d accounts in %d days (%s): what was live before it cannot be known.",
             len(first_polls),
-            MEMORY.days,
+            LOOKUP_RANGE.days,
             ", ".join(first_polls[:ACCOUNTS]),
         )
     named = {

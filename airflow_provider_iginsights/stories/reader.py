@@ -1,4 +1,4 @@
-"""Stories: one row per live story, and a snapshot of its numbers per hour until it dies after 24 hours."""
+"""Stories: one row per live story, and a snapshot of its numbers per hour until it expires after 24 hours."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll, 
 
 
 def read_stories(
-    listing: Listing, provenance: Provenance, *, book: PollLog | None = None, finality: Finality | None = None
+    listing: Listing, provenance: Provenance, *, poll_log: PollLog | None = None, finality: Finality | None = None
 ) -> Iterator[TableRow]:
     """Yield ``(table, row)`` of the tables ``media`` and ``story_insights`` for the live stories of one account.
 
-    All rows of one poll carry the hour in which it began, and one verdict: a story with at most ``finality.at_once``
-    (an hour) left is ``is_final``. The poll is put down in ``book``; an account without a live story has one, too.
+    All rows of one poll carry the hour in which it began. A story with at most ``finality.at_once`` (an hour) left is
+    ``is_final`` in all of them. ``poll_log`` gets the poll, also of an account without a live story.
 
     :raises InsightsError: see :meth:`Listing.read`.
     """
     finality = finality or Finality()
-    book = book or PollLog()
-    earlier = book.of([listing.account_id]) if listing.open_questions is not None else []
-    poll = earlier[0] if earlier else book.open(listing.account_id, provenance.read_now())
+    poll_log = poll_log or PollLog()
+    earlier = poll_log.of([listing.account_id]) if listing.open_questions is not None else []
+    poll = earlier[0] if earlier else poll_log.open(listing.account_id, provenance.read_now())
     for media_answer, reading in _read_to_the_end(listing, provenance, poll):
         media = media_answer.media
         story = poll.stories.get(media["id"]) or LiveStory.of(media)
@@ -53,7 +53,7 @@ def describe_poll(poll: Poll, *, run_id: str) -> Row:
 
 
 def _read_to_the_end(listing: Listing, provenance: Provenance, poll: Poll) -> Iterator[tuple[MediaAnswer, FetchTime]]:
-    """Yield what the listing brings, and put down in the poll whether that was all of it."""
+    """Yield what the listing brings; the poll is whole if it was read to its end."""
     try:
         yield from read_stamped(listing, provenance)
     except Unanswered as unanswered:

@@ -33,12 +33,12 @@ def continue_gaps(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
     return {"gaps": gaps, "first_polls": before.get("first_polls", 0) + after["first_polls"]}
 
 
-def shorten(summary: dict[str, Any]) -> dict[str, Any]:
+def shorten_lists(summary: dict[str, Any]) -> dict[str, Any]:
     """Return the summary of a run of many captures with its lists at a bounded length, the latest entries last."""
     return summary | {name: summary[name][-most:] for name, most in _LISTS.items()}
 
 
-def tell_outlets(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
+def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
     """Put the gaps, also where there are none, into the event of every asset that the task updates."""
     from airflow_provider_iginsights._compat import Asset
 

@@ -23,7 +23,7 @@ from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notifica
 Row = dict[str, Any]
 Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "fewer_than_five", "repeated"]
 
-END_OF_TIME = "9999-12-31T00:00:00Z"  # META-35
+WEBHOOK_SNAPSHOT_AT = "9999-12-31T00:00:00Z"  # META-35
 REDELIVERY = timedelta(days=8)
 """How far apart two sendings of one message usually lie: Meta's pages say 36 hours, that of WhatsApp 7 days."""
 
@@ -132,7 +132,7 @@ def _row(account_id: str, media_id: str, metric: str, number: float | Decimal, s
         "metric": metric,
         "breakdown": "",
         "breakdown_value": "",
-        "snapshot_at": END_OF_TIME,
+        "snapshot_at": WEBHOOK_SNAPSHOT_AT,
         "source": "webhook",
         "account_id": account_id,
         "snapshot_date": pacific_date(sent_at).isoformat(),

@@ -38,33 +38,33 @@ class Store(Protocol):
 class Checkpoint:
     """Where a task keeps its progress on one question; a different question starts afresh.
 
-    :param question: anything that JSON can hold.
+    :param inputs: anything that JSON can hold.
     :param carried: what :meth:`pack` gave, where a deferral carried it; wins over the store.
     """
 
     def __init__(
-        self, store: Store | None, *, question: Mapping[str, Any], carried: Mapping[str, Any] | None = None
+        self, store: Store | None, *, inputs: Mapping[str, Any], carried: Mapping[str, Any] | None = None
     ) -> None:
         self._store = store
         self._carried = carried
-        text = json.dumps(question, sort_keys=True, default=str)
-        self._question = hashlib.sha256(text.encode()).hexdigest()[:16]
+        text = json.dumps(inputs, sort_keys=True, default=str)
+        self._inputs_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def remembers(self) -> bool:
+    def is_kept(self) -> bool:
         """Return whether anything is kept beyond this try."""
         return self._store is not None or self._carried is not None
 
     def read(self) -> Mapping[str, Any]:
         """Return the state that was kept for this question, empty where there is none."""
         kept = self._carried or (self._store.get(KEY) if self._store is not None else None)
-        if not isinstance(kept, Mapping) or kept.get("question") != self._question:
+        if not isinstance(kept, Mapping) or kept.get("inputs") != self._inputs_hash:
             return {}
         return kept
 
     def pack(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Return the state as a deferral carries it."""
-        return {**state, "question": self._question}
+        return {**state, "inputs": self._inputs_hash}
 
     def write(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Keep the state for the next try, and return it as a deferral carries it."""
@@ -96,7 +96,7 @@ class Progress:
     waiting_since: datetime | None = None
     summary: Mapping[str, Any] | None = None
 
-    def go_on(self, outcome: AccountResults, summary: Mapping[str, Any]) -> Progress:
+    def advance(self, outcome: AccountResults, summary: Mapping[str, Any]) -> Progress:
         """Return the progress after one more try. Who failed again keeps the questions that were open before."""
         kept = {name: questions for name, questions in self.open_questions.items() if name in outcome.failed}
         left = {name: [each.again for each in questions] for name, questions in outcome.open.items()}

@@ -30,7 +30,7 @@ def is_last_try(context: Context) -> bool:
     return not isinstance(number, int) or not isinstance(most, int) or number > most
 
 
-def close_open(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
+def give_up_open_questions(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
     """Return an outcome whose accounts that are not whole count as done, as no further try will ask them.
 
     What is open is named. Those that failed over something else as well stay as they are: they may be read again after
@@ -93,15 +93,15 @@ def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
 
 
 @contextmanager
-def failing_for_good() -> Iterator[None]:
+def failing_without_retry() -> Iterator[None]:
     """Let errors that no retry can help leave the block in a form that Airflow does not retry."""
     try:
         yield
     except (ConfigurationError, FatalGraphError) as error:
-        fail_now(error)
+        fail_without_retry(error)
 
 
-def fail_now(error: InsightsError) -> NoReturn:
+def fail_without_retry(error: InsightsError) -> NoReturn:
     """Raise the error in a form that Airflow does not retry, and that ``except`` still knows under its own name."""
     raise _failing(type(error))(error.message, facts=error.facts) from error
 

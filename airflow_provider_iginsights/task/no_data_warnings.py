@@ -20,17 +20,17 @@ log: logging.Logger = logging.getLogger(__name__)
 LATELY = timedelta(days=28)
 
 
-def warn_of_silence(
-    silences: NoDataMetrics, *, lookup: Lookup, destination: TargetTable, left_out_log: LeftOutLog
+def warn_of_missing_metrics(
+    no_data_metrics: NoDataMetrics, *, lookup: Lookup, destination: TargetTable, left_out_log: LeftOutLog
 ) -> None:
     """Note the metrics that our own table has of the account in the 28 days before. One query, none without silence.
 
     It is a help, not a duty: where BigQuery refuses the question, the log says so and the run goes on.
     """
-    if not silences.metrics:
+    if not no_data_metrics.metrics:
         return
     try:
-        for account_id, metric, day in _find_answered(silences, lookup, destination):
+        for account_id, metric, day in _find_answered(no_data_metrics, lookup, destination):
             whom, what = f"account {account_id}", f"{metric}, which Meta answered lately"
             why = f"Meta was asked for it and sent no number. The table has it, the last of {day}. Look at the account."
             left_out_log.note(whom, what, "NoData", why)
@@ -39,20 +39,20 @@ def warn_of_silence(
 
 
 def _find_answered(
-    silences: NoDataMetrics, lookup: Lookup, destination: TargetTable
+    no_data_metrics: NoDataMetrics, lookup: Lookup, destination: TargetTable
 ) -> Iterator[tuple[str, str, date]]:
     """Yield account id, metric and the last day, where a silent metric was answered before."""
-    end = silences.last_day
-    metrics = sorted({metric for silent in silences.metrics.values() for metric in silent})
+    end, accounts = no_data_metrics.last_day, sorted(no_data_metrics.metrics)
+    metrics = sorted({metric for silent in no_data_metrics.metrics.values() for metric in silent})
     names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}
     groups: list[dict[str, Any]] = lookup.find_groups(
         destination,
         by=("account_id",),
         picks={name: Pick("MAX", "metric_date", (("metric", metric),)) for name, metric in names.items()},
-        where=Where(start=end - LATELY, end=end, among={"account_id": sorted(silences.metrics), "metric": metrics}),
+        where=Where(start=end - LATELY, end=end, among={"account_id": accounts, "metric": metrics}),
     )
     for group in groups:
-        silent = silences.metrics.get(group["account_id"], set())
+        silent = no_data_metrics.metrics.get(group["account_id"], set())
         for name, metric in names.items():
             if metric in silent and group[name] is not None:
                 yield group["account_id"], metric, group[name]

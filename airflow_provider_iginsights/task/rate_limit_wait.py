@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from airflow_provider_iginsights.errors import InsightsError, Throttled
 from airflow_provider_iginsights.task.arguments import parse_boolean
-from airflow_provider_iginsights.task.failures import combine, fail_now
+from airflow_provider_iginsights.task.failures import combine, fail_without_retry
 
 THROTTLE_TIMEOUT = timedelta(hours=6)
 JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
@@ -77,7 +77,7 @@ def wait_for_limit(
     *,
     of: int,
     since: datetime | None,
-    keep: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    save: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> NoReturn:
     """Give the worker slot back until Meta's rate limit opens; fail for good where that would take too long.
 
@@ -85,18 +85,18 @@ def wait_for_limit(
     a reschedule its ``execute`` runs again and finds what was kept.
 
     :param since: since when the task waits already; None = since now.
-    :param keep: keeps ``{"waiting_since": …}`` with the task's progress, and returns both as a deferral carries them.
+    :param save: keeps ``{"waiting_since": …}`` with the task's progress, and returns both as a deferral carries them.
     """
     try:
         wait = plan_wait(throttled, waiting_since=since, timeout=operator.throttle_timeout, of=of)
     except Throttled as error:
-        fail_now(error)
-    progress = keep({"waiting_since": wait.since.isoformat()})
+        fail_without_retry(error)
+    progress = save({"waiting_since": wait.since.isoformat()})
     operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
-    give_slot_back(operator, wait.until, progress)
+    free_worker_slot(operator, wait.until, progress)
 
 
-def give_slot_back(operator: WaitingOperator, until: datetime, progress: Mapping[str, Any]) -> NoReturn:
+def free_worker_slot(operator: WaitingOperator, until: datetime, progress: Mapping[str, Any]) -> NoReturn:
     """Leave the worker: deferred, and ``resume`` gets the progress; or rescheduled, and ``execute`` runs again."""
     from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
 

@@ -16,7 +16,7 @@ from airflow_provider_iginsights.pacific import as_utc
 from airflow_provider_iginsights.window import RunDates
 
 
-def read_run_facts(context: Mapping[str, Any]) -> RunDates:
+def read_run_dates(context: Mapping[str, Any]) -> RunDates:
     """Return the facts that :func:`~airflow_provider_iginsights.window.resolve_window` decides by, ``None`` if absent.
 
     The previous successful run is asked for only where the data interval has no width: on Airflow 3 it costs a request

@@ -49,9 +49,9 @@ class Source:
     breakdowns: Mapping[str, Sequence[str]] | None = None
     left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
     refusals: Refusals = field(default_factory=Refusals)
-    silences: NoDataMetrics = field(default_factory=NoDataMetrics)
-    troubles: ExhaustedRetries = field(default_factory=ExhaustedRetries)
-    fields: RefusedFields = field(default_factory=RefusedFields)
+    no_data_metrics: NoDataMetrics = field(default_factory=NoDataMetrics)
+    exhausted_retries: ExhaustedRetries = field(default_factory=ExhaustedRetries)
+    refused_fields: RefusedFields = field(default_factory=RefusedFields)
     polls: PollLog = field(default_factory=PollLog)
     notes: list[str] = field(default_factory=list)
 
@@ -65,9 +65,9 @@ class Source:
             provenance=self.provenance,
             left_out_log=self.left_out_log,
             refusals=self.refusals,
-            silences=self.silences,
-            troubles=self.troubles,
-            fields=self.fields,
+            silences=self.no_data_metrics,
+            troubles=self.exhausted_retries,
+            fields=self.refused_fields,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
         )
@@ -97,7 +97,7 @@ class Source:
         def read(account_id: str, open_questions: Sequence[QuestionParameters] | None = None) -> Iterator[TableRow]:
             known = open_questions if self.polls.of([account_id]) else None
             return read_stories(
-                self._list(account_id, "stories", plan, known), self.provenance, book=self.polls, finality=finality
+                self._list(account_id, "stories", plan, known), self.provenance, poll_log=self.polls, finality=finality
             )
 
         return explain_page_ids(self.client, read)
@@ -121,7 +121,7 @@ class Source:
             refusals=self.refusals,
             published=published,
             is_whole=is_whole,
-            troubles=self.troubles,
-            fields=self.fields,
+            troubles=self.exhausted_retries,
+            fields=self.refused_fields,
             open_questions=open_questions,
         )

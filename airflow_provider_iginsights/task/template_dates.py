@@ -54,18 +54,18 @@ class TemplateDates(BaseOperator):
 
         try:
             rendered = super().render_template(content, context, jinja_env, seen_oids)
-            if not self._is_moment(content):
+            if not self._is_of_window(content):
                 return rendered
             # A native template hands out what is undefined as it is; as text it fails like any other.
             return str(rendered) if isinstance(rendered, Undefined) else rendered
         except (UndefinedError, TypeError):  # TypeError: a macro that was handed what is undefined
-            lacking = self._find_lacking_dates(content, context, jinja_env) if self._is_moment(content) else []
+            lacking = self._find_lacking_dates(content, context, jinja_env) if self._is_of_window(content) else []
             if not lacking:
                 raise
         self.log.info("%r counts as not given, because this run has no %s.", content, " and no ".join(lacking))
         return None
 
-    def _is_moment(self, content: Any) -> bool:
+    def _is_of_window(self, content: Any) -> bool:
         return isinstance(content, str) and content in (self.since, self.until)
 
     def _find_lacking_dates(self, content: str, context: Context, jinja_env: jinja2.Environment | None) -> list[str]:

@@ -25,12 +25,17 @@ from airflow_provider_iginsights.task.arguments import (
     parse_timedelta,
 )
 from airflow_provider_iginsights.task.checkpoint import Checkpoint, Progress, read_waiting_since
-from airflow_provider_iginsights.task.failures import close_open, failing_for_good, is_last_try, raise_failures
+from airflow_provider_iginsights.task.failures import (
+    failing_without_retry,
+    give_up_open_questions,
+    is_last_try,
+    raise_failures,
+)
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.task.template_dates import TemplateDates
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenLoader, WritesToBigQuery
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
@@ -132,19 +137,19 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
     def resume(self, context: Context, event: Any = None, progress: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
         """Do the same after a deferral, for what is missing in ``progress``."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
-        from airflow_provider_iginsights.task.run_dates import read_run_facts
+        from airflow_provider_iginsights.task.run_dates import read_run_dates
         from airflow_provider_iginsights.transfers.run import TransferRun
 
-        with failing_for_good():
+        with failing_without_retry():
             self.check_arguments()
-            with self.open_loader(context, next(iter(self.tables))) as target:
+            with self.open_dataset(context, next(iter(self.tables))) as dataset:
                 # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
-                window = resolve_window(self.since, self.until, run=read_run_facts(context), now=target.clock.now())
+                window = resolve_window(self.since, self.until, run=read_run_dates(context), now=dataset.clock.now())
                 self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
                 hook = InstagramHook(self.instagram_conn_id)
                 with hook.get_conn() as client:
-                    source = self._make_source(context, client, window, target)
-                    run = TransferRun(context=context, target=target, hook=hook, source=source)
+                    source = self._make_source(context, client, window, dataset)
+                    run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     return self.transfer(run, progress)
 
     def check_arguments(self) -> None:
@@ -178,12 +183,12 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         self.log.info("Summary: %s", summary)
         if not outcome.is_whole:
             run.context["ti"].xcom_push(key="summary", value=summary)
-            kept = checkpoint.write(before.go_on(outcome, keep_summary(summary)).pack(account_ids))
+            kept = checkpoint.write(before.advance(outcome, keep_summary(summary)).pack(account_ids))
             if throttled := find_throttled(outcome.failed):
-                first = None if checkpoint.remembers else find_first_reschedule(run.context)
+                first = None if checkpoint.is_kept else find_first_reschedule(run.context)
                 since = read_waiting_since(carried) or before.waiting_since or first
-                keep = partial(checkpoint.write_beside, kept)
-                wait_for_limit(self, throttled, of=len(account_ids), since=since, keep=keep)
+                save = partial(checkpoint.write_beside, kept)
+                wait_for_limit(self, throttled, of=len(account_ids), since=since, save=save)
             raise_failures(outcome, skips=self._on_account_error == "skip")
         checkpoint.delete()
         return summary
@@ -209,8 +214,8 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         from airflow_provider_iginsights.extract.account_pool import AccountPool
         from airflow_provider_iginsights.task.loaded import Loaded
 
-        loader, left_out_log = run.target.loader, run.source.left_out_log
-        project = run.target.client.project
+        loader, left_out_log = run.dataset.loader, run.source.left_out_log
+        project = run.dataset.client.project
         destinations = [
             self.make_destination(each, project=project, table_id=name) for each, name in self.tables.items()
         ]
@@ -218,25 +223,25 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         loader.rehearse(destinations, load_mode=self._load_mode)
         row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in destinations}
         quarantine = self._open_quarantine(run, account_ids)
-        held = quarantine.find_held() if quarantine else {}
+        quarantined = quarantine.find_quarantined() if quarantine else {}
         pool = AccountPool(read, workers=run.hook.max_workers)
-        for name, row in pool.read([each for each in account_ids if each not in held], known):
+        for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
             if name in row_files:
                 write_row(row_files[name], row, left_out_log)
         outcome = pool.outcome
         if self._on_account_error == "skip" or is_last_try(run.context):
-            outcome = close_open(outcome, left_out_log)
+            outcome = give_up_open_questions(outcome, left_out_log)
         remarks = self.finish_reading(run, outcome, row_files)
         # An answer that could not be read to the end does not say which values are gone.
         results = loader.commit(list(row_files.values()), load_mode=self._load_mode, spared=left_out_log.find_unread())
         if quarantine:
-            results += quarantine.record(outcome)
-            outcome, left_out = quarantine.settle(outcome)
-            held |= left_out
+            results += quarantine.write_status(outcome)
+            outcome, left_out = quarantine.separate(outcome)
+            quarantined |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(destinations)
-        self.keep_link(run.context, run.target)
-        return Loaded(outcome, results, remarks, quarantined=held)
+        self.persist_link(run.context, run.dataset)
+        return Loaded(outcome, results, remarks, quarantined=quarantined)
 
     def finish_reading(
         self,
@@ -250,7 +255,7 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         """
         return {}
 
-    def describe_question(self) -> dict[str, Any]:
+    def describe_inputs(self) -> dict[str, Any]:
         """Return the arguments that decide what an account's rows are: progress on other ones counts for nothing."""
         asked = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
         return asked | {"load_mode": self.load_mode, "version": __version__}
@@ -259,16 +264,16 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         self, run: TransferRun, account_ids: Sequence[str], carried: Mapping[str, Any] | None
     ) -> Checkpoint:
         window = run.source.window
-        question = {"window": (window.since, window.until), "accounts": sorted(account_ids)}
+        of_window = {"window": (window.since, window.until), "accounts": sorted(account_ids)}
         store = run.context.get("task_state_store")
-        return Checkpoint(store, question=self.describe_question() | question, carried=carried)
+        return Checkpoint(store, inputs=self.describe_inputs() | of_window, carried=carried)
 
     def _open_quarantine(self, run: TransferRun, account_ids: Sequence[str]) -> Quarantine | None:
         if self._on_account_error != "quarantine" or not account_ids:
             return None
         from airflow_provider_iginsights.transfers.quarantine import Quarantine
 
-        where = {"project": run.target.client.project, "table_id": self.status_table_id}
+        where = {"project": run.dataset.client.project, "table_id": self.status_table_id}
         destination = self.make_destination(ACCOUNT_STATUS, **where)
         return Quarantine.open(
             run, destination=destination, transfer=next(iter(self.tables)).name, account_ids=account_ids
@@ -282,16 +287,16 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
     def _on_account_error(self) -> str:
         return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
 
-    def _make_source(self, context: Context, client: GraphClient, window: Window, target: OpenLoader) -> Source:
+    def _make_source(self, context: Context, client: GraphClient, window: Window, dataset: OpenDataset) -> Source:
         from airflow_provider_iginsights.extract.provenance import Provenance
         from airflow_provider_iginsights.task.source import Source
 
-        client.set_date_callback(target.clock.hear_meta)
+        client.set_date_callback(dataset.clock.hear_meta)
         return Source(
             client=client,
             window=window,
-            provenance=Provenance(run_id=identify_task(context).run_id, clock=target.clock.now),
-            notes=target.notes,
+            provenance=Provenance(run_id=identify_task(context).run_id, clock=dataset.clock.now),
+            notes=dataset.notes,
             metrics=parse_metrics(self.metrics),
             breakdowns=parse_breakdowns(self.breakdowns),
         )

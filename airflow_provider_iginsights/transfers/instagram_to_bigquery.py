@@ -101,11 +101,11 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
     ) -> Mapping[str, Any]:
         """Warn of metrics that Meta was silent about, and that our own table has of the days before."""
-        from airflow_provider_iginsights.task.no_data_warnings import warn_of_silence
+        from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
 
-        warn_of_silence(
-            run.source.silences,
-            lookup=run.target.lookup,
+        warn_of_missing_metrics(
+            run.source.no_data_metrics,
+            lookup=run.dataset.lookup,
             destination=row_files[ACCOUNT_INSIGHTS.name].destination,
             left_out_log=run.source.left_out_log,
         )

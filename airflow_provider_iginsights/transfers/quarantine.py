@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MEMORY = timedelta(days=3650)  # the table is small: rows of unavailable accounts only
+_LOOKUP_RANGE = timedelta(days=3650)  # the table is small: rows of unavailable accounts only
 Status = Literal["unavailable", "answered"]
 
 
@@ -49,14 +49,14 @@ class Quarantine:
         """
         from airflow_provider_iginsights.bigquery.lookup import Where
 
-        run.target.loader.ensure([destination])
+        run.dataset.loader.ensure([destination])
         today = run.source.provenance.read_now().snapshot_date
         among = {"account_id": account_ids, "transfer": [transfer]}
-        where = Where(start=today - _MEMORY, end=today + timedelta(days=1), among=among)
-        histories = dict(_read_histories(run.target.lookup.find_rows(destination, where=where)))
+        where = Where(start=today - _LOOKUP_RANGE, end=today + timedelta(days=1), among=among)
+        histories = dict(_read_histories(run.dataset.lookup.find_rows(destination, where=where)))
         return cls(run=run, destination=destination, transfer=transfer, histories=histories, today=today)
 
-    def find_held(self) -> dict[str, AccountHistory]:
+    def find_quarantined(self) -> dict[str, AccountHistory]:
         """Return the accounts that this run does not ask."""
         return {
             account_id: history
@@ -64,7 +64,7 @@ class Quarantine:
             if history.is_quarantined and self.today < history.asked_again
         }
 
-    def settle(self, outcome: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
+    def separate(self, outcome: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
         """Return the outcome without the failures of accounts that are quarantined by now, and these accounts."""
         quarantined = {
             account_id: history
@@ -85,19 +85,19 @@ class Quarantine:
         failed = {name: error for name, error in outcome.failed.items() if name not in quarantined}
         return replace(outcome, failed=failed), quarantined
 
-    def record(self, outcome: AccountResults) -> tuple[LoadResult, ...]:
+    def write_status(self, outcome: AccountResults) -> tuple[LoadResult, ...]:
         """Write down which accounts were unavailable, and which answered again; nothing of those that always did.
 
-        :param outcome: before :meth:`settle`.
+        :param outcome: before :meth:`separate`.
         """
-        row_file = self.run.target.loader.row_file(self.destination)
+        row_file = self.run.dataset.loader.row_file(self.destination)
         for account_id, history in self._find_unavailable(outcome).items():
             write_row(row_file, self._row(account_id, "unavailable", history.reason), self.run.source.left_out_log)
         for account_id in (name for name in (*outcome.done, *outcome.open) if name in self.histories):
             log.info("Account %s answers again.", account_id)
             write_row(row_file, self._row(account_id, "answered", None), self.run.source.left_out_log)
         # Always merged: every run of every transfer, whatever its load_mode, writes to this one table.
-        return self.run.target.loader.commit([row_file])
+        return self.run.dataset.loader.commit([row_file])
 
     def _find_unavailable(self, outcome: AccountResults) -> dict[str, AccountHistory]:
         """Return the accounts whose error is their own, with today added to their histories."""
@@ -105,7 +105,7 @@ class Quarantine:
         return {
             account_id: self.histories.get(account_id, _NO_HISTORY).add(self.today, str(error))
             for account_id, error in outcome.failed.items()
-            if _is_own(error, somebody_answered=somebody_answered)
+            if _is_of_the_account(error, somebody_answered=somebody_answered)
         }
 
     def _row(self, account_id: str, status: Status, reason: str | None) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Quarantine:
 _NO_HISTORY = AccountHistory(days=(), reason="")
 
 
-def _is_own(error: InsightsError, *, somebody_answered: bool) -> bool:
+def _is_of_the_account(error: InsightsError, *, somebody_answered: bool) -> bool:
     """Return whether an error is the account's, not the token's.
 
     A token that lost a permission is refused by every account: so a missing permission is an account's own only where

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.hooks.instagram import InstagramHook
     from airflow_provider_iginsights.task.source import Source
-    from airflow_provider_iginsights.transfers.target import OpenLoader
+    from airflow_provider_iginsights.transfers.target import OpenDataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,6 @@ class TransferRun:
     """One try: what Airflow says of it, where it writes, whom it asks and what."""
 
     context: Context
-    target: OpenLoader
+    dataset: OpenDataset
     hook: InstagramHook
     source: Source

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_lead
-from airflow_provider_iginsights.stories.summary import shorten, tell_outlets
+from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events, shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
-from airflow_provider_iginsights.task.failures import close_open, raise_failures
-from airflow_provider_iginsights.task.rate_limit_wait import give_slot_back
+from airflow_provider_iginsights.task.failures import give_up_open_questions, raise_failures
+from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
@@ -56,54 +56,54 @@ class StoryTransfer(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.stories.polls import PollRecorder
 
         record = PollRecorder(
-            lookup=run.target.lookup,
+            lookup=run.dataset.lookup,
             run_id=run.source.provenance.run_id,
             left_out_log=run.source.left_out_log,
             finality=self._finality,
-            moves_marks=self._load_mode != "append",
+            corrects_finals=self._load_mode != "append",
         )
         return record.complete(run.source.polls.of(outcome.done), row_files)
 
     def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
         """Read once, as the other transfers do; or go on with the plan of captures."""
-        begun = self._make_plan(run)
+        new_plan = self._make_plan(run)
         is_carried = bool(carried and "plan" in carried)
-        if self._capture == "now" or (begun.ends <= run.target.clock.now() and not is_carried):
+        if self._capture == "now" or (new_plan.ends <= run.dataset.clock.now() and not is_carried):
             summary = super().transfer(run, carried)
-            tell_outlets(run.context, self.outlets, summary)
+            add_gaps_to_asset_events(run.context, self.outlets, summary)
             return summary
-        ends = carried["plan"]["ends"] if carried and is_carried else begun.ends.isoformat()
-        store, question = run.context.get("task_state_store"), self.describe_question() | {"ends": ends}
-        checkpoint = Checkpoint(store, question=question, carried=carried)
+        ends = carried["plan"]["ends"] if carried and is_carried else new_plan.ends.isoformat()
+        store, inputs = run.context.get("task_state_store"), self.describe_inputs() | {"ends": ends}
+        checkpoint = Checkpoint(store, inputs=inputs, carried=carried)
         kept = checkpoint.read()
-        plan = CapturePlan.unpack(kept["plan"], lead=begun.lead) if kept else begun
+        plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
         return self._capture_due(run, plan, kept.get("summary"), checkpoint)
 
     def _capture_due(
         self, run: TransferRun, plan: CapturePlan, before: Mapping[str, Any] | None, checkpoint: Checkpoint
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
-        clock, left_out_log = run.target.clock, run.source.left_out_log
+        clock, left_out_log = run.dataset.clock, run.source.left_out_log
         read = self.make_reader(run.source)
         if not plan.captures:
-            plan.begin(self.find_accounts(run), now=clock.now())
+            plan.start(self.find_accounts(run), now=clock.now())
         loaded = self.load(run, read, plan.find_due(clock.now()))
         # The next look asks everything anew.
-        loaded = replace(loaded, outcome=close_open(loaded.outcome, left_out_log))
-        plan.leave_out(loaded.quarantined)
-        plan.go_on(loaded.outcome, run.source.polls, now=clock.now())
-        summary = shorten(
+        loaded = replace(loaded, outcome=give_up_open_questions(loaded.outcome, left_out_log))
+        plan.drop(loaded.quarantined)
+        plan.advance(loaded.outcome, run.source.polls, now=clock.now())
+        summary = shorten_lists(
             continue_summary(before, summarize(run.source, loaded, skips=self._on_account_error == "skip"))
         )
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
-        tell_outlets(run.context, self.outlets, summary)
-        if plan.wakes_at:
+        add_gaps_to_asset_events(run.context, self.outlets, summary)
+        if plan.next_capture_at:
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
-            moment = clock.on_worker(plan.wakes_at)
+            moment = clock.on_worker(plan.next_capture_at)
             self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, moment.isoformat())
             kept = {**keep_summary(summary), "captures": plan.captures}
             run.context["ti"].xcom_push(key="summary", value=summary)
-            give_slot_back(self, moment, checkpoint.write({"plan": plan.pack(), "summary": kept}))
+            free_worker_slot(self, moment, checkpoint.write({"plan": plan.pack(), "summary": kept}))
         checkpoint.delete()
         self.log.info("Summary: %s", summary)
         return self._end(run, plan, summary)
@@ -119,12 +119,12 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
     def _make_plan(self, run: TransferRun) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""
-        from airflow_provider_iginsights.task.run_dates import read_run_facts
+        from airflow_provider_iginsights.task.run_dates import read_run_dates
 
         capture_for = parse_timedelta(self.capture_for, argument="capture_for", least=SHORTEST)
-        facts = read_run_facts(run.context)
+        facts = read_run_dates(run.context)
         scheduled = facts.data_interval_end or facts.run_after or facts.logical_date
-        scheduled = scheduled or find_first_reschedule(run.context) or run.target.clock.now()
+        scheduled = scheduled or find_first_reschedule(run.context) or run.dataset.clock.now()
         return CapturePlan(ends=scheduled + capture_for, lead=check_lead(self.capture_lead))
 
     @property

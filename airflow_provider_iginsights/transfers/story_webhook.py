@@ -12,8 +12,8 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.stories.webhook_rows import REASONS, REDELIVERY, StoryNumbers, read_story_insights
 from airflow_provider_iginsights.task.arguments import is_not_given
-from airflow_provider_iginsights.task.failures import failing_for_good
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenLoader, WritesToBigQuery
+from airflow_provider_iginsights.task.failures import failing_without_retry
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 
 if TYPE_CHECKING:
@@ -83,14 +83,14 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises ConfigurationError: there is no payload, or it is no JSON; not retried.
         :raises LoadError: BigQuery refused.
         """
-        with failing_for_good():
+        with failing_without_retry():
             self.check_target()
             payload = self._read_payload(context)
-            with self.open_loader(context, STORY_INSIGHTS) as target:
-                received = [(notification, at or target.clock.now()) for notification, at in payload]
+            with self.open_dataset(context, STORY_INSIGHTS) as dataset:
+                received = [(notification, at or dataset.clock.now()) for notification, at in payload]
                 numbers = read_story_insights(received, run_id=context["ti"].run_id)
-                results = self._load(context, target, numbers, left_out_log := LeftOutLog())
-        summary = _summarize(numbers, results, refused=left_out_log.count) | {"notes": target.notes}
+                results = self._load(context, dataset, numbers, left_out_log := LeftOutLog())
+        summary = _summarize(numbers, results, refused=left_out_log.count) | {"notes": dataset.notes}
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
         self.log.info("Summary: %s", summary)
@@ -113,16 +113,16 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         return [(notification, None) for notification in find_notifications(value)]
 
     def _load(
-        self, context: Context, target: OpenLoader, numbers: StoryNumbers, left_out_log: LeftOutLog
+        self, context: Context, dataset: OpenDataset, numbers: StoryNumbers, left_out_log: LeftOutLog
     ) -> tuple[LoadResult, ...]:
-        destination = self.make_destination(STORY_INSIGHTS, project=target.client.project, table_id=self.table_id)
+        destination = self.make_destination(STORY_INSIGHTS, project=dataset.client.project, table_id=self.table_id)
         # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
-        target.loader.ensure([destination], load_mode=None)
+        dataset.loader.ensure([destination], load_mode=None)
         with _make_spool(destination) as row_file:
             for row in numbers.rows:
                 write_row(row_file, row, left_out_log)
-            results = target.loader.commit([row_file])
-        self.keep_link(context, target)
+            results = dataset.loader.commit([row_file])
+        self.persist_link(context, dataset)
         return results
 
 

@@ -38,7 +38,7 @@ _BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable
 
 
 @dataclass(frozen=True, slots=True)
-class OpenLoader:
+class OpenDataset:
     """The open door to the dataset. ``clock`` is the run's."""
 
     client: Client
@@ -93,7 +93,7 @@ class WritesToBigQuery(BaseOperator):
             self._loader.cancel()
 
     @contextmanager
-    def open_loader(self, context: Context, table: Table) -> Iterator[OpenLoader]:
+    def open_dataset(self, context: Context, table: Table) -> Iterator[OpenDataset]:
         """Connect as the arguments say, for the time of the block, and set the run's clock by BigQuery's.
 
         :param table: any that the operator writes.
@@ -123,11 +123,11 @@ class WritesToBigQuery(BaseOperator):
             self._loader = loader
             loader.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(client, identity=identity, job_project=self._job_project)
-            yield OpenLoader(client, loader, lookup)
+            yield OpenDataset(client, loader, lookup)
 
-    def keep_link(self, context: Context, target: OpenLoader) -> None:
+    def persist_link(self, context: Context, dataset: OpenDataset) -> None:
         """Show the button to the table that was written."""
-        project = target.client.project
+        project = dataset.client.project
         BigQueryTableLink().persist(context, project=project, dataset=self.dataset_id, table_id=self.table_id)
 
     @property

@@ -69,7 +69,7 @@ class Receiver:
         self._secrets = secrets
         self._keep = keep
         self._calls = RateLimit(per_minute)
-        self._complaints = RateLimit(6)
+        self._log_limit = RateLimit(6)
 
     def make_app(self) -> Starlette:
         """Return the ASGI application, with one route: :data:`PATH`."""
@@ -89,7 +89,7 @@ class Receiver:
             answer = self._confirm if request.method == "GET" else self._receive
             return PlainTextResponse(await answer(request), headers=headers)
         except Refusal as refusal:
-            self._complain(refusal)
+            self._log_refusal(refusal)
             if refusal.status == 429:
                 headers["Retry-After"] = "60"
             return PlainTextResponse(f"{refusal.reason}\n", status_code=refusal.status, headers=headers)
@@ -138,12 +138,12 @@ class Receiver:
             self._report("Story numbers could not be kept", error)
             raise Refusal(503, "the notification could not be kept") from error
 
-    def _complain(self, refusal: Refusal) -> None:
-        if refusal.status != 503 and self._complaints.take(refusal.reason):
+    def _log_refusal(self, refusal: Refusal) -> None:
+        if refusal.status != 503 and self._log_limit.take(refusal.reason):
             log.warning("A webhook call was refused with %d: %s.", refusal.status, refusal.reason)
 
     def _report(self, what: str, error: Exception) -> None:
-        if self._complaints.take(what):
+        if self._log_limit.take(what):
             # Other errors than ours are only named: the text of a database's can hold what it was to store.
             named = error.message if isinstance(error, InsightsError) else f"{type(error).__name__}."
             log.error("%s; Meta will call again. %s", what, named)

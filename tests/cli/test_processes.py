@@ -77,7 +77,7 @@ def test_a_closed_pipe(arguments: list[str]) -> None:
 
 @needs_provider_commands
 def test_airflow_loads_the_definition_alone() -> None:
-    """What Airflow imports for each of its commands is the grammar: no other room, and nothing heavy."""
+    """What Airflow imports for each of its commands is the table of commands: no other room, and nothing heavy."""
     script = (
         "import sys; import airflow.cli.cli_config; before = set(sys.modules);"
         f"from {PACKAGE}.cli.definition import get_instagram_commands; get_instagram_commands();"

@@ -317,7 +317,7 @@ def test_silence_of_an_account(answers: Answers) -> None:
     """What neither arrived nor was refused is named per metric, but not for days that Meta may still fill in."""
     _, source = answers.read("account", ["reach", "views", "follower_demographics"], 4)
     assert left_out(source) == {(name, "NoData") for name in ("reach", "views", "follower_demographics")}
-    assert source.silences.metrics == {ACCOUNT: {"reach", "views", "follower_demographics"}}
+    assert source.no_data_metrics.metrics == {ACCOUNT: {"reach", "views", "follower_demographics"}}
     _, source = answers.read("account", ["reach", "views"], 1)
     assert left_out(source) == set()
 

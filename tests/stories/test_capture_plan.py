@@ -34,12 +34,12 @@ def story(published_at: datetime) -> LiveStory:
 def run(scheduled: datetime, begins: datetime, stories: list[LiveStory], slow: timedelta) -> list[Poll]:
     """Return the looks of one run; each wait ends late by ``slow``, and the plan has been text in between."""
     plan, now, looks = CapturePlan(ends=scheduled + FOR, lead=LEAD), begins, []
-    plan.begin(["1"], now=now)
-    while plan.wakes_at:
-        now = max(now, plan.wakes_at + slow)
+    plan.start(["1"], now=now)
+    while plan.next_capture_at:
+        now = max(now, plan.next_capture_at + slow)
         for account_id in plan.find_due(now):
             looks.append(look(now, stories, account_id))
-            plan.take(looks[-1])
+            plan.plan_after_poll(looks[-1])
         plan = CapturePlan.unpack(json.loads(json.dumps(plan.pack())), lead=LEAD)
     return looks
 
@@ -70,10 +70,10 @@ def test_daily_runs_leave_no_story_out(one_at_a_time: bool, published: list[int]
 def test_an_account_without_stories_is_looked_at_again_after_half_a_life() -> None:
     """What is published after the start may expire before the end: one look at noon finds it, then the run is over."""
     plan = CapturePlan(ends=START + FOR, lead=LEAD)
-    plan.take(look(START, []))
-    assert plan.wakes_at == START + 12 * HOUR
-    plan.take(look(START + 12 * HOUR, []))
-    assert plan.wakes_at is None
+    plan.plan_after_poll(look(START, []))
+    assert plan.next_capture_at == START + 12 * HOUR
+    plan.plan_after_poll(look(START + 12 * HOUR, []))
+    assert plan.next_capture_at is None
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_an_account_without_stories_is_looked_at_again_after_half_a_life() -> No
 def test_a_failed_look_is_repeated_as_long_as_it_helps(error: Exception, again: timedelta | None) -> None:
     """A limit is waited out as long as Meta names, trouble is tried again soon; what is final is kept for the end."""
     plan = CapturePlan(ends=START + FOR, lead=LEAD)
-    plan.begin(["1"], now=START)
-    plan.take_failure("1", error, now=START)
-    assert plan.wakes_at == (again and START + again)
+    plan.start(["1"], now=START)
+    plan.plan_after_failure("1", error, now=START)
+    assert plan.next_capture_at == (again and START + again)
     plan = CapturePlan.unpack(json.loads(json.dumps(plan.pack())), lead=LEAD)
     assert {account_id: type(kept) for account_id, kept in plan.errors().items()} == {"1": type(error)}
-    plan.take(look(START + HOUR, []))
+    plan.plan_after_poll(look(START + HOUR, []))
     assert plan.errors() == {}

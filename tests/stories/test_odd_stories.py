@@ -24,10 +24,10 @@ ACCOUNT = "17841400000000101"
 
 @dataclass(slots=True)
 class Stories:
-    """A Graph API with one account; ``read`` polls its stories and keeps the poll in ``book``."""
+    """A Graph API with one account; ``read`` polls its stories and keeps the poll in ``poll_log``."""
 
     readers: Readers
-    book: PollLog = field(default_factory=PollLog)
+    poll_log: PollLog = field(default_factory=PollLog)
 
     def publish(self, age: timedelta, name: int = 1, **given: Any) -> Media:
         """Put a story of that age into the world."""
@@ -47,7 +47,9 @@ class Stories:
             refusals=self.readers.refusals,
         )
         provenance = Provenance(run_id="run", clock=self.readers.sandbox.now)
-        return [row for table, row in read_stories(listing, provenance, book=self.book) if table == "story_insights"]
+        return [
+            row for table, row in read_stories(listing, provenance, poll_log=self.poll_log) if table == "story_insights"
+        ]
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_a_story_with_too_few_viewers_is_named_and_left_out(stories: Stories) ->
     seen, unseen = stories.publish(HOUR, 1), stories.publish(HOUR, 2, viewers=4)
     assert {row["media_id"] for row in stories.read()} == {seen.id}
     assert [kind for _, kind in stories.readers.left_out] == ["TooFewViewers"]
-    (poll,) = stories.book.of([ACCOUNT])
+    (poll,) = stories.poll_log.of([ACCOUNT])
     assert set(poll.stories) == {seen.id, unseen.id}
 
 
@@ -122,10 +124,12 @@ def test_all_rows_of_a_poll_carry_the_hour_in_which_it_began(stories: Stories) -
         refusals=stories.readers.refusals,
     )
     provenance = Provenance(run_id="run", clock=lambda: next(moments))
-    rows = [row for table, row in read_stories(listing, provenance, book=stories.book) if table == "story_insights"]
+    rows = [
+        row for table, row in read_stories(listing, provenance, poll_log=stories.poll_log) if table == "story_insights"
+    ]
     assert {row["snapshot_at"] for row in rows} == {"2026-11-21T19:00:00Z"}
     assert min(row["fetched_at"] for row in rows) >= "2026-11-21T20:00:00Z"
     stories.readers.world.deleted.add(rows[0]["media_id"])
     assert stories.read() == []
-    (poll,) = stories.book.of([ACCOUNT])
+    (poll,) = stories.poll_log.of([ACCOUNT])
     assert poll.stories == {}

@@ -1,4 +1,4 @@
-"""What is remembered between tries: of one question only, small, and gone when it is done."""
+"""What is kept between tries: of one set of inputs only, small, and gone when it is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_iginsights.task.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
 
 ACCOUNTS = [str(17841400000000000 + number) for number in range(1000)]
-QUESTION = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}
+INPUTS = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}
 PROGRESS = Progress(
     done=frozenset(ACCOUNTS[::3]), waiting_since=datetime(2026, 11, 21, 9, tzinfo=UTC), summary={"rows": 5}
 )
@@ -29,51 +29,51 @@ class Store(dict[str, Any]):
         self.pop(key, None)
 
 
-def about(question: dict[str, Any] = QUESTION, accounts: list[str] = ACCOUNTS) -> dict[str, Any]:
-    """Return the question about these accounts."""
-    return question | {"accounts": sorted(accounts)}
+def about(inputs: dict[str, Any] = INPUTS, accounts: list[str] = ACCOUNTS) -> dict[str, Any]:
+    """Return the inputs with these accounts."""
+    return inputs | {"accounts": sorted(accounts)}
 
 
 def write(store: Store | None, progress: Progress) -> dict[str, Any]:
-    """Keep progress on the question, and return it as a deferral carries it."""
-    return Checkpoint(store, question=about()).write(progress.pack(ACCOUNTS))
+    """Keep progress on the inputs, and return it as a deferral carries it."""
+    return Checkpoint(store, inputs=about()).write(progress.pack(ACCOUNTS))
 
 
 def read(
     store: Store | None,
     *,
-    question: dict[str, Any] = QUESTION,
+    inputs: dict[str, Any] = INPUTS,
     accounts: list[str] = ACCOUNTS,
     carried: dict[str, Any] | None = None,
 ) -> Progress:
-    """Return what is known of a question."""
-    checkpoint = Checkpoint(store, question=about(question, accounts), carried=carried)
+    """Return what is kept for these inputs."""
+    checkpoint = Checkpoint(store, inputs=about(inputs, accounts), carried=carried)
     return Progress.unpack(checkpoint.read(), accounts)
 
 
 def test_the_next_try_finds_what_was_written() -> None:
-    """The same question finds the same progress, in whatever order its accounts come."""
+    """The same inputs find the same progress, in whatever order its accounts come."""
     store = Store()
     write(store, PROGRESS)
     assert read(store, accounts=ACCOUNTS[::-1]) == PROGRESS
 
 
 @pytest.mark.parametrize(
-    ("question", "accounts"),
+    ("inputs", "accounts"),
     [
-        (QUESTION | {"metrics": ["reach"]}, ACCOUNTS),
-        (QUESTION | {"window": (1, 2)}, ACCOUNTS),
-        (QUESTION | {"version": "2"}, ACCOUNTS),
-        (QUESTION, ACCOUNTS[1:]),
-        (QUESTION, [*ACCOUNTS, "1"]),
+        (INPUTS | {"metrics": ["reach"]}, ACCOUNTS),
+        (INPUTS | {"window": (1, 2)}, ACCOUNTS),
+        (INPUTS | {"version": "2"}, ACCOUNTS),
+        (INPUTS, ACCOUNTS[1:]),
+        (INPUTS, [*ACCOUNTS, "1"]),
     ],
     ids=["metrics", "window", "version", "fewer accounts", "more accounts"],
 )
-def test_another_question_starts_afresh(question: dict[str, Any], accounts: list[str]) -> None:
+def test_other_inputs_start_afresh(inputs: dict[str, Any], accounts: list[str]) -> None:
     """What was done for other metrics, another window, version or list of accounts counts for nothing."""
     store = Store()
     write(store, PROGRESS)
-    assert read(store, question=question, accounts=accounts) == Progress()
+    assert read(store, inputs=inputs, accounts=accounts) == Progress()
 
 
 def test_it_stays_small() -> None:
@@ -87,13 +87,13 @@ def test_it_is_forgotten() -> None:
     """After success nothing is kept, so that a clear fetches everything; forgetting twice is no error."""
     store = Store()
     write(store, PROGRESS)
-    checkpoint = Checkpoint(store, question=about())
+    checkpoint = Checkpoint(store, inputs=about())
     checkpoint.delete()
     checkpoint.delete()
     assert (read(store), store) == (Progress(), {})
 
 
-@pytest.mark.parametrize("kept", [None, "", [], {"question": "another"}, {KEY: 1}])
+@pytest.mark.parametrize("kept", [None, "", [], {"inputs": "another"}, {KEY: 1}])
 def test_what_it_does_not_know_is_nothing(kept: Any) -> None:
     """A value that somebody else left under the key is no progress."""
     store = Store({KEY: kept})
@@ -103,9 +103,9 @@ def test_what_it_does_not_know_is_nothing(kept: Any) -> None:
 def test_an_airflow_without_a_store_remembers_nothing() -> None:
     """Before Airflow 3.3 there is no store: writing is no error and reading finds nothing."""
     write(None, PROGRESS)
-    checkpoint = Checkpoint(None, question=about())
+    checkpoint = Checkpoint(None, inputs=about())
     checkpoint.delete()
-    assert (read(None), checkpoint.remembers) == (Progress(), False)
+    assert (read(None), checkpoint.is_kept) == (Progress(), False)
 
 
 def test_a_deferral_carries_the_progress_without_a_store() -> None:
@@ -115,18 +115,18 @@ def test_a_deferral_carries_the_progress_without_a_store() -> None:
     write(store, Progress())
     for kept in (None, store):
         assert read(kept, carried=carried) == PROGRESS
-        assert Checkpoint(kept, question=about(), carried=carried).remembers
+        assert Checkpoint(kept, inputs=about(), carried=carried).is_kept
 
 
 def test_open_questions_are_kept_within_bounds() -> None:
     """Open questions survive as JSON; of accounts beyond the bound nothing is kept, so that all is asked again."""
     store = Store()
     accounts = ["1", "2", "3"]
-    checkpoint = Checkpoint(store, question={})
+    checkpoint = Checkpoint(store, inputs={})
     few = [{"metrics": ["reach"], "period": "day", "breakdown": "", "timeframe": "", "days": ["2026-11-20"]}]
     many = few * MOST_OPEN
     checkpoint.write(Progress(done=frozenset("3"), open_questions={"1": few, "2": many}).pack(accounts))
-    known = Progress.unpack(Checkpoint(store, question={}).read(), accounts)
+    known = Progress.unpack(Checkpoint(store, inputs={}).read(), accounts)
     assert known.open_questions == {"1": few}
     assert known.done == {"3"}
     assert len(json.dumps(Progress(open_questions={"2": many}).pack(accounts))) < 100_000

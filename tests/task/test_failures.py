@@ -21,7 +21,13 @@ from airflow_provider_iginsights.errors import (
 from airflow_provider_iginsights.extract.account_pool import AccountResults
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.open_questions import OpenQuestion
-from airflow_provider_iginsights.task.failures import close_open, combine, fail_now, is_last_try, raise_failures
+from airflow_provider_iginsights.task.failures import (
+    combine,
+    fail_without_retry,
+    give_up_open_questions,
+    is_last_try,
+    raise_failures,
+)
 
 FACTS = GraphFacts(asked="GET 1/insights", code=100, subcode=33)
 
@@ -110,7 +116,7 @@ def test_failing_now_keeps_the_name(kind: type[errors.FatalGraphError]) -> None:
     """What Airflow must not retry is caught under its own name, and its cause is the first error."""
     error = kind("The token has expired.", facts=FACTS)
     with pytest.raises(kind) as caught:
-        fail_now(error)
+        fail_without_retry(error)
     assert isinstance(caught.value, AirflowFailException)
     assert type(caught.value).__name__ == kind.__name__
     assert str(caught.value) == str(error)
@@ -139,7 +145,7 @@ def test_what_no_try_will_ask_is_named() -> None:
     """At the end the account is done and its questions stand among what was left out; another failure stays one."""
     fared = AccountResults(failed={"2": AccountUnavailable("gone")}, open=dict.fromkeys("12", left_open(2)))
     left_out_log = LeftOutLog()
-    closed = close_open(fared, left_out_log)
+    closed = give_up_open_questions(fared, left_out_log)
     assert (closed.done, list(closed.failed), list(closed.open)) == (["1"], ["2"], ["2"])
     assert (fared.done, list(fared.open)) == ((), ["1", "2"])
     assert [(found["what"], found["kind"]) for found in left_out_log.summarize()] == [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from airflow_provider_iginsights.sandbox.graph import World
-from airflow_provider_iginsights.task.run_dates import read_run_facts
+from airflow_provider_iginsights.task.run_dates import read_run_dates
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.window import RULES, RunDates
 from tests.support.sandboxes import DATASET, Sandboxes, open_sandboxes
@@ -48,7 +48,7 @@ class Witnessed(InstagramAccountInsightsToBigQueryOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Note the facts and go on."""
-        self.seen.append(read_run_facts(context))
+        self.seen.append(read_run_dates(context))
         return super().execute(context)
 
 

@@ -1,4 +1,4 @@
-"""One grammar for two doors: what argparse and what Airflow make of it is the same."""
+"""One table of commands for argparse and for Airflow: both make the same of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from importlib import import_module
 
 import pytest
 
+from airflow_provider_iginsights.cli.commands import COMMANDS, Command
 from airflow_provider_iginsights.cli.definition import get_instagram_commands
 from airflow_provider_iginsights.cli.exit_codes import MEANINGS
-from airflow_provider_iginsights.cli.grammar import COMMANDS, Command
 from airflow_provider_iginsights.cli.main import main, make_parser
 
 
