@@ -2,7 +2,7 @@
 
 Meta sends them once a story is over, repeats a message until it is answered, and now and then sends one twice. The only
 moment in a message is ``entry.time``, when it was *sent*, another one at each repetition. A row's key must not know it:
-``snapshot_at`` is therefore the same for all of them, :data:`END_OF_TIME`, after every snapshot of a poll.
+``snapshot_at`` is therefore the same for all of them, :data:`WEBHOOK_SNAPSHOT_AT`, after every snapshot of a poll.
 """
 
 from __future__ import annotations

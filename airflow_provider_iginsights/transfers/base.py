@@ -70,14 +70,7 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
     def __init__(
         self,
         *,
-        dataset_id: str,
-        table_id: str,
         instagram_conn_id: str = "instagram_default",
-        gcp_conn_id: str | None = "google_cloud_default",
-        impersonation_chain: str | Sequence[str] | None = None,
-        project_id: str | None = None,
-        job_project_id: str | None = None,
-        location: str | None = None,
         account_ids: str | Sequence[str] | None = None,
         metrics: str | Sequence[str] | None = None,
         breakdowns: Mapping[str, Sequence[str]] | str | None = None,
@@ -86,23 +79,13 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         on_account_error: OnAccountError = "fail",
         status_table_id: str = ACCOUNT_STATUS.default_id,
         load_mode: LoadMode = "merge",
-        create_dataset: bool = False,
-        inherit_expiration: bool = False,
-        table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
         create_views: bool = False,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.dataset_id = dataset_id
-        self.table_id = table_id
         self.instagram_conn_id = instagram_conn_id
-        self.gcp_conn_id = gcp_conn_id
-        self.impersonation_chain = impersonation_chain
-        self.project_id = project_id
-        self.job_project_id = job_project_id
-        self.location = location
         self.account_ids = account_ids
         self.metrics = metrics
         self.breakdowns = breakdowns
@@ -111,9 +94,6 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         self.on_account_error = on_account_error
         self.status_table_id = status_table_id
         self.load_mode = load_mode
-        self.create_dataset = create_dataset
-        self.inherit_expiration = inherit_expiration
-        self.table_options = table_options
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable

@@ -51,31 +51,12 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     def __init__(
         self,
         *,
-        dataset_id: str,
         payload: Mapping[str, Any] | Sequence[Any] | str | None = None,
         table_id: str = STORY_INSIGHTS.default_id,
-        gcp_conn_id: str | None = "google_cloud_default",
-        impersonation_chain: str | Sequence[str] | None = None,
-        project_id: str | None = None,
-        job_project_id: str | None = None,
-        location: str | None = None,
-        create_dataset: bool = False,
-        inherit_expiration: bool = False,
-        table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(table_id=table_id, **kwargs)
         self.payload = payload
-        self.dataset_id = dataset_id
-        self.table_id = table_id
-        self.gcp_conn_id = gcp_conn_id
-        self.impersonation_chain = impersonation_chain
-        self.project_id = project_id
-        self.job_project_id = job_project_id
-        self.location = location
-        self.create_dataset = create_dataset
-        self.inherit_expiration = inherit_expiration
-        self.table_options = table_options
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.

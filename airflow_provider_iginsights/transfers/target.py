@@ -39,7 +39,7 @@ _BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable
 
 @dataclass(frozen=True, slots=True)
 class OpenDataset:
-    """The open door to the dataset. ``clock`` is the run's."""
+    """The dataset as one try uses it: client, loader and lookups. ``clock`` is the run's."""
 
     client: Client
     loader: BigQueryLoader
@@ -57,22 +57,39 @@ class OpenDataset:
 
 
 class WritesToBigQuery(BaseOperator):
-    """An operator that writes to one dataset; its constructor assigns the arguments that stand here."""
+    """An operator that writes to one dataset; its arguments say where to and as whom."""
 
     operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
 
-    gcp_conn_id: str | None
-    impersonation_chain: str | Sequence[str] | None
-    project_id: str | None
-    job_project_id: str | None
-    dataset_id: str
-    location: str | None
-    table_id: str
-    create_dataset: bool
-    inherit_expiration: bool
-    table_options: Mapping[str, Mapping[str, Any]] | str | None
     _loader: BigQueryLoader | None = None
+
+    def __init__(
+        self,
+        *,
+        dataset_id: str,
+        table_id: str,
+        gcp_conn_id: str | None = "google_cloud_default",
+        impersonation_chain: str | Sequence[str] | None = None,
+        project_id: str | None = None,
+        job_project_id: str | None = None,
+        location: str | None = None,
+        create_dataset: bool = False,
+        inherit_expiration: bool = False,
+        table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset_id = dataset_id
+        self.table_id = table_id
+        self.gcp_conn_id = gcp_conn_id
+        self.impersonation_chain = impersonation_chain
+        self.project_id = project_id
+        self.job_project_id = job_project_id
+        self.location = location
+        self.create_dataset = create_dataset
+        self.inherit_expiration = inherit_expiration
+        self.table_options = table_options
 
     def check_target(self) -> None:
         """Refuse what cannot name a place in BigQuery, and what does not say how to write there.
@@ -126,7 +143,7 @@ class WritesToBigQuery(BaseOperator):
             yield OpenDataset(client, loader, lookup)
 
     def persist_link(self, context: Context, dataset: OpenDataset) -> None:
-        """Show the button to the table that was written."""
+        """Link the task instance to the table that was written."""
         project = dataset.client.project
         BigQueryTableLink().persist(context, project=project, dataset=self.dataset_id, table_id=self.table_id)
 

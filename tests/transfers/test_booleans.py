@@ -17,14 +17,15 @@ from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
+from airflow_provider_iginsights.transfers.target import WritesToBigQuery
 from tests.support.sandboxes import DATASET, NOW, RecordingTaskInstance, Sandboxes, open_sandboxes
 
 TRUE = [True, "True", "true", "TRUE", " true ", "1", 1, "t", "yes", "Yes"]
 FALSE = [False, "False", "false", "FALSE", "\tfalse\n", "0", 0, "f", "no", "NO"]
-CONSTRUCTORS = {
-    InstagramAccountInsightsToBigQueryOperator: InstagramToBigQueryOperator,
-    InstagramStoryWebhookToBigQueryOperator: InstagramStoryWebhookToBigQueryOperator,
-    InstagramListAccountsOperator: InstagramListAccountsOperator,
+CONSTRUCTORS: dict[type, tuple[type, ...]] = {
+    InstagramAccountInsightsToBigQueryOperator: (InstagramToBigQueryOperator, WritesToBigQuery),
+    InstagramStoryWebhookToBigQueryOperator: (InstagramStoryWebhookToBigQueryOperator, WritesToBigQuery),
+    InstagramListAccountsOperator: (InstagramListAccountsOperator,),
 }
 REQUIRED: dict[type, dict[str, Any]] = {
     InstagramAccountInsightsToBigQueryOperator: {"dataset_id": DATASET, "gcp_conn_id": None},
@@ -33,7 +34,8 @@ REQUIRED: dict[type, dict[str, Any]] = {
 }
 BOOLEANS = [
     (operator, name)
-    for operator, constructor in CONSTRUCTORS.items()
+    for operator, constructors in CONSTRUCTORS.items()
+    for constructor in constructors
     for name, parameter in inspect.signature(constructor.__init__).parameters.items()
     if parameter.annotation == "bool"
 ]
