@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = "airflow_provider_iginsights"
 HEAVY = ("google", "pandas", "pyarrow", "requests", "urllib3", "duckdb", "sqlglot", "starlette", "uvicorn", "tenacity")
-MOST_MODULES = 40
+MOST_MODULES = 30
 """Modules that one of ours may load beyond airflow.sdk: our own few and the odd one of the standard library."""
 
 SCRIPT = """

@@ -37,10 +37,12 @@ from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import timedelta
 
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.session import JobOptions
+    from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
     from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
@@ -131,16 +133,10 @@ class BigQueryLoader:
             for row_file in full:
                 row_file.destination = self._at(row_file.destination)
             tidy.end_predecessors([row_file.destination for row_file in full], session=self._session)
-            staged: dict[RowFile, Staged] = {}
-            for row_file in full:
-                staged[row_file] = self._stage(row_file)
+            staged = [(row_file, self._stage(row_file)) for row_file in full]
             results = {row_file: LoadResult(destination=row_file.destination, rows=0) for row_file in row_files}
-            for row_file in full:
-                result = write_target(
-                    row_file, staged=staged[row_file], load_mode=load_mode, spared=spared, session=self._session
-                )
-                log.info("%s: %d rows sent, %d changed.", row_file.destination.path, result.rows, result.affected)
-                results[row_file] = result
+            for row_file, staging in staged:
+                results[row_file] = self._write(row_file, staging, load_mode=load_mode, spared=spared)
             return tuple(results.values())
         finally:
             self._drop_staging()
@@ -179,12 +175,19 @@ class BigQueryLoader:
         log.warning("%s", text)
         self.notes.append(text)
 
-    def _stage(self, row_file: RowFile) -> Staged:
-        staging = stage.create_staging(row_file.destination, payload=row_file.payload, session=self._session)
+    def _stage(self, row_file: RowFile, *, lifetime: timedelta = stage.LIFETIME) -> Staged:
+        staging = stage.create_staging(
+            row_file.destination, payload=row_file.payload, session=self._session, lifetime=lifetime
+        )
         self._staging.append(staging)
         job = stage.load(row_file, staging=staging, session=self._session)
         log.info("Loaded %d rows for %s into staging (job %s).", row_file.rows, row_file.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
+
+    def _write(self, rows: RowFile | StagedRows, staging: Staged, *, load_mode: LoadMode, spared: Spared) -> LoadResult:
+        result = write_target(rows, staged=staging, load_mode=load_mode, spared=spared, session=self._session)
+        log.info("%s: %d rows sent, %d changed.", rows.destination.path, result.rows, result.affected)
+        return result
 
     def _drop_staging(self) -> None:
         while self._staging:

@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
 LIFETIME = timedelta(hours=24)
+LIFETIME_FOR_ANOTHER = timedelta(days=7)
+"""Rows that wait for another task, which may wait for the retries of many: storage for a week costs next to nothing."""
 CHUNK = 16 * 1024 * 1024
 """Bytes of the file that an upload holds in memory."""
 _LOADS = 3
 
 
-def create_staging(destination: TargetTable, *, payload: str, session: BigQuerySession) -> str:
-    """Create an empty staging table and return its path."""
+def create_staging(
+    destination: TargetTable, *, payload: str, session: BigQuerySession, lifetime: timedelta = LIFETIME
+) -> str:
+    """Create an empty staging table, which expires after its ``lifetime``, and return its path."""
     from google.cloud.bigquery import Table
 
     ti, try_number = session.ti(destination), session.identity.try_number
@@ -39,7 +43,7 @@ def create_staging(destination: TargetTable, *, payload: str, session: BigQueryS
     labels = session.passing_labels(destination)
     description = f"Rows on their way to {destination.table_id}. Deletes itself."
     resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
-    expires = session.clock.now() + LIFETIME
+    expires = session.clock.now() + lifetime
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
     session.calls(
         # The name is ours alone: if it exists, it is our own request whose answer was lost.
@@ -55,16 +59,22 @@ def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
         job = session.jobs.run(
             _load_work(row_file, staging=staging, session=session, suffix=f"-{'x' * again}" if again else "")
         )
-        found = session.calls(
-            lambda: session.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
-            doing=f"read the staging table {staging}",
-        )
+        found = count_rows(staging, session=session)
         if found == row_file.rows:
             return job
     raise LoadError(
         f"The staging table {staging} holds {found} rows after {row_file.rows} were loaded into it, {_LOADS} times "
         f"over. Nothing was written to {row_file.destination.path}. Run the task again."
     )
+
+
+def count_rows(staging: str, *, session: BigQuerySession) -> int:
+    """Return how many rows a staging table holds."""
+    found = session.calls(
+        lambda: session.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
+        doing=f"read the staging table {staging}",
+    )
+    return int(found)
 
 
 def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suffix: str) -> Work:

@@ -18,7 +18,7 @@ from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.job_ids import job_prefix, staging_jobs, staging_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
@@ -30,18 +30,23 @@ _OLDEST = timedelta(hours=24)
 _MOST_SUFFIXES = 100
 
 
-def end_predecessors(destinations: Sequence[TargetTable], *, session: BigQuerySession) -> None:
-    """Cancel the jobs of earlier tries of this task instance, wait for their end, drop their staging tables."""
-    left = list(_leftovers(destinations, session=session))
+def end_predecessors(
+    destinations: Sequence[TargetTable], *, session: BigQuerySession, kept: Collection[str] = ()
+) -> None:
+    """Cancel the jobs of earlier tries of this task instance, wait for their end, drop their staging tables.
+
+    :param kept: paths of staging tables that stay, since another task is to write them.
+    """
+    left = [each for each in _leftovers(destinations, session=session) if each[0].beside(each[1]) not in kept]
     for project, group in _grouped(destinations, by=session.project_of_jobs):
         prefixes = tuple(
-            job_prefix(verb, ti=session.ti(each)) for each in group for verb in ("load", "merge", "deduplicate")
+            job_prefix(verb, ti=session.ti(each)) for each in group for verb in ("load", "copy", "merge", "deduplicate")
         )
         for job in _listed(project, prefixes=prefixes, session=session):
             _end(job, session=session)
     for destination, table_id in left:
         for first_id in staging_jobs(table_id, table_id=destination.table_id, ti=session.ti(destination)):
-            for job in _under(first_id, destination=destination, session=session):
+            for job in find_jobs(first_id, destination=destination, session=session):
                 _end(job, session=session)
         drop(destination.beside(table_id), session=session)
 
@@ -59,7 +64,7 @@ def drop(staging: str, *, session: BigQuerySession) -> None:
 
 def _leftovers(destinations: Sequence[TargetTable], *, session: BigQuerySession) -> Iterator[tuple[TargetTable, str]]:
     for dataset, group in _grouped(destinations, by=lambda each: each.dataset_path):
-        for table_id in _table_ids(dataset, session=session):
+        for table_id in list_table_ids(dataset, session=session):
             for each in group:
                 if table_id.startswith(staging_prefix(each.table_id, ti=session.ti(each))):
                     yield each, table_id
@@ -93,7 +98,7 @@ def _listed(project: str, *, prefixes: tuple[str, ...], session: BigQuerySession
     return session.calls(listed, doing=f"list the running jobs of project {project}", role=error_mapping.LIST_ROLE)
 
 
-def _under(first_id: str, *, destination: TargetTable, session: BigQuerySession) -> Iterator[Any]:
+def find_jobs(first_id: str, *, destination: TargetTable, session: BigQuerySession) -> Iterator[Any]:
     """Yield the jobs under an id and the suffixes that follow it, as long as there are any."""
     for suffix in ("", *(f"-{number}" for number in range(1, _MOST_SUFFIXES))):
         project = session.project_of_jobs(destination)
@@ -121,7 +126,9 @@ def _end(job: Any, *, session: BigQuerySession) -> None:
     session.calls(end, doing=f"cancel job {job.job_id} of an earlier try", role=error_mapping.JOB_ROLE)
 
 
-def _table_ids(dataset: str, *, session: BigQuerySession) -> list[str]:
+def list_table_ids(dataset: str, *, session: BigQuerySession) -> list[str]:
+    """Return the ids of a dataset's tables."""
+
     def listed() -> list[str]:
         tables = session.client.list_tables(dataset, page_size=1000, retry=None, timeout=HTTP_TIMEOUT)
         return [table.table_id for table in tables]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
     from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Staged:
 
 
 def write_target(
-    row_file: RowFile, *, staged: Staged, load_mode: LoadMode, spared: Spared, session: BigQuerySession
+    row_file: RowFile | StagedRows, *, staged: Staged, load_mode: LoadMode, spared: Spared, session: BigQuerySession
 ) -> LoadResult:
     """Run the statements of the load mode, then look for twins (not for ``append``, which keeps all rows)."""
     destination = row_file.destination
@@ -83,7 +84,7 @@ class Reach:
     looked_at: PartitionRange
 
 
-def find_reach(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Reach:
+def find_reach(row_file: RowFile | StagedRows, *, staging: str, session: BigQuerySession) -> Reach:
     """Look for the keys of a table whose keys can move: most stand where they stood, and only new ones are sought.
 
     The second question reads the key and the day alone, and only the blocks of the accounts that have new keys.
@@ -100,7 +101,7 @@ def find_reach(row_file: RowFile, *, staging: str, session: BigQuerySession) -> 
 
 
 def statements(
-    row_file: RowFile, *, staging: str, load_mode: LoadMode, span: PartitionRange, spared: Spared = ()
+    row_file: RowFile | StagedRows, *, staging: str, load_mode: LoadMode, span: PartitionRange, spared: Spared = ()
 ) -> Iterator[str]:
     """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
     destination = row_file.destination

@@ -28,6 +28,8 @@ from tests.support.bigquery.warehouses import Warehouse, connect_to_emulator, se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+
 PROJECT = "p-1"
 ROWS = 300
 SPAWN = multiprocessing.get_context("forkserver")
@@ -92,14 +94,19 @@ def attempt(
     run_id = f"run-{version}"
     with warehouse.loader(rows.identity(run_id=run_id, try_number=try_number)) as loader:
         if kill is not None:
-            session = loader._session.client._http
-            session.request = _deadly(session.request, kill)
+            kill_at(loader, kill)
         row_file = loader.row_file(destination)
         for number, row in enumerate(given(version, table), 1):
             row_file.write(row)
             if kill is not None and kill.when == "fetching" and number == kill.number:
                 _die()
         loader.commit([row_file])
+
+
+def kill_at(loader: BigQueryLoader, kill: Kill) -> None:
+    """Let the process die around one of the loader's requests."""
+    session = loader._session.client._http
+    session.request = _deadly(session.request, kill)
 
 
 def given(version: int, table: Table = ACCOUNT_INSIGHTS) -> list[dict[str, object]]:

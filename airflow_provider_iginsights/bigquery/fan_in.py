@@ -1,0 +1,135 @@
+"""One table, one statement, many tasks: each of them stages what it read, and one task writes what all of them staged.
+
+::
+
+    stage        end earlier tries -> stage all, for a week            in each of the tasks that read
+    find_staged, find_written   what is there, what was written before  in the task that writes
+    write_staged end earlier tries -> copy into one staging table a target -> write each target, as ``commit`` does
+    finish_staged   note what was written -> drop what was staged
+
+A try is handed on by what ``stage`` returns, and so only once it is staged whole: what a kill leaves is nobody's, and
+expires. ``write_staged`` drops nothing of it, so that it can be repeated; what it repeats finds its rows and changes
+nothing. What the tasks that read stage again (a retry, a clear) takes the place of what they staged before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery import tidy
+from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.combine import combine
+from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.stage import LIFETIME_FOR_ANOTHER, create_staging
+from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
+from airflow_provider_iginsights.bigquery.write import Staged
+from airflow_provider_iginsights.bigquery.written_parts import find_written, record_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult, Spared, TargetTable
+
+log: logging.Logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 1000  # rows of a staging table that are in memory at once
+
+
+class FanInLoader(BigQueryLoader):
+    """A loader that can also stage for another task, and write what other tasks staged."""
+
+    def stage(self, row_files: Iterable[RowFile], *, kept: Sequence[StagedPart] = ()) -> tuple[StagedPart, ...]:
+        """Stage all spools for another task to write, and close them; return what holds their rows, in their order.
+
+        The staging tables stay for a week. An empty spool has none. What earlier tries staged is dropped.
+
+        :param kept: what this task staged before, and what is to be written, too.
+        """
+        row_files = tuple(row_files)
+        try:
+            for row_file in row_files:
+                row_file.destination = self._at(row_file.destination)
+            paths = {part.path for part in kept}
+            tidy.end_predecessors([each.destination for each in row_files], session=self._session, kept=paths)
+            parts = tuple(self._stage_part(row_file) for row_file in row_files if row_file.rows)
+            self._staging.clear()
+            return parts
+        finally:
+            self._drop_staging()
+            for row_file in row_files:
+                row_file.close()
+
+    def find_staged(self, parts: Iterable[StagedPart]) -> frozenset[str]:
+        """Return the paths of the parts that are still there: not expired, not written and dropped."""
+        wanted = {part.path for part in parts}
+        datasets = sorted({path.rpartition(".")[0] for path in wanted})
+        return frozenset(
+            path
+            for dataset in datasets
+            for table_id in tidy.list_table_ids(dataset, session=self._session)
+            if (path := f"{dataset}.{table_id}") in wanted
+        )
+
+    def read_staged(self, part: StagedPart) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a part; reading a table by pages bills nothing."""
+        listed = self._session.calls(
+            lambda: self._session.client.list_rows(part.path, page_size=READ_AT_ONCE, retry=None, timeout=HTTP_TIMEOUT),
+            doing=f"read the staging table {part.path}",
+        )
+        return (dict(row) for row in listed)
+
+    def write_staged(
+        self,
+        staged: Iterable[StagedRows],
+        *,
+        load_mode: LoadMode = "merge",
+        spared: Spared = (),
+        kept: Sequence[StagedPart] = (),
+    ) -> tuple[LoadResult, ...]:
+        """Write what this and other tasks staged, one statement a target, in this order; drop none of it.
+
+        :param kept: what this task itself staged.
+        """
+        located = [dataclasses.replace(each, destination=self._at(each.destination)) for each in staged]
+        paths = {part.path for part in kept}
+        try:
+            tidy.end_predecessors([each.destination for each in located], session=self._session, kept=paths)
+            combined = [(each, self._combine(each)) for each in located]
+            return tuple(self._write(each, staging, load_mode=load_mode, spared=spared) for each, staging in combined)
+        finally:
+            self._drop_staging()
+
+    def find_written(self, destination: TargetTable) -> frozenset[str]:
+        """Return the keys of the staged parts that this task has written in earlier tries."""
+        return find_written(self._at(destination), session=self._session)
+
+    def finish_staged(self, destination: TargetTable, parts: Sequence[StagedPart]) -> None:
+        """Note that the parts are written, then drop them."""
+        if not parts:
+            return
+        record_written(self._at(destination), parts, session=self._session)
+        for part in parts:
+            tidy.drop(part.path, session=self._session)
+
+    def _stage_part(self, row_file: RowFile) -> StagedPart:
+        staged = self._stage(row_file, lifetime=LIFETIME_FOR_ANOTHER)
+        return StagedPart(
+            table=row_file.destination.table.name,
+            target=row_file.destination.path,
+            path=staged.path,
+            rows=row_file.rows,
+            days=tuple(row_file.days),
+            payload=row_file.payload,
+            load_job_id=staged.load_job_id,
+        )
+
+    def _combine(self, staged: StagedRows) -> Staged:
+        staging = create_staging(staged.destination, payload=staged.payload, session=self._session)
+        self._staging.append(staging)
+        job = combine(staged, staging=staging, session=self._session)
+        log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.destination.path)
+        return Staged(path=staging, load_job_id=job.job_id)
