@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights import waiting
-from airflow_provider_iginsights.bigquery.calls import PATIENCE_IN_TESTS, RetryBudget, get_default_patience
+from airflow_provider_iginsights.bigquery.retry import RETRY_BUDGET_IN_TESTS, RetryBudget, get_default_retry_budget
 from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
@@ -77,10 +77,10 @@ def test_a_client_made_before_obeys_as_well(graph_sandbox: GraphSandbox) -> None
 def test_it_ends_with_the_statement() -> None:
     """Contexts restore what was before, also when nested; without a context it stays until it is turned off."""
     assert not is_testing()
-    assert get_default_patience() == RetryBudget()
+    assert get_default_retry_budget() == RetryBudget()
     with set_testing():
         assert is_testing()
-        assert get_default_patience() == PATIENCE_IN_TESTS
+        assert get_default_retry_budget() == RETRY_BUDGET_IN_TESTS
         with set_testing(False):
             assert not is_testing()
         assert is_testing()
@@ -102,8 +102,8 @@ def test_it_ends_with_an_error() -> None:
 
 def test_bigquery_is_waited_for_a_fraction_of_a_second() -> None:
     """In test mode no bound and no pause for BigQuery is longer than a fifth of a second."""
-    longest = (PATIENCE_IN_TESTS.busy, PATIENCE_IN_TESTS.lost, PATIENCE_IN_TESTS.longest_wait)
-    assert max(*longest, PATIENCE_IN_TESTS.longest_poll) <= 0.2
+    longest = (RETRY_BUDGET_IN_TESTS.busy, RETRY_BUDGET_IN_TESTS.lost, RETRY_BUDGET_IN_TESTS.longest_wait)
+    assert max(*longest, RETRY_BUDGET_IN_TESTS.longest_poll) <= 0.2
 
 
 def test_the_readmes_example_runs(instagram_sandbox: tuple[GraphSandbox, BigQuerySandbox]) -> None:

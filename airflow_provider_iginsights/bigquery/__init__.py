@@ -4,5 +4,5 @@
 tables, columns), :mod:`.row_file` (rows to a file), :mod:`.tidy` (end what earlier tries left), :mod:`.stage` (one load
 job), :mod:`.write` with the texts of :mod:`.merge` (one statement a target) and :mod:`.duplicates` (no key twice).
 Beside it stand :mod:`.views` and :mod:`.duplicate_check`. All jobs run through :mod:`.jobs`, all requests through
-:mod:`.calls`.
+:mod:`.retry`.
 """

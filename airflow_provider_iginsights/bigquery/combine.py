@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.jobs import Work
+from airflow_provider_iginsights.bigquery.jobs import JobRequest
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.stage import count_rows
 from airflow_provider_iginsights.errors import LoadError
 
@@ -51,7 +51,7 @@ def _work(
     session: BigQuerySession,
     job_id: str,
     adds: bool,
-) -> Work:
+) -> JobRequest:
     from google.cloud.bigquery import TableReference
 
     sources = [TableReference.from_string(part.path) for part in parts]
@@ -69,12 +69,12 @@ def _work(
             timeout=HTTP_TIMEOUT,
         )
 
-    return Work(
+    return JobRequest(
         job_id=job_id,
         project=session.project_of_jobs(destination),
         location=destination.location,
         submit=submit,
-        fits=lambda job: job.job_type == "copy" and job.destination == reference and list(job.sources) == sources,
+        matches=lambda job: job.job_type == "copy" and job.destination == reference and list(job.sources) == sources,
         doing=f"copy {len(sources)} staging tables into {staging}",
     )
 

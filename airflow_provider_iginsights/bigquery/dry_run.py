@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.bigquery.merge import append_statement, merge_statement
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
@@ -39,7 +39,7 @@ def rehearse(destination: TargetTable, *, load_mode: LoadMode, session: BigQuery
         )
 
     doing = f"write rows into {destination.path}, asked before anything is fetched"
-    session.calls(ask, doing=doing, role=error_mapping.JOB_ROLE)
+    session.retrier.call(ask, doing=doing, role=error_mapping.JOB_ROLE)
 
 
 def rehearsed_statement(destination: TargetTable, *, load_mode: LoadMode, day: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.retry import RetryBudget
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
 
 
@@ -83,12 +83,12 @@ def check(
     *,
     destinations: Iterable[TargetTable],
     deduplicate: bool = False,
-    patience: RetryBudget | None = None,
+    retry_budget: RetryBudget | None = None,
     job_project: str | None = None,
 ) -> Iterator[DuplicateKeys]:
     """Yield what each table holds; with ``deduplicate``, leave one row of each key that it claims. Raises LoadError."""
     session = open_session(
-        client, identity=hand_identity("check"), options=JobOptions(patience=patience, job_project=job_project)
+        client, identity=hand_identity("check"), options=JobOptions(retry_budget=retry_budget, job_project=job_project)
     )
     for destination in destinations:
         yield _finding(destination, deduplicate=deduplicate, session=session)
@@ -109,5 +109,5 @@ def _finding(destination: TargetTable, *, deduplicate: bool, session: BigQuerySe
         deduplicated = remove_duplicates(destination, span=ALL_DAYS, among=None, session=session)
         return DuplicateKeys(destination=destination, doubled=deduplicated, deduplicated=deduplicated > 0)
     sql = duplicates_query(destination, span=ALL_DAYS, among=None)
-    doubled = session.number(destination, sql=sql, payload="", doing=f"look for doubled keys in {destination.path}")
+    [[doubled]] = session.read(destination, sql=sql, doing=f"look for doubled keys in {destination.path}")
     return DuplicateKeys(destination=destination, doubled=doubled, spared=deduplicate and bool(doubled))

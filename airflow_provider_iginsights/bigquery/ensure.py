@@ -12,9 +12,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.primary_key import has_former_key, replace_key
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.errors import DatasetUnavailable, IncompatibleTable
 
@@ -37,9 +37,13 @@ def ensure_dataset(destination: TargetTable, *, session: BigQuerySession, create
     Raises DatasetUnavailable if there is none, if it may not be read, or if it lies in another location.
     """
     path, location = destination.dataset_path, destination.location
-    found = _dataset(destination, session=session)
+    if path in session.locations:
+        return dataclasses.replace(destination, location=session.locations[path])
+    doing = f"read the dataset {path}"
+    found = session.find(session.client.get_dataset, path, doing=doing)
     if found is None and create:
-        found = _created_dataset(destination, session=session)
+        _create_dataset(destination, session=session)
+        found = session.find(session.client.get_dataset, path, doing=doing)
     if found is None:
         raise DatasetUnavailable(
             f"The dataset {path} does not exist. Create it, check the project and dataset ids, "
@@ -50,7 +54,8 @@ def ensure_dataset(destination: TargetTable, *, session: BigQuerySession, create
             f"The dataset {path} lies in {found.location}, not in {location}. "
             "Leave the location out, or name another dataset: a dataset cannot be moved."
         )
-    return dataclasses.replace(destination, location=found.location or location)
+    session.locations[path] = found.location or location
+    return dataclasses.replace(destination, location=session.locations[path])
 
 
 def ensure_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None = "merge") -> Any:
@@ -92,15 +97,7 @@ def claims_key(found: Any) -> bool:
 
 def find_table(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
     """Return the target as google.cloud.bigquery.Table, None if there is none. Raises LoadError."""
-    from google.api_core.exceptions import NotFound
-
-    def look() -> Any | None:
-        try:
-            return session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
-        except NotFound:
-            return None
-
-    return session.calls(look, doing=f"read the table {destination.path}")
+    return session.find(session.client.get_table, destination.path, doing=f"read the table {destination.path}")
 
 
 def add_columns_statement(destination: TargetTable, *, columns: Sequence[Column]) -> str:
@@ -144,31 +141,18 @@ def target_resource(destination: TargetTable, *, labels: dict[str, str], load_mo
     return resource
 
 
-def _dataset(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
-    from google.api_core.exceptions import NotFound
-
-    def look() -> Any | None:
-        try:
-            return session.client.get_dataset(destination.dataset_path, retry=None, timeout=HTTP_TIMEOUT)
-        except NotFound:
-            return None
-
-    return session.calls(look, doing=f"read the dataset {destination.dataset_path}")
-
-
-def _created_dataset(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
+def _create_dataset(destination: TargetTable, *, session: BigQuerySession) -> None:
     from google.cloud.bigquery import Dataset
 
     dataset = Dataset(destination.dataset_path)
     if destination.location:
         dataset.location = destination.location
     dataset.description = "Instagram insights."
-    session.calls(
+    session.retrier.call(
         lambda: session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
         doing=f"create the dataset {destination.dataset_path}",
         role=error_mapping.DATASET_ROLE,
     )
-    return _dataset(destination, session=session)
 
 
 def _create_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None) -> Any | None:
@@ -187,7 +171,7 @@ def _create_table(destination: TargetTable, *, session: BigQuerySession, load_mo
         log.info("Created the table %s.", destination.path)
         return created
 
-    return session.calls(create, doing=f"create the table {destination.path}")
+    return session.retrier.call(create, doing=f"create the table {destination.path}")
 
 
 def _check_kind(destination: TargetTable, *, found: Any) -> None:

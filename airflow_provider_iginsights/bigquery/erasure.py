@@ -12,12 +12,12 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.job_ids import STAGING_MARK
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.retry import RetryBudget
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import IdKind
 
@@ -48,7 +48,7 @@ class Erasure:
 
     :param destinations: the tables of one dataset, which exist, with its location.
     :param kind: whose id ``object_id`` is.
-    :param patience: how long to wait for a busy or silent BigQuery.
+    :param retry_budget: how long to wait for a busy or silent BigQuery.
     :param job_project: project that runs and pays for the jobs; None = that of the dataset.
     :raises ConfigurationError: the id is blank.
     """
@@ -60,7 +60,7 @@ class Erasure:
         destinations: Sequence[TargetTable],
         kind: IdKind,
         object_id: str,
-        patience: RetryBudget | None = None,
+        retry_budget: RetryBudget | None = None,
         job_project: str | None = None,
     ) -> None:
         if not object_id.strip():
@@ -69,7 +69,9 @@ class Erasure:
         self._id = object_id.strip()
         self._destinations = [each for each in destinations if each.table.id_column(kind)]
         self._session = open_session(
-            client, identity=hand_identity("erase"), options=JobOptions(patience=patience, job_project=job_project)
+            client,
+            identity=hand_identity("erase"),
+            options=JobOptions(retry_budget=retry_budget, job_project=job_project),
         )
 
     def count(self) -> Iterator[Erased]:
@@ -108,7 +110,8 @@ class Erasure:
         # Asked anew each time: under the same job id, the answer would be the one of before the deletion.
         payload = secrets.token_hex(8)
         doing = f"count the rows of {self._kind} {self._id} in {destination.path}"
-        return self._session.number(destination, sql=sql, payload=payload, doing=doing)
+        [[rows]] = self._session.read(destination, sql=sql, payload=payload, doing=doing)
+        return int(rows)
 
     def _rows_of(self, destination: TargetTable) -> str:
         """Return FROM and WHERE. The days are named for tables that require a filter on their partition."""
@@ -117,7 +120,7 @@ class Erasure:
         return f"FROM {quoted(destination.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
 
     def _find_staging(self) -> Iterator[TargetTable]:
-        listed = self._session.calls(
+        listed = self._session.retrier.call(
             lambda: [
                 table.table_id
                 for table in self._session.client.list_tables(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.retry import RetryBudget
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
 
@@ -24,7 +24,7 @@ def find_existing(
     *,
     destinations: Sequence[TargetTable],
     skip_missing: bool = False,
-    patience: RetryBudget | None = None,
+    retry_budget: RetryBudget | None = None,
 ) -> tuple[TargetTable, ...]:
     """Return the targets that exist, with the location of their dataset.
 
@@ -34,7 +34,7 @@ def find_existing(
         one of them.
     :raises LoadError: BigQuery refuses.
     """
-    session = open_session(client, identity=hand_identity("find tables"), options=JobOptions(patience=patience))
+    session = open_session(client, identity=hand_identity("find tables"), options=JobOptions(retry_budget=retry_budget))
     location = ensure_dataset(destinations[0], session=session, create=False).location
     located = [dataclasses.replace(destination, location=location) for destination in destinations]
     found = tuple(destination for destination in located if find_table(destination, session=session) is not None)

@@ -19,12 +19,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import tidy
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.combine import combine
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.stage import LIFETIME_FOR_ANOTHER, create_staging
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
-from airflow_provider_iginsights.bigquery.write import Staged
+from airflow_provider_iginsights.bigquery.write import Staged, write_target
 from airflow_provider_iginsights.bigquery.written_parts import find_written, record_written
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class FanInLoader(BigQueryLoader):
             for row_file in row_files:
                 row_file.destination = self._at(row_file.destination)
             paths = {part.path for part in kept}
-            tidy.end_predecessors([each.destination for each in row_files], session=self._session, kept=paths)
+            tidy.end_predecessors([each.destination for each in row_files], session=self.session, kept=paths)
             parts = tuple(self._stage_part(row_file) for row_file in row_files if row_file.rows)
             self._staging.clear()
             return parts
@@ -70,14 +70,14 @@ class FanInLoader(BigQueryLoader):
         return frozenset(
             path
             for dataset in datasets
-            for table_id in tidy.list_table_ids(dataset, session=self._session)
+            for table_id in tidy.list_table_ids(dataset, session=self.session)
             if (path := f"{dataset}.{table_id}") in wanted
         )
 
     def read_staged(self, part: StagedPart) -> Iterator[dict[str, Any]]:
         """Yield the rows of a part; reading a table by pages bills nothing."""
-        listed = self._session.calls(
-            lambda: self._session.client.list_rows(part.path, page_size=READ_AT_ONCE, retry=None, timeout=HTTP_TIMEOUT),
+        listed = self.session.retrier.call(
+            lambda: self.session.client.list_rows(part.path, page_size=READ_AT_ONCE, retry=None, timeout=HTTP_TIMEOUT),
             doing=f"read the staging table {part.path}",
         )
         return (dict(row) for row in listed)
@@ -97,23 +97,26 @@ class FanInLoader(BigQueryLoader):
         located = [dataclasses.replace(each, destination=self._at(each.destination)) for each in staged]
         paths = {part.path for part in kept}
         try:
-            tidy.end_predecessors([each.destination for each in located], session=self._session, kept=paths)
+            tidy.end_predecessors([each.destination for each in located], session=self.session, kept=paths)
             combined = [(each, self._combine(each)) for each in located]
-            return tuple(self._write(each, staging, load_mode=load_mode, spared=spared) for each, staging in combined)
+            return tuple(
+                write_target(each, staged=staging, load_mode=load_mode, spared=spared, session=self.session)
+                for each, staging in combined
+            )
         finally:
             self._drop_staging()
 
     def find_written(self, destination: TargetTable) -> frozenset[str]:
         """Return the keys of the staged parts that this task has written in earlier tries."""
-        return find_written(self._at(destination), session=self._session)
+        return find_written(self._at(destination), session=self.session)
 
     def finish_staged(self, destination: TargetTable, parts: Sequence[StagedPart]) -> None:
         """Note that the parts are written, then drop them."""
         if not parts:
             return
-        record_written(self._at(destination), parts, session=self._session)
+        record_written(self._at(destination), parts, session=self.session)
         for part in parts:
-            tidy.drop(part.path, session=self._session)
+            tidy.drop(part.path, session=self.session)
 
     def _stage_part(self, row_file: RowFile) -> StagedPart:
         staged = self._stage(row_file, lifetime=LIFETIME_FOR_ANOTHER)
@@ -128,8 +131,8 @@ class FanInLoader(BigQueryLoader):
         )
 
     def _combine(self, staged: StagedRows) -> Staged:
-        staging = create_staging(staged.destination, payload=staged.payload, session=self._session)
+        staging = create_staging(staged.destination, payload=staged.payload, session=self.session)
         self._staging.append(staging)
-        job = combine(staged, staging=staging, session=self._session)
+        job = combine(staged, staging=staging, session=self.session)
         log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.destination.path)
         return Staged(path=staging, load_job_id=job.job_id)

@@ -1,64 +1,78 @@
 """Runs a BigQuery job under an id of our own, so that sending it again never does it twice.
 
-BigQuery refuses a job id that it has seen with 409. We then look at the job that holds the id: if it is the one we
-mean (same type, destination and text), we wait for that one; if it failed, or is another, the id is burnt and the next
-suffix is taken. A failed job changed nothing, since every job here is a single statement or a single load. A lost
-answer is settled in the same way: look for the job first, send it only if BigQuery never saw it.
+BigQuery refuses a job id that it has seen with 409. We then read the job that has the id: if it is the one we mean
+(same type, destination and text), we wait for that one; if it failed, or is another, its id is of no more use, and the
+next suffix is taken. A failed job changed nothing, since every job here is a single statement or a single load. A lost
+answer is settled in the same way: read the job first, send it only if BigQuery never saw it.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
-from airflow_provider_iginsights.errors import LoadError
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import Calls
+    from airflow_provider_iginsights.bigquery.retry import BigQueryRetrier
 
 log: logging.Logger = logging.getLogger(__name__)
 
-_MOST_IDS = 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class JobRequest:
     """One job: its first id, how to send it under a ``job_id``, how to recognise it, and what it does in words."""
 
     job_id: str
     project: str
     location: str | None
     submit: Callable[..., Any]
-    fits: Callable[[Any], bool]
+    matches: Callable[[Any], bool]
     doing: str
 
 
 class JobRunner:
-    """Runs jobs one after the other. ``running`` is the one under way, for :meth:`cancel`."""
+    """Runs jobs one after the other; :meth:`cancel` ends the one under way."""
 
-    def __init__(self, client: Client, *, calls: Calls) -> None:
+    def __init__(self, client: Client, *, retrier: BigQueryRetrier) -> None:
         self._client = client
-        self._calls = calls
+        self._retrier = retrier
         self._running: tuple[str, str, str | None] | None = None
 
-    def run(self, work: Work) -> Any:
+    def run(self, request: JobRequest) -> Any:
         """Return the finished, successful job. Raises LoadError with BigQuery's words."""
-        attempt = _Attempt(work)
+        from google.api_core.exceptions import Conflict
+
+        ids = _JobIds(request)
         try:
-            return self._calls(partial(self._once, attempt), doing=work.doing, role=error_mapping.JOB_ROLE)
+            for attempt in self._retrier.attempts(doing=request.doing, role=error_mapping.JOB_ROLE):
+                with attempt:
+                    job = self._find_sent(ids) if ids.sent else None
+                    if job is None:
+                        self._running = (ids.current, request.project, request.location)
+                        ids.sent = True
+                        try:
+                            job = request.submit(job_id=ids.current)
+                        except Conflict as conflict:
+                            ids.refused = True
+                            raise StateChanged(f"BigQuery has already seen job {ids.current}") from conflict
+                    for pause in self._find_pauses(job):
+                        self._retrier.sleep(pause)
+                        job.reload(retry=None, timeout=HTTP_TIMEOUT)
+                    if job.error_result:
+                        raise error_mapping.JobFailed(job)
         finally:
             self._running = None
+        return job
 
-    def look(self, job_id: str, *, project: str, location: str | None) -> Any | None:
-        """Return the job that holds this id, None if BigQuery never saw it. One request, no patience."""
+    def find(self, job_id: str, *, project: str, location: str | None) -> Any | None:
+        """Return the job that has this id, None if BigQuery never saw it. One request, no retry."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -67,11 +81,9 @@ class JobRunner:
             return None
 
     def wait(self, job: Any) -> None:
-        """Wait until BigQuery says DONE, however long it queues or runs. One request a look, no patience."""
-        pause = self._calls.patience.first_poll
-        while job.state != "DONE":
-            self._calls.sleep(pause)
-            pause = min(pause * 1.5, self._calls.patience.longest_poll)
+        """Wait until BigQuery says DONE, however long it queues or runs. One request a poll, no retry."""
+        for pause in self._find_pauses(job):
+            self._retrier.sleep(pause)
             job.reload(retry=None, timeout=HTTP_TIMEOUT)
 
     def cancel(self) -> None:
@@ -80,50 +92,39 @@ class JobRunner:
             job_id, project, location = self._running
             self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=HTTP_TIMEOUT)
 
-    def _once(self, attempt: _Attempt) -> Any:
-        """Send the job, or find the one that was sent, and wait for its end. One request a step, no patience."""
-        from google.api_core.exceptions import Conflict
+    def _find_pauses(self, job: Any) -> Iterator[float]:
+        """Yield the seconds until the next poll, as long as the job is not done."""
+        pause = self._retrier.budget.first_poll
+        while job.state != "DONE":
+            yield pause
+            pause = min(pause * 1.5, self._retrier.budget.longest_poll)
 
-        work, job = attempt.work, None
-        while job is None:
-            self._running = (attempt.job_id, work.project, work.location)
-            job = self._adopted(attempt) if attempt.sent else None
-            if job is not None:
-                break
-            attempt.sent = True
-            try:
-                job = work.submit(job_id=attempt.job_id)
-            except Conflict:
-                attempt.refused = True
-                log.info("BigQuery has already seen job %s; looking at it.", attempt.job_id)
-        self.wait(job)
-        if job.error_result:
-            raise error_mapping.JobFailed(job)
-        return job
-
-    def _adopted(self, attempt: _Attempt) -> Any | None:
-        job = self.look(attempt.job_id, project=attempt.work.project, location=attempt.work.location)
-        if job is not None and not job.error_result and attempt.work.fits(job):
+    def _find_sent(self, ids: _JobIds) -> Any | None:
+        """Return the job that was sent if it is alive or well; else take the next id where this one is of no use."""
+        request = ids.request
+        job = self.find(ids.current, project=request.project, location=request.location)
+        if job is not None and not job.error_result and request.matches(job):
             return job
-        if job is not None or attempt.refused:
-            attempt.burn()
+        # "Already exists" although it is not found: an id is unique in a project and location, and the job may lie in
+        # another one ("Running jobs programmatically" in BigQuery's documentation).
+        if job is not None or ids.refused:
+            log.info("BigQuery has already seen job %s; the next id is taken.", ids.current)
+            ids.take_next()
         return None
 
 
-class _Attempt:
+class _JobIds:
     """The id that is tried now. ``sent`` = BigQuery may have seen it; ``refused`` = it has, says a 409."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self._burnt = 0
-        self._begin(work.job_id)
+    def __init__(self, request: JobRequest) -> None:
+        self.request = request
+        self._number = 0
+        self._begin(request.job_id)
 
-    def burn(self) -> None:
-        self._burnt += 1
-        if self._burnt >= _MOST_IDS:
-            raise LoadError(f"The attempt to {self.work.doing} was given up: {_MOST_IDS} job ids in a row were in use.")
-        self._begin(f"{self.work.job_id}-{self._burnt}")
+    def take_next(self) -> None:
+        self._number += 1
+        self._begin(f"{self.request.job_id}-{self._number}")
 
     def _begin(self, job_id: str) -> None:
-        self.job_id = job_id
+        self.current = job_id
         self.sent = self.refused = False

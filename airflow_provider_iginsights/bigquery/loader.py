@@ -23,7 +23,6 @@ A staging table that is left is dropped by the next try, or expires after 24 hou
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.session import JobOptions
-    from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
     from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
@@ -55,9 +53,10 @@ class BigQueryLoader:
     :param client: made by the caller with its credentials; its own retries are not used.
     :param create_dataset: create a dataset that does not exist, in the destination's location.
     :param inherit_expiration: let new targets expire as their dataset's default says, where their options do not.
-    :param options: labels, patience and project of the jobs.
+    :param options: labels, retry budget and project of the jobs.
 
-    ``clock`` is the run's, set once :meth:`read_clock` was called; ``notes`` is what somebody should know, each once.
+    ``session`` is what it asks BigQuery with; ``clock`` is the run's, set once :meth:`read_clock` was called; ``notes``
+    is what somebody should know, each once.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class BigQueryLoader:
     ) -> None:
         self.notes: list[str] = []
         self.clock: RunClock = RunClock(note=self._note)
-        self._session = open_session(
+        self.session = open_session(
             client,
             identity=identity,
             options=options,
@@ -80,7 +79,6 @@ class BigQueryLoader:
         )
         self._create_dataset = create_dataset
         self._inherit_expiration = inherit_expiration
-        self._located: dict[str, TargetTable] = {}
         self._staging: list[str] = []
         self._spools: list[RowFile] = []
 
@@ -90,7 +88,7 @@ class BigQueryLoader:
         Raises DatasetUnavailable or LoadError.
         """
         at, payload = self._at(destination), secrets.token_hex(16)  # asked anew each time
-        (instant,) = self._session.values(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
+        [[instant]] = self.session.read(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
         self.clock.set_by_bigquery(instant)
 
     def ensure(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode | None = "merge") -> None:
@@ -99,9 +97,9 @@ class BigQueryLoader:
         Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
         """
         for destination in destinations:
-            found = ensure.ensure_table(self._at(destination), session=self._session, load_mode=load_mode)
+            found = ensure.ensure_table(self._at(destination), session=self.session, load_mode=load_mode)
             table_options.settle_options(
-                destination, found=found, inherit=self._inherit_expiration, session=self._session
+                destination, found=found, inherit=self._inherit_expiration, session=self.session
             )
 
     def rehearse(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode = "merge") -> None:
@@ -110,7 +108,7 @@ class BigQueryLoader:
         Raises LoadError (or DatasetUnavailable), which names the role that is missing or the person to ask.
         """
         for destination in destinations:
-            dry_run.rehearse(self._at(destination), load_mode=load_mode, session=self._session)
+            dry_run.rehearse(self._at(destination), load_mode=load_mode, session=self.session)
 
     def row_file(self, destination: TargetTable) -> RowFile:
         """Return an empty spool for the rows of one table."""
@@ -132,11 +130,16 @@ class BigQueryLoader:
         try:
             for row_file in full:
                 row_file.destination = self._at(row_file.destination)
-            tidy.end_predecessors([row_file.destination for row_file in full], session=self._session)
-            staged = [(row_file, self._stage(row_file)) for row_file in full]
+            tidy.end_predecessors([row_file.destination for row_file in full], session=self.session)
+            staged: dict[RowFile, Staged] = {}
+            for row_file in full:
+                staged[row_file] = self._stage(row_file)
             results = {row_file: LoadResult(destination=row_file.destination, rows=0) for row_file in row_files}
-            for row_file, staging in staged:
-                results[row_file] = self._write(row_file, staging, load_mode=load_mode, spared=spared)
+            for row_file, staging in staged.items():
+                result = write_target(
+                    row_file, staged=staging, load_mode=load_mode, spared=spared, session=self.session
+                )
+                results[row_file] = result
             return tuple(results.values())
         finally:
             self._drop_staging()
@@ -149,14 +152,14 @@ class BigQueryLoader:
         Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
         """
         return tuple(
-            result for each in destinations for result in views.create_views(self._at(each), session=self._session)
+            result for each in destinations for result in views.create_views(self._at(each), session=self.session)
         )
 
     def cancel(self) -> None:
         """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""
-        self._session.calls.stop()
+        self.session.retrier.stop()
         with contextlib.suppress(Exception):
-            self._session.jobs.cancel()
+            self.session.jobs.cancel()
         self._drop_staging()
         self.close()
 
@@ -177,25 +180,17 @@ class BigQueryLoader:
 
     def _stage(self, row_file: RowFile, *, lifetime: timedelta = stage.LIFETIME) -> Staged:
         staging = stage.create_staging(
-            row_file.destination, payload=row_file.payload, session=self._session, lifetime=lifetime
+            row_file.destination, payload=row_file.payload, session=self.session, lifetime=lifetime
         )
         self._staging.append(staging)
-        job = stage.load(row_file, staging=staging, session=self._session)
+        job = stage.load(row_file, staging=staging, session=self.session)
         log.info("Loaded %d rows for %s into staging (job %s).", row_file.rows, row_file.destination.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
 
-    def _write(self, rows: RowFile | StagedRows, staging: Staged, *, load_mode: LoadMode, spared: Spared) -> LoadResult:
-        result = write_target(rows, staged=staging, load_mode=load_mode, spared=spared, session=self._session)
-        log.info("%s: %d rows sent, %d changed.", rows.destination.path, result.rows, result.affected)
-        return result
-
     def _drop_staging(self) -> None:
         while self._staging:
-            tidy.drop(self._staging.pop(), session=self._session)
+            tidy.drop(self._staging.pop(), session=self.session)
 
     def _at(self, destination: TargetTable) -> TargetTable:
         """Return the destination with its dataset's location, which is asked for once."""
-        key = destination.dataset_path
-        if key not in self._located:
-            self._located[key] = ensure.ensure_dataset(destination, session=self._session, create=self._create_dataset)
-        return dataclasses.replace(destination, location=self._located[key].location)
+        return ensure.ensure_dataset(destination, session=self.session, create=self._create_dataset)

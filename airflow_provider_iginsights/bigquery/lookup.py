@@ -6,26 +6,20 @@ question is one query job, however many accounts it is about.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_iginsights.bigquery import ensure, error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
+from airflow_provider_iginsights.bigquery.ensure import ensure_dataset
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange, condition
-from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from google.cloud.bigquery import Client
-
-    from airflow_provider_iginsights.bigquery.calls import RetryBudget
-    from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 Value = str | bool | datetime
 Operator = Literal["=", "<", ">", ">="]
@@ -56,23 +50,11 @@ class Pick:
 class Lookup:
     """Asks on behalf of one task.
 
-    :param client: made by the caller with its credentials; its own retries are not used.
-    :param patience: how long to wait for a busy or silent BigQuery.
-    :param job_project: project that runs and pays for the jobs; None = that of each target.
+    :param session: that of the loader whose task asks.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        identity: TaskIdentity,
-        patience: RetryBudget | None = None,
-        job_project: str | None = None,
-    ) -> None:
-        self._session = open_session(
-            client, identity=identity, options=JobOptions(patience=patience, job_project=job_project)
-        )
-        self._locations: dict[str, str | None] = {}
+    def __init__(self, session: BigQuerySession) -> None:
+        self._session = session
 
     def find_groups(
         self, destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
@@ -81,28 +63,24 @@ class Lookup:
 
         :raises LoadError: BigQuery refuses.
         """
-        return self._ask(destination, sql=groups_query(destination, by=by, picks=picks, where=where))
+        target = ensure_dataset(destination, session=self._session, create=False)
+        sql = groups_query(target, by=by, picks=picks, where=where)
+        return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
 
     def find_rows(self, destination: TargetTable, *, where: Where) -> list[dict[str, Any]]:
         """Return the rows with all columns of our table.
 
         :raises LoadError: BigQuery refuses.
         """
-        return self._ask(destination, sql=rows_query(destination, where=where))
+        target = ensure_dataset(destination, session=self._session, create=False)
+        sql = rows_query(target, where=where)
+        return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
 
-    def _ask(self, destination: TargetTable, *, sql: str) -> list[dict[str, Any]]:
-        if (path := destination.dataset_path) not in self._locations:
-            self._locations[path] = ensure.ensure_dataset(destination, session=self._session, create=False).location
-        target = dataclasses.replace(destination, location=self._locations[path])
-        doing = f"look up earlier rows in {destination.path}"
-        # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
-        nonce = hashlib.sha256(secrets.token_bytes(16)).hexdigest()
-        job = self._session.query(target, verb="verify", sql=sql, payload=nonce, doing=doing)
-        return self._session.calls(
-            lambda: [dict(row) for row in job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)],
-            doing=doing,
-            role=error_mapping.JOB_ROLE,
-        )
+
+def _describe(target: TargetTable) -> dict[str, str]:
+    """Return what :meth:`BigQuerySession.read` wants to know of a lookup besides its text."""
+    # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
+    return {"payload": secrets.token_hex(16), "doing": f"look up earlier rows in {target.path}"}
 
 
 def groups_query(destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:

@@ -9,8 +9,8 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def replace_key(destination: TargetTable, *, found: Any, session: BigQuerySessio
         session.query(destination, verb="alter", sql=sql, payload=payload, doing=doing)
     except LoadError as refusal:
         log.info("One ALTER cannot do it (%s); the table's metadata are updated.", refusal)
-        session.calls(lambda: _update(destination, session=session), doing=doing)
+        session.retrier.call(lambda: _update(destination, session=session), doing=doing)
 
 
 def replace_key_statement(destination: TargetTable) -> str:
@@ -55,18 +55,16 @@ def replace_key_statement(destination: TargetTable) -> str:
 
 
 def _update(destination: TargetTable, *, session: BigQuerySession) -> None:
-    """Update the metadata of the table as it is now; where another task was faster, look again."""
+    """Update the metadata of the table as it is now. Raises StateChanged if another task was faster."""
     from google.api_core.exceptions import PreconditionFailed
 
-    while True:
-        found = session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
-        if not has_former_key(destination, found=found):
-            return
-        # The library can set constraints since 3.28 only, but it sends any property of the resource.
-        claimed = {"primaryKey": {"columns": list(destination.table.key)}}
-        found._properties[_CONSTRAINTS] = {**found._properties[_CONSTRAINTS], **claimed}
-        try:
-            session.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
-        except PreconditionFailed:
-            continue
+    found = session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+    if not has_former_key(destination, found=found):
         return
+    # The library can set constraints since 3.28 only, but it sends any property of the resource.
+    claimed = {"primaryKey": {"columns": list(destination.table.key)}}
+    found._properties[_CONSTRAINTS] = {**found._properties[_CONSTRAINTS], **claimed}
+    try:
+        session.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
+    except PreconditionFailed as changed:
+        raise StateChanged("somebody else changed it after it was read") from changed

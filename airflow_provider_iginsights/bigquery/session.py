@@ -1,18 +1,24 @@
-"""What every step of a load needs at hand: the client, patience, the task's identity and labels, and how to run SQL."""
+"""What every step of a load needs at hand: the client, retries, the task's identity and labels, and how to run SQL."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, Calls, RetryBudget, get_default_patience
 from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.job_ids import job_id, task_hash
-from airflow_provider_iginsights.bigquery.jobs import JobRunner, Work
+from airflow_provider_iginsights.bigquery.jobs import JobRequest, JobRunner
+from airflow_provider_iginsights.bigquery.retry import (
+    HTTP_TIMEOUT,
+    BigQueryRetrier,
+    RetryBudget,
+    get_default_retry_budget,
+)
 from airflow_provider_iginsights.clock import RunClock
 
 if TYPE_CHECKING:
@@ -25,18 +31,20 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
     """How the jobs of a task run.
 
     :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
-    :param patience: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
+    :param retry_budget: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
     :param job_project: project that runs and pays for the jobs; None = that of each target.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    patience: RetryBudget | None = None
+    retry_budget: RetryBudget | None = None
     job_project: str | None = None
 
 
@@ -46,11 +54,13 @@ class BigQuerySession:
 
     client: Client
     identity: TaskIdentity
-    calls: Calls
+    retrier: BigQueryRetrier
     jobs: JobRunner
     labels: Mapping[str, str] = field(default_factory=dict)
     clock: RunClock = field(default_factory=RunClock)
     job_project: str | None = None
+    locations: dict[str, str | None] = field(default_factory=dict)
+    """Where the datasets lie that were read already, by ``project.dataset``."""
     note: Callable[[str], None] = log.warning
     """Takes what somebody should know about a target, in whole sentences."""
 
@@ -78,6 +88,28 @@ class BigQuerySession:
         :param payload: hash in hex digits that tells this statement from others of the same try; '' = of the text.
         :param doing: completes "BigQuery refused to ..."
         """
+        return self.jobs.run(self._request_query(destination, verb=verb, sql=sql, payload=payload, doing=doing))
+
+    def read(self, destination: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
+        """Run a query about a target and return its rows: tuples that are mappings, too. Parameters as in query."""
+        request = self._request_query(destination, verb="verify", sql=sql, payload=payload, doing=doing)
+        job = self.jobs.run(request)
+        for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
+            with attempt:
+                rows = list(job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT))
+        return rows
+
+    def find(self, read: Callable[..., T], path: str, *, doing: str) -> T | None:
+        """Return what the client's method ``read`` finds at a path, None if BigQuery has nothing there."""
+        from google.api_core.exceptions import NotFound
+
+        found: T | None = None
+        for attempt in self.retrier.attempts(doing=doing):
+            with attempt, contextlib.suppress(NotFound):
+                found = read(path, retry=None, timeout=HTTP_TIMEOUT)
+        return found
+
+    def _request_query(self, destination: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
         from google.cloud.bigquery import QueryJobConfig
 
         labels = self.passing_labels(destination)
@@ -91,28 +123,13 @@ class BigQuerySession:
             job_retry=None,
             timeout=HTTP_TIMEOUT,
         )
-        return self.jobs.run(
-            Work(
-                job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
-                project=self.project_of_jobs(destination),
-                location=destination.location,
-                submit=submit,
-                fits=lambda job: job.job_type == "query" and job.query == sql,
-                doing=doing,
-            )
-        )
-
-    def number(self, destination: TargetTable, *, sql: str, payload: str, doing: str) -> int:
-        """Run a query that returns one row with one integer, and return it."""
-        return int(self.values(destination, sql=sql, payload=payload, doing=doing)[0])
-
-    def values(self, destination: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
-        """Run a query and return the first column of its rows."""
-        job = self.query(destination, verb="verify", sql=sql, payload=payload, doing=doing)
-        return self.calls(
-            lambda: [row[0] for row in job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT)],
+        return JobRequest(
+            job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
+            project=self.project_of_jobs(destination),
+            location=destination.location,
+            submit=submit,
+            matches=lambda job: job.job_type == "query" and job.query == sql,
             doing=doing,
-            role=error_mapping.JOB_ROLE,
         )
 
     def job_id(self, destination: TargetTable, *, verb: Verb, payload: str) -> str:
@@ -130,12 +147,12 @@ def open_session(
 ) -> BigQuerySession:
     """Return a session over this client."""
     options = options or JobOptions()
-    calls = Calls(options.patience or get_default_patience())
+    retrier = BigQueryRetrier(options.retry_budget or get_default_retry_budget())
     return BigQuerySession(
         client=client,
         identity=identity,
-        calls=calls,
-        jobs=JobRunner(client, calls=calls),
+        retrier=retrier,
+        jobs=JobRunner(client, retrier=retrier),
         labels=dict(options.labels),
         clock=clock or RunClock(),
         job_project=options.job_project,

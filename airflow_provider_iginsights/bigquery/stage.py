@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT, UPLOAD_TIMEOUT
 from airflow_provider_iginsights.bigquery.ensure import table_resource
 from airflow_provider_iginsights.bigquery.job_ids import staging_id
-from airflow_provider_iginsights.bigquery.jobs import Work
+from airflow_provider_iginsights.bigquery.jobs import JobRequest
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, UPLOAD_TIMEOUT
 from airflow_provider_iginsights.bigquery.schema import fields
 from airflow_provider_iginsights.errors import LoadError
 
@@ -45,7 +46,7 @@ def create_staging(
     resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
     expires = session.clock.now() + lifetime
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
-    session.calls(
+    session.retrier.call(
         # The name is ours alone: if it exists, it is our own request whose answer was lost.
         lambda: session.client.create_table(table, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
         doing=f"create the staging table {destination.beside(table_id)}",
@@ -70,39 +71,35 @@ def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
 
 def count_rows(staging: str, *, session: BigQuerySession) -> int:
     """Return how many rows a staging table holds."""
-    found = session.calls(
-        lambda: session.client.get_table(staging, retry=None, timeout=HTTP_TIMEOUT).num_rows,
-        doing=f"read the staging table {staging}",
-    )
-    return int(found)
+    read = partial(session.client.get_table, staging, retry=None, timeout=HTTP_TIMEOUT)
+    return int(session.retrier.call(read, doing=f"read the staging table {staging}").num_rows)
 
 
-def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suffix: str) -> Work:
+def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suffix: str) -> JobRequest:
     from google.cloud.bigquery import TableReference
 
     destination, client = row_file.destination, session.client
     reference = TableReference.from_string(staging)
 
-    def submit(*, job_id: str) -> Any:
-        _take_small_chunks()
-        return client.load_table_from_file(
-            row_file.reading(),
-            reference,
-            size=row_file.size,
-            num_retries=0,
-            job_id=job_id,
-            project=session.project_of_jobs(destination),
-            location=destination.location,
-            job_config=_load_config(destination, labels=session.passing_labels(destination)),
-            timeout=UPLOAD_TIMEOUT,
-        )
-
-    return Work(
+    _take_small_chunks()
+    submit = partial(
+        client.load_table_from_file,
+        row_file.reading(),
+        reference,
+        rewind=True,
+        size=row_file.size,
+        num_retries=0,
+        project=session.project_of_jobs(destination),
+        location=destination.location,
+        job_config=_load_config(destination, labels=session.passing_labels(destination)),
+        timeout=UPLOAD_TIMEOUT,
+    )
+    return JobRequest(
         job_id=session.job_id(destination, verb="load", payload=row_file.payload) + suffix,
         project=session.project_of_jobs(destination),
         location=destination.location,
         submit=submit,
-        fits=lambda job: job.job_type == "load" and job.destination == reference,
+        matches=lambda job: job.job_type == "load" and job.destination == reference,
         doing=f"load {row_file.rows} rows into {staging}",
     )
 

@@ -12,8 +12,8 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.identifiers import quoted
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 NEW = timedelta(days=1)
 _DAY_MS = 24 * 3600 * 1000
-_MOST_LOOKS = 10
 _LEAST = "ALTER TABLE {path} SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
 
 
@@ -36,27 +35,23 @@ def settle_options(destination: TargetTable, *, found: Any, inherit: bool, sessi
 
     Raises IncompatibleTable if the table cannot have the options, LoadError if BigQuery refuses them.
     """
-    for _ in range(_MOST_LOOKS):
-        _check(destination, found=found, session=session)
-        frees = not inherit and _is_new(found, session=session)
-        changes = find_changes(destination, found=found, frees=frees)
-        if not changes:
-            break
-        changed = _change(destination, found=found, changes=changes, session=session)
-        found = _look(destination, session=session)
-        if changed and find_changes(destination, found=found, frees=frees):
-            raise LoadError(
-                f"The table {destination.path} {describe_expiration(found)}, though this was changed just now. Nothing "
-                "was fetched. A project without billing, or a policy, forces it: enable billing, or accept it "
-                "(inherit_expiration=True)."
-            )
+    read_before = found
+    for attempt in session.retrier.attempts(doing=f"give the table {destination.path} its options"):
+        with attempt:
+            found, read_before = read_before or _read(destination, session=session), None
+            _check(destination, found=found, session=session)
+            clears = not inherit and _is_new(found, session=session)
+            if changes := find_changes(destination, found=found, clears=clears):
+                _change(found, changes=changes, session=session)
+                found = _read(destination, session=session)
+                _check_changed(destination, found=found, clears=clears)
     _note_differences(destination, found=found, inherit=inherit, session=session)
 
 
-def find_changes(destination: TargetTable, *, found: Any, frees: bool) -> dict[str, Any]:
+def find_changes(destination: TargetTable, *, found: Any, clears: bool) -> dict[str, Any]:
     """Return the new values of google.cloud.bigquery.Table's properties that are to change.
 
-    :param frees: also take away the expirations about which the options say nothing.
+    :param clears: also take away the expirations about which the options say nothing.
     """
     from google.cloud.bigquery import TimePartitioning
 
@@ -66,11 +61,11 @@ def find_changes(destination: TargetTable, *, found: Any, frees: bool) -> dict[s
     if any(labels.get(key) != text for key, text in options.labels):
         changes["labels"] = labels | dict(options.labels)
     expires = found.created + timedelta(days=options.expiration_days) if options.expiration_days else None
-    if found.expires != expires and (expires or frees):
+    if found.expires != expires and (expires or clears):
         changes["expires"] = expires
     days = options.partition_expiration_days
     lifetime = days * _DAY_MS if days else None
-    if partitioning and partitioning.expiration_ms != lifetime and (lifetime or frees):
+    if partitioning and partitioning.expiration_ms != lifetime and (lifetime or clears):
         changes["time_partitioning"] = TimePartitioning(
             type_=partitioning.type_, field=partitioning.field, expiration_ms=lifetime
         )
@@ -119,11 +114,17 @@ def _note_differences(destination: TargetTable, *, found: Any, inherit: bool, se
         )
 
 
-def _look(destination: TargetTable, *, session: BigQuerySession) -> Any:
-    doing = f"read the table {destination.path}"
-    return session.calls(
-        lambda: session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing
-    )
+def _check_changed(destination: TargetTable, *, found: Any, clears: bool) -> None:
+    if find_changes(destination, found=found, clears=clears):
+        raise LoadError(
+            f"The table {destination.path} {describe_expiration(found)}, though this was changed just now. Nothing "
+            "was fetched. A project without billing, or a policy, forces it: enable billing, or accept it "
+            "(inherit_expiration=True)."
+        )
+
+
+def _read(destination: TargetTable, *, session: BigQuerySession) -> Any:
+    return session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
 
 
 def _is_new(found: Any, *, session: BigQuerySession) -> bool:
@@ -131,19 +132,14 @@ def _is_new(found: Any, *, session: BigQuerySession) -> bool:
     return ours and not found.num_rows and session.clock.now() - found.created < NEW
 
 
-def _change(destination: TargetTable, *, found: Any, changes: dict[str, Any], session: BigQuerySession) -> bool:
-    """Change the table; return False where somebody else has changed it meanwhile."""
+def _change(found: Any, *, changes: dict[str, Any], session: BigQuerySession) -> None:
+    """Change the table as it was read. Raises StateChanged if somebody else has changed it meanwhile."""
     from google.api_core.exceptions import PreconditionFailed
 
     for name, value in changes.items():
         setattr(found, name, value)
-
-    def change() -> bool:
-        try:
-            session.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
-        except PreconditionFailed:
-            return False
-        return True
-
-    log.info("Changing %s of the table %s.", ", ".join(changes), destination.path)
-    return session.calls(change, doing=f"give the table {destination.path} its options")
+    log.info("Changing %s of the table %s.", ", ".join(changes), found.full_table_id)
+    try:
+        session.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
+    except PreconditionFailed as changed:
+        raise StateChanged("somebody else changed it after it was read") from changed

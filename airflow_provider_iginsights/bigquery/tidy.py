@@ -8,14 +8,15 @@ Dropping these tables also makes any MERGE fail that a forgotten process (a zomb
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.job_ids import job_prefix, staging_jobs, staging_prefix
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,7 +43,7 @@ def end_predecessors(
         prefixes = tuple(
             job_prefix(verb, ti=session.ti(each)) for each in group for verb in ("load", "copy", "merge", "deduplicate")
         )
-        for job in _listed(project, prefixes=prefixes, session=session):
+        for job in _find_running(project, prefixes=prefixes, session=session):
             _end(job, session=session)
     for destination, table_id in left:
         for first_id in staging_jobs(table_id, table_id=destination.table_id, ti=session.ti(destination)):
@@ -54,7 +55,7 @@ def end_predecessors(
 def drop(staging: str, *, session: BigQuerySession) -> None:
     """Drop a staging table. Only logs if that fails, since the table expires by itself."""
     try:
-        session.calls(
+        session.retrier.call(
             lambda: session.client.delete_table(staging, not_found_ok=True, retry=None, timeout=HTTP_TIMEOUT),
             doing=f"drop the staging table {staging}",
         )
@@ -70,40 +71,41 @@ def _leftovers(destinations: Sequence[TargetTable], *, session: BigQuerySession)
                     yield each, table_id
 
 
-def _listed(project: str, *, prefixes: tuple[str, ...], session: BigQuerySession) -> list[Any]:
+def _find_running(project: str, *, prefixes: tuple[str, ...], session: BigQuerySession) -> list[Any]:
+    """Return the jobs that wait or run, of those whose ids begin so; none where jobs may not be listed."""
     from google.api_core.exceptions import Forbidden
 
-    since = session.clock.now() - _OLDEST
-
-    def listed() -> list[Any]:
-        try:
-            return [job for state in ("pending", "running") for job in jobs(state) if job.job_id.startswith(prefixes)]
-        except Forbidden as error:
-            if error_mapping.is_busy(error):
-                raise
-            log.warning(
-                "The running jobs of %s may not be listed, so earlier tries are only known by their staging tables. "
-                "Grant the role %s.",
-                project,
-                error_mapping.LIST_ROLE,
-            )
-            return []
-
-    def jobs(state: str) -> Iterable[Any]:
-        found: Iterable[Any] = session.client.list_jobs(
-            project, state_filter=state, min_creation_time=since, retry=None, timeout=HTTP_TIMEOUT
-        )
-        return found
-
-    return session.calls(listed, doing=f"list the running jobs of project {project}", role=error_mapping.LIST_ROLE)
+    list_jobs = functools.partial(
+        session.client.list_jobs,
+        project,
+        min_creation_time=session.clock.now() - _OLDEST,
+        retry=None,
+        timeout=HTTP_TIMEOUT,
+    )
+    doing = f"list the running jobs of project {project}"
+    for attempt in session.retrier.attempts(doing=doing, role=error_mapping.LIST_ROLE):
+        with attempt:
+            try:
+                listed = [job for state in ("pending", "running") for job in list_jobs(state_filter=state)]
+            except Forbidden as error:
+                if error_mapping.is_busy(error):
+                    raise
+                log.warning(
+                    "The running jobs of %s may not be listed, so earlier tries are only known by their staging tables."
+                    " Grant the role %s.",
+                    project,
+                    error_mapping.LIST_ROLE,
+                )
+                listed = []
+    return [job for job in listed if job.job_id.startswith(prefixes)]
 
 
 def find_jobs(first_id: str, *, destination: TargetTable, session: BigQuerySession) -> Iterator[Any]:
     """Yield the jobs under an id and the suffixes that follow it, as long as there are any."""
     for suffix in ("", *(f"-{number}" for number in range(1, _MOST_SUFFIXES))):
         project = session.project_of_jobs(destination)
-        look = functools.partial(session.jobs.look, first_id + suffix, project=project, location=destination.location)
-        job = session.calls(look, doing=f"look at job {first_id}{suffix}", role=error_mapping.JOB_ROLE)
+        look = functools.partial(session.jobs.find, first_id + suffix, project=project, location=destination.location)
+        job = session.retrier.call(look, doing=f"look at job {first_id}{suffix}", role=error_mapping.JOB_ROLE)
         if job is None:
             return
         yield job
@@ -112,28 +114,24 @@ def find_jobs(first_id: str, *, destination: TargetTable, session: BigQuerySessi
 def _end(job: Any, *, session: BigQuerySession) -> None:
     from google.api_core.exceptions import NotFound
 
-    def end() -> None:
-        try:
-            job.cancel(retry=None, timeout=HTTP_TIMEOUT)
-            job.reload(retry=None, timeout=HTTP_TIMEOUT)
-        except NotFound:
-            return
-        session.jobs.wait(job)
-
     if job.state == "DONE":
         return
     log.info("Ending job %s, which an earlier try of this task left running.", job.job_id)
-    session.calls(end, doing=f"cancel job {job.job_id} of an earlier try", role=error_mapping.JOB_ROLE)
+    doing = f"cancel job {job.job_id} of an earlier try"
+    for attempt in session.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
+        with attempt, contextlib.suppress(NotFound):
+            job.cancel(retry=None, timeout=HTTP_TIMEOUT)
+            job.reload(retry=None, timeout=HTTP_TIMEOUT)
+            session.jobs.wait(job)
 
 
 def list_table_ids(dataset: str, *, session: BigQuerySession) -> list[str]:
     """Return the ids of a dataset's tables."""
-
-    def listed() -> list[str]:
-        tables = session.client.list_tables(dataset, page_size=1000, retry=None, timeout=HTTP_TIMEOUT)
-        return [table.table_id for table in tables]
-
-    return session.calls(listed, doing=f"list the tables of {dataset}")
+    list_tables = functools.partial(session.client.list_tables, dataset, page_size=1000)
+    for attempt in session.retrier.attempts(doing=f"list the tables of {dataset}"):
+        with attempt:
+            table_ids = [table.table_id for table in list_tables(retry=None, timeout=HTTP_TIMEOUT)]
+    return table_ids
 
 
 def _grouped(

@@ -12,20 +12,20 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.catalog.views import find_views
-from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
+from airflow_provider_iginsights.errors import IncompatibleTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.calls import RetryBudget
+    from airflow_provider_iginsights.bigquery.retry import RetryBudget
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.views import View
@@ -34,7 +34,6 @@ log: logging.Logger = logging.getLogger(__name__)
 
 Done = Literal["created", "updated", "unchanged", "impossible"]
 
-_MOST_LOOKS = 10
 _SAID: dict[Done, str] = {
     "created": "created",
     "updated": "updated",
@@ -56,10 +55,12 @@ class ViewResult:
 
 
 def create_existing(
-    client: Client, *, destinations: Iterable[TargetTable], patience: RetryBudget | None = None
+    client: Client, *, destinations: Iterable[TargetTable], retry_budget: RetryBudget | None = None
 ) -> Iterator[ViewResult]:
     """Create or update, by hand, the views of those targets that exist. Raises as :func:`create_views` does."""
-    session = open_session(client, identity=hand_identity("create views"), options=JobOptions(patience=patience))
+    session = open_session(
+        client, identity=hand_identity("create views"), options=JobOptions(retry_budget=retry_budget)
+    )
     for destination in destinations:
         if find_table(destination, session=session) is not None:
             yield from create_views(destination, session=session)
@@ -96,15 +97,12 @@ def view_description(view: View, destination: TargetTable) -> str:
 
 def _make(view: View, destination: TargetTable, *, session: BigQuerySession) -> Done:
     path, sql = view_path(view, destination), view_query(view, destination)
-    for _ in range(_MOST_LOOKS):
-        attempt = functools.partial(_once, view, destination, sql=sql, session=session)
-        if done := session.calls(attempt, doing=f"create or update the view {path}"):
-            return done
-    raise LoadError(f"The view {path} was changed by somebody else {_MOST_LOOKS} times in a row. Run the task again.")
+    once = functools.partial(_make_once, view, destination, sql=sql, session=session)
+    return session.retrier.call(once, doing=f"create or update the view {path}")
 
 
-def _once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySession) -> Done | None:
-    """Look at the view and do what is needed; None = somebody else was faster, look again."""
+def _make_once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySession) -> Done:
+    """Read the view and do what is needed. Raises StateChanged if somebody else was faster."""
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
     from google.cloud.bigquery import Table
 
@@ -116,8 +114,8 @@ def _once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySe
         _describe(wanted, view, destination, session=session)
         try:
             client.create_table(wanted, retry=None, timeout=HTTP_TIMEOUT)
-        except Conflict:
-            return None
+        except Conflict as conflict:
+            raise StateChanged("somebody else created it after it was looked for") from conflict
         return "created"
     _check_kind(found, path=path)
     if found.view_query == sql:
@@ -125,8 +123,8 @@ def _once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySe
     _describe(found, view, destination, session=session)
     try:
         client.update_table(found, ["view_query", "description", "labels"], retry=None, timeout=HTTP_TIMEOUT)
-    except (PreconditionFailed, NotFound):
-        return None
+    except (PreconditionFailed, NotFound) as changed:
+        raise StateChanged("somebody else changed it after it was read") from changed
     return "updated"
 
 

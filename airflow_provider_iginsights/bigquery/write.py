@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.calls import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.merge import (
     append_statement,
@@ -19,6 +18,7 @@ from airflow_provider_iginsights.bigquery.merge import (
     replace_statement,
 )
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, MOST_PARTITIONS, PartitionRange, slices
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.target import LoadResult
 from airflow_provider_iginsights.errors import LoadError
 
@@ -51,25 +51,20 @@ def write_target(
     reach = Reach(span=row_file.span, looked_at=row_file.span)
     if load_mode != "append" and row_file.moves:
         reach = find_reach(row_file, staging=staged.path, session=session)
-    jobs = [
+    texts = statements(row_file, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
+    doing, jobs = f"write {row_file.rows} rows into {destination.path}", []
+    for at, sql in enumerate(texts):
         # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.
-        session.query(
-            destination,
-            verb="merge",
-            sql=sql,
-            payload="" if at else row_file.payload,
-            doing=f"write {row_file.rows} rows into {destination.path}",
-        )
-        for at, sql in enumerate(
-            statements(row_file, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
-        )
-    ]
+        payload = "" if at else row_file.payload
+        jobs.append(session.query(destination, verb="merge", sql=sql, payload=payload, doing=doing))
+    affected = sum(job.num_dml_affected_rows or 0 for job in jobs)
+    log.info("%s: %d rows sent, %d changed.", destination.path, row_file.rows, affected)
     return LoadResult(
         destination=destination,
         rows=row_file.rows,
         load_job_id=staged.load_job_id,
         merge_job_id=jobs[-1].job_id,
-        affected=sum(job.num_dml_affected_rows or 0 for job in jobs),
+        affected=affected,
         deduplicated=0
         if load_mode == "append"
         else remove_duplicates(destination, span=reach.looked_at, among=staged.path, session=session),
@@ -92,11 +87,11 @@ def find_reach(row_file: RowFile | StagedRows, *, staging: str, session: BigQuer
     destination, span = row_file.destination, row_file.span
     doing = f"look for earlier rows in {destination.path}"
     sql = new_keys_query(destination, staging=staging, span=span)
-    accounts = session.values(destination, sql=sql, doing=doing)
+    accounts = [row[0] for row in session.read(destination, sql=sql, doing=doing)]
     if not accounts:
         return Reach(span=span, looked_at=span)
     sql = elsewhere_query(destination, staging=staging, span=replace(span, account_ids=tuple(sorted(accounts))))
-    days = session.values(destination, sql=sql, doing=doing)
+    days = [row[0] for row in session.read(destination, sql=sql, doing=doing)]
     return Reach(span=span.with_days(days), looked_at=replace(ALL_DAYS, account_ids=span.account_ids))
 
 
@@ -127,7 +122,7 @@ def remove_duplicates(
     nonce, deduplicated = secrets.token_hex(8), 0
     for at in range(_MOST_ROUNDS):
         payload = hashlib.sha256(f"{nonce}{at}".encode()).hexdigest()
-        doubled = session.number(destination, sql=sql, payload=payload, doing=doing)
+        [[doubled]] = session.read(destination, sql=sql, payload=payload, doing=doing)
         if not doubled:
             return deduplicated
         log.warning("%d keys stand twice in %s, since tasks wrote them at once; healing.", doubled, destination.path)
@@ -143,9 +138,8 @@ def _delete_older(
     destination: TargetTable, *, span: PartitionRange, among: str | None, payload: str, session: BigQuerySession
 ) -> None:
     doing = f"remove doubled keys from {destination.path}"
-    target = session.calls(
-        lambda: session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT), doing=doing
-    )
+    read = partial(session.client.get_table, destination.path, retry=None, timeout=HTTP_TIMEOUT)
+    target = session.retrier.call(read, doing=doing)
     columns = [field.name for field in target.schema]
     sql = deduplicate_statement(destination, columns=columns, span=span, among=among)
     session.query(destination, verb="deduplicate", sql=sql, payload=payload, doing=doing)

@@ -139,7 +139,7 @@ class WritesToBigQuery(BaseOperator):
         ):
             self._loader = loader
             loader.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
-            lookup = Lookup(client, identity=identity, job_project=self._job_project)
+            lookup = Lookup(loader.session)
             yield OpenDataset(client, loader, lookup)
 
     def persist_link(self, context: Context, dataset: OpenDataset) -> None:

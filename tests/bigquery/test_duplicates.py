@@ -143,7 +143,7 @@ def test_the_check_finds_and_heals(warehouse: Warehouse) -> None:
     targets = [target(warehouse), rows.target(ACCOUNTS, project=warehouse.project, dataset=warehouse.dataset)]
     with warehouse.connect() as client:
         found = [
-            list(check(client, destinations=targets, deduplicate=deduplicate, patience=IMPATIENT))
+            list(check(client, destinations=targets, deduplicate=deduplicate, retry_budget=IMPATIENT))
             for deduplicate in (False, True, False)
         ]
     assert [[finding.doubled for finding in each] for each in found] == [[4, None], [4, None], [0, None]]

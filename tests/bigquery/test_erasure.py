@@ -55,8 +55,8 @@ def fill(warehouse: Warehouse) -> None:
 def erase(warehouse: Warehouse, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
     """Return the numbers of rows that were counted, that were deleted, and that were left."""
     with warehouse.connect() as client:
-        found = find_existing(client, destinations=targets(warehouse), patience=IMPATIENT)
-        erasure = Erasure(client, destinations=found, kind=kind, object_id=object_id, patience=IMPATIENT)
+        found = find_existing(client, destinations=targets(warehouse), retry_budget=IMPATIENT)
+        erasure = Erasure(client, destinations=found, kind=kind, object_id=object_id, retry_budget=IMPATIENT)
         held = list(erasure.count())
         deleted = list(erasure.delete(held))
         return [each.rows for each in held], [each.rows for each in deleted], sum(each.rows for each in erasure.count())
@@ -150,4 +150,4 @@ def test_a_dataset_without_our_tables(faulty: Warehouse) -> None:
         client.create_dataset(faulty.dataset)
         for skip in (False, True):
             with pytest.raises(DatasetUnavailable, match="There exist no table"):
-                find_existing(client, destinations=targets(faulty), skip_missing=skip, patience=IMPATIENT)
+                find_existing(client, destinations=targets(faulty), skip_missing=skip, retry_budget=IMPATIENT)

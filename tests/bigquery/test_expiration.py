@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud.bigquery import Dataset, Table
 
-from airflow_provider_iginsights.bigquery.calls import RetryBudget
 from airflow_provider_iginsights.bigquery.dry_run import rehearsed_statement
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.retry import RetryBudget
 from airflow_provider_iginsights.bigquery.session import JobOptions
 from airflow_provider_iginsights.bigquery.target import TargetTable
 from airflow_provider_iginsights.catalog.tables import TABLES
@@ -117,7 +117,7 @@ def test_staging_keeps_its_day(sandbox: BigQuerySandbox) -> None:
     with (
         sandbox.client() as client,
         BigQueryLoader(
-            client, identity=rows.identity(), options=JobOptions(patience=RetryBudget(lost=0.01, first_wait=0.01))
+            client, identity=rows.identity(), options=JobOptions(retry_budget=RetryBudget(lost=0.01, first_wait=0.01))
         ) as loader,
     ):
         loader.read_clock(target)

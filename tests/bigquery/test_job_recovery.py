@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.api_core.exceptions import NotFound
 
-from airflow_provider_iginsights.bigquery.calls import RetryBudget
-from airflow_provider_iginsights.bigquery.jobs import Work
+from airflow_provider_iginsights.bigquery.jobs import JobRequest
+from airflow_provider_iginsights.bigquery.retry import RetryBudget
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
@@ -45,7 +45,7 @@ def load(
 ) -> LoadResult:
     """Run one try of a task."""
     destination = rows.target(project=warehouse.project, dataset=warehouse.dataset)
-    options = {"patience": how.pop("patience")} if "patience" in how else {}
+    options = {"retry_budget": how.pop("retry_budget")} if "retry_budget" in how else {}
     with warehouse.loader(rows.identity(try_number=try_number), **options) as loader:
         loader.ensure([destination])
         row_file = loader.row_file(destination)
@@ -141,16 +141,16 @@ def test_a_job_that_failed_long_ago_is_not_taken_for_ours(faulty: Warehouse) -> 
         with pytest.raises(NotFound):
             client.query(sql, job_id="known", job_retry=None).result()
         client.query("CREATE TABLE `p-1.d.original` (x INT64)").result()
-        session = open_session(client, identity=rows.identity(), options=JobOptions(patience=BRIEF))
-        work = Work(
+        session = open_session(client, identity=rows.identity(), options=JobOptions(retry_budget=BRIEF))
+        request = JobRequest(
             job_id="known",
             project=faulty.project,
             location="US",
             submit=lambda job_id: client.query(sql, job_id=job_id, location="US", retry=None, job_retry=None),
-            fits=lambda job: job.query == sql,
+            matches=lambda job: job.query == sql,
             doing="copy a table",
         )
-        assert session.jobs.run(work).job_id == "known-1"
+        assert session.jobs.run(request).job_id == "known-1"
 
 
 def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
@@ -158,13 +158,13 @@ def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Warehouse)
     load(faulty, given=[])
     sandbox.switches.dml_queue = (1, 1)
     sandbox.switches.snapshot_seconds = 0.02
-    patience = RetryBudget(busy=60, lost=60, first_wait=0.02, longest_wait=0.1, first_poll=0.005, longest_poll=0.02)
+    budget = RetryBudget(busy=60, lost=60, first_wait=0.02, longest_wait=0.1, first_poll=0.005, longest_poll=0.02)
     failures: list[BaseException] = []
 
     def task(number: int) -> None:
         destination = rows.target(project=faulty.project, dataset=faulty.dataset)
         try:
-            with faulty.loader(rows.identity(task_id=f"t{number}"), patience=patience) as loader:
+            with faulty.loader(rows.identity(task_id=f"t{number}"), retry_budget=budget) as loader:
                 loader.ensure([destination])
                 row_file = loader.row_file(destination)
                 for row in GIVEN[number * 3 : number * 3 + 4]:
@@ -202,7 +202,7 @@ def test_patience_ends(sandbox: BigQuerySandbox, faulty: Warehouse, effect: str,
     )
     sandbox.faults.add(BigQueryFault(route=route, effect=effect, times=None))  # type: ignore[arg-type]
     with pytest.raises(LoadError, match=said):
-        load(faulty, patience=BRIEF)
+        load(faulty, retry_budget=BRIEF)
 
 
 def test_a_refusal_is_final(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
@@ -334,6 +334,6 @@ def load_and_die(sandbox: BigQuerySandbox, warehouse: Warehouse) -> None:
             if any("-merge-" in job.id for job in sandbox.jobs):
                 raise KeyboardInterrupt
 
-        loader._session.calls.sleep = die  # type: ignore[method-assign]
+        loader.session.retrier.sleep = die  # type: ignore[method-assign]
         loader._drop_staging = lambda: None  # type: ignore[method-assign]
         loader.commit([row_file])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where, groups_query, rows_query
+from airflow_provider_iginsights.bigquery.session import open_session
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS, TABLES, Table
 from airflow_provider_iginsights.errors import DatasetUnavailable
 from tests.support.bigquery import rows
@@ -57,7 +58,7 @@ def test_groups_and_rows_are_those_of_the_conditions(warehouse: Warehouse) -> No
             row_file.write(row)
         loader.commit([row_file])
     with warehouse.connect() as client:
-        lookup = Lookup(client, identity=rows.identity())
+        lookup = Lookup(open_session(client, identity=rows.identity()))
         found = lookup.find_rows(destination, where=WHERE)
         groups = lookup.find_groups(destination, by=("account_id", "media_id"), picks=PICKS, where=WHERE)
     truth = expected()
@@ -74,7 +75,7 @@ def test_a_missing_dataset_is_named(warehouse: Warehouse) -> None:
     """A question to a dataset that does not exist says which one."""
     destination = rows.target(STORY_POLLS, project=warehouse.project, dataset="nowhere")
     with warehouse.connect() as client, pytest.raises(DatasetUnavailable, match="nowhere"):
-        Lookup(client, identity=rows.identity()).find_rows(destination, where=WHERE)
+        Lookup(open_session(client, identity=rows.identity())).find_rows(destination, where=WHERE)
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if table.name.startswith("story")], ids=lambda t: t.name)

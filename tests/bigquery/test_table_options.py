@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import Client, Dataset, Table
 
-from airflow_provider_iginsights.bigquery.calls import RetryBudget
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+from airflow_provider_iginsights.bigquery.retry import RetryBudget
 from airflow_provider_iginsights.bigquery.session import JobOptions
 from airflow_provider_iginsights.bigquery.target import TableOptions, TargetTable
 from airflow_provider_iginsights.errors import IncompatibleTable
@@ -136,8 +136,8 @@ def schema(client: Client) -> list[Any]:
 def test_staging_has_the_key(sandbox: BigQuerySandbox, client: Client) -> None:
     """Where a policy asks for a key, it asks for it in every table; the load job names it, too."""
     sandbox.faults.add(BigQueryFault(r"DELETE .*__stg_", "internalError", times=None))
-    patience = RetryBudget(lost=0.01, first_wait=0.01)
-    with BigQueryLoader(client, identity=rows.identity(), options=JobOptions(patience=patience)) as loader:
+    budget = RetryBudget(lost=0.01, first_wait=0.01)
+    with BigQueryLoader(client, identity=rows.identity(), options=JobOptions(retry_budget=budget)) as loader:
         loader.read_clock(target(ALL))
         loader.ensure([target(ALL)])
         row_file = loader.row_file(target(ALL))

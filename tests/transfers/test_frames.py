@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from pathlib import Path
 from types import FrameType
 
 import pytest
-from google.cloud.bigquery import Client
+from google.auth.transport.requests import AuthorizedSession
 
+import airflow_provider_iginsights
 from tests.support.sandboxes import Sandboxes
 
 PACKAGE = "airflow_provider_iginsights."
-MOST = {"query": 13, "load_table_from_file": 11, "get_table": 9}
-"""Most frames from ``execute`` to each of the client's methods."""
+ROOM = Path(airflow_provider_iginsights.__file__).parent / "bigquery"
+MOST_FRAMES = {"account": 9, "media": 9, "story": 11}
 
 
-def count_frames(method: str, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run a transfer and return the functions of the package on the deepest way to a method of BigQuery's client."""
-    deepest: list[str] = []
-    original = getattr(Client, method)
+def record_ways(kind: str, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Run a transfer and return the functions of the package on the way to each request that BigQuery gets."""
+    ways: list[list[str]] = []
+    original = AuthorizedSession.request
 
-    def count(*args: object, **kwargs: object) -> object:
-        nonlocal deepest
+    def record(*args: object, **kwargs: object) -> object:
         frame: FrameType | None = sys._getframe(1)
         way: list[str] = []
         while frame is not None:
@@ -29,18 +31,36 @@ def count_frames(method: str, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPa
             if module.startswith(PACKAGE):
                 way.append(f"{module.removeprefix(PACKAGE)}.{frame.f_code.co_qualname}")
             frame = frame.f_back
-        deepest = max(deepest, way[::-1], key=len)
-        return original(*args, **kwargs)
+        ways.append(way[::-1])
+        return original(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Client, method, count)
-    sandboxes.run("account", metrics="reach")
-    return deepest
+    monkeypatch.setattr(AuthorizedSession, "request", record)
+    sandboxes.run(kind)
+    return ways
 
 
-@pytest.mark.parametrize("method", MOST)
-def test_the_way_to_bigquery_is_short(method: str, small_sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is printed; longer than this it does not become."""
-    way = count_frames(method, small_sandboxes, monkeypatch)
-    print(f"\n{len(way)} frames to {method}:", *way, sep="\n  ")
-    assert way[0].endswith(".execute")
-    assert len(way) <= MOST[method]
+@pytest.mark.parametrize("kind", MOST_FRAMES)
+def test_the_way_to_bigquery_is_short(kind: str, small_sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From ``execute`` to any request that BigQuery gets, loads and uploads included, few frames are ours."""
+    ways = record_ways(kind, small_sandboxes, monkeypatch)
+    deepest = max(ways, key=len)
+    print(f"\n{len(deepest)} frames to BigQuery:", *deepest, sep="\n  ")
+    assert {way[0].rpartition(".")[2] for way in ways} == {"execute"}
+    assert any("JobRunner.run" in frame for way in ways for frame in way)
+    assert len(deepest) <= MOST_FRAMES[kind], "\n".join(deepest)
+
+
+def test_there_is_one_retry_loop() -> None:
+    """Whatever is sent is sent in the loop of one function: none stands around another, so waits are bounded once."""
+    loops = [
+        f"{path.stem}.{function.name}"
+        for path in sorted(ROOM.glob("*.py"))
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef) and "Retrying" in {*map(name_of, ast.walk(function))}
+    ]
+    assert loops == ["retry.attempts"]
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the name of an attribute, '' for any other node."""
+    return node.attr if isinstance(node, ast.Attribute) else ""

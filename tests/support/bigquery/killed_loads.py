@@ -105,7 +105,7 @@ def attempt(
 
 def kill_at(loader: BigQueryLoader, kill: Kill) -> None:
     """Let the process die around one of the loader's requests."""
-    session = loader._session.client._http
+    session = loader.session.client._http
     session.request = _deadly(session.request, kill)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.calls import RetryBudget
 from airflow_provider_iginsights.bigquery.fan_in import FanInLoader
+from airflow_provider_iginsights.bigquery.retry import RetryBudget
 from airflow_provider_iginsights.bigquery.session import JobOptions
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class Warehouse:
     def loader(self, identity: TaskIdentity, **options: object) -> Iterator[FanInLoader]:
         """Open a warehouse as one try of a task does; it creates the dataset and does not wait long."""
         client = self.connect()
-        of_jobs = {name: options.pop(name) for name in ("labels", "patience", "job_project") if name in options}
+        of_jobs = {name: options.pop(name) for name in ("labels", "retry_budget", "job_project") if name in options}
         settings = {"create_dataset": True} | options
-        jobs = JobOptions(**{"patience": IMPATIENT} | of_jobs)  # type: ignore[arg-type]
+        jobs = JobOptions(**{"retry_budget": IMPATIENT} | of_jobs)  # type: ignore[arg-type]
         try:
             with FanInLoader(client, identity=identity, options=jobs, **settings) as loader:  # type: ignore[arg-type]
                 yield loader
