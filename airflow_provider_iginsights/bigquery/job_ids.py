@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 
-Verb = Literal["load", "copy", "merge", "verify", "deduplicate", "alter", "erase", "record"]
+Verb = Literal["load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "record"]
 
+USES_STAGING: tuple[Verb, ...] = ("load", "copy", "merge", "correct")
 STAGING_MARK = "__stg_"
 
 
@@ -43,7 +44,7 @@ def staging_id(table_id: str, *, ti: str, try_number: int, payload: str, nonce: 
 def staging_jobs(staging: str, *, table_id: str, ti: str) -> tuple[str, ...]:
     """Return the first ids of the jobs that can be using a staging table, given its table id."""
     try_number, payload, *_ = staging.removeprefix(staging_prefix(table_id, ti=ti)).split("_")
-    return tuple(f"{job_prefix(verb, ti=ti)}{try_number}-{payload}" for verb in ("load", "copy", "merge"))
+    return tuple(f"{job_prefix(verb, ti=ti)}{try_number}-{payload}" for verb in USES_STAGING)
 
 
 def job_prefix(verb: Verb, *, ti: str) -> str:

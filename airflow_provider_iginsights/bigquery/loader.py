@@ -7,12 +7,14 @@
     commit    end earlier tries -> stage all -> write each target -> look for keys that stand twice -> drop staging
     create_views                                                          on demand, after the commit
 
-Each target changes by one statement, hence wholly or not at all. What a kill leaves, and what the next try makes of it:
+``merge`` changes a target by a statement that inserts the new keys and, where stored rows differ, by one that rewrites
+them; the other modes by one. Each happens wholly or not at all. What a kill leaves, and what the next try makes of it:
 
 ============  ==========================================  ==================================================
 load_mode     killed before its statement was sent        killed later (BigQuery finishes the statement)
 ============  ==========================================  ==================================================
 merge         target untouched; next try writes           whole; the next try finds its rows, changes nothing
+  (between)   new keys are there; next try rewrites       (of the second statement) as above
 replace       target untouched; next try writes           whole; the next try finds its rows, changes nothing
 append        target untouched; next try writes           whole; the next try adds its rows beside them
 ============  ==========================================  ==================================================

@@ -1,17 +1,19 @@
 """The statements that move staged rows into a target. Text only: each is one statement, and therefore all or nothing.
 
 ``merge``: a new key is inserted; a stored row is rewritten only by a fetch that is not older, and only when a measure
-differs, so that a look-back of unchanged days rewrites no partition. A row whose numbers did not change keeps the
-``fetched_at`` of the fetch that first saw them, and so does not know that it was confirmed: of three fetches that saw
-A, B and A again, the one that saw B can overwrite the last A if it is written after it. The next fetch puts that right.
-Only rewriting every confirmed row would rule it out; doing so now and then would not, since what is written late was
-fetched only minutes or hours before.
+differs, so that a look-back of unchanged days rewrites no partition. These are two statements, since BigQuery bills one
+that may update the whole partitions that it reads, and one that only inserts the columns that it reads. The first only
+inserts; the second only updates, in the days that hold rows to be rewritten, and is not sent where there are none.
+A row whose numbers did not change keeps the ``fetched_at`` of the fetch that first saw them, and so does not know that
+it was confirmed: of three fetches that saw A, B and A again, the one that saw B can overwrite the last A if it is
+written after it. The next fetch puts that right. Only rewriting every confirmed row would rule it out; doing so now and
+then would not, since what is written late was fetched only minutes or hours before.
 
 What a row does not have depends on the column's role (``Column.role``): a count, or what a media is, keeps the stored
 value; a text of the owner's is kept where the row lacks it, and emptied (NULL) where the row holds ``''``. A value that
 is kept is no change.
 
-``replace``: the same, and stored rows go that the new fetch no longer has. A row goes only if its *group*
+``replace``: the same at once, and stored rows go that the new fetch no longer has. A row goes only if its *group*
 (``Table.group``) was answered with at least one row: of a metric and breakdown of one day or snapshot, the values that
 are no longer there. What was refused, empty or not asked is never deleted, because Meta may not give it back; nor is
 anything that was fetched later than the new rows.
@@ -60,6 +62,35 @@ def merge_statement(
     table = destination.table
     source = f"SELECT * FROM ({_newest(table, staging=staging, span=source_span)})"
     return "\n".join((*_head(destination, source=source, span=span), _update(table, also=""), _insert(table, also="")))
+
+
+def insert_statement(
+    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+) -> str:
+    """Return the MERGE that inserts the keys that the target does not have. Parameters as in merge_statement."""
+    table = destination.table
+    source = _newest(table, staging=staging, span=source_span)
+    return "\n".join((*_head(destination, source=source, span=span), _insert(table, also="")))
+
+
+def update_statement(
+    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+) -> str:
+    """Return the MERGE that rewrites stored rows and inserts none. Parameters as in merge_statement."""
+    table = destination.table
+    source = _newest(table, staging=staging, span=source_span)
+    return "\n".join((*_head(destination, source=source, span=span), _update(table, also="")))
+
+
+def changed_days_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
+    """Return the query for the days (ISO) of the span that hold rows which :func:`update_statement` would rewrite."""
+    table = destination.table
+    return (
+        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(destination.path)} T\n"
+        f"JOIN (\n  {_newest(table, staging=staging, span=None)}\n) S\n"
+        f"ON {same(table.key, left='T', right='S')}\n   AND {condition(span, table=table, alias='T')}\n"
+        f"WHERE {_is_corrected(table)}"
+    )
 
 
 def replace_statement(
@@ -184,11 +215,15 @@ def _is_in(group: Mapping[str, Sequence[str]], *, table: Table, alias: str) -> s
 
 def _update(table: Table, *, also: str) -> str:
     values = [column for column in table.columns if column.name not in table.key]
-    changed = " OR ".join(
-        f"{_updated(c)} IS DISTINCT FROM T.{quoted(c.name)}" for c in values if c.name in table.measures
-    )
     assignments = ", ".join(f"{quoted(column.name)} = {_updated(column)}" for column in values)
-    return f"WHEN MATCHED{also} AND S.`fetched_at` >= T.`fetched_at` AND ({changed})\n  THEN UPDATE SET {assignments}"
+    return f"WHEN MATCHED{also} AND {_is_corrected(table)}\n  THEN UPDATE SET {assignments}"
+
+
+def _is_corrected(table: Table) -> str:
+    """Return the condition that a staged row S rewrites the stored row T of its key."""
+    measures = [column for column in table.columns if column.name not in table.key and column.name in table.measures]
+    changed = " OR ".join(f"{_updated(column)} IS DISTINCT FROM T.{quoted(column.name)}" for column in measures)
+    return f"S.`fetched_at` >= T.`fetched_at` AND ({changed})"
 
 
 def _insert(table: Table, *, also: str) -> str:

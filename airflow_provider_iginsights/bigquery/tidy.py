@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.job_ids import job_prefix, staging_jobs, staging_prefix
+from airflow_provider_iginsights.bigquery.job_ids import USES_STAGING, job_prefix, staging_jobs, staging_prefix
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def end_predecessors(
     left = [each for each in _leftovers(destinations, session=session) if each[0].beside(each[1]) not in kept]
     for project, group in _grouped(destinations, by=session.project_of_jobs):
         prefixes = tuple(
-            job_prefix(verb, ti=session.ti(each)) for each in group for verb in ("load", "copy", "merge", "deduplicate")
+            job_prefix(verb, ti=session.ti(each)) for each in group for verb in (*USES_STAGING, "deduplicate")
         )
         for job in _find_running(project, prefixes=prefixes, session=session):
             _end(job, session=session)

@@ -7,15 +7,17 @@ import logging
 import secrets
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.merge import (
     append_statement,
+    changed_days_query,
     elsewhere_query,
-    merge_statement,
+    insert_statement,
     new_keys_query,
     replace_statement,
+    update_statement,
 )
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, MOST_PARTITIONS, PartitionRange, slices
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
@@ -23,8 +25,9 @@ from airflow_provider_iginsights.bigquery.target import LoadResult
 from airflow_provider_iginsights.errors import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from airflow_provider_iginsights.bigquery.job_ids import Verb
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
@@ -51,13 +54,13 @@ def write_target(
     reach = Reach(span=row_file.span, looked_at=row_file.span)
     if load_mode != "append" and row_file.moves:
         reach = find_reach(row_file, staging=staged.path, session=session)
-    texts = statements(row_file, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
-    doing, jobs = f"write {row_file.rows} rows into {destination.path}", []
-    for at, sql in enumerate(texts):
-        # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.
-        payload = "" if at else row_file.payload
-        jobs.append(session.query(destination, verb="merge", sql=sql, payload=payload, doing=doing))
+    sent = statements(row_file, staging=staged.path, load_mode=load_mode, span=reach.span, spared=spared)
+    jobs = _run(sent, "merge", row_file=row_file, session=session)
     affected = sum(job.num_dml_affected_rows or 0 for job in jobs)
+    if load_mode == "merge" and affected < row_file.rows:
+        sent = corrections(row_file, staging=staged.path, span=reach.span, session=session)
+        jobs += _run(sent, "correct", row_file=row_file, session=session)
+        affected = sum(job.num_dml_affected_rows or 0 for job in jobs)
     log.info("%s: %d rows sent, %d changed.", destination.path, row_file.rows, affected)
     return LoadResult(
         destination=destination,
@@ -69,6 +72,17 @@ def write_target(
         if load_mode == "append"
         else remove_duplicates(destination, span=reach.looked_at, among=staged.path, session=session),
     )
+
+
+def _run(sent: Iterable[str], verb: Verb, *, row_file: RowFile | StagedRows, session: BigQuerySession) -> list[Any]:
+    """Run statements one after the other and return their jobs."""
+    destination = row_file.destination
+    doing = f"write {row_file.rows} rows into {destination.path}"
+    return [
+        # One statement is the rule, and its id holds the hash of the rows; further slices are told apart by their text.
+        session.query(destination, verb=verb, sql=sql, payload="" if at else row_file.payload, doing=doing)
+        for at, sql in enumerate(sent)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +112,37 @@ def find_reach(row_file: RowFile | StagedRows, *, staging: str, session: BigQuer
 def statements(
     row_file: RowFile | StagedRows, *, staging: str, load_mode: LoadMode, span: PartitionRange, spared: Spared = ()
 ) -> Iterator[str]:
-    """Yield the statements that write a spool: one, or several where it holds more days than one job may modify."""
+    """Yield the first statements of a load mode: one, or several where more days are held than one job may modify.
+
+    For ``merge`` they only insert; :func:`corrections` follow.
+    """
     destination = row_file.destination
     if load_mode == "append":
         yield append_statement(destination, staging=staging)
         return
-    pieces: list[PartitionRange | None] = [None]
-    if len(row_file.days) > MOST_PARTITIONS:
-        pieces = list(slices(row_file.days))
-    write = partial(replace_statement, spared=spared) if load_mode == "replace" else merge_statement
-    for piece in pieces:
+    write = partial(replace_statement, spared=spared) if load_mode == "replace" else insert_statement
+    for piece in _pieces(row_file):
         yield write(destination, staging=staging, span=span, source_span=piece)
+
+
+def corrections(
+    row_file: RowFile | StagedRows, *, staging: str, span: PartitionRange, session: BigQuerySession
+) -> Iterator[str]:
+    """Yield the statements that rewrite stored rows, over the days that hold such rows; none where no row differs."""
+    destination = row_file.destination
+    sql = changed_days_query(destination, staging=staging, span=span)
+    found = session.read(destination, sql=sql, doing=f"look for changed rows in {destination.path}")
+    days = sorted(row[0] for row in found)
+    if not days:
+        return
+    changed = replace(span, start=days[0], end=days[0], besides=()).with_days(days[1:])
+    for piece in _pieces(row_file):
+        yield update_statement(destination, staging=staging, span=changed, source_span=piece)
+
+
+def _pieces(row_file: RowFile | StagedRows) -> list[PartitionRange | None]:
+    """Return the parts of the staged rows that one statement each writes; None = all of them."""
+    return list(slices(row_file.days)) if len(row_file.days) > MOST_PARTITIONS else [None]
 
 
 def remove_duplicates(

@@ -100,7 +100,7 @@ def test_the_number_of_jobs_does_not_grow(sandbox: BigQuerySandbox, faulty: Ware
     for accounts in (1, 200):
         jobs, requests = len(sandbox.jobs), len(sandbox.log)
         given = [
-            row | {"account_id": f"{account}"}
+            row | {"account_id": f"{accounts}-{account}"}
             for account in range(accounts)
             for row in rows.rows(ACCOUNT_INSIGHTS, range(10), version=accounts)
         ]

@@ -9,10 +9,13 @@ import pytest
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
 from airflow_provider_iginsights.bigquery.merge import (
+    changed_days_query,
     elsewhere_query,
+    insert_statement,
     merge_statement,
     new_keys_query,
     replace_statement,
+    update_statement,
 )
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, PartitionRange, slices
 from airflow_provider_iginsights.bigquery.primary_key import replace_key_statement
@@ -42,8 +45,14 @@ def generated(table: Table, mode: LoadMode) -> list[str]:
 def around(table: Table) -> list[str]:
     """Return the other statements about this table: about twins, about keys that moved, and altering it."""
     destination, span = rows.target(table), PartitionRange(start="2026-10-01", end="2026-10-28", account_ids=ODD)
-    moved = [query(destination, staging=STAGING, span=span) for query in (new_keys_query, elsewhere_query)]
-    moved += [write(destination, staging=STAGING, span=SPAN) for write in (merge_statement, replace_statement)]
+    moved = [
+        query(destination, staging=STAGING, span=span)
+        for query in (new_keys_query, elsewhere_query, changed_days_query)
+    ]
+    moved += [
+        write(destination, staging=STAGING, span=SPAN)
+        for write in (merge_statement, insert_statement, update_statement, replace_statement)
+    ]
     spared = [dict.fromkeys(table.group or (), ("2026-10-05",)), {"account_id": ODD, "elsewhere": ("1",)}]
     if table.group:
         moved.append(replace_statement(destination, staging=STAGING, span=span, spared=spared))
