@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.staged_rows import StagedPart, StagedRows
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
-MOST_SOURCES = 1200
+MAX_SOURCES = 1200
 """BigQuery's limit of source tables in one copy job."""
 _ROUNDS = 3
 
 
 def combine(staged: StagedRows, *, staging: str, session: BigQuerySession) -> Any:
     """Copy the parts into the staging table and return the last job, once the table holds exactly their rows."""
-    groups = [staged.parts[at : at + MOST_SOURCES] for at in range(0, len(staged.parts), MOST_SOURCES)]
+    groups = [staged.parts[at : at + MAX_SOURCES] for at in range(0, len(staged.parts), MAX_SOURCES)]
     for again in range(_ROUNDS):
         for place, group in enumerate(groups):
-            name = session.job_id(staged.destination, verb="copy", payload=staged.payload)
+            name = session.job_id(staged.target, verb="copy", payload=staged.payload)
             name += f"-x{again}-{place}" if again or place else ""
-            work = _work(staged.destination, group, staging=staging, session=session, job_id=name, adds=place > 0)
+            work = _work(staged.target, group, staging=staging, session=session, job_id=name, adds=place > 0)
             job = session.jobs.run(work)
         found = count_rows(staging, session=session)
         if found == staged.rows:
             return job
     raise LoadError(
         f"The staging table {staging} holds {found} rows after {staged.rows} were copied into it, {_ROUNDS} times "
-        f"over. Nothing was written to {staged.destination.path}. Run the task again."
+        f"over. Nothing was written to {staged.target.path}. Run the task again."
     )
 
 
 def _work(
-    destination: TargetTable,
+    target: TargetTable,
     parts: Sequence[StagedPart],
     *,
     staging: str,
@@ -62,27 +62,27 @@ def _work(
             sources,
             reference,
             job_id=job_id,
-            project=session.project_of_jobs(destination),
-            location=destination.location,
-            job_config=_config(destination, adds=adds, labels=session.passing_labels(destination)),
+            project=session.project_of_jobs(target),
+            location=target.location,
+            job_config=_config(target, adds=adds, labels=session.try_labels(target)),
             retry=None,
             timeout=HTTP_TIMEOUT,
         )
 
     return JobRequest(
         job_id=job_id,
-        project=session.project_of_jobs(destination),
-        location=destination.location,
+        project=session.project_of_jobs(target),
+        location=target.location,
         submit=submit,
         matches=lambda job: job.job_type == "copy" and job.destination == reference and list(job.sources) == sources,
         doing=f"copy {len(sources)} staging tables into {staging}",
     )
 
 
-def _config(destination: TargetTable, *, adds: bool, labels: dict[str, str]) -> Any:
+def _config(target: TargetTable, *, adds: bool, labels: dict[str, str]) -> Any:
     from google.cloud.bigquery import CopyJobConfig, CreateDisposition, EncryptionConfiguration, WriteDisposition
 
-    key = destination.options.kms_key_name
+    key = target.options.kms_key_name
     return CopyJobConfig(
         destination_encryption_configuration=EncryptionConfiguration(kms_key_name=key) if key else None,
         create_disposition=CreateDisposition.CREATE_NEVER,

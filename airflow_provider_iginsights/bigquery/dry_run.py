@@ -1,8 +1,8 @@
 """Asks BigQuery, before anything is fetched, whether it would carry out the statement that writes: by a dry run.
 
 It bills nothing and changes nothing, and is refused as the statement itself would be: by billing, by access to the
-table, by a policy tag, by the keeper of a perimeter or of a key. The target stands in for the staging table, which does
-not exist yet and has the same columns.
+table, by a policy tag, by a service perimeter or an encryption key. The statement reads the target instead of the
+staging table, which does not exist yet and has the same columns.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import LoadMode, TargetTable
 
 
-def rehearse(destination: TargetTable, *, load_mode: LoadMode, session: BigQuerySession) -> None:
-    """Run the statement of the load mode dry. Raises LoadError in words that name who can open the door."""
+def run_dry(target: TargetTable, *, load_mode: LoadMode, session: BigQuerySession) -> None:
+    """Run the statement of the load mode dry. Raises LoadError in words that name who can help."""
     from google.cloud.bigquery import QueryJobConfig
 
-    sql = rehearsed_statement(destination, load_mode=load_mode, day=session.clock.now().date().isoformat())
+    sql = dry_run_statement(target, load_mode=load_mode, day=session.clock.now().date().isoformat())
     config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
 
     def ask() -> Any:
         return session.client.query(
             sql,
             job_config=config,
-            project=session.project_of_jobs(destination),
-            location=destination.location,
+            project=session.project_of_jobs(target),
+            location=target.location,
             retry=None,
             job_retry=None,
             timeout=HTTP_TIMEOUT,
         )
 
-    doing = f"write rows into {destination.path}, asked before anything is fetched"
+    doing = f"write rows into {target.path}, asked before anything is fetched"
     session.retrier.call(ask, doing=doing, role=error_mapping.JOB_ROLE)
 
 
-def rehearsed_statement(destination: TargetTable, *, load_mode: LoadMode, day: str) -> str:
+def dry_run_statement(target: TargetTable, *, load_mode: LoadMode, day: str) -> str:
     """Return the statement over one day (ISO), so that a table that requires a partition filter takes it."""
-    path, span = destination.path, PartitionRange(start=day, end=day)
+    path, partitions = target.path, PartitionRange(start=day, end=day)
     if load_mode == "append":
-        column = quoted(destination.table.partition_by)
-        return f"{append_statement(destination, staging=path)}\nWHERE {column} = DATE '{day}'"
-    return merge_statement(destination, staging=path, span=span, source_span=span)
+        column = quoted(target.table.partition_by)
+        return f"{append_statement(target, staging=path)}\nWHERE {column} = DATE '{day}'"
+    return merge_statement(target, staging=path, partitions=partitions, source_partitions=partitions)

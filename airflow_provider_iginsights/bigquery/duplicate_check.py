@@ -1,7 +1,7 @@
 """The duplicate check that anyone can run: finds keys that stand in a target twice, and deletes older rows on request.
 
 See :mod:`.duplicates` for how such keys can arise. The newest row by ``fetched_at`` is kept, with all its columns, in
-one statement a table. A table that claims no primary key, or whose label says so, is spared:
+one statement a table. A table that claims no primary key, or whose label says so, is left as it is:
 ``load_mode="append"`` keeps a history in it.
 """
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 class DuplicateKeys:
     """What a check found in one table. ``doubled`` keys; None = the table does not exist.
 
-    ``spared``: its rows were kept though deleting was asked for, because it claims no primary key, or because its label
+    ``kept``: its rows were kept though deleting was asked for, because it claims no primary key, or because its label
     says that it holds a history.
     """
 
-    destination: TargetTable
+    target: TargetTable
     doubled: int | None
     deduplicated: bool = False
-    spared: bool = False
+    kept: bool = False
 
     def __str__(self) -> str:
         """Return the finding as a sentence."""
-        path = self.destination.path
+        path = self.target.path
         if self.doubled is None:
             return f"{path}: there is no such table."
         if not self.doubled:
@@ -52,19 +52,19 @@ class DuplicateKeys:
         found = (
             f"{path}: {keys} there more than once{'; the newest row of each was kept' if self.deduplicated else ''}."
         )
-        return f"{found} {self._advice}" if self.spared else found
+        return f"{found} {self._advice}" if self.kept else found
 
     @property
     def _advice(self) -> str:
-        key = f"PRIMARY KEY ({', '.join(self.destination.table.key)}) NOT ENFORCED"
+        key = f"PRIMARY KEY ({', '.join(self.target.table.key)}) NOT ENFORCED"
         return (
             "They were kept: the table claims no primary key or has the label "
             f'{MODE_LABEL}:append, so it may be a history of all fetches (load_mode="append"). If it is none, run '
-            f"ALTER TABLE `{self.destination.path}` ADD {key}, remove the label, then deduplicate again."
+            f"ALTER TABLE `{self.target.path}` ADD {key}, remove the label, then deduplicate again."
         )
 
 
-def default_destinations(
+def default_targets(
     *, project: str, dataset: str, location: str | None = None, table_ids: Sequence[tuple[str, str]] = ()
 ) -> tuple[TargetTable, ...]:
     """Return the targets of a dataset.
@@ -81,33 +81,35 @@ def default_destinations(
 def check(
     client: Client,
     *,
-    destinations: Iterable[TargetTable],
+    targets: Iterable[TargetTable],
     deduplicate: bool = False,
     retry_budget: RetryBudget | None = None,
     job_project: str | None = None,
 ) -> Iterator[DuplicateKeys]:
     """Yield what each table holds; with ``deduplicate``, leave one row of each key that it claims. Raises LoadError."""
     session = open_session(
-        client, identity=hand_identity("check"), options=JobOptions(retry_budget=retry_budget, job_project=job_project)
+        client,
+        identity=manual_identity("check"),
+        options=JobOptions(retry_budget=retry_budget, job_project=job_project),
     )
-    for destination in destinations:
-        yield _finding(destination, deduplicate=deduplicate, session=session)
+    for target in targets:
+        yield _finding(target, deduplicate=deduplicate, session=session)
 
 
-def hand_identity(task_id: str) -> TaskIdentity:
+def manual_identity(task_id: str) -> TaskIdentity:
     """Return the identity of something that is done by hand: each time another."""
     return TaskIdentity(
         deployment="by hand", dag_id="by hand", task_id=task_id, run_id=secrets.token_hex(8), map_index=-1, try_number=1
     )
 
 
-def _finding(destination: TargetTable, *, deduplicate: bool, session: BigQuerySession) -> DuplicateKeys:
-    table = find_table(destination, session=session)
+def _finding(target: TargetTable, *, deduplicate: bool, session: BigQuerySession) -> DuplicateKeys:
+    table = find_table(target, session=session)
     if table is None:
-        return DuplicateKeys(destination=destination, doubled=None)
+        return DuplicateKeys(target=target, doubled=None)
     if deduplicate and claims_key(table) and not holds_history(table):
-        deduplicated = remove_duplicates(destination, span=ALL_DAYS, among=None, session=session)
-        return DuplicateKeys(destination=destination, doubled=deduplicated, deduplicated=deduplicated > 0)
-    sql = duplicates_query(destination, span=ALL_DAYS, among=None)
-    [[doubled]] = session.read(destination, sql=sql, doing=f"look for doubled keys in {destination.path}")
-    return DuplicateKeys(destination=destination, doubled=doubled, spared=deduplicate and bool(doubled))
+        deduplicated = remove_duplicates(target, partitions=ALL_DAYS, among=None, session=session)
+        return DuplicateKeys(target=target, doubled=deduplicated, deduplicated=deduplicated > 0)
+    sql = duplicates_query(target, partitions=ALL_DAYS, among=None)
+    [[doubled]] = session.read(target, sql=sql, doing=f"look for doubled keys in {target.path}")
+    return DuplicateKeys(target=target, doubled=doubled, kept=deduplicate and bool(doubled))

@@ -27,23 +27,23 @@ _NUMERIC_STEP = Decimal("1e-9")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
-class Refused(ValueError):
-    """A value that its column cannot store; the text completes "the column ...". Stays inside this ring."""
+class UnstorableValue(ValueError):
+    """A value that its column cannot store; the text completes "the column ...". Stays inside this room."""
 
 
 def encode_string(value: object) -> str:
     """Return text as it is, emoji and NUL included. Lone surrogates are found when the row is written."""
     if isinstance(value, str):
         return encode_basestring(value)
-    raise Refused(f"needs text, not {type(value).__name__}")
+    raise UnstorableValue(f"needs text, not {type(value).__name__}")
 
 
 def encode_int64(value: object) -> str:
     """Return an integer of at most 64 bits."""
     if type(value) is not int:
-        raise Refused(f"needs an integer, not {type(value).__name__}")
+        raise UnstorableValue(f"needs an integer, not {type(value).__name__}")
     if not -(2**63) <= value < 2**63:
-        raise Refused("needs an integer of at most 64 bits")
+        raise UnstorableValue("needs an integer of at most 64 bits")
     return str(value) if -SAFE_INTEGER <= value <= SAFE_INTEGER else f'"{value}"'
 
 
@@ -52,15 +52,15 @@ def encode_numeric(value: object) -> str:
     if type(value) is int and -SAFE_INTEGER <= value <= SAFE_INTEGER:
         return str(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise Refused(f"needs a number, not {type(value).__name__}")
+        raise UnstorableValue(f"needs a number, not {type(value).__name__}")
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not exact.is_finite():
-        raise Refused("needs a finite number, not NaN or Infinity")
+        raise UnstorableValue("needs a finite number, not NaN or Infinity")
     if exact.copy_abs() >= _NUMERIC_LIMIT:
-        raise Refused("needs a number with at most 29 digits before the point")
+        raise UnstorableValue("needs a number with at most 29 digits before the point")
     rounded = exact.quantize(_NUMERIC_STEP, context=_EXACT)
     if rounded.copy_abs() >= _NUMERIC_LIMIT:
-        raise Refused("needs a number with at most 29 digits before the point")
+        raise UnstorableValue("needs a number with at most 29 digits before the point")
     text = f"{rounded:f}".rstrip("0").rstrip(".")
     return '"0"' if text == "-0" else f'"{text}"'
 
@@ -69,7 +69,7 @@ def encode_bool(value: object) -> str:
     """Return True or False."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    raise Refused(f"needs true or false, not {type(value).__name__}")
+    raise UnstorableValue(f"needs true or false, not {type(value).__name__}")
 
 
 def encode_date(value: object) -> str:
@@ -78,10 +78,10 @@ def encode_date(value: object) -> str:
         try:
             return f'"{date.fromisoformat(value)}"'
         except ValueError:
-            raise Refused("needs a date in the form 2026-11-20") from None
+            raise UnstorableValue("needs a date in the form 2026-11-20") from None
     if isinstance(value, date) and not isinstance(value, datetime):
         return f'"{value}"'
-    raise Refused(f"needs a date, not {type(value).__name__}")
+    raise UnstorableValue(f"needs a date, not {type(value).__name__}")
 
 
 def encode_timestamp(value: object) -> str:
@@ -89,13 +89,13 @@ def encode_timestamp(value: object) -> str:
     if isinstance(value, str):
         return _encode_iso_timestamp(value)
     if not isinstance(value, datetime):
-        raise Refused(f"needs a time, not {type(value).__name__}")
+        raise UnstorableValue(f"needs a time, not {type(value).__name__}")
     if value.tzinfo is None:
-        raise Refused("needs a time with its offset from UTC")
+        raise UnstorableValue("needs a time with its offset from UTC")
     try:
         instant = value.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
-        raise Refused("needs a time between the years 1 and 9999") from None
+        raise UnstorableValue("needs a time between the years 1 and 9999") from None
     return f'"{instant.isoformat(timespec="microseconds")}Z"'
 
 
@@ -105,7 +105,7 @@ def _encode_iso_timestamp(text: str) -> str:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused("needs a time in the form 2026-11-20T08:00:00Z") from None
+        raise UnstorableValue("needs a time in the form 2026-11-20T08:00:00Z") from None
     return encode_timestamp(instant)
 
 

@@ -31,18 +31,18 @@ MODE_LABEL = "iginsights_mode"
 """The label that tells a table of raw history (``append``) from one that holds each key once (none)."""
 
 
-def ensure_dataset(destination: TargetTable, *, session: BigQuerySession, create: bool) -> TargetTable:
-    """Return the destination with its dataset's location; create the dataset if asked to.
+def ensure_dataset(target: TargetTable, *, session: BigQuerySession, create: bool) -> TargetTable:
+    """Return the target with its dataset's location; create the dataset if asked to.
 
     Raises DatasetUnavailable if there is none, if it may not be read, or if it lies in another location.
     """
-    path, location = destination.dataset_path, destination.location
+    path, location = target.dataset_path, target.location
     if path in session.locations:
-        return dataclasses.replace(destination, location=session.locations[path])
+        return dataclasses.replace(target, location=session.locations[path])
     doing = f"read the dataset {path}"
     found = session.find(session.client.get_dataset, path, doing=doing)
     if found is None and create:
-        _create_dataset(destination, session=session)
+        _create_dataset(target, session=session)
         found = session.find(session.client.get_dataset, path, doing=doing)
     if found is None:
         raise DatasetUnavailable(
@@ -55,33 +55,33 @@ def ensure_dataset(destination: TargetTable, *, session: BigQuerySession, create
             "Leave the location out, or name another dataset: a dataset cannot be moved."
         )
     session.locations[path] = found.location or location
-    return dataclasses.replace(destination, location=session.locations[path])
+    return dataclasses.replace(target, location=session.locations[path])
 
 
-def ensure_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None = "merge") -> Any:
+def ensure_table(target: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None = "merge") -> Any:
     """Create the table, or add missing nullable columns to it; raise IncompatibleTable if our rows can never fit.
 
     Returns google.cloud.bigquery.Table, as it was found or created.
 
     :param load_mode: None = whatever the table is: rows whose keys nobody else writes.
     """
-    found = find_table(destination, session=session)
-    if found is None and (created := _create_table(destination, session=session, load_mode=load_mode)):
+    found = find_table(target, session=session)
+    if found is None and (created := _create_table(target, session=session, load_mode=load_mode)):
         return created
-    found = found or find_table(destination, session=session)
+    found = found or find_table(target, session=session)
     if found is None:
-        raise DatasetUnavailable(f"The table {destination.path} was deleted just now by somebody. Run the task again.")
-    _check_kind(destination, found=found)
-    _check_mode(destination, found=found, load_mode=load_mode)
-    missing = missing_columns(destination, existing=found.schema)
+        raise DatasetUnavailable(f"The table {target.path} was deleted just now by somebody. Run the task again.")
+    _check_kind(target, found=found)
+    _check_mode(target, found=found, load_mode=load_mode)
+    missing = missing_columns(target, existing=found.schema)
     if missing:
-        log.info("Adding the columns %s to %s.", ", ".join(column.name for column in missing), destination.path)
-        sql = add_columns_statement(destination, columns=missing)
+        log.info("Adding the columns %s to %s.", ", ".join(column.name for column in missing), target.path)
+        sql = add_columns_statement(target, columns=missing)
         # The etag: should the column vanish again, the same statement is not taken for the one that was done.
         payload = hashlib.sha256(f"{sql}{found.etag}".encode()).hexdigest()
-        session.query(destination, verb="alter", sql=sql, payload=payload, doing=f"add columns to {destination.path}")
-    if has_former_key(destination, found=found):
-        replace_key(destination, found=found, session=session)
+        session.query(target, verb="alter", sql=sql, payload=payload, doing=f"add columns to {target.path}")
+    if has_former_key(target, found=found):
+        replace_key(target, found=found, session=session)
     return found
 
 
@@ -95,27 +95,25 @@ def claims_key(found: Any) -> bool:
     return found.table_constraints is not None and found.table_constraints.primary_key is not None
 
 
-def find_table(destination: TargetTable, *, session: BigQuerySession) -> Any | None:
+def find_table(target: TargetTable, *, session: BigQuerySession) -> Any | None:
     """Return the target as google.cloud.bigquery.Table, None if there is none. Raises LoadError."""
-    return session.find(session.client.get_table, destination.path, doing=f"read the table {destination.path}")
+    return session.find(session.client.get_table, target.path, doing=f"read the table {target.path}")
 
 
-def add_columns_statement(destination: TargetTable, *, columns: Sequence[Column]) -> str:
+def add_columns_statement(target: TargetTable, *, columns: Sequence[Column]) -> str:
     """Return the one statement that adds nullable columns, whether or not another task has added them meanwhile."""
     additions = ",\n".join(
         f"ADD COLUMN IF NOT EXISTS {quoted(c.name)} {c.type} OPTIONS (description = {literal(c.description)})"
         for c in columns
     )
-    return f"ALTER TABLE {quoted(destination.path)}\n{additions}"
+    return f"ALTER TABLE {quoted(target.path)}\n{additions}"
 
 
-def table_resource(
-    destination: TargetTable, *, table_id: str, labels: dict[str, str], description: str
-) -> dict[str, Any]:
+def describe_table(target: TargetTable, *, table_id: str, labels: dict[str, str], description: str) -> dict[str, Any]:
     """Return what a target and its staging table have in common, as the REST resource of a table."""
-    reference = {"projectId": destination.project, "datasetId": destination.dataset, "tableId": table_id}
-    columns = [column.to_api_repr() for column in fields(destination.table.columns)]
-    key = destination.options.kms_key_name
+    reference = {"projectId": target.project, "datasetId": target.dataset, "tableId": table_id}
+    columns = [column.to_api_repr() for column in fields(target.table.columns)]
+    key = target.options.kms_key_name
     return {
         "tableReference": reference,
         "schema": {"fields": columns},
@@ -125,13 +123,13 @@ def table_resource(
     }
 
 
-def target_resource(destination: TargetTable, *, labels: dict[str, str], load_mode: LoadMode | None) -> dict[str, Any]:
+def describe_target(target: TargetTable, *, labels: dict[str, str], load_mode: LoadMode | None) -> dict[str, Any]:
     """Return the REST resource of a new target.
 
     BigQuery's optimizer trusts an unenforced primary key, so a table of raw history (append) does not claim one.
     """
-    table = destination.table
-    resource = table_resource(destination, table_id=destination.table_id, labels=labels, description=table.description)
+    table = target.table
+    resource = describe_table(target, table_id=target.table_id, labels=labels, description=table.description)
     resource["timePartitioning"] = {"type": "DAY", "field": table.partition_by}
     resource["clustering"] = {"fields": list(table.cluster_by)}
     if load_mode == "append":
@@ -141,44 +139,44 @@ def target_resource(destination: TargetTable, *, labels: dict[str, str], load_mo
     return resource
 
 
-def _create_dataset(destination: TargetTable, *, session: BigQuerySession) -> None:
+def _create_dataset(target: TargetTable, *, session: BigQuerySession) -> None:
     from google.cloud.bigquery import Dataset
 
-    dataset = Dataset(destination.dataset_path)
-    if destination.location:
-        dataset.location = destination.location
+    dataset = Dataset(target.dataset_path)
+    if target.location:
+        dataset.location = target.location
     dataset.description = "Instagram insights."
     session.retrier.call(
         lambda: session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
-        doing=f"create the dataset {destination.dataset_path}",
+        doing=f"create the dataset {target.dataset_path}",
         role=error_mapping.DATASET_ROLE,
     )
 
 
-def _create_table(destination: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None) -> Any | None:
+def _create_table(target: TargetTable, *, session: BigQuerySession, load_mode: LoadMode | None) -> Any | None:
     """Create and return the target; None if it is there already, made by another task or by a lost request."""
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
 
-    labels = session.target_labels(destination) | dict(destination.options.labels)
-    table = Table.from_api_repr(target_resource(destination, labels=labels, load_mode=load_mode))
+    labels = session.target_labels(target) | dict(target.options.labels)
+    table = Table.from_api_repr(describe_target(target, labels=labels, load_mode=load_mode))
 
     def create() -> Any | None:
         try:
             created = session.client.create_table(table, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict:
             return None
-        log.info("Created the table %s.", destination.path)
+        log.info("Created the table %s.", target.path)
         return created
 
-    return session.retrier.call(create, doing=f"create the table {destination.path}")
+    return session.retrier.call(create, doing=f"create the table {target.path}")
 
 
-def _check_kind(destination: TargetTable, *, found: Any) -> None:
-    table = destination.table
+def _check_kind(target: TargetTable, *, found: Any) -> None:
+    table = target.table
     if found.table_type != "TABLE":
         raise IncompatibleTable(
-            f"{destination.path} is a {found.table_type.lower().replace('_', ' ')}, and a table is needed. "
+            f"{target.path} is a {found.table_type.lower().replace('_', ' ')}, and a table is needed. "
             "Nothing was fetched or written. Name another table id."
         )
     partitioning = found.time_partitioning
@@ -186,23 +184,23 @@ def _check_kind(destination: TargetTable, *, found: Any) -> None:
         return
     if found.require_partition_filter:
         raise IncompatibleTable(
-            f"The table {destination.path} requires a filter on its partition, which is not {table.partition_by}, "
+            f"The table {target.path} requires a filter on its partition, which is not {table.partition_by}, "
             "the only one our statements have. Nothing was fetched or written. Set require_partition_filter to false."
         )
-    log.info("%s is not partitioned by %s: each load reads the whole table.", destination.path, table.partition_by)
+    log.info("%s is not partitioned by %s: each load reads the whole table.", target.path, table.partition_by)
 
 
-def _check_mode(destination: TargetTable, *, found: Any, load_mode: LoadMode | None) -> None:
+def _check_mode(target: TargetTable, *, found: Any, load_mode: LoadMode | None) -> None:
     """Refuse to mix a table that holds each key once with a history of all fetches: either would destroy the other."""
     if load_mode == "append" and claims_key(found):
         raise IncompatibleTable(
-            f"The table {destination.path} claims a primary key, so each key stands there once, and "
+            f"The table {target.path} claims a primary key, so each key stands there once, and "
             'load_mode="append" would add a second row of it. Nothing was fetched or written. '
             'Use load_mode="merge", or name another table id for the history.'
         )
     if load_mode in ("merge", "replace") and holds_history(found):
         raise IncompatibleTable(
-            f'The table {destination.path} holds the history that load_mode="append" wrote, and '
+            f'The table {target.path} holds the history that load_mode="append" wrote, and '
             f'load_mode="{load_mode}" would overwrite it. Nothing was fetched or written. Use load_mode="append", or '
             "name another table id."
         )

@@ -12,10 +12,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
-from airflow_provider_iginsights.bigquery.job_ids import STAGING_MARK
+from airflow_provider_iginsights.bigquery.job_ids import STAGING_INFIX
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 class Erased:
     """How many rows a table held, or how many were deleted from it."""
 
-    destination: TargetTable
+    target: TargetTable
     rows: int
 
     def __str__(self) -> str:
         """Return it as a line."""
-        return f"{self.destination.path}: {self.rows} row{'' if self.rows == 1 else 's'}"
+        return f"{self.target.path}: {self.rows} row{'' if self.rows == 1 else 's'}"
 
 
 class Erasure:
     """Counts and deletes the rows of one account or of one post (or reel, or story).
 
-    :param destinations: the tables of one dataset, which exist, with its location.
+    :param targets: the tables of one dataset, which exist, with its location.
     :param kind: whose id ``object_id`` is.
     :param retry_budget: how long to wait for a busy or silent BigQuery.
     :param job_project: project that runs and pays for the jobs; None = that of the dataset.
@@ -57,7 +57,7 @@ class Erasure:
         self,
         client: Client,
         *,
-        destinations: Sequence[TargetTable],
+        targets: Sequence[TargetTable],
         kind: IdKind,
         object_id: str,
         retry_budget: RetryBudget | None = None,
@@ -67,10 +67,10 @@ class Erasure:
             raise ConfigurationError(f"The id of the {kind} is blank. Name the one to erase.")
         self._kind: IdKind = kind
         self._id = object_id.strip()
-        self._destinations = [each for each in destinations if each.table.id_column(kind)]
+        self._destinations = [each for each in targets if each.table.id_column(kind)]
         self._session = open_session(
             client,
-            identity=hand_identity("erase"),
+            identity=manual_identity("erase"),
             options=JobOptions(retry_budget=retry_budget, job_project=job_project),
         )
 
@@ -80,44 +80,44 @@ class Erasure:
         :raises IncompatibleTable: what has the name of a table is none.
         :raises LoadError: BigQuery refuses.
         """
-        for destination in self._destinations:
-            yield Erased(destination=destination, rows=self._number_of(destination))
+        for target in self._destinations:
+            yield Erased(target=target, rows=self._number_of(target))
         for staging in self._find_staging():
             if rows := self._number_of(staging):
-                yield Erased(destination=staging, rows=rows)
+                yield Erased(target=staging, rows=rows)
 
     def delete(self, held: Sequence[Erased]) -> Iterator[Erased]:
         """Delete the rows of the tables that hold any, and yield how many BigQuery deleted.
 
         :raises LoadError: BigQuery refuses; what was yielded before is deleted.
         """
-        for destination in (each.destination for each in held):
-            sql = f"DELETE {self._rows_of(destination)}"
-            doing = f"delete the rows of {self._kind} {self._id} from {destination.path}"
-            job = self._session.query(destination, verb="erase", sql=sql, doing=doing)
-            yield Erased(destination=destination, rows=job.num_dml_affected_rows or 0)
+        for target in (each.target for each in held):
+            sql = f"DELETE {self._rows_of(target)}"
+            doing = f"delete the rows of {self._kind} {self._id} from {target.path}"
+            job = self._session.query(target, verb="erase", sql=sql, doing=doing)
+            yield Erased(target=target, rows=job.num_dml_affected_rows or 0)
 
-    def _number_of(self, destination: TargetTable) -> int:
-        found = find_table(destination, session=self._session)
+    def _number_of(self, target: TargetTable) -> int:
+        found = find_table(target, session=self._session)
         if found is None:
             return 0
         if found.table_type != "TABLE":
             raise IncompatibleTable(
-                f"{destination.path} is a {found.table_type.lower().replace('_', ' ')}, and no row can be deleted from "
+                f"{target.path} is a {found.table_type.lower().replace('_', ' ')}, and no row can be deleted from "
                 "it. Nothing was erased. Name the table by --table NAME=TABLE_ID."
             )
-        sql = f"SELECT COUNT(*) AS held {self._rows_of(destination)}"
+        sql = f"SELECT COUNT(*) AS held {self._rows_of(target)}"
         # Asked anew each time: under the same job id, the answer would be the one of before the deletion.
         payload = secrets.token_hex(8)
-        doing = f"count the rows of {self._kind} {self._id} in {destination.path}"
-        [[rows]] = self._session.read(destination, sql=sql, payload=payload, doing=doing)
+        doing = f"count the rows of {self._kind} {self._id} in {target.path}"
+        [[rows]] = self._session.read(target, sql=sql, payload=payload, doing=doing)
         return int(rows)
 
-    def _rows_of(self, destination: TargetTable) -> str:
+    def _rows_of(self, target: TargetTable) -> str:
         """Return FROM and WHERE. The days are named for tables that require a filter on their partition."""
-        column = destination.table.id_column(self._kind) or ""
-        inside = condition(ALL_DAYS, table=destination.table, alias="T")
-        return f"FROM {quoted(destination.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
+        column = target.table.id_column(self._kind) or ""
+        inside = condition(ALL_DAYS, table=target.table, alias="T")
+        return f"FROM {quoted(target.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
 
     def _find_staging(self) -> Iterator[TargetTable]:
         listed = self._session.retrier.call(
@@ -129,7 +129,7 @@ class Erasure:
             ],
             doing=f"list the tables of {self._destinations[0].dataset_path}",
         )
-        for destination in self._destinations:
+        for target in self._destinations:
             for table_id in listed:
-                if table_id.startswith(f"{destination.table_id}{STAGING_MARK}"):
-                    yield dataclasses.replace(destination, table_id=table_id)
+                if table_id.startswith(f"{target.table_id}{STAGING_INFIX}"):
+                    yield dataclasses.replace(target, table_id=table_id)

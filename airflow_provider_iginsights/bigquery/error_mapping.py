@@ -53,13 +53,13 @@ class BigQueryFailure:
 _ANY: frozenset[str] = frozenset()
 _DENIED = frozenset({"accessDenied", "403"})
 FAULTS: tuple[BigQueryFailure, ...] = (
-    # accessDenied stands for many doors; who has the key to which, only BigQuery's text tells ("Troubleshoot IAM
+    # accessDenied has many causes, and only BigQuery's text tells which, and so who can help ("Troubleshoot IAM
     # permissions in BigQuery", "Troubleshoot queries", "VPC Service Controls: troubleshoot" in Google's documentation).
     BigQueryFailure(
         _ANY,
         DatasetUnavailable,
-        "Ask the keeper of the VPC Service Controls perimeter to let these credentials, from where the task runs, "
-        "reach the project: an ingress or egress rule, found by the unique identifier in the message.",
+        "Ask the administrator of the VPC Service Controls perimeter to let these credentials, from where the task "
+        "runs, use the project: an ingress or egress rule, found by the unique identifier in the message.",
         texts=("vpc service controls", "vpcservicecontrolsuniqueidentifier"),
     ),
     BigQueryFailure(
@@ -134,7 +134,7 @@ _UNANSWERED = "No usable answer came from BigQuery; run the task again. Nothing 
 
 
 class JobFailed(Exception):
-    """A job ended with an ``errorResult``. Stays inside this ring."""
+    """A job ended with an ``errorResult``. Stays inside this room."""
 
     def __init__(self, job: Any) -> None:
         result: Mapping[str, str] = job.error_result or {}

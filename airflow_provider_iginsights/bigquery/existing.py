@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import ensure_dataset, find_table
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.errors import DatasetUnavailable
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
 def find_existing(
     client: Client,
     *,
-    destinations: Sequence[TargetTable],
+    targets: Sequence[TargetTable],
     skip_missing: bool = False,
     retry_budget: RetryBudget | None = None,
 ) -> tuple[TargetTable, ...]:
     """Return the targets that exist, with the location of their dataset.
 
-    :param destinations: of one dataset.
+    :param targets: of one dataset.
     :param skip_missing: leave out those that do not exist.
     :raises DatasetUnavailable: the dataset does not exist, or none of the tables, or (unless they are to be left out)
         one of them.
     :raises LoadError: BigQuery refuses.
     """
-    session = open_session(client, identity=hand_identity("find tables"), options=JobOptions(retry_budget=retry_budget))
-    location = ensure_dataset(destinations[0], session=session, create=False).location
-    located = [dataclasses.replace(destination, location=location) for destination in destinations]
-    found = tuple(destination for destination in located if find_table(destination, session=session) is not None)
+    session = open_session(
+        client, identity=manual_identity("find tables"), options=JobOptions(retry_budget=retry_budget)
+    )
+    location = ensure_dataset(targets[0], session=session, create=False).location
+    located = [dataclasses.replace(target, location=location) for target in targets]
+    found = tuple(target for target in located if find_table(target, session=session) is not None)
     missing = [each for each in located if each not in found and not (found and each.table.is_optional)]
     if missing and not (found and skip_missing):
-        paths = ", ".join(destination.path for destination in missing)
+        paths = ", ".join(target.path for target in missing)
         exist = "exists" if len(missing) == 1 else "exist"
         raise DatasetUnavailable(
             f"There {exist} no table {paths}. Name a table that has another id by --table NAME=TABLE_ID; "

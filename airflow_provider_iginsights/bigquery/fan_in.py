@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
-    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult, Spared, TargetTable
+    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult, ProtectedGroups, TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -43,18 +43,18 @@ class FanInLoader(BigQueryLoader):
     """A loader that can also stage for another task, and write what other tasks staged."""
 
     def stage(self, row_files: Iterable[RowFile], *, kept: Sequence[StagedPart] = ()) -> tuple[StagedPart, ...]:
-        """Stage all spools for another task to write, and close them; return what holds their rows, in their order.
+        """Stage all files for another task to write, and close them; return what holds their rows, in their order.
 
-        The staging tables stay for a week. An empty spool has none. What earlier tries staged is dropped.
+        The staging tables stay for a week. An empty file has none. What earlier tries staged is dropped.
 
         :param kept: what this task staged before, and what is to be written, too.
         """
         row_files = tuple(row_files)
         try:
             for row_file in row_files:
-                row_file.destination = self._at(row_file.destination)
+                row_file.target = self._at(row_file.target)
             paths = {part.path for part in kept}
-            tidy.end_predecessors([each.destination for each in row_files], session=self.session, kept=paths)
+            tidy.end_predecessors([each.target for each in row_files], session=self.session, kept=paths)
             parts = tuple(self._stage_part(row_file) for row_file in row_files if row_file.rows)
             self._staging.clear()
             return parts
@@ -87,42 +87,42 @@ class FanInLoader(BigQueryLoader):
         staged: Iterable[StagedRows],
         *,
         load_mode: LoadMode = "merge",
-        spared: Spared = (),
+        protected: ProtectedGroups = (),
         kept: Sequence[StagedPart] = (),
     ) -> tuple[LoadResult, ...]:
         """Write what this and other tasks staged, one statement a target, in this order; drop none of it.
 
         :param kept: what this task itself staged.
         """
-        located = [dataclasses.replace(each, destination=self._at(each.destination)) for each in staged]
+        located = [dataclasses.replace(each, target=self._at(each.target)) for each in staged]
         paths = {part.path for part in kept}
         try:
-            tidy.end_predecessors([each.destination for each in located], session=self.session, kept=paths)
+            tidy.end_predecessors([each.target for each in located], session=self.session, kept=paths)
             combined = [(each, self._combine(each)) for each in located]
             return tuple(
-                write_target(each, staged=staging, load_mode=load_mode, spared=spared, session=self.session)
+                write_target(each, staged=staging, load_mode=load_mode, protected=protected, session=self.session)
                 for each, staging in combined
             )
         finally:
             self._drop_staging()
 
-    def find_written(self, destination: TargetTable) -> frozenset[str]:
+    def find_written(self, target: TargetTable) -> frozenset[str]:
         """Return the keys of the staged parts that this task has written in earlier tries."""
-        return find_written(self._at(destination), session=self.session)
+        return find_written(self._at(target), session=self.session)
 
-    def finish_staged(self, destination: TargetTable, parts: Sequence[StagedPart]) -> None:
+    def finish_staged(self, target: TargetTable, parts: Sequence[StagedPart]) -> None:
         """Note that the parts are written, then drop them."""
         if not parts:
             return
-        record_written(self._at(destination), parts, session=self.session)
+        record_written(self._at(target), parts, session=self.session)
         for part in parts:
             tidy.drop(part.path, session=self.session)
 
     def _stage_part(self, row_file: RowFile) -> StagedPart:
         staged = self._stage(row_file, lifetime=LIFETIME_FOR_ANOTHER)
         return StagedPart(
-            table=row_file.destination.table.name,
-            target=row_file.destination.path,
+            table=row_file.target.table.name,
+            target=row_file.target.path,
             path=staged.path,
             rows=row_file.rows,
             days=tuple(row_file.days),
@@ -131,8 +131,8 @@ class FanInLoader(BigQueryLoader):
         )
 
     def _combine(self, staged: StagedRows) -> Staged:
-        staging = create_staging(staged.destination, payload=staged.payload, session=self.session)
+        staging = create_staging(staged.target, payload=staged.payload, session=self.session)
         self._staging.append(staging)
         job = combine(staged, staging=staging, session=self.session)
-        log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.destination.path)
+        log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.target.path)
         return Staged(path=staging, load_job_id=job.job_id)

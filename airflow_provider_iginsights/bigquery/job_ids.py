@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 Verb = Literal["load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "record"]
 
 USES_STAGING: tuple[Verb, ...] = ("load", "copy", "merge", "correct")
-STAGING_MARK = "__stg_"
+STAGING_INFIX = "__stg_"
 
 
-def task_hash(identity: TaskIdentity, *, destination: TargetTable) -> str:
+def task_hash(identity: TaskIdentity, *, target: TargetTable) -> str:
     """Return the ``ti``: 16 hex digits that name this task instance and this target, whatever the try.
 
     The target is part of it: two tables of one task would otherwise share job ids, and the second would re-attach to
     the first one's finished job and write nothing.
     """
     facts = (identity.deployment, identity.dag_id, identity.task_id, identity.run_id, str(identity.map_index))
-    return hashlib.sha256("|".join((*facts, destination.path)).encode()).hexdigest()[:16]
+    return hashlib.sha256("|".join((*facts, target.path)).encode()).hexdigest()[:16]
 
 
 def staging_prefix(table_id: str, *, ti: str) -> str:
     """Return how the staging tables of all tries of one task instance begin."""
-    return f"{table_id}{STAGING_MARK}{ti}_"
+    return f"{table_id}{STAGING_INFIX}{ti}_"
 
 
 def staging_id(table_id: str, *, ti: str, try_number: int, payload: str, nonce: str) -> str:

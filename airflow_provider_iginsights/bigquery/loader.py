@@ -2,9 +2,9 @@
 
 ::
 
-    read_clock, ensure (dataset, tables, columns), rehearse (a dry run)   before anything is fetched
+    read_clock, ensure (dataset, tables, columns), check_statements (a dry run)   before anything is fetched
     row_file  rows -> temporary file                                      while fetching
-    commit    end earlier tries -> stage all -> write each target -> look for keys that stand twice -> drop staging
+    commit    end earlier tries -> stage all -> write each target -> delete duplicates -> drop staging
     create_views                                                          on demand, after the commit
 
 ``merge`` changes a target by a statement that inserts the new keys and, where stored rows differ, by one that rewrites
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.session import JobOptions
-    from airflow_provider_iginsights.bigquery.target import LoadMode, Spared, TargetTable, TaskIdentity
+    from airflow_provider_iginsights.bigquery.target import LoadMode, ProtectedGroups, TargetTable, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class BigQueryLoader:
     """Writes one task's rows. A context manager: leaving it discards row files that are still open.
 
     :param client: made by the caller with its credentials; its own retries are not used.
-    :param create_dataset: create a dataset that does not exist, in the destination's location.
+    :param create_dataset: create a dataset that does not exist, in the target's location.
     :param inherit_expiration: let new targets expire as their dataset's default says, where their options do not.
     :param options: labels, retry budget and project of the jobs.
 
@@ -84,62 +84,60 @@ class BigQueryLoader:
         self._staging: list[str] = []
         self._spools: list[RowFile] = []
 
-    def read_clock(self, destination: TargetTable) -> None:
-        """Set the run's clock by BigQuery's, asked where the destination's dataset lies; this bills no bytes.
+    def read_clock(self, target: TargetTable) -> None:
+        """Set the run's clock by BigQuery's, asked where the target's dataset lies; this bills no bytes.
 
         Raises DatasetUnavailable or LoadError.
         """
-        at, payload = self._at(destination), secrets.token_hex(16)  # asked anew each time
+        at, payload = self._at(target), secrets.token_hex(16)  # asked anew each time
         [[instant]] = self.session.read(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
         self.clock.set_by_bigquery(instant)
 
-    def ensure(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode | None = "merge") -> None:
+    def ensure(self, targets: Sequence[TargetTable], *, load_mode: LoadMode | None = "merge") -> None:
         """Make sure that dataset and tables exist and fit; ``load_mode`` None = nobody else writes keys of these rows.
 
         Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
         """
-        for destination in destinations:
-            found = ensure.ensure_table(self._at(destination), session=self.session, load_mode=load_mode)
-            table_options.settle_options(
-                destination, found=found, inherit=self._inherit_expiration, session=self.session
-            )
+        for target in targets:
+            found = ensure.ensure_table(self._at(target), session=self.session, load_mode=load_mode)
+            table_options.apply_options(target, found=found, inherit=self._inherit_expiration, session=self.session)
 
-    def rehearse(self, destinations: Sequence[TargetTable], *, load_mode: LoadMode = "merge") -> None:
+    def check_statements(self, targets: Sequence[TargetTable], *, load_mode: LoadMode = "merge") -> None:
         """Ask BigQuery whether it would carry out the statements that write, before anything is fetched.
 
         Raises LoadError (or DatasetUnavailable), which names the role that is missing or the person to ask.
         """
-        for destination in destinations:
-            dry_run.rehearse(self._at(destination), load_mode=load_mode, session=self.session)
+        for target in targets:
+            dry_run.run_dry(self._at(target), load_mode=load_mode, session=self.session)
 
-    def row_file(self, destination: TargetTable) -> RowFile:
-        """Return an empty spool for the rows of one table."""
-        row_file = RowFile(destination)
+    def row_file(self, target: TargetTable) -> RowFile:
+        """Return an empty file for the rows of one table."""
+        row_file = RowFile(target)
         self._spools.append(row_file)
         return row_file
 
     def commit(
-        self, row_files: Iterable[RowFile], *, load_mode: LoadMode = "merge", spared: Spared = ()
+        self, row_files: Iterable[RowFile], *, load_mode: LoadMode = "merge", protected: ProtectedGroups = ()
     ) -> tuple[LoadResult, ...]:
-        """Write all spools and close them; return what was done, in their order.
+        """Write the rows of all files and close them; return what was done, in their order.
 
-        An empty spool causes no job. Every staging table is loaded before the first target is written.
+        An empty file causes no job. Every staging table is loaded before the first target is written.
 
-        :param spared: groups of rows of which ``replace`` deletes nothing.
+        :param protected: groups of rows of which ``replace`` deletes nothing.
         """
         row_files = tuple(row_files)
         full = tuple(row_file for row_file in row_files if row_file.rows)
         try:
             for row_file in full:
-                row_file.destination = self._at(row_file.destination)
-            tidy.end_predecessors([row_file.destination for row_file in full], session=self.session)
+                row_file.target = self._at(row_file.target)
+            tidy.end_predecessors([row_file.target for row_file in full], session=self.session)
             staged: dict[RowFile, Staged] = {}
             for row_file in full:
                 staged[row_file] = self._stage(row_file)
-            results = {row_file: LoadResult(destination=row_file.destination, rows=0) for row_file in row_files}
+            results = {row_file: LoadResult(target=row_file.target, rows=0) for row_file in row_files}
             for row_file, staging in staged.items():
                 result = write_target(
-                    row_file, staged=staging, load_mode=load_mode, spared=spared, session=self.session
+                    row_file, staged=staging, load_mode=load_mode, protected=protected, session=self.session
                 )
                 results[row_file] = result
             return tuple(results.values())
@@ -148,14 +146,12 @@ class BigQueryLoader:
             for row_file in row_files:
                 row_file.close()
 
-    def create_views(self, destinations: Iterable[TargetTable]) -> tuple[ViewResult, ...]:
+    def create_views(self, targets: Iterable[TargetTable]) -> tuple[ViewResult, ...]:
         """Create or update the analysts' views of targets that exist; return what was done about each view.
 
         Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
         """
-        return tuple(
-            result for each in destinations for result in views.create_views(self._at(each), session=self.session)
-        )
+        return tuple(result for each in targets for result in views.create_views(self._at(each), session=self.session))
 
     def cancel(self) -> None:
         """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""
@@ -182,17 +178,17 @@ class BigQueryLoader:
 
     def _stage(self, row_file: RowFile, *, lifetime: timedelta = stage.LIFETIME) -> Staged:
         staging = stage.create_staging(
-            row_file.destination, payload=row_file.payload, session=self.session, lifetime=lifetime
+            row_file.target, payload=row_file.payload, session=self.session, lifetime=lifetime
         )
         self._staging.append(staging)
         job = stage.load(row_file, staging=staging, session=self.session)
-        log.info("Loaded %d rows for %s into staging (job %s).", row_file.rows, row_file.destination.path, job.job_id)
+        log.info("Loaded %d rows for %s into staging (job %s).", row_file.rows, row_file.target.path, job.job_id)
         return Staged(path=staging, load_job_id=job.job_id)
 
     def _drop_staging(self) -> None:
         while self._staging:
             tidy.drop(self._staging.pop(), session=self.session)
 
-    def _at(self, destination: TargetTable) -> TargetTable:
-        """Return the destination with its dataset's location, which is asked for once."""
-        return ensure.ensure_dataset(destination, session=self.session, create=self._create_dataset)
+    def _at(self, target: TargetTable) -> TargetTable:
+        """Return the target with its dataset's location, which is asked for once."""
+        return ensure.ensure_dataset(target, session=self.session, create=self._create_dataset)

@@ -57,22 +57,22 @@ class Lookup:
         self._session = session
 
     def find_groups(
-        self, destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
+        self, target: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where
     ) -> list[dict[str, Any]]:
         """Return one dict per distinct values of the columns ``by``: these and each pick under its name.
 
         :raises LoadError: BigQuery refuses.
         """
-        target = ensure_dataset(destination, session=self._session, create=False)
+        target = ensure_dataset(target, session=self._session, create=False)
         sql = groups_query(target, by=by, picks=picks, where=where)
         return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
 
-    def find_rows(self, destination: TargetTable, *, where: Where) -> list[dict[str, Any]]:
+    def find_rows(self, target: TargetTable, *, where: Where) -> list[dict[str, Any]]:
         """Return the rows with all columns of our table.
 
         :raises LoadError: BigQuery refuses.
         """
-        target = ensure_dataset(destination, session=self._session, create=False)
+        target = ensure_dataset(target, session=self._session, create=False)
         sql = rows_query(target, where=where)
         return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
 
@@ -83,20 +83,20 @@ def _describe(target: TargetTable) -> dict[str, str]:
     return {"payload": secrets.token_hex(16), "doing": f"look up earlier rows in {target.path}"}
 
 
-def groups_query(destination: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
+def groups_query(target: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
     """Return the query of :meth:`Lookup.find_groups`."""
     chosen = ",\n  ".join(f"{_picked(pick)} AS {quoted(name)}" for name, pick in picks.items())
     columns = ", ".join(f"T.{quoted(name)}" for name in by)
     return (
-        f"SELECT {columns},\n  {chosen}\nFROM {quoted(destination.path)} T\n"
-        f"WHERE {_conditions(destination, where=where)}\nGROUP BY {columns}"
+        f"SELECT {columns},\n  {chosen}\nFROM {quoted(target.path)} T\n"
+        f"WHERE {_conditions(target, where=where)}\nGROUP BY {columns}"
     )
 
 
-def rows_query(destination: TargetTable, *, where: Where) -> str:
+def rows_query(target: TargetTable, *, where: Where) -> str:
     """Return the query of :meth:`Lookup.find_rows`."""
-    names = ", ".join(f"T.{quoted(name)}" for name in destination.table.column_names)
-    return f"SELECT {names}\nFROM {quoted(destination.path)} T\nWHERE {_conditions(destination, where=where)}"
+    names = ", ".join(f"T.{quoted(name)}" for name in target.table.column_names)
+    return f"SELECT {names}\nFROM {quoted(target.path)} T\nWHERE {_conditions(target, where=where)}"
 
 
 def _picked(pick: Pick) -> str:
@@ -107,11 +107,11 @@ def _picked(pick: Pick) -> str:
     return f"{pick.function}(IF({test}, {column}, NULL))"
 
 
-def _conditions(destination: TargetTable, *, where: Where) -> str:
+def _conditions(target: TargetTable, *, where: Where) -> str:
     days = PartitionRange(start=where.start.isoformat(), end=where.end.isoformat())
     among = [f"T.{quoted(name)} IN UNNEST([{', '.join(map(literal, values))}])" for name, values in where.among.items()]
     compare = [f"T.{quoted(name)} {operator} {_literal(value)}" for name, operator, value in where.compare]
-    return "\n  AND ".join((condition(days, table=destination.table, alias="T"), *among, *compare))
+    return "\n  AND ".join((condition(days, table=target.table, alias="T"), *among, *compare))
 
 
 def _literal(value: Value) -> str:

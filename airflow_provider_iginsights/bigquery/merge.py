@@ -37,7 +37,7 @@ from airflow_provider_iginsights.bigquery.partition_range import PartitionRange,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_iginsights.bigquery.target import Spared, TargetTable
+    from airflow_provider_iginsights.bigquery.target import ProtectedGroups, TargetTable
     from airflow_provider_iginsights.catalog.columns import Role
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
@@ -51,72 +51,76 @@ _INSERTED: dict[Role, str] = {"stated": "S.{0}", "kept": "S.{0}", "text": "NULLI
 
 
 def merge_statement(
-    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+    target: TargetTable, *, staging: str, partitions: PartitionRange, source_partitions: PartitionRange | None = None
 ) -> str:
     """Return the MERGE by key.
 
     :param staging: path of the staging table.
-    :param span: where the target can hold these keys.
-    :param source_span: the part of the staged rows to merge; None = all.
+    :param partitions: where the target can hold these keys.
+    :param source_partitions: the part of the staged rows to merge; None = all.
     """
-    table = destination.table
-    source = f"SELECT * FROM ({_newest(table, staging=staging, span=source_span)})"
-    return "\n".join((*_head(destination, source=source, span=span), _update(table, also=""), _insert(table, also="")))
+    table = target.table
+    source = f"SELECT * FROM ({_newest(table, staging=staging, partitions=source_partitions)})"
+    return "\n".join(
+        (*_head(target, source=source, partitions=partitions), _update(table, also=""), _insert(table, also=""))
+    )
 
 
 def insert_statement(
-    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+    target: TargetTable, *, staging: str, partitions: PartitionRange, source_partitions: PartitionRange | None = None
 ) -> str:
     """Return the MERGE that inserts the keys that the target does not have. Parameters as in merge_statement."""
-    table = destination.table
-    source = _newest(table, staging=staging, span=source_span)
-    return "\n".join((*_head(destination, source=source, span=span), _insert(table, also="")))
+    table = target.table
+    source = _newest(table, staging=staging, partitions=source_partitions)
+    return "\n".join((*_head(target, source=source, partitions=partitions), _insert(table, also="")))
 
 
 def update_statement(
-    destination: TargetTable, *, staging: str, span: PartitionRange, source_span: PartitionRange | None = None
+    target: TargetTable, *, staging: str, partitions: PartitionRange, source_partitions: PartitionRange | None = None
 ) -> str:
     """Return the MERGE that rewrites stored rows and inserts none. Parameters as in merge_statement."""
-    table = destination.table
-    source = _newest(table, staging=staging, span=source_span)
-    return "\n".join((*_head(destination, source=source, span=span), _update(table, also="")))
+    table = target.table
+    source = _newest(table, staging=staging, partitions=source_partitions)
+    return "\n".join((*_head(target, source=source, partitions=partitions), _update(table, also="")))
 
 
-def changed_days_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
-    """Return the query for the days (ISO) of the span that hold rows which :func:`update_statement` would rewrite."""
-    table = destination.table
+def changed_days_query(target: TargetTable, *, staging: str, partitions: PartitionRange) -> str:
+    """Return the query for the days (ISO) that hold rows which :func:`update_statement` would rewrite."""
+    table = target.table
     return (
-        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(destination.path)} T\n"
-        f"JOIN (\n  {_newest(table, staging=staging, span=None)}\n) S\n"
-        f"ON {same(table.key, left='T', right='S')}\n   AND {condition(span, table=table, alias='T')}\n"
+        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(target.path)} T\n"
+        f"JOIN (\n  {_newest(table, staging=staging, partitions=None)}\n) S\n"
+        f"ON {same(table.key, left='T', right='S')}\n   AND {condition(partitions, table=table, alias='T')}\n"
         f"WHERE {_is_corrected(table)}"
     )
 
 
 def replace_statement(
-    destination: TargetTable,
+    target: TargetTable,
     *,
     staging: str,
-    span: PartitionRange,
-    source_span: PartitionRange | None = None,
-    spared: Spared = (),
+    partitions: PartitionRange,
+    source_partitions: PartitionRange | None = None,
+    protected: ProtectedGroups = (),
 ) -> str:
     """Return the MERGE that also deletes what the answered groups no longer have. Parameters as in merge_statement.
 
-    :param spared: groups of rows of which nothing is deleted, since their answers could not be read to the end.
+    :param protected: groups of rows of which nothing is deleted, since their answers could not be read to the end.
     """
-    table = destination.table
+    table = target.table
     if table.group is None:
-        return merge_statement(destination, staging=staging, span=span, source_span=source_span)
+        return merge_statement(target, staging=staging, partitions=partitions, source_partitions=source_partitions)
     names = _listed(table.column_names)
-    vanished = _vanished(destination, group=table.group, staging=staging, span=source_span or span, spared=spared)
+    vanished = _vanished(
+        target, group=table.group, staging=staging, partitions=source_partitions or partitions, protected=protected
+    )
     source = (
-        f"SELECT {names}, FALSE AS {GONE} FROM ({_newest(table, staging=staging, span=source_span)})\n"
+        f"SELECT {names}, FALSE AS {GONE} FROM ({_newest(table, staging=staging, partitions=source_partitions)})\n"
         f"  UNION ALL\n  SELECT {names}, TRUE FROM ({vanished})"
     )
     return "\n".join(
         (
-            *_head(destination, source=source, span=span),
+            *_head(target, source=source, partitions=partitions),
             f"WHEN MATCHED AND S.{GONE} THEN DELETE",
             _update(table, also=f" AND NOT S.{GONE}"),
             _insert(table, also=f" AND NOT S.{GONE}"),
@@ -124,10 +128,10 @@ def replace_statement(
     )
 
 
-def append_statement(destination: TargetTable, *, staging: str) -> str:
+def append_statement(target: TargetTable, *, staging: str) -> str:
     """Return the INSERT of all staged rows."""
-    names = _listed(destination.table.column_names)
-    return f"INSERT INTO {quoted(destination.path)} ({names})\nSELECT {names} FROM {quoted(staging)}"
+    names = _listed(target.table.column_names)
+    return f"INSERT INTO {quoted(target.path)} ({names})\nSELECT {names} FROM {quoted(staging)}"
 
 
 def same(columns: Iterable[str], *, left: str, right: str) -> str:
@@ -147,37 +151,37 @@ def newest_value(column: str, *, of: str, keys: Iterable[str]) -> str:
     return f"FIRST_VALUE({of}.{quoted(column)} IGNORE NULLS) OVER ({window} {rows}) AS {quoted(column)}"
 
 
-def new_keys_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
-    """Return the query for the accounts that have staged keys which the span does not hold."""
-    table = destination.table
+def new_keys_query(target: TargetTable, *, staging: str, partitions: PartitionRange) -> str:
+    """Return the query for the accounts that have staged keys which these partitions do not hold."""
+    table = target.table
     return (
         f"SELECT DISTINCT A.`account_id` FROM {quoted(staging)} A\nWHERE NOT EXISTS (\n"
-        f"  SELECT 1 FROM {quoted(destination.path)} T\n"
-        f"  WHERE {same(table.key, left='T', right='A')} AND {condition(span, table=table, alias='T')}\n)"
+        f"  SELECT 1 FROM {quoted(target.path)} T\n"
+        f"  WHERE {same(table.key, left='T', right='A')} AND {condition(partitions, table=table, alias='T')}\n)"
     )
 
 
-def elsewhere_query(destination: TargetTable, *, staging: str, span: PartitionRange) -> str:
-    """Return the query for the days outside the span that hold staged keys of the span's accounts."""
-    table = destination.table
+def moved_keys_query(target: TargetTable, *, staging: str, partitions: PartitionRange) -> str:
+    """Return the query for the days outside the partitions that hold staged keys of these accounts."""
+    table = target.table
     return (
-        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(destination.path)} T\n"
-        f"WHERE {outside(span, table=table, alias='T')}\n"
+        f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(target.path)} T\n"
+        f"WHERE {outside(partitions, table=table, alias='T')}\n"
         f"  AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {same(table.key, left='A', right='T')})"
     )
 
 
-def _head(destination: TargetTable, *, source: str, span: PartitionRange) -> tuple[str, ...]:
-    table = destination.table
+def _head(target: TargetTable, *, source: str, partitions: PartitionRange) -> tuple[str, ...]:
+    table = target.table
     return (
-        f"MERGE {quoted(destination.path)} T",
+        f"MERGE {quoted(target.path)} T",
         f"USING (\n  {source}\n) S",
-        f"ON {same(table.key, left='T', right='S')}\n   AND {condition(span, table=table, alias='T')}",
+        f"ON {same(table.key, left='T', right='S')}\n   AND {condition(partitions, table=table, alias='T')}",
     )
 
 
-def _newest(table: Table, *, staging: str, span: PartitionRange | None) -> str:
-    kept = condition(span, table=table, alias="A") if span else "TRUE"
+def _newest(table: Table, *, staging: str, partitions: PartitionRange | None) -> str:
+    kept = condition(partitions, table=table, alias="A") if partitions else "TRUE"
     columns = "*"
     if any(column.role != "stated" for column in table.columns):
         columns = ", ".join(
@@ -188,14 +192,14 @@ def _newest(table: Table, *, staging: str, span: PartitionRange | None) -> str:
 
 
 def _vanished(
-    destination: TargetTable, *, group: Iterable[str], staging: str, span: PartitionRange, spared: Spared
+    target: TargetTable, *, group: Iterable[str], staging: str, partitions: PartitionRange, protected: ProtectedGroups
 ) -> str:
-    table = destination.table
-    others = "".join(f"      AND NOT ({_is_in(each, table=table, alias='O')})\n" for each in spared)
+    table = target.table
+    others = "".join(f"      AND NOT ({_is_in(each, table=table, alias='O')})\n" for each in protected)
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
-        f"SELECT * FROM {quoted(destination.path)} O\n"
-        f"    WHERE {condition(span, table=table, alias='O')}\n{others}"
+        f"SELECT * FROM {quoted(target.path)} O\n"
+        f"    WHERE {condition(partitions, table=table, alias='O')}\n{others}"
         f"      AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {answered})\n"
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
         f"    QUALIFY {numbered(table.key)} = 1"

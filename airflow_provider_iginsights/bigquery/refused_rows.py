@@ -28,7 +28,7 @@ def write_row(row_file: RowFile, row: Mapping[str, Any], left_out_log: RefusalLo
     try:
         row_file.write(row)
     except RowRefused as refusal:
-        table = row_file.destination.table
+        table = row_file.target.table
         whom = ", ".join(f"{name} {ascii(row.get(name))[:40]}" for name in table.key if row.get(name) not in (None, ""))
         if table.group:
             left_out_log.keep_unread(_find_group(row, table, table.group))

@@ -1,6 +1,6 @@
-"""Rows on their way: checked, written to a temporary file line by line, counted, and never held in memory.
+"""The rows for one target: checked, written to a temporary file line by line, counted, and never held in memory.
 
-The file is newline-delimited JSON as BigQuery's load jobs read it. It is deleted when the spool is closed, and by the
+The file is newline-delimited JSON as BigQuery's load jobs read it. It is deleted when it is closed, and by the
 operating system if the process is killed, since it has no name.
 """
 
@@ -13,7 +13,7 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.encode import ENCODERS, SAFE_INTEGER, Refused, encode_date
+from airflow_provider_iginsights.bigquery.encode import ENCODERS, SAFE_INTEGER, UnstorableValue, encode_date
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
 from airflow_provider_iginsights.errors import LoadError, RowRefused
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
-MOST_BYTES = 100 * 1000 * 1000
+MAX_BYTES = 100 * 1000 * 1000
 _REMEMBERED = 512
 _LONGEST = 100
 _BUNDLE = 200  # lines
@@ -35,7 +35,7 @@ _FIGURES = ("NUMERIC", "INT64", "BOOL")
 
 
 class RowFile:
-    """The rows for one destination. ``rows``, ``size`` (bytes), ``payload`` (sha256) describe what was written.
+    """The rows for one target. ``rows``, ``size`` (bytes), ``payload`` (sha256) describe what was written.
 
     A context manager; closing twice is harmless. Not for use by several threads at once.
 
@@ -43,11 +43,9 @@ class RowFile:
     :param moves: a key may stand in any day; so it is for the media in any case.
     """
 
-    def __init__(
-        self, destination: TargetTable, *, repeated_within: timedelta = timedelta(0), moves: bool = False
-    ) -> None:
-        self.destination = destination
-        self.moves: bool = moves or destination.table.moves
+    def __init__(self, target: TargetTable, *, repeated_within: timedelta = timedelta(0), moves: bool = False) -> None:
+        self.target = target
+        self.moves: bool = moves or target.table.moves
         self._repeated_within = repeated_within
         self._account_ids: set[object] = set()
         self.rows: int = 0
@@ -56,11 +54,11 @@ class RowFile:
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []
         self._shared: str | None = None
-        self._width = len(destination.table.columns)
-        self._columns = list(map(_Member, destination.table.columns))
+        self._width = len(target.table.columns)
+        self._columns = list(map(_Member, target.table.columns))
         self._figures = [column for column in self._columns if column.column.type in _FIGURES]
-        self._groups = _group_columns(destination.table)
-        self._partition = destination.table.partition_by
+        self._groups = _group_columns(target.table)
+        self._partition = target.table.partition_by
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
 
     def write(self, row: Mapping[str, object]) -> None:
@@ -70,9 +68,9 @@ class RowFile:
             line = text.encode()
         except UnicodeEncodeError:
             raise self._unwritable(row) from None
-        except Refused as fault:
+        except UnstorableValue as fault:
             raise self._refusal(row, fault=f"cannot be stored: column {fault}") from None
-        if len(line) > MOST_BYTES:
+        if len(line) > MAX_BYTES:
             raise self._refusal(row, fault="is larger than the 100 MB that BigQuery takes for one row")
         if shared is None or shared is not self._shared:
             self._days.add(row[self._partition])
@@ -96,7 +94,7 @@ class RowFile:
         return sorted({encode_date(day)[1:-1] for day in self._days})
 
     @property
-    def span(self) -> PartitionRange:
+    def partitions(self) -> PartitionRange:
         """Return the days and accounts of which the target can hold the rows' keys. There must be rows."""
         first, last = (date.fromisoformat(day) for day in (self.days[0], self.days[-1]))
         return PartitionRange(
@@ -108,7 +106,7 @@ class RowFile:
     def reading(self) -> IO[bytes]:
         """Return the file, at its beginning."""
         if self._file.closed:
-            raise LoadError(f"The rows for {self.destination.path} were already discarded. Run the task again.")
+            raise LoadError(f"The rows for {self.target.path} were already discarded. Run the task again.")
         self._bundle()
         self._file.flush()
         self._file.seek(0)
@@ -136,7 +134,7 @@ class RowFile:
     def _encode(self, row: Mapping[str, object]) -> tuple[str, str | None]:
         """Return the row's line, and the part of it that other rows share; None = no part is known to be shared.
 
-        Raises Refused or RowRefused.
+        Raises UnstorableValue or RowRefused.
         """
         if self._groups and len(row) == self._width:
             shared, names = self._groups
@@ -167,7 +165,7 @@ class RowFile:
             if text := column.encode(value):
                 members.append(text)
         if len(row) + absent != self._width:
-            unknown = set(row).difference(self.destination.table.column_names)
+            unknown = set(row).difference(self.target.table.column_names)
             listed = ", ".join(sorted(map(str, unknown)))
             raise self._refusal(row, fault=f"cannot be stored: the table has no column {listed[:200]}")
         return members
@@ -177,9 +175,9 @@ class RowFile:
         return self._refusal(row, fault=f"cannot be stored: column {', '.join(broken)} is not valid Unicode text")
 
     def _refusal(self, row: Mapping[str, object], *, fault: str) -> RowRefused:
-        key = ", ".join(f"{name}={ascii(row.get(name))[:80]}" for name in self.destination.table.key)
+        key = ", ".join(f"{name}={ascii(row.get(name))[:80]}" for name in self.target.table.key)
         return RowRefused(
-            f"A row for {self.destination.path} ({key}) {fault}. This row is not written. "
+            f"A row for {self.target.path} ({key}) {fault}. This row is not written. "
             "This is a fault of the provider or of Meta's answer: report it with this message."
         )
 
@@ -198,17 +196,17 @@ class _Member:
         self.is_number = column.type in ("NUMERIC", "INT64")
 
     def encode(self, value: object) -> str:
-        """Return the column's text, '' for NULL. Raises Refused."""
+        """Return the column's text, '' for NULL. Raises UnstorableValue."""
         if self.is_text and type(value) is str:
             return self.prefix + encode_basestring(value)
         if value is None:
             if self.column.required:
-                raise Refused(f"{self.name} is required and has no value")
+                raise UnstorableValue(f"{self.name} is required and has no value")
             return ""
         try:
             return self.prefix + self.spell(value)
-        except Refused as fault:
-            raise Refused(f"{self.name} {fault}") from None
+        except UnstorableValue as fault:
+            raise UnstorableValue(f"{self.name} {fault}") from None
 
 
 class _Members:
@@ -222,7 +220,7 @@ class _Members:
         self.known: dict[object, str] = {}
 
     def encode(self, values: tuple[object, ...]) -> str:
-        """Return the columns' texts. Raises Refused."""
+        """Return the columns' texts. Raises UnstorableValue."""
         texts = [member.encode(value) for member, value in zip(self.members, values, strict=True)]
         text = ",".join(filter(None, texts))
         if len(text) <= _LONGEST * len(texts):

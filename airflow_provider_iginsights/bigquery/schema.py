@@ -42,16 +42,16 @@ def type_of(field: Any) -> str:
     return f"ARRAY<{limited}>" if field.mode == "REPEATED" else limited
 
 
-def missing_columns(destination: TargetTable, *, existing: Sequence[Any]) -> tuple[Column, ...]:
+def missing_columns(target: TargetTable, *, existing: Sequence[Any]) -> tuple[Column, ...]:
     """Return the columns to add to an existing table; raise IncompatibleTable if rows of ours can never fit."""
-    faults = list(_faults(destination.table, existing=existing))
+    faults = list(_faults(target.table, existing=existing))
     if faults:
         raise IncompatibleTable(
-            f"The table {destination.path} does not fit: {'; '.join(faults)}. Nothing was fetched or written. "
+            f"The table {target.path} does not fit: {'; '.join(faults)}. Nothing was fetched or written. "
             "Change the table, or name another table id: a table that does not exist is created."
         )
     have = {field.name.lower() for field in existing}
-    return tuple(column for column in destination.table.columns if column.name not in have)
+    return tuple(column for column in target.table.columns if column.name not in have)
 
 
 def _faults(table: Table, *, existing: Sequence[Any]) -> Iterator[str]:

@@ -64,35 +64,35 @@ class BigQuerySession:
     note: Callable[[str], None] = log.warning
     """Takes what somebody should know about a target, in whole sentences."""
 
-    def project_of_jobs(self, destination: TargetTable) -> str:
+    def project_of_jobs(self, target: TargetTable) -> str:
         """Return the project that runs and pays for the jobs about a target: the target's unless another was named."""
-        return self.job_project or destination.project
+        return self.job_project or target.project
 
-    def ti(self, destination: TargetTable) -> str:
+    def ti(self, target: TargetTable) -> str:
         """Return the hash of this task instance and this target."""
-        return task_hash(self.identity, destination=destination)
+        return task_hash(self.identity, target=target)
 
-    def target_labels(self, destination: TargetTable) -> dict[str, str]:
+    def target_labels(self, target: TargetTable) -> dict[str, str]:
         """Return the labels of a target table: what it is, who made it, the caller's."""
         task = {"airflow-dag": self.identity.dag_id, "airflow-task": self.identity.task_id}
-        return sanitised_labels({"iginsights_table": destination.table.name, **task, **self.labels})
+        return sanitised_labels({"iginsights_table": target.table.name, **task, **self.labels})
 
-    def passing_labels(self, destination: TargetTable) -> dict[str, str]:
+    def try_labels(self, target: TargetTable) -> dict[str, str]:
         """Return the labels of what belongs to one try: jobs and staging tables."""
-        run = {"airflow-run": self.identity.run_id, "iginsights_ti": self.ti(destination)}
-        return self.target_labels(destination) | sanitised_labels(run)
+        run = {"airflow-run": self.identity.run_id, "iginsights_ti": self.ti(target)}
+        return self.target_labels(target) | sanitised_labels(run)
 
-    def query(self, destination: TargetTable, *, verb: Verb, sql: str, payload: str = "", doing: str) -> Any:
+    def query(self, target: TargetTable, *, verb: Verb, sql: str, payload: str = "", doing: str) -> Any:
         """Run one statement about a target and return its finished job.
 
         :param payload: hash in hex digits that tells this statement from others of the same try; '' = of the text.
         :param doing: completes "BigQuery refused to ..."
         """
-        return self.jobs.run(self._request_query(destination, verb=verb, sql=sql, payload=payload, doing=doing))
+        return self.jobs.run(self._request_query(target, verb=verb, sql=sql, payload=payload, doing=doing))
 
-    def read(self, destination: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
+    def read(self, target: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
         """Run a query about a target and return its rows: tuples that are mappings, too. Parameters as in query."""
-        request = self._request_query(destination, verb="verify", sql=sql, payload=payload, doing=doing)
+        request = self._request_query(target, verb="verify", sql=sql, payload=payload, doing=doing)
         job = self.jobs.run(request)
         for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
             with attempt:
@@ -109,32 +109,32 @@ class BigQuerySession:
                 found = read(path, retry=None, timeout=HTTP_TIMEOUT)
         return found
 
-    def _request_query(self, destination: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
+    def _request_query(self, target: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
         from google.cloud.bigquery import QueryJobConfig
 
-        labels = self.passing_labels(destination)
+        labels = self.try_labels(target)
         submit = partial(
             self.client.query,
             sql,
             job_config=QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=labels),
-            project=self.project_of_jobs(destination),
-            location=destination.location,
+            project=self.project_of_jobs(target),
+            location=target.location,
             retry=None,
             job_retry=None,
             timeout=HTTP_TIMEOUT,
         )
         return JobRequest(
-            job_id=self.job_id(destination, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
-            project=self.project_of_jobs(destination),
-            location=destination.location,
+            job_id=self.job_id(target, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
+            project=self.project_of_jobs(target),
+            location=target.location,
             submit=submit,
             matches=lambda job: job.job_type == "query" and job.query == sql,
             doing=doing,
         )
 
-    def job_id(self, destination: TargetTable, *, verb: Verb, payload: str) -> str:
+    def job_id(self, target: TargetTable, *, verb: Verb, payload: str) -> str:
         """Return the job id of this try for one payload."""
-        return job_id(verb, ti=self.ti(destination), try_number=self.identity.try_number, payload=payload)
+        return job_id(verb, ti=self.ti(target), try_number=self.identity.try_number, payload=payload)
 
 
 def open_session(

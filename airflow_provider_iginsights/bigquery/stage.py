@@ -1,4 +1,4 @@
-"""Brings spooled rows into a staging table of this try's own: one table, one load job.
+"""Loads the rows of a file into a staging table of this try's own: one table, one load job.
 
 The staging table lies beside its target, has the target's columns in our types, expires after 24 hours, and is named
 after the task instance, the try and a random suffix, so that no two tries ever share one.
@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.ensure import table_resource
+from airflow_provider_iginsights.bigquery.ensure import describe_table
 from airflow_provider_iginsights.bigquery.job_ids import staging_id
 from airflow_provider_iginsights.bigquery.jobs import JobRequest
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, UPLOAD_TIMEOUT
@@ -32,30 +32,28 @@ _LOADS = 3
 
 
 def create_staging(
-    destination: TargetTable, *, payload: str, session: BigQuerySession, lifetime: timedelta = LIFETIME
+    target: TargetTable, *, payload: str, session: BigQuerySession, lifetime: timedelta = LIFETIME
 ) -> str:
     """Create an empty staging table, which expires after its ``lifetime``, and return its path."""
     from google.cloud.bigquery import Table
 
-    ti, try_number = session.ti(destination), session.identity.try_number
-    table_id = staging_id(
-        destination.table_id, ti=ti, try_number=try_number, payload=payload, nonce=secrets.token_hex(4)
-    )
-    labels = session.passing_labels(destination)
-    description = f"Rows on their way to {destination.table_id}. Deletes itself."
-    resource = table_resource(destination, table_id=table_id, labels=labels, description=description)
+    ti, try_number = session.ti(target), session.identity.try_number
+    table_id = staging_id(target.table_id, ti=ti, try_number=try_number, payload=payload, nonce=secrets.token_hex(4))
+    labels = session.try_labels(target)
+    description = f"Rows on their way to {target.table_id}. Deletes itself."
+    resource = describe_table(target, table_id=table_id, labels=labels, description=description)
     expires = session.clock.now() + lifetime
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
     session.retrier.call(
         # The name is ours alone: if it exists, it is our own request whose answer was lost.
         lambda: session.client.create_table(table, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
-        doing=f"create the staging table {destination.beside(table_id)}",
+        doing=f"create the staging table {target.beside(table_id)}",
     )
-    return destination.beside(table_id)
+    return target.beside(table_id)
 
 
 def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
-    """Load the spool into the staging table and return the job, once the table holds exactly the spooled rows."""
+    """Load the file into the staging table and return the job, once the table holds exactly the file's rows."""
     for again in range(_LOADS):
         job = session.jobs.run(
             _load_work(row_file, staging=staging, session=session, suffix=f"-{'x' * again}" if again else "")
@@ -65,7 +63,7 @@ def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
             return job
     raise LoadError(
         f"The staging table {staging} holds {found} rows after {row_file.rows} were loaded into it, {_LOADS} times "
-        f"over. Nothing was written to {row_file.destination.path}. Run the task again."
+        f"over. Nothing was written to {row_file.target.path}. Run the task again."
     )
 
 
@@ -78,7 +76,7 @@ def count_rows(staging: str, *, session: BigQuerySession) -> int:
 def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suffix: str) -> JobRequest:
     from google.cloud.bigquery import TableReference
 
-    destination, client = row_file.destination, session.client
+    target, client = row_file.target, session.client
     reference = TableReference.from_string(staging)
 
     _take_small_chunks()
@@ -89,15 +87,15 @@ def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suf
         rewind=True,
         size=row_file.size,
         num_retries=0,
-        project=session.project_of_jobs(destination),
-        location=destination.location,
-        job_config=_load_config(destination, labels=session.passing_labels(destination)),
+        project=session.project_of_jobs(target),
+        location=target.location,
+        job_config=_load_config(target, labels=session.try_labels(target)),
         timeout=UPLOAD_TIMEOUT,
     )
     return JobRequest(
-        job_id=session.job_id(destination, verb="load", payload=row_file.payload) + suffix,
-        project=session.project_of_jobs(destination),
-        location=destination.location,
+        job_id=session.job_id(target, verb="load", payload=row_file.payload) + suffix,
+        project=session.project_of_jobs(target),
+        location=target.location,
         submit=submit,
         matches=lambda job: job.job_type == "load" and job.destination == reference,
         doing=f"load {row_file.rows} rows into {staging}",
@@ -111,7 +109,7 @@ def _take_small_chunks() -> None:
     library._DEFAULT_CHUNKSIZE = CHUNK
 
 
-def _load_config(destination: TargetTable, *, labels: dict[str, str]) -> Any:
+def _load_config(target: TargetTable, *, labels: dict[str, str]) -> Any:
     from google.cloud.bigquery import (
         CreateDisposition,
         EncryptionConfiguration,
@@ -120,11 +118,11 @@ def _load_config(destination: TargetTable, *, labels: dict[str, str]) -> Any:
         WriteDisposition,
     )
 
-    key = destination.options.kms_key_name
+    key = target.options.kms_key_name
     return LoadJobConfig(
         destination_encryption_configuration=EncryptionConfiguration(kms_key_name=key) if key else None,
         # WRITE_TRUNCATE gives the table the schema of the job.
-        schema=fields(destination.table.columns),
+        schema=fields(target.table.columns),
         source_format=SourceFormat.NEWLINE_DELIMITED_JSON,
         write_disposition=WriteDisposition.WRITE_TRUNCATE,
         create_disposition=CreateDisposition.CREATE_NEVER,

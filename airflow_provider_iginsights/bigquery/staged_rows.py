@@ -67,7 +67,7 @@ class StagedRows:
     ``account_ids``: of which accounts there can be rows.
     """
 
-    destination: TargetTable
+    target: TargetTable
     parts: Sequence[StagedPart]
     account_ids: Sequence[str]
 
@@ -79,7 +79,7 @@ class StagedRows:
     @property
     def moves(self) -> bool:
         """Return whether a key may stand in any day."""
-        return self.destination.table.moves
+        return self.target.table.moves
 
     @property
     def payload(self) -> str:
@@ -92,7 +92,7 @@ class StagedRows:
         return sorted({day for part in self.parts for day in part.days})
 
     @property
-    def span(self) -> PartitionRange:
+    def partitions(self) -> PartitionRange:
         """Return the days and accounts of which the target can hold the rows' keys."""
         days = self.days
         return PartitionRange(start=days[0], end=days[-1], account_ids=tuple(sorted(set(self.account_ids))))

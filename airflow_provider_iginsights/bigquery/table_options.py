@@ -27,7 +27,7 @@ _DAY_MS = 24 * 3600 * 1000
 _LEAST = "ALTER TABLE {path} SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
 
 
-def settle_options(destination: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
+def apply_options(target: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
     """Give a target its labels and expirations, and see that it has them; warn of what differs and is left as it is.
 
     :param found: the target as google.cloud.bigquery.Table.
@@ -36,26 +36,26 @@ def settle_options(destination: TargetTable, *, found: Any, inherit: bool, sessi
     Raises IncompatibleTable if the table cannot have the options, LoadError if BigQuery refuses them.
     """
     read_before = found
-    for attempt in session.retrier.attempts(doing=f"give the table {destination.path} its options"):
+    for attempt in session.retrier.attempts(doing=f"give the table {target.path} its options"):
         with attempt:
-            found, read_before = read_before or _read(destination, session=session), None
-            _check(destination, found=found, session=session)
+            found, read_before = read_before or _read(target, session=session), None
+            _check(target, found=found, session=session)
             clears = not inherit and _is_new(found, session=session)
-            if changes := find_changes(destination, found=found, clears=clears):
+            if changes := find_changes(target, found=found, clears=clears):
                 _change(found, changes=changes, session=session)
-                found = _read(destination, session=session)
-                _check_changed(destination, found=found, clears=clears)
-    _note_differences(destination, found=found, inherit=inherit, session=session)
+                found = _read(target, session=session)
+                _check_changed(target, found=found, clears=clears)
+    _note_differences(target, found=found, inherit=inherit, session=session)
 
 
-def find_changes(destination: TargetTable, *, found: Any, clears: bool) -> dict[str, Any]:
+def find_changes(target: TargetTable, *, found: Any, clears: bool) -> dict[str, Any]:
     """Return the new values of google.cloud.bigquery.Table's properties that are to change.
 
     :param clears: also take away the expirations about which the options say nothing.
     """
     from google.cloud.bigquery import TimePartitioning
 
-    options, partitioning = destination.options, found.time_partitioning
+    options, partitioning = target.options, found.time_partitioning
     changes: dict[str, Any] = {}
     labels = found.labels or {}
     if any(labels.get(key) != text for key, text in options.labels):
@@ -84,47 +84,47 @@ def describe_expiration(found: Any) -> str:
     return " and ".join(said) or "does not expire"
 
 
-def _check(destination: TargetTable, *, found: Any, session: BigQuerySession) -> None:
-    options, refusal = destination.options, ""
+def _check(target: TargetTable, *, found: Any, session: BigQuerySession) -> None:
+    options, refusal = target.options, ""
     if options.expiration_days and found.created + timedelta(days=options.expiration_days) <= session.clock.now():
         refusal = f"is older than the {options.expiration_days} expiration_days: BigQuery would delete it at once"
     if options.partition_expiration_days and not found.time_partitioning:
         refusal = "is not partitioned, so its partitions cannot expire"
     if refusal:
         raise IncompatibleTable(
-            f"The table {destination.path} {refusal}. Nothing was fetched or changed. Change its table_options."
+            f"The table {target.path} {refusal}. Nothing was fetched or changed. Change its table_options."
         )
 
 
-def _note_differences(destination: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
-    options, unasked = destination.options, found.time_partitioning and found.time_partitioning.expiration_ms
+def _note_differences(target: TargetTable, *, found: Any, inherit: bool, session: BigQuerySession) -> None:
+    options, unasked = target.options, found.time_partitioning and found.time_partitioning.expiration_ms
     unasked = (unasked and not options.partition_expiration_days) or (found.expires and not options.expiration_days)
     if unasked and not inherit:
         session.note(
-            f"The table {destination.path} {describe_expiration(found)}: BigQuery deletes what is older, and a day "
-            f"that is filled later at once. To keep it, run {_LEAST.format(path=quoted(destination.path))}; if it is "
+            f"The table {target.path} {describe_expiration(found)}: BigQuery deletes what is older, and a day "
+            f"that is filled later at once. To keep it, run {_LEAST.format(path=quoted(target.path))}; if it is "
             "meant so, say it in table_options, or set inherit_expiration=True."
         )
     key = found.encryption_configuration.kms_key_name if found.encryption_configuration else None
     if options.kms_key_name and key != options.kms_key_name:
         session.note(
-            f"The table {destination.path} is encrypted with {key or 'a key of Google'}, not with "
+            f"The table {target.path} is encrypted with {key or 'a key of Google'}, not with "
             f"{options.kms_key_name}: a table has its key from its creation. Its staging tables have the key of "
             "table_options. To change the table's, copy it to a new table with the key."
         )
 
 
-def _check_changed(destination: TargetTable, *, found: Any, clears: bool) -> None:
-    if find_changes(destination, found=found, clears=clears):
+def _check_changed(target: TargetTable, *, found: Any, clears: bool) -> None:
+    if find_changes(target, found=found, clears=clears):
         raise LoadError(
-            f"The table {destination.path} {describe_expiration(found)}, though this was changed just now. Nothing "
+            f"The table {target.path} {describe_expiration(found)}, though this was changed just now. Nothing "
             "was fetched. A project without billing, or a policy, forces it: enable billing, or accept it "
             "(inherit_expiration=True)."
         )
 
 
-def _read(destination: TargetTable, *, session: BigQuerySession) -> Any:
-    return session.client.get_table(destination.path, retry=None, timeout=HTTP_TIMEOUT)
+def _read(target: TargetTable, *, session: BigQuerySession) -> Any:
+    return session.client.get_table(target.path, retry=None, timeout=HTTP_TIMEOUT)
 
 
 def _is_new(found: Any, *, session: BigQuerySession) -> bool:

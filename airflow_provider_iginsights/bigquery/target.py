@@ -1,4 +1,4 @@
-"""What travels through this ring: where rows go, who writes them, what was done."""
+"""What the steps of a load are told and return: where rows go, who writes them, what was done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LoadMode = Literal["merge", "replace", "append"]
 LOAD_MODES: tuple[LoadMode, ...] = get_args(LoadMode)
-Spared = Collection[Mapping[str, Sequence[str]]]
+ProtectedGroups = Collection[Mapping[str, Sequence[str]]]
 """Groups of rows of which nothing is deleted: each maps columns to the texts (ISO dates) that they hold."""
 
 
@@ -84,7 +84,7 @@ class LoadResult:
     job ids are None where there was nothing to load.
     """
 
-    destination: TargetTable
+    target: TargetTable
     rows: int
     load_job_id: str | None = None
     merge_job_id: str | None = None

@@ -3,7 +3,7 @@
 A try that was killed may have a MERGE under way in BigQuery. It is cancelled, and awaited until it is over, before the
 next try sends its own; should it have succeeded meanwhile, the next MERGE finds its rows. Such jobs are found by their
 id's prefix among the running ones, and through the names of the staging tables that are left, which tell the job ids.
-Dropping these tables also makes any MERGE fail that a forgotten process (a zombie) might still send.
+Dropping these tables also makes any MERGE fail that a process of an earlier try might still send.
 """
 
 from __future__ import annotations
@@ -28,28 +28,26 @@ log: logging.Logger = logging.getLogger(__name__)
 
 # DML may wait 7 hours in BigQuery's queue and run for 6.
 _OLDEST = timedelta(hours=24)
-_MOST_SUFFIXES = 100
+_MAX_SUFFIXES = 100
 
 
-def end_predecessors(
-    destinations: Sequence[TargetTable], *, session: BigQuerySession, kept: Collection[str] = ()
-) -> None:
+def end_predecessors(targets: Sequence[TargetTable], *, session: BigQuerySession, kept: Collection[str] = ()) -> None:
     """Cancel the jobs of earlier tries of this task instance, wait for their end, drop their staging tables.
 
     :param kept: paths of staging tables that stay, since another task is to write them.
     """
-    left = [each for each in _leftovers(destinations, session=session) if each[0].beside(each[1]) not in kept]
-    for project, group in _grouped(destinations, by=session.project_of_jobs):
+    left = list(_leftovers(targets, kept=kept, session=session))
+    for project, group in _grouped(targets, by=session.project_of_jobs):
         prefixes = tuple(
             job_prefix(verb, ti=session.ti(each)) for each in group for verb in (*USES_STAGING, "deduplicate")
         )
         for job in _find_running(project, prefixes=prefixes, session=session):
             _end(job, session=session)
-    for destination, table_id in left:
-        for first_id in staging_jobs(table_id, table_id=destination.table_id, ti=session.ti(destination)):
-            for job in find_jobs(first_id, destination=destination, session=session):
+    for target, table_id in left:
+        for first_id in staging_jobs(table_id, table_id=target.table_id, ti=session.ti(target)):
+            for job in find_jobs(first_id, target=target, session=session):
                 _end(job, session=session)
-        drop(destination.beside(table_id), session=session)
+        drop(target.beside(table_id), session=session)
 
 
 def drop(staging: str, *, session: BigQuerySession) -> None:
@@ -63,11 +61,14 @@ def drop(staging: str, *, session: BigQuerySession) -> None:
         log.warning("The staging table %s could not be dropped; it expires by itself.", staging, exc_info=True)
 
 
-def _leftovers(destinations: Sequence[TargetTable], *, session: BigQuerySession) -> Iterator[tuple[TargetTable, str]]:
-    for dataset, group in _grouped(destinations, by=lambda each: each.dataset_path):
+def _leftovers(
+    targets: Sequence[TargetTable], *, kept: Collection[str], session: BigQuerySession
+) -> Iterator[tuple[TargetTable, str]]:
+    for dataset, group in _grouped(targets, by=lambda each: each.dataset_path):
         for table_id in list_table_ids(dataset, session=session):
             for each in group:
-                if table_id.startswith(staging_prefix(each.table_id, ti=session.ti(each))):
+                is_ours = table_id.startswith(staging_prefix(each.table_id, ti=session.ti(each)))
+                if is_ours and each.beside(table_id) not in kept:
                     yield each, table_id
 
 
@@ -100,11 +101,11 @@ def _find_running(project: str, *, prefixes: tuple[str, ...], session: BigQueryS
     return [job for job in listed if job.job_id.startswith(prefixes)]
 
 
-def find_jobs(first_id: str, *, destination: TargetTable, session: BigQuerySession) -> Iterator[Any]:
+def find_jobs(first_id: str, *, target: TargetTable, session: BigQuerySession) -> Iterator[Any]:
     """Yield the jobs under an id and the suffixes that follow it, as long as there are any."""
-    for suffix in ("", *(f"-{number}" for number in range(1, _MOST_SUFFIXES))):
-        project = session.project_of_jobs(destination)
-        look = functools.partial(session.jobs.find, first_id + suffix, project=project, location=destination.location)
+    for suffix in ("", *(f"-{number}" for number in range(1, _MAX_SUFFIXES))):
+        project = session.project_of_jobs(target)
+        look = functools.partial(session.jobs.find, first_id + suffix, project=project, location=target.location)
         job = session.retrier.call(look, doing=f"look at job {first_id}{suffix}", role=error_mapping.JOB_ROLE)
         if job is None:
             return
@@ -135,9 +136,9 @@ def list_table_ids(dataset: str, *, session: BigQuerySession) -> list[str]:
 
 
 def _grouped(
-    destinations: Iterable[TargetTable], *, by: Callable[[TargetTable], str]
+    targets: Iterable[TargetTable], *, by: Callable[[TargetTable], str]
 ) -> Iterator[tuple[str, list[TargetTable]]]:
     groups: dict[str, list[TargetTable]] = {}
-    for destination in destinations:
-        groups.setdefault(by(destination), []).append(destination)
+    for target in targets:
+        groups.setdefault(by(target), []).append(target)
     yield from groups.items()

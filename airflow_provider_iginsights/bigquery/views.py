@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_iginsights.bigquery.duplicate_check import hand_identity
+from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
@@ -54,64 +54,64 @@ class ViewResult:
         return f"{self.path}: {_SAID[self.done]}."
 
 
-def create_existing(
-    client: Client, *, destinations: Iterable[TargetTable], retry_budget: RetryBudget | None = None
+def create_views_of_existing(
+    client: Client, *, targets: Iterable[TargetTable], retry_budget: RetryBudget | None = None
 ) -> Iterator[ViewResult]:
     """Create or update, by hand, the views of those targets that exist. Raises as :func:`create_views` does."""
     session = open_session(
-        client, identity=hand_identity("create views"), options=JobOptions(retry_budget=retry_budget)
+        client, identity=manual_identity("create views"), options=JobOptions(retry_budget=retry_budget)
     )
-    for destination in destinations:
-        if find_table(destination, session=session) is not None:
-            yield from create_views(destination, session=session)
+    for target in targets:
+        if find_table(target, session=session) is not None:
+            yield from create_views(target, session=session)
             continue
-        for view in find_views(destination.table):
-            yield ViewResult(path=view_path(view, destination), done="impossible")
+        for view in find_views(target.table):
+            yield ViewResult(path=view_path(view, target), done="impossible")
 
 
-def create_views(destination: TargetTable, *, session: BigQuerySession) -> Iterator[ViewResult]:
+def create_views(target: TargetTable, *, session: BigQuerySession) -> Iterator[ViewResult]:
     """Create or update the views of a target that exists; yield what was done about each.
 
     Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
     """
-    for view in find_views(destination.table):
-        result = ViewResult(path=view_path(view, destination), done=_make(view, destination, session=session))
+    for view in find_views(target.table):
+        result = ViewResult(path=view_path(view, target), done=_make(view, target, session=session))
         log.info("View %s", result)
         yield result
 
 
-def view_path(view: View, destination: TargetTable) -> str:
+def view_path(view: View, target: TargetTable) -> str:
     """Return ``project.dataset.view`` of a view of this target."""
-    return destination.beside(view.view_id(destination.table_id))
+    return target.beside(view.view_id(target.table_id))
 
 
-def view_query(view: View, destination: TargetTable) -> str:
+def view_query(view: View, target: TargetTable) -> str:
     """Return the view's query over this target."""
-    return view.select(quoted(destination.path))
+    return view.select(quoted(target.path))
 
 
-def view_description(view: View, destination: TargetTable) -> str:
+def view_description(view: View, target: TargetTable) -> str:
     """Return the description of the view of this target, which ends with an example query."""
-    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, destination)))}"
+    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, target)))}"
 
 
-def _make(view: View, destination: TargetTable, *, session: BigQuerySession) -> Done:
-    path, sql = view_path(view, destination), view_query(view, destination)
-    once = functools.partial(_make_once, view, destination, sql=sql, session=session)
+def _make(view: View, target: TargetTable, *, session: BigQuerySession) -> Done:
+    path, sql = view_path(view, target), view_query(view, target)
+    once = functools.partial(_make_once, view, target, sql=sql, session=session)
     return session.retrier.call(once, doing=f"create or update the view {path}")
 
 
-def _make_once(view: View, destination: TargetTable, *, sql: str, session: BigQuerySession) -> Done:
+def _make_once(view: View, target: TargetTable, *, sql: str, session: BigQuerySession) -> Done:
     """Read the view and do what is needed. Raises StateChanged if somebody else was faster."""
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
     from google.cloud.bigquery import Table
 
-    client, path = session.client, view_path(view, destination)
+    client, path = session.client, view_path(view, target)
     try:
         found = client.get_table(path, retry=None, timeout=HTTP_TIMEOUT)
     except NotFound:
         wanted = Table(path)
-        _describe(wanted, view, destination, session=session)
+        _describe(wanted, view, target, session=session)
         try:
             client.create_table(wanted, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict as conflict:
@@ -120,7 +120,7 @@ def _make_once(view: View, destination: TargetTable, *, sql: str, session: BigQu
     _check_kind(found, path=path)
     if found.view_query == sql:
         return "unchanged"
-    _describe(found, view, destination, session=session)
+    _describe(found, view, target, session=session)
     try:
         client.update_table(found, ["view_query", "description", "labels"], retry=None, timeout=HTTP_TIMEOUT)
     except (PreconditionFailed, NotFound) as changed:
@@ -128,9 +128,9 @@ def _make_once(view: View, destination: TargetTable, *, sql: str, session: BigQu
     return "updated"
 
 
-def _describe(table: Any, view: View, destination: TargetTable, *, session: BigQuerySession) -> None:
-    table.view_query = view_query(view, destination)
-    table.description = view_description(view, destination)
+def _describe(table: Any, view: View, target: TargetTable, *, session: BigQuerySession) -> None:
+    table.view_query = view_query(view, target)
+    table.description = view_description(view, target)
     ours = {**session.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
     table.labels = {**table.labels, **sanitised_labels(ours)}
 

@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 
 _PAYLOAD = hashlib.sha256(b"written parts").hexdigest()
 _LISTED = re.compile(r"SELECT '([0-9a-f,]*)' AS written_parts")
-MOST_PARTS = 50_000
+MAX_PARTS = 50_000
 """More do not fit into the text of one query, which may have 1 MB."""
 
 
-def record_written(destination: TargetTable, parts: Iterable[StagedPart], *, session: BigQuerySession) -> None:
+def record_written(target: TargetTable, parts: Iterable[StagedPart], *, session: BigQuerySession) -> None:
     """Note that these parts stand in their targets.
 
-    :param destination: any of the targets, always the same for one task.
+    :param target: any of the targets, always the same for one task.
     """
     keys = sorted(part.key for part in parts)
-    for at in range(0, len(keys), MOST_PARTS):
-        sql = f"SELECT {literal(','.join(keys[at : at + MOST_PARTS]))} AS written_parts"
-        session.query(destination, verb="record", sql=sql, payload=_PAYLOAD, doing="note which staged rows are written")
+    for at in range(0, len(keys), MAX_PARTS):
+        sql = f"SELECT {literal(','.join(keys[at : at + MAX_PARTS]))} AS written_parts"
+        session.query(target, verb="record", sql=sql, payload=_PAYLOAD, doing="note which staged rows are written")
 
 
-def find_written(destination: TargetTable, *, session: BigQuerySession) -> frozenset[str]:
+def find_written(target: TargetTable, *, session: BigQuerySession) -> frozenset[str]:
     """Return the keys of the parts that this task has noted, in this try and in those before it."""
-    return frozenset(key for text in _read(destination, session=session) for key in text.split(",") if key)
+    return frozenset(key for text in _read(target, session=session) for key in text.split(",") if key)
 
 
-def _read(destination: TargetTable, *, session: BigQuerySession) -> Iterator[str]:
+def _read(target: TargetTable, *, session: BigQuerySession) -> Iterator[str]:
     for try_number in range(1, session.identity.try_number + 1):
-        first_id = job_id("record", ti=session.ti(destination), try_number=try_number, payload=_PAYLOAD)
-        for job in find_jobs(first_id, destination=destination, session=session):
+        first_id = job_id("record", ti=session.ti(target), try_number=try_number, payload=_PAYLOAD)
+        for job in find_jobs(first_id, target=target, session=session):
             if job.job_type == "query" and job.state == "DONE" and not job.error_result:
                 yield from _LISTED.findall(job.query)

@@ -34,7 +34,7 @@ def forget(options: argparse.Namespace) -> ExitCode:
     with open_existing_tables(options) as existing:
         erasure = Erasure(
             existing.client,
-            destinations=existing.destinations,
+            targets=existing.targets,
             kind=kind,
             object_id=options.account or options.media,
             job_project=existing.job_project,

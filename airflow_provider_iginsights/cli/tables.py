@@ -29,7 +29,7 @@ def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
 
     code = ExitCode.DONE
     for finding in check(
-        existing.client, destinations=existing.destinations, deduplicate=deduplicate, job_project=existing.job_project
+        existing.client, targets=existing.targets, deduplicate=deduplicate, job_project=existing.job_project
     ):
         print_result(finding)
         if finding.doubled and not finding.deduplicated:
@@ -38,8 +38,8 @@ def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
 
 
 def _make_views(existing: ExistingTables) -> ExitCode:
-    from airflow_provider_iginsights.bigquery.views import create_existing
+    from airflow_provider_iginsights.bigquery.views import create_views_of_existing
 
-    for result in create_existing(existing.client, destinations=existing.destinations):
+    for result in create_views_of_existing(existing.client, targets=existing.targets):
         print_result(result)
     return ExitCode.DONE

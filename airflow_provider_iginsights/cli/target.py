@@ -20,7 +20,7 @@ class ExistingTables:
     """A client and those of the tables that exist. ``job_project`` None = the project of the dataset."""
 
     client: Client
-    destinations: tuple[TargetTable, ...]
+    targets: tuple[TargetTable, ...]
     job_project: str | None
 
 
@@ -31,7 +31,7 @@ def open_existing_tables(options: argparse.Namespace) -> Iterator[ExistingTables
     :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
     :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
     """
-    from airflow_provider_iginsights.bigquery.duplicate_check import default_destinations
+    from airflow_provider_iginsights.bigquery.duplicate_check import default_targets
     from airflow_provider_iginsights.bigquery.existing import find_existing
     from airflow_provider_iginsights.bigquery.identifiers import checked
     from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
@@ -44,8 +44,8 @@ def open_existing_tables(options: argparse.Namespace) -> Iterator[ExistingTables
         location=options.location,
     )
     with closing(client):
-        destinations = default_destinations(
+        targets = default_targets(
             project=client.project, dataset=options.dataset, location=options.location, table_ids=options.table
         )
-        found = find_existing(client, destinations=destinations, skip_missing=options.skip_missing)
+        found = find_existing(client, targets=targets, skip_missing=options.skip_missing)
         yield ExistingTables(client, found, job_project)

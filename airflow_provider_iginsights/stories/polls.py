@@ -68,9 +68,9 @@ class PollRecorder:
         gaps: dict[str, dict[str, Any]] = {}
         if not polls:
             return summarize_gaps(gaps, first_polls=[])
-        earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].destination)
+        earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].target)
         last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
-        known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].destination)
+        known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].target)
         if self.corrects_finals:
             self._correct(list(find_corrections(polls, known, finality=self.finality)), row_files[STORY_INSIGHTS.name])
         whole = [poll for poll in polls if poll.is_whole]
@@ -82,12 +82,12 @@ class PollRecorder:
                 gaps[account_id] = described
         return summarize_gaps(gaps, first_polls=[poll.account_id for poll in whole if poll.account_id not in last])
 
-    def _find_earlier(self, polls: Sequence[Poll], destination: TargetTable) -> dict[str, dict[str, Any]]:
+    def _find_earlier(self, polls: Sequence[Poll], target: TargetTable) -> dict[str, dict[str, Any]]:
         """Return per account its last poll in an earlier hour, and the pause that this very run found before."""
         now = min(poll.at for poll in polls)
         own = (("run_id", self.run_id),)
         found = self.lookup.find_groups(
-            destination,
+            target,
             by=("account_id",),
             picks={
                 "polled_at": Pick("MAX", "fetched_at"),
@@ -105,7 +105,7 @@ class PollRecorder:
         return {group["account_id"]: group for group in found}
 
     def _find_stories(
-        self, polls: Sequence[Poll], last: Mapping[str, datetime], destination: TargetTable
+        self, polls: Sequence[Poll], last: Mapping[str, datetime], target: TargetTable
     ) -> dict[str, list[KnownStory]]:
         """Return what is stored of the stories that lived at the previous poll, or are not long dead, by account."""
         known: dict[str, list[KnownStory]] = defaultdict(list)
@@ -113,7 +113,7 @@ class PollRecorder:
             return known
         since = min(last.values()) - LIFETIME
         found = self.lookup.find_groups(
-            destination,
+            target,
             by=("account_id", "media_id"),
             picks=_STORY_PICKS,
             where=Where(
@@ -140,7 +140,7 @@ class PollRecorder:
         wanted = {(each.account_id, each.media_id, each.hour): each.is_final for each in corrections}
         hours = [each.hour for each in corrections]
         rows = self.lookup.find_rows(
-            row_file.destination,
+            row_file.target,
             where=Where(
                 start=pacific_date(min(hours)),
                 end=pacific_date(max(hours)),

@@ -21,7 +21,7 @@ LATELY = timedelta(days=28)
 
 
 def warn_of_missing_metrics(
-    no_data_metrics: NoDataMetrics, *, lookup: Lookup, destination: TargetTable, left_out_log: LeftOutLog
+    no_data_metrics: NoDataMetrics, *, lookup: Lookup, target: TargetTable, left_out_log: LeftOutLog
 ) -> None:
     """Note the metrics that our own table has of the account in the 28 days before. One query, none without silence.
 
@@ -30,7 +30,7 @@ def warn_of_missing_metrics(
     if not no_data_metrics.metrics:
         return
     try:
-        for account_id, metric, day in _find_answered(no_data_metrics, lookup, destination):
+        for account_id, metric, day in _find_answered(no_data_metrics, lookup, target):
             whom, what = f"account {account_id}", f"{metric}, which Meta answered lately"
             why = f"Meta was asked for it and sent no number. The table has it, the last of {day}. Look at the account."
             left_out_log.note(whom, what, "NoData", why)
@@ -39,14 +39,14 @@ def warn_of_missing_metrics(
 
 
 def _find_answered(
-    no_data_metrics: NoDataMetrics, lookup: Lookup, destination: TargetTable
+    no_data_metrics: NoDataMetrics, lookup: Lookup, target: TargetTable
 ) -> Iterator[tuple[str, str, date]]:
     """Yield account id, metric and the last day, where a silent metric was answered before."""
     end, accounts = no_data_metrics.last_day, sorted(no_data_metrics.metrics)
     metrics = sorted({metric for silent in no_data_metrics.metrics.values() for metric in silent})
     names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}
     groups: list[dict[str, Any]] = lookup.find_groups(
-        destination,
+        target,
         by=("account_id",),
         picks={name: Pick("MAX", "metric_date", (("metric", metric),)) for name, metric in names.items()},
         where=Where(start=end - LATELY, end=end, among={"account_id": accounts, "metric": metrics}),

@@ -33,7 +33,7 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
     skips = skips and bool(outcome.done)
     return {
         "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
-        "tables": {result.destination.path: result.rows for result in results},
+        "tables": {result.target.path: result.rows for result in results},
         "rows": sum(result.rows for result in results),
         "rows_changed": sum(result.affected for result in results),
         "accounts_done": list(outcome.done),

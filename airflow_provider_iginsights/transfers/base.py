@@ -196,12 +196,10 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
 
         loader, left_out_log = run.dataset.loader, run.source.left_out_log
         project = run.dataset.client.project
-        destinations = [
-            self.make_destination(each, project=project, table_id=name) for each, name in self.tables.items()
-        ]
-        loader.ensure(destinations, load_mode=self._load_mode)
-        loader.rehearse(destinations, load_mode=self._load_mode)
-        row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in destinations}
+        targets = [self.make_target(each, project=project, table_id=name) for each, name in self.tables.items()]
+        loader.ensure(targets, load_mode=self._load_mode)
+        loader.check_statements(targets, load_mode=self._load_mode)
+        row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in targets}
         quarantine = self._open_quarantine(run, account_ids)
         quarantined = quarantine.find_quarantined() if quarantine else {}
         pool = AccountPool(read, workers=run.hook.max_workers)
@@ -213,13 +211,15 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
             outcome = give_up_open_questions(outcome, left_out_log)
         remarks = self.finish_reading(run, outcome, row_files)
         # An answer that could not be read to the end does not say which values are gone.
-        results = loader.commit(list(row_files.values()), load_mode=self._load_mode, spared=left_out_log.find_unread())
+        results = loader.commit(
+            list(row_files.values()), load_mode=self._load_mode, protected=left_out_log.find_unread()
+        )
         if quarantine:
             results += quarantine.write_status(outcome)
             outcome, left_out = quarantine.separate(outcome)
             quarantined |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
-            loader.create_views(destinations)
+            loader.create_views(targets)
         self.persist_link(run.context, run.dataset)
         return Loaded(outcome, results, remarks, quarantined=quarantined)
 
@@ -254,10 +254,8 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         from airflow_provider_iginsights.transfers.quarantine import Quarantine
 
         where = {"project": run.dataset.client.project, "table_id": self.status_table_id}
-        destination = self.make_destination(ACCOUNT_STATUS, **where)
-        return Quarantine.open(
-            run, destination=destination, transfer=next(iter(self.tables)).name, account_ids=account_ids
-        )
+        target = self.make_target(ACCOUNT_STATUS, **where)
+        return Quarantine.open(run, target=target, transfer=next(iter(self.tables)).name, account_ids=account_ids)
 
     @property
     def _load_mode(self) -> LoadMode:

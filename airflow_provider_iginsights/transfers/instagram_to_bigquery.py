@@ -106,7 +106,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         warn_of_missing_metrics(
             run.source.no_data_metrics,
             lookup=run.dataset.lookup,
-            destination=row_files[ACCOUNT_INSIGHTS.name].destination,
+            target=row_files[ACCOUNT_INSIGHTS.name].target,
             left_out_log=run.source.left_out_log,
         )
         return super().finish_reading(run, outcome, row_files)

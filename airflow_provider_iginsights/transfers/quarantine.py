@@ -33,15 +33,13 @@ class Quarantine:
     """What one run knows of its accounts. ``histories``: of those that were unavailable when they were last asked."""
 
     run: TransferRun
-    destination: TargetTable
+    target: TargetTable
     transfer: str
     histories: Mapping[str, AccountHistory]
     today: date
 
     @classmethod
-    def open(
-        cls, run: TransferRun, *, destination: TargetTable, transfer: str, account_ids: Sequence[str]
-    ) -> Quarantine:
+    def open(cls, run: TransferRun, *, target: TargetTable, transfer: str, account_ids: Sequence[str]) -> Quarantine:
         """Return what the table, which is created where it is missing, says of the accounts.
 
         :param transfer: which transfer asks: an account may refuse one and answer another.
@@ -49,12 +47,12 @@ class Quarantine:
         """
         from airflow_provider_iginsights.bigquery.lookup import Where
 
-        run.dataset.loader.ensure([destination])
+        run.dataset.loader.ensure([target])
         today = run.source.provenance.read_now().snapshot_date
         among = {"account_id": account_ids, "transfer": [transfer]}
         where = Where(start=today - _LOOKUP_RANGE, end=today + timedelta(days=1), among=among)
-        histories = dict(_read_histories(run.dataset.lookup.find_rows(destination, where=where)))
-        return cls(run=run, destination=destination, transfer=transfer, histories=histories, today=today)
+        histories = dict(_read_histories(run.dataset.lookup.find_rows(target, where=where)))
+        return cls(run=run, target=target, transfer=transfer, histories=histories, today=today)
 
     def find_quarantined(self) -> dict[str, AccountHistory]:
         """Return the accounts that this run does not ask."""
@@ -90,7 +88,7 @@ class Quarantine:
 
         :param outcome: before :meth:`separate`.
         """
-        row_file = self.run.dataset.loader.row_file(self.destination)
+        row_file = self.run.dataset.loader.row_file(self.target)
         for account_id, history in self._find_unavailable(outcome).items():
             write_row(row_file, self._row(account_id, "unavailable", history.reason), self.run.source.left_out_log)
         for account_id in (name for name in (*outcome.done, *outcome.open) if name in self.histories):

@@ -96,7 +96,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     def _load(
         self, context: Context, dataset: OpenDataset, numbers: StoryNumbers, left_out_log: LeftOutLog
     ) -> tuple[LoadResult, ...]:
-        destination = self.make_destination(STORY_INSIGHTS, project=dataset.client.project, table_id=self.table_id)
+        destination = self.make_target(STORY_INSIGHTS, project=dataset.client.project, table_id=self.table_id)
         # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
         dataset.loader.ensure([destination], load_mode=None)
         with _make_spool(destination) as row_file:
@@ -133,7 +133,7 @@ def _make_spool(destination: TargetTable) -> RowFile:
 
 def _summarize(numbers: StoryNumbers, results: Sequence[LoadResult], *, refused: int) -> dict[str, Any]:
     return {
-        "tables": {result.destination.path: result.rows for result in results},
+        "tables": {result.target.path: result.rows for result in results},
         "rows": len(numbers.rows) - refused,
         "rows_changed": sum(result.affected for result in results),
         "stories": numbers.stories,

@@ -138,7 +138,7 @@ class WritesToBigQuery(BaseOperator):
             ) as loader,
         ):
             self._loader = loader
-            loader.read_clock(self.make_destination(table, project=client.project, table_id=self.table_id))
+            loader.read_clock(self.make_target(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(loader.session)
             yield OpenDataset(client, loader, lookup)
 
@@ -153,7 +153,7 @@ class WritesToBigQuery(BaseOperator):
 
         return None if is_not_given(self.job_project_id) else checked(str(self.job_project_id), part="project")
 
-    def make_destination(self, table: Table, *, project: str, table_id: str) -> TargetTable:
+    def make_target(self, table: Table, *, project: str, table_id: str) -> TargetTable:
         """Return a table of the dataset."""
         from airflow_provider_iginsights.bigquery.target import TargetTable
 

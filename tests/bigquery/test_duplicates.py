@@ -105,7 +105,7 @@ def test_overlapping_chunks_race(sandbox: BigQuerySandbox, faulty: Warehouse) ->
 def test_a_writer_that_died_before_its_look_is_cleaned_up_by_the_next(
     sandbox: BigQuerySandbox, faulty: Warehouse
 ) -> None:
-    """Twins that nobody looked after are deduplicated by the next load of their keys, with the user's own column."""
+    """Duplicates that nobody removed are removed by the next load of their keys, with the user's own column."""
     given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
     load(faulty, given)
     doubled(faulty, "ALTER TABLE {t} ADD COLUMN note STRING", "UPDATE {t} SET note = 'mine' WHERE TRUE")
@@ -123,8 +123,8 @@ def doubled(warehouse: Warehouse, *statements: str) -> None:
             client.query(sql.format(t=f"`{target(warehouse).path}`")).result()
 
 
-def test_a_lost_answer_to_a_healing_does_no_harm(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
-    """The healing is found again under its id."""
+def test_a_lost_answer_to_a_deduplication_does_no_harm(sandbox: BigQuerySandbox, faulty: Warehouse) -> None:
+    """The deduplication is found again under its id."""
     given = rows.rows(ACCOUNT_INSIGHTS, range(10))
     load(faulty, given)
     doubled(faulty, "INSERT INTO {t} SELECT * FROM {t}")
@@ -143,7 +143,7 @@ def test_the_check_finds_and_heals(warehouse: Warehouse) -> None:
     targets = [target(warehouse), rows.target(ACCOUNTS, project=warehouse.project, dataset=warehouse.dataset)]
     with warehouse.connect() as client:
         found = [
-            list(check(client, destinations=targets, deduplicate=deduplicate, retry_budget=IMPATIENT))
+            list(check(client, targets=targets, deduplicate=deduplicate, retry_budget=IMPATIENT))
             for deduplicate in (False, True, False)
         ]
     assert [[finding.doubled for finding in each] for each in found] == [[4, None], [4, None], [0, None]]

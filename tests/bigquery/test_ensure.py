@@ -231,7 +231,7 @@ def test_a_view_is_no_target(warehouse: Warehouse) -> None:
 
 
 def test_a_required_filter_is_met(warehouse: Warehouse) -> None:
-    """Loads, looks and healings all pass require_partition_filter."""
+    """Loads, checks and deduplications all pass require_partition_filter."""
     made_by_user(warehouse, {}, tail="PARTITION BY snapshot_date OPTIONS (require_partition_filter = TRUE)")
     given = rows.rows(ACCOUNTS, range(3))
     with warehouse.loader(rows.identity()) as loader:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from google.cloud.bigquery import Table
 
-from airflow_provider_iginsights.bigquery.duplicate_check import default_destinations
+from airflow_provider_iginsights.bigquery.duplicate_check import default_targets
 from airflow_provider_iginsights.bigquery.erasure import Erasure
 from airflow_provider_iginsights.bigquery.existing import find_existing
 from airflow_provider_iginsights.catalog.tables import MEDIA_INSIGHTS, TABLES
@@ -28,7 +28,7 @@ AWKWARD = "O'Brien\\ \n`; DROP"
 
 def targets(warehouse: Warehouse) -> tuple[TargetTable, ...]:
     """Return all six targets of the warehouse."""
-    return default_destinations(project=warehouse.project, dataset=warehouse.dataset)
+    return default_targets(project=warehouse.project, dataset=warehouse.dataset)
 
 
 def given(destination: TargetTable) -> list[dict[str, object]]:
@@ -47,7 +47,7 @@ def fill(warehouse: Warehouse) -> None:
         loader.ensure(list(targets(warehouse)))
         row_files = [loader.row_file(target) for target in targets(warehouse)]
         for row_file in row_files:
-            for row in given(row_file.destination):
+            for row in given(row_file.target):
                 row_file.write(row)
         loader.commit(row_files)
 
@@ -55,8 +55,8 @@ def fill(warehouse: Warehouse) -> None:
 def erase(warehouse: Warehouse, kind: IdKind, object_id: str) -> tuple[list[int], list[int], int]:
     """Return the numbers of rows that were counted, that were deleted, and that were left."""
     with warehouse.connect() as client:
-        found = find_existing(client, destinations=targets(warehouse), retry_budget=IMPATIENT)
-        erasure = Erasure(client, destinations=found, kind=kind, object_id=object_id, retry_budget=IMPATIENT)
+        found = find_existing(client, targets=targets(warehouse), retry_budget=IMPATIENT)
+        erasure = Erasure(client, targets=found, kind=kind, object_id=object_id, retry_budget=IMPATIENT)
         held = list(erasure.count())
         deleted = list(erasure.delete(held))
         return [each.rows for each in held], [each.rows for each in deleted], sum(each.rows for each in erasure.count())
@@ -150,4 +150,4 @@ def test_a_dataset_without_our_tables(faulty: Warehouse) -> None:
         client.create_dataset(faulty.dataset)
         for skip in (False, True):
             with pytest.raises(DatasetUnavailable, match="There exist no table"):
-                find_existing(client, destinations=targets(faulty), skip_missing=skip, retry_budget=IMPATIENT)
+                find_existing(client, targets=targets(faulty), skip_missing=skip, retry_budget=IMPATIENT)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud.bigquery import Dataset, Table
 
-from airflow_provider_iginsights.bigquery.dry_run import rehearsed_statement
+from airflow_provider_iginsights.bigquery.dry_run import dry_run_statement
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
 from airflow_provider_iginsights.bigquery.retry import RetryBudget
 from airflow_provider_iginsights.bigquery.session import JobOptions
@@ -49,7 +49,7 @@ def ensure(sandbox: BigQuerySandbox, *targets: TargetTable, inherit: bool = Fals
         loader.read_clock(TARGETS[0])
         loader.notes.clear()  # the sandbox's clock is not the worker's
         loader.ensure(targets or TARGETS)
-        loader.rehearse(targets or TARGETS)
+        loader.check_statements(targets or TARGETS)
         return loader.notes
 
 
@@ -173,14 +173,14 @@ def test_a_rehearsal_passes_where_the_load_will(sandbox: BigQuerySandbox, mode: 
             table.require_partition_filter = required
             client.update_table(table, ["require_partition_filter"])
         jobs = len(sandbox.jobs)
-        loader.rehearse(TARGETS, load_mode=mode)  # type: ignore[arg-type]
+        loader.check_statements(TARGETS, load_mode=mode)  # type: ignore[arg-type]
         assert len(sandbox.jobs) == jobs
 
 
 def test_the_statement_is_that_of_the_load() -> None:
     """Only the staging table and the days are others."""
-    assert rehearsed_statement(rows.target(), load_mode="merge", day="2026-11-21").startswith("MERGE `p-1.d.")
-    appended = rehearsed_statement(rows.target(), load_mode="append", day="2026-11-21")
+    assert dry_run_statement(rows.target(), load_mode="merge", day="2026-11-21").startswith("MERGE `p-1.d.")
+    appended = dry_run_statement(rows.target(), load_mode="append", day="2026-11-21")
     assert appended.endswith("WHERE `metric_date` = DATE '2026-11-21'")
 
 
@@ -197,7 +197,7 @@ def test_jobs_run_where_they_are_paid(sandbox: BigQuerySandbox) -> None:
         ):
             loader.read_clock(target)
             loader.ensure([target])
-            loader.rehearse([target])
+            loader.check_statements([target])
             row_file = loader.row_file(target)
             row_file.write(rows.row(target.table, 1))
             assert loader.commit([row_file])[0].rows == 1

@@ -73,7 +73,7 @@ def write(
         gone = {part.key for part in parts if part.path not in there}
         assert gone <= loader.find_written(target(bed, table)), "rows are lost"
         accounts = sorted({str(row["account_id"]) for row in rows.rows(table, range(400))})
-        staged = [StagedRows(destination=target(bed, table), parts=here, account_ids=accounts)] if here else []
+        staged = [StagedRows(target=target(bed, table), parts=here, account_ids=accounts)] if here else []
         results = loader.write_staged(staged, load_mode=load_mode)
         loader.finish_staged(target(bed, table), here)
     return list(results)
@@ -158,7 +158,7 @@ def test_a_part_that_goes_while_it_is_copied(bed: Bed) -> None:
     with bed.connect() as client:
         client.delete_table(parts[1].path)
     with bed.loader(rows.identity(task_id="write")) as loader, pytest.raises(LoadError, match="Not found"):
-        loader.write_staged([StagedRows(destination=target(bed), parts=parts, account_ids=[])])
+        loader.write_staged([StagedRows(target=target(bed), parts=parts, account_ids=[])])
     assert read(bed) == []
 
 
@@ -194,7 +194,7 @@ def write_and_die(url: str, dataset: str, packed: list[dict[str, object]], kill:
     with bed.loader(rows.identity(task_id="write")) as loader:
         chaos.kill_at(loader, kill)
         parts = [StagedPart.unpack(each) for each in packed]
-        staged = StagedRows(destination=target(bed), parts=parts, account_ids=[])
+        staged = StagedRows(target=target(bed), parts=parts, account_ids=[])
         assert loader.find_staged(parts)
         loader.write_staged([staged])
         loader.finish_staged(target(bed), parts)

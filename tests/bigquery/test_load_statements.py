@@ -10,9 +10,9 @@ from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statemen
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
 from airflow_provider_iginsights.bigquery.merge import (
     changed_days_query,
-    elsewhere_query,
     insert_statement,
     merge_statement,
+    moved_keys_query,
     new_keys_query,
     replace_statement,
     update_statement,
@@ -39,29 +39,29 @@ def generated(table: Table, mode: LoadMode) -> list[str]:
     with RowFile(destination) as row_file:
         for number in range(40):
             row_file.write(rows.row(table, number))
-        return list(statements(row_file, staging=STAGING, load_mode=mode, span=row_file.span))
+        return list(statements(row_file, staging=STAGING, load_mode=mode, partitions=row_file.partitions))
 
 
 def around(table: Table) -> list[str]:
-    """Return the other statements about this table: about twins, about keys that moved, and altering it."""
+    """Return the other statements about this table: about duplicates, about keys that moved, and altering it."""
     destination, span = rows.target(table), PartitionRange(start="2026-10-01", end="2026-10-28", account_ids=ODD)
     moved = [
-        query(destination, staging=STAGING, span=span)
-        for query in (new_keys_query, elsewhere_query, changed_days_query)
+        query(destination, staging=STAGING, partitions=span)
+        for query in (new_keys_query, moved_keys_query, changed_days_query)
     ]
     moved += [
-        write(destination, staging=STAGING, span=SPAN)
+        write(destination, staging=STAGING, partitions=SPAN)
         for write in (merge_statement, insert_statement, update_statement, replace_statement)
     ]
     spared = [dict.fromkeys(table.group or (), ("2026-10-05",)), {"account_id": ODD, "elsewhere": ("1",)}]
     if table.group:
-        moved.append(replace_statement(destination, staging=STAGING, span=span, spared=spared))
+        moved.append(replace_statement(destination, staging=STAGING, partitions=span, protected=spared))
     looks = [
         text
         for among, reach in ((STAGING, span), (None, ALL_DAYS))
         for text in (
-            duplicates_query(destination, span=reach, among=among),
-            deduplicate_statement(destination, columns=table.column_names, span=reach, among=among),
+            duplicates_query(destination, partitions=reach, among=among),
+            deduplicate_statement(destination, columns=table.column_names, partitions=reach, among=among),
         )
     ]
     nullable = [column for column in table.columns if not column.required]
@@ -78,7 +78,7 @@ def test_google_analyzer_accepts_every_statement(table: Table, mode: LoadMode) -
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_google_analyzer_accepts_what_is_around(table: Table) -> None:
-    """ZetaSQL resolves and types the looks, the healings and the addition of columns, too."""
+    """ZetaSQL resolves and types the checks, the deduplications and the addition of columns, too."""
     for sql in around(table):
         analyzer(table).analyze_statement(sql)
 
@@ -92,7 +92,9 @@ def test_google_analyzer_accepts_every_view(view: View) -> None:
 def test_google_analyzer_would_object() -> None:
     """The referee is no yes-man: it refuses an unknown column and a comparison of different types."""
     referee = analyzer(ACCOUNT_INSIGHTS)
-    good = merge_statement(rows.target(), staging=STAGING, span=PartitionRange(start="2026-10-01", end="2026-10-02"))
+    good = merge_statement(
+        rows.target(), staging=STAGING, partitions=PartitionRange(start="2026-10-01", end="2026-10-02")
+    )
     for bad in (good.replace("`period`", "`perriod`"), good.replace("DATE '2026-10-01'", "42"), good + " garbage"):
         with pytest.raises(Exception, match=r"(?i)not found|no matching|syntax|unrecognized"):
             referee.analyze_statement(bad)

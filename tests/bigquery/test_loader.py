@@ -81,7 +81,7 @@ def test_all_tables_hold_exactly_what_was_sent(warehouse: Warehouse) -> None:
         loader.ensure(destinations)
         row_files = [loader.row_file(destination) for destination in destinations]
         for row_file in row_files:
-            for row in rows.rows(row_file.destination.table, range(60)):
+            for row in rows.rows(row_file.target.table, range(60)):
                 row_file.write(row)
         results = loader.commit(row_files)
     assert [(each.rows, each.affected, each.deduplicated) for each in results] == [(60, 60, 0)] * len(tables)
@@ -183,7 +183,7 @@ def test_replace_spares_groups_that_were_not_read_to_the_end(warehouse: Warehous
         {"account_id": ("2", "3"), "metric": ("it's",)},
         {"account_id": ("1",), "metric": ("views",), "breakdown": ("city",)},
     ]
-    load(warehouse, given, try_number=2, load_mode="replace", spared=spared)
+    load(warehouse, given, try_number=2, load_mode="replace", protected=spared)
     kept = [row for row in values(warehouse, "metric", "account_id", "metric_date", "value") if row[-1] == "1"]
     assert [row[:3] for row in kept] == [
         ("it's", "2", "2026-10-05"),
@@ -203,7 +203,7 @@ def test_replace_spares_everything_of_which_nothing_is_known(warehouse: Warehous
         [rows.reach("1", "2026-10-05", 2, breakdown_value="DE", **part)],
         try_number=2,
         load_mode="replace",
-        spared=[{}],
+        protected=[{}],
     )
     assert values(warehouse, "value") == [("1",), ("2",)]
 
@@ -326,7 +326,7 @@ def test_a_refused_row_stops_everything(warehouse: Warehouse) -> None:
 
 def test_more_days_than_one_job_may_modify(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """A load over very many days is written in slices, and stands there whole."""
-    monkeypatch.setattr("airflow_provider_iginsights.bigquery.write.MOST_PARTITIONS", 10)
+    monkeypatch.setattr("airflow_provider_iginsights.bigquery.write.MAX_PARTITIONS", 10)
     monkeypatch.setattr("airflow_provider_iginsights.bigquery.partition_range.slices.__kwdefaults__", {"size": 10})
     given = rows.rows(STORY_INSIGHTS, range(56))
     assert load(warehouse, given, table=STORY_INSIGHTS).affected == 56

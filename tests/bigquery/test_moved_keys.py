@@ -138,9 +138,9 @@ def test_twins_in_two_days_are_found_and_deduplicated(warehouse: Warehouse) -> N
     with warehouse.connect() as client:
         destination = rows.target(MEDIA, project=warehouse.project, dataset=warehouse.dataset)
         load(warehouse, second, mode="append")
-        assert [each.doubled for each in check(client, destinations=[destination])] == [1]
-        assert [each.deduplicated for each in check(client, destinations=[destination], deduplicate=True)] == [True]
-        assert [each.doubled for each in check(client, destinations=[destination])] == [0]
+        assert [each.doubled for each in check(client, targets=[destination])] == [1]
+        assert [each.deduplicated for each in check(client, targets=[destination], deduplicate=True)] == [True]
+        assert [each.doubled for each in check(client, targets=[destination])] == [0]
     assert stored(warehouse) == rows.truth(MEDIA, [second | {"like_count": first["like_count"]}])
 
 

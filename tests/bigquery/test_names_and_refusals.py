@@ -45,14 +45,14 @@ def test_the_task_hash_holds_the_target_and_not_the_try() -> None:
     """Two tables of one task never share job ids; two tries of one task share the prefix."""
     identity = rows.identity()
     media, accounts = rows.target(MEDIA), rows.target(ACCOUNTS)
-    hashes = [identifiers.task_hash(identity, destination=each) for each in (media, accounts)]
+    hashes = [identifiers.task_hash(identity, target=each) for each in (media, accounts)]
     assert hashes[0] != hashes[1]
     assert re.fullmatch(r"[0-9a-f]{16}", hashes[0])
     for changed in ({"dag_id": "x"}, {"run_id": "x"}, {"map_index": 3}, {"deployment": "x"}, {"task_id": "x"}):
-        assert identifiers.task_hash(replace(identity, **changed), destination=media) != hashes[0]
-    assert identifiers.task_hash(replace(identity, try_number=9), destination=media) == hashes[0]
+        assert identifiers.task_hash(replace(identity, **changed), target=media) != hashes[0]
+    assert identifiers.task_hash(replace(identity, try_number=9), target=media) == hashes[0]
     elsewhere = replace(media, dataset="other")
-    assert identifiers.task_hash(identity, destination=elsewhere) != hashes[0]
+    assert identifiers.task_hash(identity, target=elsewhere) != hashes[0]
 
 
 def test_names_begin_with_what_the_next_try_looks_for() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.bigquery import row_file as spool_module
-from airflow_provider_iginsights.bigquery.encode import ENCODERS, Refused
+from airflow_provider_iginsights.bigquery.encode import ENCODERS, UnstorableValue
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.catalog.columns import ColumnType
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
@@ -100,7 +100,7 @@ def test_values_are_written_as_bigquery_reads_them(column_type: ColumnType, valu
 )
 def test_values_that_do_not_fit_are_refused(column_type: ColumnType, value: object) -> None:
     """Nothing is bent to fit."""
-    with pytest.raises(Refused, match=r"^needs "):
+    with pytest.raises(UnstorableValue, match=r"^needs "):
         ENCODERS[column_type](value)
 
 
@@ -191,7 +191,7 @@ def test_a_row_without_its_required_column_is_refused() -> None:
 
 def test_a_row_larger_than_bigquery_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit counts bytes, not characters."""
-    monkeypatch.setattr(spool_module, "MOST_BYTES", 2000)
+    monkeypatch.setattr(spool_module, "MAX_BYTES", 2000)
     with RowFile(rows.target(MEDIA)) as row_file:
         row_file.write(rows.row(MEDIA, 1) | {"caption": "x" * 1000})
         with pytest.raises(RowRefused, match="larger than the 100 MB"):
@@ -209,7 +209,7 @@ def test_a_spool_knows_what_it_holds(table: Table) -> None:
         assert (row_file.rows, row_file.size) == (40, len(content))
         assert row_file.payload == hashlib.sha256(content).hexdigest()
         assert row_file.days == sorted({str(row[table.partition_by]) for row in made})
-        assert (row_file.span.start, row_file.span.end) == (row_file.days[0], row_file.days[-1])
+        assert (row_file.partitions.start, row_file.partitions.end) == (row_file.days[0], row_file.days[-1])
 
 
 def test_memory_stays_flat() -> None:

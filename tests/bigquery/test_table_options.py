@@ -141,7 +141,7 @@ def test_staging_has_the_key(sandbox: BigQuerySandbox, client: Client) -> None:
         loader.read_clock(target(ALL))
         loader.ensure([target(ALL)])
         row_file = loader.row_file(target(ALL))
-        row_file.write(rows.row(row_file.destination.table, 1))
+        row_file.write(rows.row(row_file.target.table, 1))
         (result,) = loader.commit([row_file])
     (staging,) = rows.staging_left(client, target(ALL))
     found = client.get_table(target(ALL).beside(staging))

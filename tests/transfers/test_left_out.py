@@ -31,7 +31,7 @@ def test_a_row_that_is_refused_is_named(sandboxes: Sandboxes, kind: str, table: 
     write = RowFile.write
 
     def refuse_one(row_file: RowFile, row: Mapping[str, Any]) -> None:
-        write(row_file, {**row, "run_id": 5} if row_file.destination.table.name == table and not row_file.rows else row)
+        write(row_file, {**row, "run_id": 5} if row_file.target.table.name == table and not row_file.rows else row)
 
     whole = sandboxes.run(kind, dataset_id="whole")
     with patch.object(RowFile, "write", refuse_one):
