@@ -42,6 +42,15 @@ def arguments_of(operator: type) -> set[str]:
     return found - set(inspect.signature(BaseOperator.__init__).parameters)
 
 
+def test_the_readme_tells_what_is_no_template() -> None:
+    """The sentence about templates names exactly the arguments of transfers that are none."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    sentence = re.search(r"All are templates but ([^.]*)\.", text)
+    templates = {name for operator in TRANSFERS for name in operator.template_fields}
+    assert sentence is not None
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == set.union(*map(arguments_of, TRANSFERS)) - templates
+
+
 def expected_words() -> dict[str, set[str]]:
     """Return what the README must name, by kind."""
     public = [

@@ -47,7 +47,7 @@ def ensure_dataset(target: TargetTable, *, session: BigQuerySession, create: boo
     if found is None:
         raise DatasetUnavailable(
             f"The dataset {path} does not exist. Create it, check the project and dataset ids, "
-            "or let the first run create it with create_dataset=True."
+            "or let an operator create it (create_dataset=True)."
         )
     if location and found.location and location.lower() != found.location.lower():
         raise DatasetUnavailable(

@@ -40,7 +40,7 @@ def find_existing(
     location = ensure_dataset(targets[0], session=session, create=False).location
     located = [dataclasses.replace(target, location=location) for target in targets]
     found = tuple(target for target in located if find_table(target, session=session) is not None)
-    missing = [each for each in located if each not in found and not (found and each.table.is_optional)]
+    missing = [each for each in located if each not in found and not (found and _may_be_missing(each))]
     if missing and not (found and skip_missing):
         paths = ", ".join(target.path for target in missing)
         exist = "exists" if len(missing) == 1 else "exist"
@@ -49,3 +49,8 @@ def find_existing(
             "--skip-missing leaves out those that do not exist, as long as one does."
         )
     return found
+
+
+def _may_be_missing(target: TargetTable) -> bool:
+    """Return whether a run may have had no reason to create the table; one that is named by its id must exist."""
+    return target.table.is_optional and target.table_id == target.table.default_id

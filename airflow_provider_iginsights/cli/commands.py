@@ -1,4 +1,4 @@
-"""All subcommands and their options, as data. Imports nothing heavy: Airflow loads it for each of its own commands."""
+"""All subcommands and their options, as data. Airflow loads it for each of its own commands, so it is light."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_iginsights.cli.exit_codes import describe_exit_codes
 
-HELP = "Instagram insights: test connections, list accounts and metrics, look after the tables, run the sandbox"
+HELP = "Instagram insights: test connections, list accounts and metrics, check the tables, run the sandbox"
 EPILOG = describe_exit_codes()
 _ROOM = "airflow_provider_iginsights.cli"
 
@@ -133,7 +133,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="test",
         help="Test an Instagram connection",
-        description="Tell whose token it is, what it may do, when it expires and how many accounts it sees.",
+        description="Print whose token it is, what it may do, when it expires and how many accounts it sees.",
         action=f"{_ROOM}.instagram:test",
         options=(CONN_ID, API_VERSION),
     ),

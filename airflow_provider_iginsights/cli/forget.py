@@ -22,7 +22,7 @@ _KEPT = (
 
 
 def forget(options: argparse.Namespace) -> ExitCode:
-    """Tell how many rows there are, ask, erase them, and look again.
+    """Count the rows, ask, erase them, and count again.
 
     :raises ConfigurationError: see :func:`.target.open_tables`.
     :raises LoadError: BigQuery refuses, or the dataset or a table does not exist.
@@ -45,7 +45,7 @@ def forget(options: argparse.Namespace) -> ExitCode:
             print_error(f"No table holds a row of {named}: there is nothing to erase. Is the id right?")
             return ExitCode.FOUND
         if not (options.yes or _is_confirmed(f"Erase {_sum(held)} rows of {named} for good? [y/N] ")):
-            print_error("Nothing was erased. Without a terminal, --yes says that it shall be done.")
+            print_error("Nothing was erased. Where no terminal can ask, --yes confirms it.")
             return ExitCode.NOT_DONE
         return _erase(erasure, held, named=named)
 

@@ -1,4 +1,4 @@
-"""What looks after the tables: ``tables``."""
+"""Checks the tables and makes their views: ``tables``."""
 
 from __future__ import annotations
 

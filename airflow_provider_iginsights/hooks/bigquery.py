@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_WITHOUT_CONNECTION = (
+    "To use the application default credentials of the machine instead, name no connection (operators: "
+    "gcp_conn_id=None; commands: leave out --gcp-conn-id)."
+)
 
 
 def get_bigquery_client(
@@ -52,16 +56,15 @@ def _client_from_connection(
     except ImportError as error:
         raise GoogleProviderMissing(
             f"The connection {gcp_conn_id!r} (gcp_conn_id) needs Airflow's Google provider, which cannot be imported "
-            f"({error}). Install it with `pip install 'airflow-provider-iginsights[google]'`, "
-            "or set gcp_conn_id=None to use the application default credentials of the machine."
+            f"({error}). Install it with `pip install 'airflow-provider-iginsights[google]'`. {_WITHOUT_CONNECTION}"
         ) from error
     try:
         chain = _split_chain(impersonation_chain) or None
         hook = BigQueryHook(gcp_conn_id=gcp_conn_id, impersonation_chain=chain, location=location, use_legacy_sql=False)
     except AirflowNotFoundException as error:
         raise ConfigurationError(
-            f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud, "
-            "or set gcp_conn_id=None to use the application default credentials of the machine."
+            f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud. "
+            f"{_WITHOUT_CONNECTION}"
         ) from error
     # Always by name: a connection that is anonymous has no project of its own, and get_client() would look for one.
     project = _require_project(project_id or hook.project_id, source=f"the connection {gcp_conn_id!r}")
@@ -100,9 +103,9 @@ def _find_credentials() -> tuple[Credentials, str | None]:
         if emulator:
             return anonymous
         raise ConfigurationError(
-            "gcp_conn_id is None, and the machine has no application default credentials. Set there "
-            "GOOGLE_APPLICATION_CREDENTIALS or run `gcloud auth application-default login`, "
-            "or name a Google Cloud connection in gcp_conn_id."
+            "No Google Cloud connection is named, and the machine has no application default credentials. Set "
+            "GOOGLE_APPLICATION_CREDENTIALS there, or run `gcloud auth application-default login`, or name a "
+            "connection (operators: gcp_conn_id; commands: --gcp-conn-id)."
         ) from error
     return credentials, project
 
@@ -129,6 +132,6 @@ def _require_project(project: str | None, *, source: str) -> str:
     if not project:
         raise ConfigurationError(
             f"No Google Cloud project is known: {source} names none. "
-            "Set the argument project_id to the project that holds the dataset."
+            "Name the project that holds the dataset (operators: project_id; commands: --project)."
         )
     return project

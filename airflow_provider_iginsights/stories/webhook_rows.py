@@ -71,8 +71,8 @@ def read_story_insights(
     """Return the rows of all notifications, each with the instant at which it came in.
 
     Every number, also one that came as text, is a row under the very key that Meta sent, old names (``exits``,
-    ``impressions``) and new ones (``views``, ``navigation``) alike. A -1 is none: it stands for "fewer than five" (seen
-    by several receivers of the webhook; Meta's reference is silent). Of several values for one story and metric the one
+    ``impressions``) and new ones (``views``, ``navigation``) alike. A -1 is none: by Meta's "Webhooks
+    for Instagram" it stands for fewer than five. Of several values for one story and metric the one
     that was sent last counts. The instant is used only where a message does not say when it was sent.
     """
     left_out: Counter[str] = Counter()

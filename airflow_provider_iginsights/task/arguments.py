@@ -140,9 +140,9 @@ def parse_text(value: Any, *, argument: str, optional: bool = False) -> str | No
     """
     from airflow_provider_iginsights.graph.redact import redact
 
-    if optional and (value is None or value == ""):
+    if optional and is_not_given(value):
         return None
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT or redact(value) != value:
+    if not isinstance(value, str) or is_not_given(value) or len(value) > LONGEST_TEXT or redact(value) != value:
         raise ConfigurationError(f"{argument} must be a name, as text, not {quote_value(value)}.")
     if not value.isprintable():
         raise ConfigurationError(f"{argument} has characters that cannot be printed: {quote_value(value)}.")

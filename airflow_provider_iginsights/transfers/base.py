@@ -98,10 +98,14 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
 
+    table_arguments: ClassVar[Mapping[Table, str]]
+    """Each table that the transfer can write -> the argument that names it; the main one first."""
+
     @property
-    @abstractmethod
     def tables(self) -> Mapping[Table, str]:
-        """Return the tables that this transfer writes, each with its table id; the main one first."""
+        """Return the tables that this transfer writes, each with its table id; without those that are not wanted."""
+        named = {table: self.read_optional(argument) for table, argument in self.table_arguments.items()}
+        return {table: table_id for table, table_id in named.items() if table_id}
 
     @abstractmethod
     def make_reader(self, source: Source) -> ReadAccount:
@@ -142,8 +146,8 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
         parse_text(self.status_table_id, argument="status_table_id")
         self.check_target()
-        for name in ("profile_table_id", "media_table_id", "polls_table_id"):
-            parse_text(getattr(self, name, None), argument=name, optional=True)
+        for name in self.table_arguments.values():
+            self.read_optional(name)
 
     def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
         """Read and load the accounts that are missing yet, and return the summary of all; or wait, or fail.

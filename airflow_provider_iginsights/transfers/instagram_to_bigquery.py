@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import (
     ACCOUNT_INSIGHTS,
@@ -73,6 +73,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         "profile_table_id",
         "lookback_days",
     )
+    table_arguments: ClassVar[Mapping[Table, str]] = {ACCOUNT_INSIGHTS: "table_id", ACCOUNTS: "profile_table_id"}
 
     def __init__(
         self,
@@ -86,21 +87,16 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self.profile_table_id = profile_table_id
         self.lookback_days = lookback_days
 
-    @property
-    def tables(self) -> Mapping[Table, str]:
-        """Return the insights table and, where wanted, the profile table."""
-        return {ACCOUNT_INSIGHTS: self.table_id} | ({ACCOUNTS: self.profile_table_id} if self.profile_table_id else {})
-
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
         if explanation := source.window.explain():
             source.left_out_log.note("the run", "days", "NoClosedDay", explanation)
-        return source.read_accounts(lookback_days=self._lookback_days, profiles=bool(self.profile_table_id))
+        return source.read_accounts(lookback_days=self._lookback_days, profiles=ACCOUNTS in self.tables)
 
     def finish_reading(
         self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
     ) -> Mapping[str, Any]:
-        """Warn of metrics that Meta was silent about, and that our own table has of the days before."""
+        """Warn of metrics without a number that our own table has of the days before."""
         from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
 
         warn_of_missing_metrics(
@@ -134,6 +130,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         "media_table_id",
         "refresh_days",
     )
+    table_arguments: ClassVar[Mapping[Table, str]] = {MEDIA_INSIGHTS: "table_id", MEDIA: "media_table_id"}
 
     def __init__(
         self,
@@ -146,11 +143,6 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         super().__init__(table_id=table_id, **kwargs)
         self.media_table_id = media_table_id
         self.refresh_days = refresh_days
-
-    @property
-    def tables(self) -> Mapping[Table, str]:
-        """Return the insights table and, where wanted, the media table."""
-        return {MEDIA_INSIGHTS: self.table_id} | ({MEDIA: self.media_table_id} if self.media_table_id else {})
 
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
@@ -170,10 +162,10 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
     :param capture: ``"now"`` reads once; ``"before_expiry"`` also waits, deferred or rescheduled, and reads each story
         shortly before it expires.
     :param capture_lead: how long before an expiry to read; stories that expire within another lead are read along.
-    :param capture_for: how long after its scheduled time a run waits for stories: the schedule's distance and an hour,
-        so that each run hands over to the next.
+    :param capture_for: how long after its scheduled time a run waits for stories: the time between two runs and an
+        hour, so that no time lies between them.
     :param final_within: how long before its expiry a story's last numbers may be read and still count as final: the
-        distance of the schedule.
+        time between two runs.
 
     The other arguments are those of :class:`InstagramAccountInsightsToBigQueryOperator`.
     """
@@ -184,6 +176,12 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
         "polls_table_id",
         "capture",
     )
+    # A poll is written last, after its numbers: a kill in between leaves a poll that is missing, not one that lies.
+    table_arguments: ClassVar[Mapping[Table, str]] = {
+        STORY_INSIGHTS: "table_id",
+        MEDIA: "media_table_id",
+        STORY_POLLS: "polls_table_id",
+    }
 
     def __init__(
         self,
@@ -204,9 +202,3 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
         self.capture_lead = capture_lead
         self.capture_for = capture_for
         self.final_within = final_within
-
-    @property
-    def tables(self) -> Mapping[Table, str]:
-        """Return the insights table and, where wanted, the media table and, written last, that of the polls."""
-        wanted = {STORY_INSIGHTS: self.table_id, MEDIA: self.media_table_id, STORY_POLLS: self.polls_table_id}
-        return {table: table_id for table, table_id in wanted.items() if table_id}

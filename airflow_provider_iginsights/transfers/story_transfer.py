@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
+from airflow_provider_iginsights.catalog.tables import STORY_POLLS
 from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_lead
 from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events, shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
@@ -51,7 +52,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
     ) -> Mapping[str, Any]:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
-        if not self.polls_table_id:
+        if STORY_POLLS not in self.tables:
             return {"gaps": {}, "first_polls": 0}
         from airflow_provider_iginsights.stories.polls import PollRecorder
 

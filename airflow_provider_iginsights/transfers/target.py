@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_text
+from airflow_provider_iginsights.task.arguments import parse_boolean, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
@@ -101,8 +101,15 @@ class WritesToBigQuery(BaseOperator):
         for name in ("dataset_id", "table_id"):
             parse_text(getattr(self, name), argument=name)
         for name in ("gcp_conn_id", "project_id", "job_project_id", "location"):
-            parse_text(getattr(self, name), argument=name, optional=True)
+            self.read_optional(name)
         parse_table_options(self.table_options)
+
+    def read_optional(self, argument: str) -> str | None:
+        """Return an argument that may be left out; None where it is, also as the text that a template renders for None.
+
+        :raises ConfigurationError: it is no text.
+        """
+        return parse_text(getattr(self, argument, None), argument=argument, optional=True)
 
     def on_kill(self) -> None:
         """Cancel the BigQuery job under way and drop staging."""
@@ -121,10 +128,10 @@ class WritesToBigQuery(BaseOperator):
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
         client = get_bigquery_client(
-            gcp_conn_id=self.gcp_conn_id,
+            gcp_conn_id=self.read_optional("gcp_conn_id"),
             impersonation_chain=self.impersonation_chain,
-            project_id=self.project_id,
-            location=self.location,
+            project_id=self.read_optional("project_id"),
+            location=self.read_optional("location"),
         )
         identity = identify_task(context)
         with (
@@ -151,7 +158,8 @@ class WritesToBigQuery(BaseOperator):
     def _job_project(self) -> str | None:
         from airflow_provider_iginsights.bigquery.identifiers import checked
 
-        return None if is_not_given(self.job_project_id) else checked(str(self.job_project_id), part="project")
+        project = self.read_optional("job_project_id")
+        return checked(project, part="project") if project else None
 
     def make_target(self, table: Table, *, project: str, table_id: str) -> TargetTable:
         """Return a table of the dataset."""
@@ -162,6 +170,6 @@ class WritesToBigQuery(BaseOperator):
             project=project,
             dataset=self.dataset_id,
             table_id=table_id,
-            location=self.location,
+            location=self.read_optional("location"),
             options=parse_table_options(self.table_options)[table.name],
         )

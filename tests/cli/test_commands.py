@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_iginsights.cli.commands import COMMANDS, Command
 from airflow_provider_iginsights.cli.definition import get_instagram_commands
-from airflow_provider_iginsights.cli.exit_codes import MEANINGS
+from airflow_provider_iginsights.cli.exit_codes import MEANINGS, ExitCode
 from airflow_provider_iginsights.cli.main import main, make_parser
 
 
@@ -55,6 +56,14 @@ def test_help_tells_the_exit_codes(command: str, capsys: pytest.CaptureFixture[s
     assert caught.value.code == 0
     lines = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()[-len(MEANINGS) :]]
     assert lines == [[str(code.value), meaning] for code, meaning in MEANINGS.items()]
+
+
+def test_the_readme_tells_the_exit_codes() -> None:
+    """The table in the README has the same codes, meanings and order."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    _, _, table = text.partition("| exit code | means |\n|---|---|\n")
+    rows = [line.strip("|").split("|") for line in table.partition("\n\n")[0].splitlines()]
+    assert [[cell.strip() for cell in row] for row in rows] == [[str(code.value), MEANINGS[code]] for code in ExitCode]
 
 
 @pytest.mark.parametrize(

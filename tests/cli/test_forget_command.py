@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from airflow_provider_iginsights.bigquery.erasure import Erased, Erasure
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import AccountUnavailable
 from airflow_provider_iginsights.sandbox.graph import World
@@ -110,7 +111,7 @@ def test_without_a_terminal_it_refuses(
     before = sandboxes.everything()
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
     assert main(["forget", "--account", sandboxes.account.id, *WHERE]) == 2
-    assert "Nothing was erased. Without a terminal, --yes says" in capsys.readouterr().err
+    assert "Nothing was erased. Where no terminal can ask, --yes" in capsys.readouterr().err
     assert sandboxes.everything() == before
 
 
@@ -128,6 +129,27 @@ def test_ctrl_c_at_the_question(
     assert main(["forget", "--account", sandboxes.account.id, *WHERE]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "Interrupted."
     assert sandboxes.everything() == before
+
+
+def test_a_task_that_writes_meanwhile_is_told(
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows that a task writes between the deletion and the last count are counted, and the code is 1."""
+    delete, written = Erasure.delete, []
+
+    def delete_and_load(self: Erasure, held: Sequence[Erased]) -> Iterator[Erased]:
+        yield from delete(self, held)
+        sandboxes.run("media", metrics=["reach"])
+        written.extend(row for rows in sandboxes.everything().values() for row in rows)
+
+    monkeypatch.setattr(Erasure, "delete", delete_and_load)
+    account_id = sandboxes.account.id
+    assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 1
+    left = sum(row["account_id"] == account_id for row in written)
+    assert left > 0
+    said = capsys.readouterr().err
+    assert f"A task has meanwhile written {left} rows of account {account_id}." in said
+    assert "Take the account out of the Dags or the connection, then run this again." in said
 
 
 def test_tables_with_other_ids(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,14 +114,16 @@ def test_no_impersonation(credentials_file, chain):
 
 def test_no_credentials_anywhere():
     """On a machine without credentials the message says what to set."""
-    with pytest.raises(ConfigurationError, match=r"gcp_conn_id is None.*GOOGLE_APPLICATION_CREDENTIALS"):
+    with pytest.raises(
+        ConfigurationError, match=r"No Google Cloud connection is named.*GOOGLE_APPLICATION_CREDENTIALS"
+    ):
         get_bigquery_client(gcp_conn_id=None, project_id="p")
 
 
 def test_no_project_anywhere(monkeypatch):
     """Where nothing names a project the message says which argument does."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
-    with pytest.raises(ConfigurationError, match="argument project_id"):
+    with pytest.raises(ConfigurationError, match="operators: project_id; commands: --project"):
         get_bigquery_client(gcp_conn_id=None)
 
 
@@ -170,7 +172,7 @@ def test_project_argument_wins_over_the_connection(google_connection):
 def test_connection_without_a_project(google_connection):
     """A connection that names no project asks for the argument."""
     google_connection(is_anonymous=True)
-    with pytest.raises(ConfigurationError, match=r"'google_cloud_default' names none.*argument project_id"):
+    with pytest.raises(ConfigurationError, match=r"'google_cloud_default' names none.*operators: project_id"):
         get_bigquery_client(gcp_conn_id="google_cloud_default")
 
 

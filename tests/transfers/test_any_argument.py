@@ -226,11 +226,29 @@ def test_a_story_transfer_refuses(sandboxes: Sandboxes, name: str, value: Any, c
 
 
 @pytest.mark.parametrize("name", ["table_id", "dataset_id"])
-@pytest.mark.parametrize("value", [None, "", " ", [], {}], ids=repr)
+@pytest.mark.parametrize("value", [None, "", " ", "None", [], {}], ids=repr)
 def test_where_to_write_is_required(sandboxes: Sandboxes, name: str, value: Any) -> None:
     """The tables that a transfer cannot do without have a name."""
     with pytest.raises(ConfigurationError, match=name):
         sandboxes.run("story", **{name: value})
+
+
+OPTIONAL = {
+    "account": ("profile_table_id",),
+    "media": ("media_table_id",),
+    "story": ("media_table_id", "polls_table_id"),
+}
+CREDENTIALS = ("gcp_conn_id", "impersonation_chain", "project_id", "job_project_id", "location")
+
+
+@pytest.mark.parametrize("kind", OPTIONAL)
+@pytest.mark.parametrize("nothing", ["None", "none", "null", "", " "])
+def test_the_text_for_nothing_is_nothing(sandboxes: Sandboxes, kind: str, nothing: str) -> None:
+    """What a template renders for None leaves a table out, and an account of Google's, as None itself does."""
+    given = dict.fromkeys((*OPTIONAL[kind], *CREDENTIALS), nothing)
+    summary = sandboxes.run(kind, metrics="reach", dataset_id=f"{kind}_only", **given)
+    assert list(summary["tables"]) == [f"sandbox-project.{kind}_only.instagram_{kind}_insights"]
+    assert sandboxes.bigquery.tables(f"{kind}_only") == [f"instagram_{kind}_insights"]
 
 
 @pytest.mark.parametrize("value", [1.9, math.inf, "x", None, -1], ids=repr)
