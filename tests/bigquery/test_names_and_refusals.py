@@ -13,7 +13,7 @@ from google.auth import exceptions as auth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_iginsights.bigquery import identifiers
+from airflow_provider_iginsights.bigquery import identifiers, job_ids
 from airflow_provider_iginsights.bigquery.error_mapping import (
     DATA_ROLE,
     DATASET_ROLE,
@@ -45,28 +45,27 @@ def test_the_task_hash_holds_the_target_and_not_the_try() -> None:
     """Two tables of one task never share job ids; two tries of one task share the prefix."""
     identity = rows.identity()
     media, accounts = rows.target(MEDIA), rows.target(ACCOUNTS)
-    hashes = [identifiers.task_hash(identity, target=each) for each in (media, accounts)]
+    hashes = [job_ids.task_hash(identity, target=each) for each in (media, accounts)]
     assert hashes[0] != hashes[1]
     assert re.fullmatch(r"[0-9a-f]{16}", hashes[0])
     for changed in ({"dag_id": "x"}, {"run_id": "x"}, {"map_index": 3}, {"deployment": "x"}, {"task_id": "x"}):
-        assert identifiers.task_hash(replace(identity, **changed), target=media) != hashes[0]
-    assert identifiers.task_hash(replace(identity, try_number=9), target=media) == hashes[0]
+        assert job_ids.task_hash(replace(identity, **changed), target=media) != hashes[0]
+    assert job_ids.task_hash(replace(identity, try_number=9), target=media) == hashes[0]
     elsewhere = replace(media, dataset="other")
-    assert identifiers.task_hash(identity, target=elsewhere) != hashes[0]
+    assert job_ids.task_hash(identity, target=elsewhere) != hashes[0]
 
 
 def test_names_begin_with_what_the_next_try_looks_for() -> None:
     """Job ids and staging tables are found by their prefix; ids hold the payload."""
-    job = identifiers.job_id("merge", ti="0123456789abcdef", try_number=2, payload="f" * 64)
+    job = job_ids.job_id("merge", ti="0123456789abcdef", try_number=2, payload="f" * 64)
     assert job == f"iginsights-merge-0123456789abcdef-2-{'f' * 12}"
-    assert job.startswith(identifiers.job_prefix("merge", ti="0123456789abcdef"))
-    staging = identifiers.staging_id("t_1", ti="0123456789abcdef", try_number=2, payload="f" * 64, nonce="aa")
+    assert job.startswith(job_ids.job_prefix("merge", ti="0123456789abcdef"))
+    staging = job_ids.staging_id("t_1", ti="0123456789abcdef", try_number=2, payload="f" * 64, nonce="aa")
     assert staging == f"t_1__stg_0123456789abcdef_2_{'f' * 12}_aa"
-    assert identifiers.staging_jobs(staging, table_id="t_1", ti="0123456789abcdef") == (
-        f"iginsights-load-0123456789abcdef-2-{'f' * 12}",
-        job,
-    )
-    assert staging.startswith(identifiers.staging_prefix("t_1", ti="0123456789abcdef"))
+    found = job_ids.staging_jobs(staging, table_id="t_1", ti="0123456789abcdef")
+    uses = ("load", "copy", "merge", "correct")
+    assert set(found) == {f"iginsights-{verb}-0123456789abcdef-2-{'f' * 12}" for verb in uses}
+    assert staging.startswith(job_ids.staging_prefix("t_1", ti="0123456789abcdef"))
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=80), st.text(max_size=80), max_size=5))
