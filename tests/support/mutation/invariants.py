@@ -340,6 +340,8 @@ def _allow(scenario: Scenario, reason: str) -> bool:
 def _is_optional(scenario: Scenario, column: str) -> bool:
     mutation = scenario.mutation
     path = [str(step) for step in mutation.path] if mutation else []
+    if "end_time" in path:  # where one day was asked, the question dates the point
+        return column == "end_time" and mutation is not None and mutation.name in ABSENT
     if any(step in OPTIONAL for step in path):
         return mutation is not None and mutation.name in ABSENT
     return mutation is not None and mutation.name in ("cut",) and column in OPTIONAL
