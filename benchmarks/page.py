@@ -15,7 +15,7 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_metrics import RefusedMetrics
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.json_text import read_json
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
@@ -62,7 +62,7 @@ def measure_page(metrics: Sequence[str]) -> Iterator[tuple[str, str]]:
             edge="media",
             plan=plan,
             left_out_log=LeftOutLog(),
-            refusals=Refusals(),
+            refused_metrics=RefusedMetrics(),
         )
         return read_media(listing, provenance)
 

@@ -19,7 +19,7 @@ class RefusalLog(Protocol):
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Name what is missing, and why."""
 
-    def keep_unread(self, group: Mapping[str, Sequence[str]]) -> None:
+    def keep_unreadable(self, group: Mapping[str, Sequence[str]]) -> None:
         """Remember a group of rows that is not whole."""
 
 
@@ -31,7 +31,7 @@ def write_row(row_file: RowFile, row: Mapping[str, Any], left_out_log: RefusalLo
         table = row_file.target.table
         whom = ", ".join(f"{name} {ascii(row.get(name))[:40]}" for name in table.key if row.get(name) not in (None, ""))
         if table.group:
-            left_out_log.keep_unread(_find_group(row, table, table.group))
+            left_out_log.keep_unreadable(_find_group(row, table, table.group))
         left_out_log.note_error(whom or "a row without a key", f"a row of table {table.name}", refusal)
 
 

@@ -1,4 +1,1 @@
-"""From Meta's answers to rows: what to ask for an account, its posts and its stories, and what each answer becomes.
-
-No Airflow in here.
-"""
+"""Reads accounts, posts and stories from the Graph API and turns the answers into rows. It does not import Airflow."""

@@ -1,4 +1,4 @@
-"""Which of the accounts that were found are wanted: by id, by username, by how many people follow them."""
+"""Filters the accounts that were found: by id, by username, by number of followers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFilter:
-    """Ids or usernames to ``allow`` (None = all) and to ``deny``, which wins; capitals and a leading @ do not matter.
+    """Ids or usernames to ``allow`` (None = all) and to ``deny``, which comes first; case and a leading @ are ignored.
 
-    ``minimum_followers`` drops an account only where Meta said how many it has.
+    ``minimum_followers`` removes an account only where Meta sent its number of followers.
     """
 
     allow: frozenset[str] | None = None
@@ -23,21 +23,21 @@ class AccountFilter:
 
     @classmethod
     def of(cls, *, allow: Iterable[str] | None, deny: Iterable[str] | None, minimum_followers: int) -> AccountFilter:
-        """Return the choice by names as users write them."""
+        """Return a filter for names as users write them."""
         return cls(
-            allow=None if allow is None else frozenset(map(_plain, allow)),
-            deny=frozenset(map(_plain, deny or ())),
+            allow=None if allow is None else frozenset(map(_normalize, allow)),
+            deny=frozenset(map(_normalize, deny or ())),
             minimum_followers=minimum_followers,
         )
 
     @property
     def needs_more_than_ids(self) -> bool:
-        """Return whether usernames or followers decide, which Meta has to be asked for."""
+        """Return whether usernames or followers decide, which have to be read from Meta."""
         names = (self.allow or frozenset()) | self.deny
         return self.minimum_followers > 0 or not all(name.isdigit() for name in names)
 
-    def admits(self, account: DiscoveredAccount) -> bool:
-        """Return whether the account is wanted."""
+    def accepts(self, account: DiscoveredAccount) -> bool:
+        """Return whether the filter accepts the account."""
         names = _names_of(account)
         is_small = account.followers_count is not None and account.followers_count < self.minimum_followers
         return (self.allow is None or bool(names & self.allow)) and not names & self.deny and not is_small
@@ -48,8 +48,8 @@ class AccountFilter:
 
 
 def _names_of(account: DiscoveredAccount) -> frozenset[str]:
-    return frozenset(filter(None, (account.id, _plain(account.username))))
+    return frozenset(filter(None, (account.id, _normalize(account.username))))
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.strip().removeprefix("@").casefold()

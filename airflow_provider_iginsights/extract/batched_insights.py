@@ -1,11 +1,11 @@
-"""Ask many small questions in batches, take refusals apart: one bad metric or object never costs another's numbers.
+"""Reads the insights of many objects in batches. A refused metric or object costs no number of another one.
 
-A refusal that names its metrics is asked again without them. One that names nobody is taken apart on representatives,
-metric by metric; the others like it wait for what that teaches. Where a breakdown is refused, the total that came with
-it is asked without. What is refused is noted once.
+Where a refusal names its metrics, the rest is requested again without them. Where it names none, the first objects of a
+group are requested metric by metric, as probes; the others of the group wait for the result. Where a breakdown is
+refused, the total is requested without it. Each refusal is noted once.
 
-A server in trouble teaches nothing: the question is set aside. An error that nobody knows costs the object that it was
-the answer for, and the account only where more than half of its objects answer so.
+After a server error nothing is concluded: the request is kept as unanswered. An unknown error leaves out its object; it
+fails the account only where more than half of the objects have one.
 """
 
 from __future__ import annotations
@@ -26,242 +26,269 @@ from airflow_provider_iginsights.errors import (
     SkippableGraphError,
     TooFewFollowers,
 )
-from airflow_provider_iginsights.extract.insights_request import InsightsRequest, Kind
+from airflow_provider_iginsights.extract.circuit_breaker import AccountCircuitBreaker
+from airflow_provider_iginsights.extract.insights_request import InsightsRequest, RefusalKey
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.extract.open_questions import (
-    AccountExhaustedRetries,
-    OpenQuestion,
-    QuestionParameters,
-    is_trouble,
-    pack_query,
-)
-from airflow_provider_iginsights.extract.refusals import (
-    AccountRefusals,
-    find_culprits,
+from airflow_provider_iginsights.extract.refused_metrics import (
+    AccountRefusedMetrics,
+    find_named_metrics,
     is_about_object,
     is_unknown_name,
 )
-from airflow_provider_iginsights.extract.repeated_errors import RepeatedErrors
+from airflow_provider_iginsights.extract.unanswered import (
+    RepeatParameters,
+    UnansweredRequest,
+    describe_query,
+    is_transient,
+)
+from airflow_provider_iginsights.extract.unknown_errors import UnknownErrors
 from airflow_provider_iginsights.graph.batch import MAX_BATCH_SIZE, STOPPING_ERRORS
 
 if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
-    from airflow_provider_iginsights.graph.settings import GraphSettings
 
-LOST_BATCHES = 2
-"""After so many batches in a row that came to nothing as a whole, the rest of the questions is set aside unasked."""
+MAX_FAILED_BATCHES = 2
+"""After so many failed batches in a row, the rest of the requests is kept as unanswered without being sent."""
 
 
-class Batching(Protocol):
-    """The part of a Graph client that an inquiry needs."""
+class FirstRequest(Protocol):
+    """A request of another kind that is sent once, as the first item of the first batch."""
 
-    @property
-    def settings(self) -> GraphSettings:
-        """How it asks: whether in batches."""
+    def build(self) -> GraphRequest:
+        """Return the request; it is sent now."""
 
-    def batch(self, requests: Iterable[GraphRequest], *, account_id: str) -> Iterator[Answer | InsightsError]:
-        """Yield one result per request, in order."""
+    def record(self, result: Answer | InsightsError) -> None:
+        """Take its result.
+
+        :raises InsightsError: the result concerns the insights as well.
+        """
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchedInsights:
-    """Asks everything of one account, in one go or page by page; end it with :meth:`finish`.
+    """Reads everything of one account, at once or page by page; end it with :meth:`finish`.
 
-    ``pack``: what :data:`Again` says beside the query. ``must_answer``: the account itself is asked, and a refusal of
-    everything is an error, not a finding: then the fault is in the request, not in a metric. ``answered`` counts
-    answers, the caller's own as well.
+    :param build: returns the Graph request for an insights request.
+    :param describe_scope: returns the :data:`RepeatParameters` beside the query.
+    :param must_answer: the account itself is read, and a refusal of everything is raised: then the request is wrong,
+        not a metric.
+    :param first: is sent along with the first batch.
+    :param answered: number of answers; the caller adds those that it read itself.
     """
 
-    client: Batching
+    client: GraphClient
     account_id: str
     build: Callable[[InsightsRequest], GraphRequest]
-    refusals: AccountRefusals
+    refused_metrics: AccountRefusedMetrics
     left_out_log: LeftOutLog
-    troubles: AccountExhaustedRetries
-    pack: Callable[[InsightsRequest], QuestionParameters]
+    breaker: AccountCircuitBreaker
+    describe_scope: Callable[[InsightsRequest], RepeatParameters]
     must_answer: bool = False
+    first: FirstRequest | None = None
     answered: int = 0
-    _gone: set[str] = field(default_factory=set)
-    _again: deque[InsightsRequest] = field(default_factory=deque)
+    _left_out: set[str] = field(default_factory=set)
+    _pending: deque[InsightsRequest] = field(default_factory=deque)
     _held: list[InsightsRequest] = field(default_factory=list)
-    _denials: RepeatedErrors = field(init=False)
-    _open: list[OpenQuestion] = field(default_factory=list)
-    _lost: int = 0
-    _refused: InsightsError | None = None
+    _unknown_errors: UnknownErrors = field(init=False)
+    _unanswered: list[UnansweredRequest] = field(default_factory=list)
+    _failed_batches: int = 0
+    _refusal: InsightsError | None = None
 
     def __post_init__(self) -> None:
-        """Begin with nothing denied."""
-        self._denials = RepeatedErrors(of_account=self.must_answer, left_out_log=self.left_out_log)
+        """Start without errors."""
+        self._unknown_errors = UnknownErrors(of_account=self.must_answer, left_out_log=self.left_out_log)
 
-    def ask(self, asks: Iterable[InsightsRequest]) -> Iterator[tuple[InsightsRequest, Answer]]:
-        """Yield every question with its answer.
+    def read(self, requests: Iterable[InsightsRequest]) -> Iterator[tuple[InsightsRequest, Answer]]:
+        """Yield every request with its answer; a request may come back in parts.
 
-        :raises InsightsError: what stops the account (token, throttle, permission) at once.
+        :raises InsightsError: an error that concerns the whole account (token, rate limit, permission), at once.
         """
-        fresh = iter(asks)
-        while batch := self._choose(fresh):
-            for ask, result in self._send(batch):
-                self._denials.count(ask)
+        new_requests = iter(requests)
+        while batch := self._choose(new_requests):
+            for request, result in self._send(batch):
+                self._unknown_errors.count(request)
                 if isinstance(result, InsightsError):
-                    self._take(ask, result)
+                    self._handle_error(request, result)
                 else:
                     self.answered += 1
-                    self.refusals.learn_answer(ask.group, ask.query)
-                    self.troubles.forget(ask.same)
-                    yield ask, result
-            self._denials.weigh(answered=bool(self.answered))
-            if self._lost >= LOST_BATCHES:
-                self._set_rest_aside(fresh)
-        self._denials.settle(answered=bool(self.answered))
+                    self.refused_metrics.record_answer(request.group, request.query)
+                    self.breaker.record_success(request.retry_key)
+                    yield request, result
+            self._unknown_errors.raise_if_common(answered=bool(self.answered))
+            if self._failed_batches >= MAX_FAILED_BATCHES:
+                self._keep_rest(new_requests)
+        self._unknown_errors.note_all(answered=bool(self.answered))
 
-    def finish(self) -> tuple[OpenQuestion, ...]:
-        """Return what trouble left open, once everything was asked.
+    def finish(self) -> tuple[UnansweredRequest, ...]:
+        """Return the unanswered requests, after everything was read.
 
         :raises InsightsError: a refusal of everything.
         """
-        if self.must_answer and self._refused and not self.answered and not self._open:
-            raise self._refused
-        return tuple(self._open)
+        if self.must_answer and self._refusal and not self.answered and not self._unanswered:
+            raise self._refusal
+        return tuple(self._unanswered)
 
     def _send(self, batch: list[InsightsRequest]) -> Iterator[tuple[InsightsRequest, Answer | InsightsError]]:
-        """Yield one result per question. A batch that fails as a whole is the result of all that it left unanswered."""
-        requests = [replace(self.build(ask), no_retry=self.troubles.last(ask.same)) for ask in batch]
-        results = iter(self.client.batch(requests, account_id=self.account_id))
-        failure: InsightsError | None = None
-        for ask in batch:
+        """Yield one result per request. The error of a whole batch is the result of each request without an answer."""
+        first, self.first = self.first, None
+        graph_requests = [first.build()] if first else []
+        graph_requests += [
+            replace(self.build(request), no_retry=self.breaker.is_open(request.retry_key)) for request in batch
+        ]
+        results = iter(self.client.batch(graph_requests, account_id=self.account_id))
+        failure = _record_first(first, results) if first else None
+        for request in batch:
             result: Answer | InsightsError
             try:
                 result = failure or next(results)
             except StopIteration:
                 result = failure = BrokenResponse(
-                    f"Meta answered fewer questions of a batch about account {self.account_id} than it was asked."
+                    f"Meta answered fewer requests of a batch about account {self.account_id} than were sent."
                 )
             except InsightsError as error:
-                if not is_trouble(error):
+                if not is_transient(error):
                     raise
                 result = failure = error
-            yield ask, result
-        self._lost = self._lost + 1 if failure else 0
+            yield request, result
+        self._failed_batches = self._failed_batches + 1 if failure else 0
 
-    def _set_rest_aside(self, fresh: Iterator[InsightsRequest]) -> None:
-        error = self._open[-1].error
-        rest = [*self._again, *self._held, *fresh]
-        self._again.clear()
+    def _keep_rest(self, new_requests: Iterator[InsightsRequest]) -> None:
+        error = self._unanswered[-1].error
+        rest = [*self._pending, *self._held, *new_requests]
+        self._pending.clear()
         self._held.clear()
-        for ask in rest:
-            for part in self._reduce(ask):
-                self._open.append(self._describe_open(part, error))
+        for request in rest:
+            for part in self._reduce(request):
+                self._unanswered.append(self._describe_unanswered(part, error))
 
-    def _set_aside(self, ask: InsightsRequest, error: InsightsError) -> None:
-        # A traceback holds the frames' pages.
-        self._open.append(self._describe_open(ask, error.with_traceback(None)))
-        self.troubles.exhaust(ask.same)
+    def _keep_unanswered(self, request: InsightsRequest, error: InsightsError) -> None:
+        # A traceback would keep the pages in the frames' variables in memory.
+        self._unanswered.append(self._describe_unanswered(request, error.with_traceback(None)))
+        self.breaker.record_failure(request.retry_key)
 
-    def _describe_open(self, ask: InsightsRequest, error: InsightsError) -> OpenQuestion:
-        again = {**pack_query(ask.query), **self.pack(ask)}
-        return OpenQuestion(whom=ask.whom, what=ask.what, error=error, again=again)
+    def _describe_unanswered(self, request: InsightsRequest, error: InsightsError) -> UnansweredRequest:
+        repeat = {**describe_query(request.query), **self.describe_scope(request)}
+        return UnansweredRequest(whom=request.whom, what=request.what, error=error, repeat=repeat)
 
-    def _choose(self, fresh: Iterator[InsightsRequest]) -> list[InsightsRequest]:
-        """Return the next batch: first what refusals left open; what a representative stands for waits."""
-        testing = {ask.kind for ask in self._again if ask.torn}
-        batch = self._fill(fresh, testing) if testing else []
+    def _choose(self, new_requests: Iterator[InsightsRequest]) -> list[InsightsRequest]:
+        """Return the next batch: probes come first, and requests that they may decide are held."""
+        probed = {request.refusal_key for request in self._pending if request.is_probe}
+        batch = self._fill(new_requests, probed) if probed else []
         if not batch:
-            self._again.extend(self._held)
+            self._pending.extend(self._held)
             self._held.clear()
-            batch = self._fill(fresh, set())
+            batch = self._fill(new_requests, set())
         return batch
 
-    def _fill(self, fresh: Iterator[InsightsRequest], testing: set[Kind]) -> list[InsightsRequest]:
+    def _fill(self, new_requests: Iterator[InsightsRequest], probed: set[RefusalKey]) -> list[InsightsRequest]:
         size = MAX_BATCH_SIZE if self.client.settings.supports_batches else 1
         batch: list[InsightsRequest] = []
-        for ask in chain(_drain(self._again), fresh):
-            if ask.kind in testing and not ask.torn:
-                self._held.append(ask)
+        for request in chain(_drain(self._pending), new_requests):
+            if request.refusal_key in probed and not request.is_probe:
+                self._held.append(request)
                 continue
-            batch += self._reduce(ask)
+            batch += self._reduce(request)
             if len(batch) >= size:
                 break
-        self._again.extendleft(reversed(batch[size:]))
+        self._pending.extendleft(reversed(batch[size:]))
         return batch[:size]
 
-    def _reduce(self, ask: InsightsRequest) -> list[InsightsRequest]:
-        """Return what is left of a question after all that was learned."""
-        if ask.whom in self._gone:
+    def _reduce(self, request: InsightsRequest) -> list[InsightsRequest]:
+        """Return the request without what Meta is known to refuse: none, one, or one more for totals."""
+        if request.whom in self._left_out:
             return []
-        queries, dropped = self.refusals.reduce(ask.group, ask.query)
+        queries, dropped = self.refused_metrics.reduce(request.group, request.query)
         if not dropped:
-            return [ask]
+            return [request]
         for name, error in dropped:
-            self._note_refusal(ask, name, error)
-        return [replace(ask, query=query) for query in queries]
+            self._note_refusal(request, name, error)
+        return [replace(request, query=query) for query in queries]
 
-    def _take(self, ask: InsightsRequest, error: InsightsError) -> None:
+    def _handle_error(self, request: InsightsRequest, error: InsightsError) -> None:
         match error:
             case MetricRefused():
-                self._take_refusal(ask, error)
+                self._handle_refusal(request, error)
             case TooFewFollowers():
-                self._take_silence(ask, error)
-            case BeyondHistory():  # of these days only: the object's other days answer
-                self.left_out_log.note_error(ask.whom, f"{', '.join(ask.query.names)} of {ask.about}", error)
+                self._handle_too_few_followers(request, error)
+            case BeyondHistory():  # It concerns these days only; the other days of the object may have numbers.
+                what = f"{', '.join(request.query.names)} of {request.scope}"
+                self.left_out_log.note_error(request.whom, what, error)
             case SkippableGraphError():
-                self._gone.add(ask.whom)
-                self.left_out_log.note_error(ask.whom, "insights", error)
+                self._left_out.add(request.whom)
+                self.left_out_log.note_error(request.whom, "insights", error)
             case AccountUnavailable() if self.must_answer:
                 raise error
             case FatalGraphError() if not isinstance(error, STOPPING_ERRORS):
-                self._denials.take(ask, error)
+                self._unknown_errors.add(request, error)
                 if not self.must_answer:
-                    self._gone.add(ask.whom)
-            case _ if is_trouble(error):
-                self._set_aside(ask, error)
+                    self._left_out.add(request.whom)
+            case _ if is_transient(error):
+                self._keep_unanswered(request, error)
             case _:
                 raise error
 
-    def _take_refusal(self, ask: InsightsRequest, error: MetricRefused) -> None:
-        culprits = find_culprits(error, ask.query.names)
-        if culprits:
-            self._drop(ask, culprits, error)
+    def _handle_refusal(self, request: InsightsRequest, error: MetricRefused) -> None:
+        named = find_named_metrics(error, request.query.names)
+        find = self.refused_metrics.find
+        if named:
+            self._drop(request, named, error)
         elif is_about_object(error):
-            self._again.extend(ask.tear())
-        elif any(self.refusals.find(ask.group, ask.query.breakdown, name) for name in ask.query.names):
-            self._again.append(ask)  # less what was learned since it was sent
+            self._pending.extend(request.make_probes())
+        elif any(find(request.group, request.query.breakdown, name) for name in request.query.names):
+            self._pending.append(request)  # A refusal was recorded after this request was sent, so it gets smaller.
         else:
-            self._take_apart(ask)
+            self._probe(request)
 
-    def _take_apart(self, ask: InsightsRequest) -> None:
-        """Ask metric by metric, unless enough like it are about to be: then wait once for what that teaches."""
-        representatives = {other.whom for other in self._again if other.torn and other.kind == ask.kind}
-        if ask.waited or len(representatives) < self.refusals.witnesses:
-            self._again.extend(ask.tear())
+    def _probe(self, request: InsightsRequest) -> None:
+        """Request metric by metric; or hold the request, once, where enough objects of its group are probed already."""
+        probed = {other.whom for other in self._pending if other.is_probe and other.refusal_key == request.refusal_key}
+        if request.was_held or len(probed) < self.refused_metrics.min_objects:
+            self._pending.extend(request.make_probes())
         else:
-            self._held.append(replace(ask, waited=True))
+            self._held.append(replace(request, was_held=True))
 
-    def _drop(self, ask: InsightsRequest, culprits: tuple[str, ...], error: MetricRefused) -> None:
-        query, unknown = ask.query, is_unknown_name(error)
+    def _drop(self, request: InsightsRequest, named: tuple[str, ...], error: MetricRefused) -> None:
+        query, is_unknown = request.query, is_unknown_name(error)
+        # META-23: a refusal for one post says nothing about its product type.
         if not is_about_object(error) and not query.metrics[0].alone:
-            for breakdown in {query.breakdown, "" if unknown else query.breakdown}:
-                self.refusals.learn_refusal(ask.group, breakdown, culprits, error, whom=ask.whom)
-        for name in culprits:
-            self._note_refusal(ask, name, error)
-        if rest := query.without(culprits):
-            remainder = replace(ask, query=rest, torn=False, named=True)
-            # META-16: Meta names one metric at a time, so a second refusal may be followed by many.
-            self._take_apart(remainder) if ask.named else self._again.append(remainder)
-        if totals := None if unknown else query.of_totals(culprits):
-            self._again.append(replace(ask, query=totals, torn=False))
+            for breakdown in {query.breakdown, "" if is_unknown else query.breakdown}:
+                self.refused_metrics.record_refusal(request.group, breakdown, named, error, whom=request.whom)
+        for name in named:
+            self._note_refusal(request, name, error)
+        if rest := query.without(named):
+            remainder = replace(request, query=rest, is_probe=False, is_reduced=True)
+            # META-16: Meta names one metric at a time, so after a second refusal many more may follow.
+            self._probe(remainder) if request.is_reduced else self._pending.append(remainder)
+        if totals := None if is_unknown else query.of_totals(named):
+            self._pending.append(replace(request, query=totals, is_probe=False))
 
-    def _note_refusal(self, ask: InsightsRequest, name: str, error: InsightsError) -> None:
-        self._refused = error
-        breakdown = ask.query.breakdown
-        self.left_out_log.note_error(ask.whom, f"{name} by {breakdown}" if breakdown else name, error)
+    def _note_refusal(self, request: InsightsRequest, name: str, error: InsightsError) -> None:
+        self._refusal = error
+        breakdown = request.query.breakdown
+        self.left_out_log.note_error(request.whom, f"{name} by {breakdown}" if breakdown else name, error)
 
-    def _take_silence(self, ask: InsightsRequest, error: TooFewFollowers) -> None:
-        if len(ask.query.metrics) > 1:
-            self._again.extend(ask.tear())
+    def _handle_too_few_followers(self, request: InsightsRequest, error: TooFewFollowers) -> None:
+        # META-15: the minimum differs by metric, and the error does not say which metric it is about.
+        if len(request.query.metrics) > 1:
+            self._pending.extend(request.make_probes())
         else:
-            self.left_out_log.note_error(ask.whom, ask.query.names[0], error)
+            self.left_out_log.note_error(request.whom, request.query.names[0], error)
 
 
-def _drain(asks: deque[InsightsRequest]) -> Iterator[InsightsRequest]:
-    while asks:
-        yield asks.popleft()
+def _record_first(first: FirstRequest, results: Iterator[Answer | InsightsError]) -> InsightsError | None:
+    """Pass on the first result; return the error of the whole batch, if there is one and it is transient."""
+    try:
+        result = next(results)
+    except InsightsError as error:
+        first.record(error)
+        if not is_transient(error):
+            raise
+        return error
+    first.record(result)
+    return None
+
+
+def _drain(requests: deque[InsightsRequest]) -> Iterator[InsightsRequest]:
+    while requests:
+        yield requests.popleft()

@@ -1,4 +1,4 @@
-"""Ask the live Graph API which metrics it accepts, by asking for one that cannot be, and compare with the catalog."""
+"""Compares the catalog with the metrics that the live Graph API accepts: it lists them when a metric is unknown."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NO_METRIC = "no_such_metric"
 
 
 def check_catalog(client: GraphClient, account_id: str) -> Iterator[Differences]:
-    """Yield the differences at account level and, if the account has any media, at media level. 2 to 3 requests.
+    """Yield the differences for account metrics and, if there is media, for media metrics. Sends 2 or 3 requests.
 
-    :raises InsightsError: the token or the account is refused, or Meta answers without naming what it accepts.
+    :raises InsightsError: the token or the account is refused, or the refusal does not list the accepted metrics.
     """
     yield _check(client, "account", Subject("account", account_id), account_id)
     listing = GraphRequest(f"{account_id}/media", {"fields": "id"}, Subject("account", account_id))
@@ -38,4 +38,4 @@ def _check(client: GraphClient, level: Level, subject: Subject, account_id: str)
         if not accepted:
             raise
         return compare(level, accepted, version=settings.api_version, login=settings.login)
-    raise MetricRefused(f"Meta answered {subject} for a metric that does not exist, and so named none that do.")
+    raise MetricRefused(f"Meta answered {subject} for a metric that does not exist, so it listed none that do.")

@@ -1,4 +1,4 @@
-"""Which Instagram accounts a token sees: through its Pages and Business portfolios (Facebook Login), or itself."""
+"""Finds the Instagram accounts of a token: through its Pages and Business portfolios, or its own (Instagram Login)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-# No access_token among the fields: a Page's token has no business in our memory.
+# The access_token of a Page is not requested, since it is not needed and must not leak.
 _PAGE_FIELDS = "id,name,instagram_business_account{id,username,followers_count}"
 _OWN_FIELDS = "user_id,username,followers_count"
 _ACCOUNT_FIELDS = "id,username,followers_count"
@@ -44,9 +44,9 @@ _REFUSALS = (FatalGraphError, ConfigurationError, SkippableGraphError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredAccount:
-    """An Instagram professional account. ``page_id`` is ``''`` where no Page led to it.
+    """An Instagram professional account. ``page_id`` is ``''`` where it was not found through a Page.
 
-    ``followers_count`` is None where Meta did not say; ``refused`` is what it said instead.
+    ``followers_count`` is None where Meta did not send it; ``refused`` is the error where Meta refused the account.
     """
 
     id: str
@@ -59,12 +59,11 @@ class DiscoveredAccount:
 def discover_accounts(client: GraphClient) -> Iterator[DiscoveredAccount]:
     """Yield the accounts that the token sees, each once, in Meta's order.
 
-    Accounts of a Business portfolio stay invisible, without an error, to a user token that lacks
-    ``business_management``.
+    A user token without ``business_management`` does not see the accounts of a Business portfolio; Meta sends no error.
 
     :raises InsightsError: the token is refused.
     """
-    found = _through_pages(client) if client.settings.login == "facebook" else _itself(client)
+    found = _discover_through_pages(client) if client.settings.login == "facebook" else _discover_own(client)
     seen: set[str] = set()
     for account in found:
         if account.id not in seen:
@@ -73,19 +72,18 @@ def discover_accounts(client: GraphClient) -> Iterator[DiscoveredAccount]:
 
 
 def discover_portfolio_accounts(client: GraphClient, known: Collection[str]) -> Iterator[DiscoveredAccount]:
-    """Yield the accounts beside the ``known`` ones that the token's Business portfolios own or manage for clients.
+    """Yield the accounts that the token's Business portfolios own or manage for clients, except the ``known`` ones.
 
-    A portfolio lists accounts that nobody let the token read; those have a ``refused``. A portfolio that the token may
-    not look into is logged and passed over (Meta: Business, Owned and Client Instagram Accounts).
+    A portfolio also lists accounts that the token may not read; these have a ``refused``. A portfolio that the token
+    may not read is logged and skipped (Meta: Business, Owned and Client Instagram Accounts).
 
-    :raises InsightsError: the token is refused as such, or Meta is throttled or in trouble: a list cut short by that
-        would pass for a whole one.
+    :raises InsightsError: the token is refused, or a rate limit or a server error would make the list incomplete.
     """
     if client.settings.login != "facebook":
         return
     listed = dict.fromkeys(
         account_id
-        # META-33: me/accounts does not show the Pages of a portfolio, and does not say so.
+        # META-33: me/accounts leaves out the Pages of a portfolio without an error.
         for portfolio_id in _read_ids(client, "me/businesses", "id,name")
         for edge in _PORTFOLIO_EDGES
         for account_id in _read_ids(client, f"{portfolio_id}/{edge}", "id")
@@ -102,9 +100,9 @@ def _read_ids(client: GraphClient, path: str, fields: str) -> Iterator[str]:
 
 
 def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, str]:
-    """Return the ids behind ``@usernames`` in lower case, looked up among all that the token sees, portfolios too.
+    """Return the ids for ``@usernames`` (lower case), among all accounts that the token sees, portfolios included.
 
-    :raises ConfigurationError: one is not visible to the token; the message names it, and those that are.
+    :raises ConfigurationError: the token does not see one of them; the message names it, and those that it sees.
     """
     wanted = set(usernames)
     visible = _by_username(discover_accounts(client))
@@ -129,15 +127,15 @@ def _by_username(accounts: Iterable[DiscoveredAccount]) -> dict[str, str]:
 
 
 def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterator[DiscoveredAccount]:
-    """Yield each account with its username and followers, or with what Meta ``refused`` it with; 50 per request.
+    """Yield each account with its username and followers, or with the error in ``refused``; 50 per request.
 
     :raises InsightsError: see :meth:`GraphClient.batch`.
     """
-    asked = list(account_ids)
-    requests = [GraphRequest(one, {"fields": _ACCOUNT_FIELDS}, Subject("account", one)) for one in asked]
-    for account_id, result in zip(asked, client.batch(requests), strict=True):
+    ids = list(account_ids)
+    requests = [GraphRequest(one, {"fields": _ACCOUNT_FIELDS}, Subject("account", one)) for one in ids]
+    for account_id, result in zip(ids, client.batch(requests), strict=True):
         if not isinstance(result, InsightsError):
-            yield _account(result.body, account_id)
+            yield _make_account(result.body, account_id)
         elif isinstance(result, _REFUSALS):
             yield DiscoveredAccount(id=account_id, refused=result)
         else:
@@ -145,40 +143,40 @@ def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterat
 
 
 def _read_list(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a portfolio's list, as far as the token may read it."""
+    """Yield the items of a portfolio's list; none where the token may not read it."""
     try:
         yield from _items(client, path, fields)
     except _REFUSALS as error:
-        log.warning("%s is passed over; a token needs business_management for Business portfolios. %s", path, error)
+        log.warning("%s is skipped; a token needs business_management for Business portfolios. %s", path, error)
 
 
 def _items(client: GraphClient, path: str, fields: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a list. What is none is left out with a note; what is no list is a broken answer."""
+    """Yield the objects of a list. Items that are no objects are left out with a note."""
     for answer in client.pages(GraphRequest(path, {"fields": fields}, _WHO)):
         listed = read_list(answer.body.get("data"))
         objects = read_objects(listed)
         if listed is None or objects is None:
-            raise BrokenResponse(f"The answer to {path} holds no list of data, so it tells nothing about accounts.")
+            raise BrokenResponse(f"The answer to {path} has no list of data, so the accounts are not known.")
         if left_out := len(listed) - len(objects):
             client.note(f"{path}: {left_out} of {len(listed)} items are no objects and are left out.")
         yield from objects
 
 
-def _through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
+def _discover_through_pages(client: GraphClient) -> Iterator[DiscoveredAccount]:
     try:
-        # META-32: a Page's token has no such edge.
+        # META-32: the token of a Page has no me/accounts; Meta answers with code 100.
         for page in _items(client, "me/accounts", _PAGE_FIELDS):
-            yield from _of_page(client, page)
+            yield from _read_page(client, page)
     except _REFUSALS as error:
         if error.facts.code != 100:
             raise
-        yield from _of_page(client, _read_own_page(client, error))
+        yield from _read_page(client, _read_own_page(client, error))
 
 
 def _read_own_page(client: GraphClient, refusal: InsightsError) -> Mapping[str, Any]:
-    """Return the Page that a Page's token stands for: its "me" is the Page itself, which has no list of Pages.
+    """Return the Page of a Page's token.
 
-    :raises InsightsError: the ``refusal`` of that list, where "me" is no Page either.
+    :raises InsightsError: the ``refusal`` of me/accounts, where "me" is no Page either.
     """
     try:
         body: Mapping[str, Any] = client.get(GraphRequest("me", {"fields": _PAGE_FIELDS}, _WHO)).body
@@ -187,34 +185,34 @@ def _read_own_page(client: GraphClient, refusal: InsightsError) -> Mapping[str, 
     return body
 
 
-def _of_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
-    """Yield the account behind a Page, if it has one."""
+def _read_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[DiscoveredAccount]:
+    """Yield the account of a Page, if it has one."""
     linked = page.get("instagram_business_account")
     account = read_object(linked)
     if account and (account_id := _read_account_id(account.get("id"))):
-        yield _account(account, account_id, page_id=read_id(page.get("id")) or "")
+        yield _make_account(account, account_id, page_id=read_id(page.get("id")) or "")
     elif linked is not None:
         client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
     elif not read_id(page.get("id")):
-        client.note("me/accounts: an item without a readable id is no Page; an account behind it is left out.")
+        client.note("me/accounts: an item without a readable id is left out, and so is its account.")
 
 
-def _itself(client: GraphClient) -> Iterator[DiscoveredAccount]:
+def _discover_own(client: GraphClient) -> Iterator[DiscoveredAccount]:
     yield read_own_account(client.get(GraphRequest("me", {"fields": _OWN_FIELDS}, _WHO)).body)
 
 
 def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
     """Return the account of a token of Instagram Login, as its "me" describes it.
 
-    Its ``user_id`` alone is the account's id. Its ``id`` is another one for every app (Meta's reference of the edge
-    "me"): rows under it would be a second account.
+    The account's id is ``user_id``. The field ``id`` differs from app to app (Meta's reference of the edge "me"), so
+    its rows would be those of a second account.
 
-    :raises BrokenResponse: the answer names no id.
+    :raises BrokenResponse: the answer has no ``user_id``.
     """
     account_id = _read_account_id(body.get("user_id"))
     if account_id is None:
-        raise BrokenResponse("The answer to me names no user_id, so the token's own account is not known.")
-    return _account(body, account_id)
+        raise BrokenResponse("The answer to me has no user_id, so the token's own account is not known.")
+    return _make_account(body, account_id)
 
 
 def _read_account_id(value: Any) -> str | None:
@@ -222,7 +220,7 @@ def _read_account_id(value: Any) -> str | None:
     return found if found and found.isdigit() else None
 
 
-def _account(node: Mapping[str, Any], account_id: str, *, page_id: str = "") -> DiscoveredAccount:
+def _make_account(node: Mapping[str, Any], account_id: str, *, page_id: str = "") -> DiscoveredAccount:
     return DiscoveredAccount(
         id=account_id,
         username=read_text(node.get("username")) or "",

@@ -1,4 +1,4 @@
-"""One question of an account's reading: which metrics, of what, and how it came to be asked."""
+"""One request for insights of an object, and what happened to it before."""
 
 from __future__ import annotations
 
@@ -8,42 +8,46 @@ from typing import Any
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 
-Kind = tuple[str, str, str, str]
+RefusalKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsightsRequest:
-    """One question. ``group`` shares its refusals, ``whom`` names the object, ``about`` travels along.
+    """A query about one object.
 
-    ``torn``: a single metric of a representative; ``named``: refused before, and less what the refusal named;
-    ``waited``: refused before, and held back for representatives.
+    :param group: objects of one group refuse the same metrics: a product type, or the account itself.
+    :param whom: the object, as messages name it.
+    :param scope: what the caller needs to read the answer: the days, or the media.
+    :param is_probe: the request has a single metric, to find out whether the group refuses it.
+    :param is_reduced: Meta refused the request before and named metrics; these were removed.
+    :param was_held: the request was refused and waited for the answers to probes.
     """
 
     query: InsightsQuery
     group: str
     whom: str
-    about: Any
-    torn: bool = False
-    named: bool = False
-    waited: bool = False
+    scope: Any
+    is_probe: bool = False
+    is_reduced: bool = False
+    was_held: bool = False
 
     @property
-    def kind(self) -> Kind:
-        """Return what questions share that are refused for the same reason."""
+    def refusal_key(self) -> RefusalKey:
+        """Return a key that is equal for requests which Meta refuses for the same reason."""
         return self.group, self.query.period, self.query.breakdown, self.query.timeframe
 
     @property
-    def same(self) -> Hashable:
-        """Return what makes two accounts' questions the same one."""
-        return *self.kind, self.query.names
+    def retry_key(self) -> Hashable:
+        """Return a key that is equal for the same request about two objects or accounts."""
+        return *self.refusal_key, self.query.names
 
     @property
     def what(self) -> str:
-        """Return what is asked for, as the summary names it."""
+        """Return the metrics, as the summary names them."""
         names = ", ".join(self.query.names)
         return f"{names} by {self.query.breakdown}" if self.query.breakdown else names
 
-    def tear(self) -> Iterator[InsightsRequest]:
-        """Yield one question per metric."""
+    def make_probes(self) -> Iterator[InsightsRequest]:
+        """Yield one request per metric."""
         for part in self.query.split():
-            yield replace(self, query=part, torn=True)
+            yield replace(self, query=part, is_probe=True)

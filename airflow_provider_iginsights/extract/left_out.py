@@ -1,4 +1,4 @@
-"""What a run noticed beside its rows: refused metrics, skipped objects, days Meta no longer has. Each is named once."""
+"""Records what a run leaves out: refused metrics, skipped objects, days that Meta no longer has. Each is named once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from airflow_provider_iginsights.errors import InsightsError
 log: logging.Logger = logging.getLogger(__name__)
 
 Group = Mapping[str, Sequence[str]]
-"""Rows by what stands in some of their columns: each column with the texts (ISO dates) that it may hold."""
+"""A set of rows, by values of some columns: each column with the texts (ISO dates) that it may have."""
 
-EXAMPLES = 20
-UNNAMED = "insights"
-"""Stands in the place of a metric where an answer does not name it."""
-MOST_GROUPS = 1000
-"""More groups with something unread are told by their metrics alone: they end up in one statement."""
+MAX_EXAMPLES = 20
+UNNAMED_METRIC = "insights"
+"""The name for a metric that the answer does not name."""
+MAX_GROUPS = 1000
+"""Above this number, groups with unreadable values are kept by metric alone, since all go into one SQL statement."""
 
 
 @dataclass(slots=True)
 class LeftOutEntry:
-    """Things left out for one reason: ``what`` (a metric, days), ``kind`` (an error's name), ``why``, of ``whom``."""
+    """Values left out for one reason: ``what`` (a metric, days), ``kind`` (an error's name), ``why``, of ``whom``."""
 
     what: str
     kind: str
@@ -37,48 +37,49 @@ class LeftOutEntry:
 
 
 class LeftOutLog:
-    """A thread-safe collection. The same object, thing and kind count once."""
+    """A thread-safe log. The same ``whom``, ``what`` and ``kind`` count once."""
 
     def __init__(self) -> None:
-        self._left_out_log: dict[tuple[str, str], LeftOutEntry] = {}
+        self._entries: dict[tuple[str, str], LeftOutEntry] = {}
         self._remarks: dict[tuple[str, str], LeftOutEntry] = {}
-        self._unread: dict[frozenset[tuple[str, tuple[str, ...]]], Group] = {}
-        self._seen: set[int] = set()  # hashes: a run over many posts would remember as many names
+        self._unreadable: dict[frozenset[tuple[str, tuple[str, ...]]], Group] = {}
+        self._seen: set[int] = set()  # Hashes, since a run may read 100,000s of posts.
         self._lock = threading.Lock()
 
     def note(self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING) -> None:
-        """Keep what was left out for ``whom``; log the first of its kind on this level."""
-        finding = LeftOutEntry(what, kind, why)
-        if count := self._count(self._left_out_log, (what, kind), finding, whom):
+        """Record what was left out for ``whom``; log the first of its kind on this level."""
+        entry = LeftOutEntry(what, kind, why)
+        if count := self._count(self._entries, (what, kind), entry, whom):
             log.log(level if count == 1 else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
 
-    def note_unread(self, whom: str, what: str, kind: str, why: str, *, group: Group) -> None:
-        """Keep what Meta did send though nobody can say what it means: the group may have more rows than are stored.
+    def note_unreadable(self, whom: str, what: str, kind: str, why: str, *, group: Group) -> None:
+        """Record a value that Meta sent and that cannot be read: the group may have more rows than are stored.
 
-        :param what: a metric, which narrows the group; or what stands in its place where not even that is known.
-        :param group: where the rows of this answer are; ``{}`` = anywhere.
+        :param what: a metric, which narrows the group; or ``UNNAMED_METRIC``.
+        :param group: the rows of this answer; ``{}`` = any rows.
         """
         self.note(whom, what, kind, why)
-        self.keep_unread(group if what == UNNAMED else {**group, "metric": (what,)})
+        self.keep_unreadable(group if what == UNNAMED_METRIC else {**group, "metric": (what,)})
 
-    def keep_unread(self, group: Group) -> None:
-        """Keep that a group may have more rows than are stored."""
+    def keep_unreadable(self, group: Group) -> None:
+        """Record that a group may have more rows than are stored."""
         with self._lock:
-            self._unread[frozenset((name, tuple(values)) for name, values in group.items())] = group
-            if len(self._unread) > MOST_GROUPS:
-                coarse = [{"metric": each["metric"]} if "metric" in each else {} for each in self._unread.values()]
-                self._unread = {frozenset((name, tuple(of)) for name, of in each.items()): each for each in coarse}
+            self._unreadable[frozenset((name, tuple(values)) for name, values in group.items())] = group
+            if len(self._unreadable) > MAX_GROUPS:
+                coarse = [{"metric": each["metric"]} if "metric" in each else {} for each in self._unreadable.values()]
+                self._unreadable = {frozenset((name, tuple(of)) for name, of in each.items()): each for each in coarse}
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
-        """Keep a refusal of Meta under the name of its error."""
+        """Record a refusal of Meta under the name of its error class."""
         self.note(whom, what, type(error).__name__, str(error))
 
-    def note_silence(self, whom: str, what: str, why: str) -> None:
-        """Keep that Meta was asked for a metric and sent no number: often there is none, hence no warning."""
+    def note_no_data(self, whom: str, what: str, why: str) -> None:
+        """Record that Meta was asked for a metric and sent no number."""
+        # META-09: without data, Meta sends an empty list instead of 0. That is common, so it is no warning.
         self.note(whom, what, "NoData", why, level=logging.INFO)
 
     def remark(self, whom: str, what: str, why: str) -> None:
-        """Keep what somebody should know about numbers that were stored; log the first of its kind."""
+        """Record a remark about numbers that were stored; log the first of its kind."""
         remark = LeftOutEntry(what, "remark", why)
         if count := self._count(self._remarks, (what, why), remark, whom):
             log.log(logging.WARNING if count == 1 else logging.DEBUG, "%s of %s: %s", what, whom, why)
@@ -86,20 +87,20 @@ class LeftOutLog:
     def _count(
         self, known: dict[tuple[str, str], LeftOutEntry], key: tuple[str, str], new: LeftOutEntry, whom: str
     ) -> int:
-        """Take one more down and return how many there are by now; 0 where it was known."""
+        """Count one more and return the count; 0 where the same was recorded before."""
         seen = hash((whom, new.what, new.kind))
         with self._lock:
             if seen in self._seen:
                 return 0
             self._seen.add(seen)
-            finding = known.setdefault(key, new)
-            finding.count += 1
-            if len(finding.whom) < EXAMPLES:
-                finding.whom[whom] = None
-            return finding.count
+            entry = known.setdefault(key, new)
+            entry.count += 1
+            if len(entry.whom) < MAX_EXAMPLES:
+                entry.whom[whom] = None
+            return entry.count
 
     def list_remarks(self) -> list[str]:
-        """Return the remarks as sentences that say whom they concern."""
+        """Return the remarks as sentences that name the objects."""
         with self._lock:
             return [
                 f"{each.what} of {', '.join(each.whom)}"
@@ -107,18 +108,18 @@ class LeftOutLog:
                 for each in self._remarks.values()
             ]
 
-    def find_unread(self) -> list[Group]:
-        """Return the groups of which something came that could not be read: they may have more rows than are stored."""
+    def list_unreadable(self) -> list[Group]:
+        """Return the groups that had an unreadable value: they may have more rows than are stored."""
         with self._lock:
-            return list(self._unread.values())
+            return list(self._unreadable.values())
 
     @property
     def count(self) -> int:
-        """Return how many things were left out."""
+        """Return the number of values that were left out."""
         with self._lock:
-            return sum(finding.count for finding in self._left_out_log.values())
+            return sum(entry.count for entry in self._entries.values())
 
     def summarize(self) -> list[dict[str, str | int | list[str]]]:
-        """Return the findings as JSON-able dicts, in the order in which they came up."""
+        """Return the entries as JSON-able dicts, in the order in which they came up."""
         with self._lock:
-            return [finding.describe() for finding in self._left_out_log.values()]
+            return [entry.describe() for entry in self._entries.values()]

@@ -1,4 +1,4 @@
-"""Posts and reels: one row per media, and a snapshot of its lifetime numbers, dated by when they were read."""
+"""Rows of posts and reels: one per media, and one per number. Lifetime numbers are dated by when they were fetched."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_iginsights.catalog.tables import MEDIA, Table
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media_answer import MediaAnswer
-from airflow_provider_iginsights.extract.nodes import read_columns
+from airflow_provider_iginsights.extract.node_columns import read_columns
 from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
 from airflow_provider_iginsights.extract.rows import (
-    PLAIN,
-    Miss,
+    MAX_EXACT,
+    NoteFault,
+    NoteNoData,
     Row,
     TableRow,
-    Tell,
     describe,
     find_missing_half,
     keep_distinct,
@@ -31,7 +31,7 @@ from airflow_provider_iginsights.json_values import read_text
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.messages import Answer
 
-_DATED = ("id", "timestamp")  # read apart: the id by the listing, the timestamp into two columns
+_OTHER_FIELDS = ("id", "timestamp")  # The listing reads the id, and the timestamp fills two columns.
 
 
 def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
@@ -39,36 +39,36 @@ def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
 
     :raises InsightsError: see :meth:`Listing.read`.
     """
-    for media_answer, reading in read_stamped(listing, provenance):
-        if media_answer.listed:
-            yield from media_rows(listing, media_answer, provenance, reading)
-        for row in _insight_rows(listing, media_answer, provenance, reading):
+    for media_answer, fetch_time in read_with_fetch_time(listing, provenance):
+        if media_answer.is_listed:
+            yield from media_rows(listing, media_answer, provenance, fetch_time)
+        for row in _insight_rows(listing, media_answer, provenance, fetch_time):
             yield "media_insights", row
 
 
-def read_stamped(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:
-    """Yield what a listing brings with the moment at which its answer was there: one per answer, as it arrives."""
+def read_with_fetch_time(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:
+    """Yield the media of a listing with the fetch time of the answer. All media of one answer have the same time."""
     answer: Answer | None = None
-    reading = provenance.read_now()
+    fetch_time = provenance.read_now()
     for media_answer in listing.read():
         if media_answer.answer is not answer:
-            answer, reading = media_answer.answer, provenance.read_now()
-        yield media_answer, reading
+            answer, fetch_time = media_answer.answer, provenance.read_now()
+        yield media_answer, fetch_time
 
 
 def media_rows(
-    listing: Listing, media_answer: MediaAnswer, provenance: Provenance, reading: FetchTime
+    listing: Listing, media_answer: MediaAnswer, provenance: Provenance, fetch_time: FetchTime
 ) -> Iterator[TableRow]:
     """Yield the row of the ``media`` table; ``published_date`` is the Pacific date of publication.
 
-    Without a usable timestamp there is no such date, hence no row; that is noted.
+    Without a usable timestamp there is no such date and no row; that is noted.
     """
     media = media_answer.media
-    tell = partial(listing.left_out_log.note, listing.name(media))
-    row = read_columns(media, _list_plain_fields(MEDIA), MEDIA, tell)
+    note = partial(listing.left_out_log.note, listing.name_media(media))
+    row = read_columns(media, _list_column_fields(MEDIA), MEDIA, note)
     published = read_end_time(media.get("timestamp"))
     if published is None:
-        tell(
+        note(
             "timestamp",
             "Undated",
             f"it is {describe(media.get('timestamp'))} and no date, so the table {MEDIA.name} has no row for it: "
@@ -78,17 +78,19 @@ def media_rows(
     row["media_id"] = media["id"]
     row["account_id"] = listing.account_id
     row["published_at"], row["published_date"] = published
-    row["fetched_at"], row["run_id"] = reading.fetched_at, provenance.run_id
+    row["fetched_at"], row["run_id"] = fetch_time.fetched_at, provenance.run_id
     yield "media", row
 
 
 @lru_cache(maxsize=4)
-def _list_plain_fields(table: Table) -> tuple[str, ...]:
-    return tuple(column.field for column in table.columns if column.field and column.field not in _DATED)
+def _list_column_fields(table: Table) -> tuple[str, ...]:
+    return tuple(column.field for column in table.columns if column.field and column.field not in _OTHER_FIELDS)
 
 
-def _insight_rows(listing: Listing, media_answer: MediaAnswer, provenance: Provenance, reading: FetchTime) -> list[Row]:
-    if not media_answer.wanted.names:
+def _insight_rows(
+    listing: Listing, media_answer: MediaAnswer, provenance: Provenance, fetch_time: FetchTime
+) -> list[Row]:
+    if not media_answer.requested.names:
         return []
     media = media_answer.media
     published = read_end_time(media.get("timestamp"))
@@ -97,28 +99,29 @@ def _insight_rows(listing: Listing, media_answer: MediaAnswer, provenance: Prove
         "account_id": listing.account_id,
         "media_product_type": read_text(media.get("media_product_type")),
         "published_at": published and published[0],
-        "snapshot_date": reading.snapshot_date,
+        "snapshot_date": fetch_time.snapshot_date,
         "api_version": media_answer.answer.api_version,
-        "fetched_at": reading.fetched_at,
+        "fetched_at": fetch_time.fetched_at,
         "run_id": provenance.run_id,
     }
-    return number_rows(media_answer, common, listing.left_out_log, whom=listing.name(media))
+    return number_rows(media_answer, common, listing.left_out_log, whom=listing.name_media(media))
 
 
 def number_rows(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, *, whom: str) -> list[Row]:
     """Return one row per number: ``common`` plus ``metric``, ``breakdown``, ``breakdown_value`` and ``value``.
 
-    What cannot be read is noted, and what did not come.
+    Values that cannot be read, and metrics without a number, are noted.
     """
-    rows = _read_plainly(media_answer, common)
+    rows = _read_common_case(media_answer, common)
     return _read_checked(media_answer, common, left_out_log, whom) if rows is None else rows
 
 
-def _read_plainly(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
-    """Return the rows where every metric asked came once, with one whole number; None where anything is otherwise."""
-    if media_answer.wanted.breakdown:
+def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
+    """Return the rows where each metric came once, with one whole number; None in all other cases."""
+    # Nearly every answer has this form, and a run may read millions of them.
+    if media_answer.requested.breakdown:
         return None
-    missing = set(media_answer.wanted.expected)
+    missing = set(media_answer.requested.expected)
     common = {**common, "breakdown": "", "breakdown_value": ""}
     rows: list[Row] = []
     try:
@@ -127,7 +130,7 @@ def _read_plainly(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
             [point] = entry["values"]
             value = point["value"]
             missing.remove(name)
-            if type(value) is not int or not -PLAIN <= value <= PLAIN or "total_value" in entry:
+            if type(value) is not int or not -MAX_EXACT <= value <= MAX_EXACT or "total_value" in entry:
                 return None
             row = common.copy()
             row["metric"], row["value"] = name, value
@@ -138,31 +141,31 @@ def _read_plainly(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
 
 
 def _read_checked(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, whom: str) -> list[Row]:
-    heard: set[str] = set()
+    received: set[str] = set()
     ids = {name: (common[name],) for name in ("account_id", "media_id")}
-    tell = partial(left_out_log.note_unread, whom, group=name_group(media_answer.wanted.breakdown, **ids))
-    miss = partial(left_out_log.note_silence, whom)
-    rows = keep_distinct(_read_numbers(media_answer, common, heard, tell, miss), tell)
-    for name in sorted(media_answer.wanted.expected - heard):
-        left_out_log.note_silence(whom, name, "Meta was asked for it and sent no number.")
+    note = partial(left_out_log.note_unreadable, whom, group=name_group(media_answer.requested.breakdown, **ids))
+    note_no_data = partial(left_out_log.note_no_data, whom)
+    rows = keep_distinct(_read_numbers(media_answer, common, received, note, note_no_data), note)
+    for name in sorted(media_answer.requested.expected - received):
+        left_out_log.note_no_data(whom, name, "Meta was asked for it and sent no number.")
     return rows
 
 
 def _read_numbers(
-    media_answer: MediaAnswer, common: Row, heard: set[str], tell: Tell, miss: Miss
+    media_answer: MediaAnswer, common: Row, received: set[str], note: NoteFault, note_no_data: NoteNoData
 ) -> Iterator[tuple[object, Row]]:
-    """Yield every number with its key. ``heard`` takes the metrics of which anything came, readable or not."""
-    wanted = media_answer.wanted
-    for name, entry in read_entries(media_answer.entries, names=wanted.names, tell=tell):
+    """Yield every number with its key. Adds the metrics with any value, readable or not, to ``received``."""
+    requested = media_answer.requested
+    for name, entry in read_entries(media_answer.entries, names=requested.names, note=note):
         faults: list[str] = []
-        numbers = read_numbers(entry, asked=wanted.breakdown, tell=faults.append)
+        numbers = read_numbers(entry, asked=requested.breakdown, note=faults.append)
         for why in faults:
-            tell(name, "Unreadable", why)
+            note(name, "Unreadable", why)
         if faults or numbers:
-            heard.add(name)
-        wants_total = name in wanted.totals
-        if missing := find_missing_half(entry, numbers, asked=wanted.breakdown, wants_total=wants_total):
-            miss(*missing)
+            received.add(name)
+        wants_total = name in requested.totals
+        if missing := find_missing_half(entry, numbers, asked=requested.breakdown, wants_total=wants_total):
+            note_no_data(*missing)
         for value, breakdown, breakdown_value, _, _ in numbers:
             if breakdown or wants_total:
                 row = common.copy()

@@ -1,4 +1,4 @@
-"""What one answer said of one media, and which of its metrics are to be read from it."""
+"""One answer about one media, with the metrics that were requested in it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.graph.messages import Answer
+from airflow_provider_iginsights.json_values import read_list, read_object
 
 Media = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedMetrics:
-    """The metrics that an answer is to bring.
+    """The metrics of one request.
 
-    ``totals``: whose number without breakdown counts; ``expected``: of which no number at all is worth a note: all but
-    those whose breakdown alone was asked here, and which have a total elsewhere.
+    ``totals``: their number without breakdown is stored. ``expected``: a missing number is noted. A metric whose
+    total is in another request is not among them.
     """
 
     names: frozenset[str] = frozenset()
@@ -26,34 +27,40 @@ class RequestedMetrics:
     breakdown: str = ""
 
     @classmethod
-    def by(cls, query: InsightsQuery | None) -> RequestedMetrics:
-        """Return what a query asks for."""
+    def of(cls, query: InsightsQuery | None) -> RequestedMetrics:
+        """Return the metrics of a query."""
         if query is None:
             return cls()
-        alone = {metric.name for metric in query.metrics if metric.needs_breakdown}
+        breakdown_only = {metric.name for metric in query.metrics if metric.needs_breakdown}
         names = frozenset(query.names)
-        return cls(names, query.totals & names, (query.totals | alone) & names, query.breakdown)
+        return cls(names, query.totals & names, (query.totals | breakdown_only) & names, query.breakdown)
 
 
-NOTHING = RequestedMetrics()
+NO_METRICS = RequestedMetrics()
 
 
 class MediaAnswer(NamedTuple):
-    """What one answer said of one media, whose ``id`` is a text and whose other fields are as Meta sent them.
+    """One answer about one media. Its ``id`` is a text; its other fields are as Meta sent them.
 
-    ``entries``: the insights, unchecked; ``answer``: the page or the item they stood in; ``listed``: this is the
-    listing itself.
+    ``entries``: the insights, unchecked; ``answer``: the page or batch item with the insights; ``is_listed``: the
+    answer is a page of the listing itself.
     """
 
     media: Media
     entries: Any
     answer: Answer
-    listed: bool
-    wanted: RequestedMetrics
+    is_listed: bool
+    requested: RequestedMetrics
+
+
+def read_insights(media: Media) -> Any:
+    """Return the insights inside a listed media; None where there are none."""
+    insights = read_object(media.get("insights"))
+    return (insights and read_list(insights.get("data"))) or None
 
 
 def keep_distinct_media(items: list[Media]) -> list[Media]:
-    """Return one object per id, and none where different ones stand under an id: nobody can say whose it is."""
+    """Return one object per id; none where different objects have the same id, since either may be wrong."""
     if len({item["id"] for item in items}) == len(items):
         return items
     kept: dict[str, Media | None] = {}

@@ -1,6 +1,6 @@
-"""What Meta was asked and did not answer: which account was silent about which metric, and for how many days.
+"""Records the metrics for which Meta sent no number although they were requested: per account, and for how many days.
 
-Silence is no answer, and never a 0. A metric that was refused is not silent: its refusal is named where it came.
+A missing number is never a 0. A refused metric is not recorded here; its refusal is noted where it is handled.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.pacific import closing_time, pacific_date
 
-SETTLED = timedelta(hours=48)  # META-07
-"""Meta may fill in a day's numbers for so long; until then silence means nothing (its insights reference: 48 hours)."""
+SETTLED = timedelta(hours=48)  # META-07: Meta may add a day's numbers for so long.
+"""A missing number is noted only this long after the end of its day."""
 
 Days = tuple[date, ...]
-_NOW: Days = (date.min,)  # a snapshot is asked as of now, and has no day that could be too young
+_NOW: Days = (date.min,)  # A snapshot has no day.
 
 
 class MetricVariant(NamedTuple):
-    """One way in which a metric was asked. Without its breakdown where the total is its answer, too."""
+    """One form in which a metric was requested. ``breakdown`` is ``''`` where the total alone is an answer, too."""
 
     metric: str
     period: str
@@ -35,9 +35,9 @@ class MetricVariant(NamedTuple):
 
 @dataclass(slots=True)
 class NoDataMetrics:
-    """The metrics of a run of which an account sent no number at all, in any day; several threads write.
+    """The metrics for which an account sent no number on any day of a run. Several threads write.
 
-    ``metrics`` by account id; ``last_day``: the latest day that was asked, today (Pacific) for what has no day.
+    ``metrics`` by account id; ``last_day``: the latest day requested; for a snapshot, today (Pacific).
     """
 
     metrics: dict[str, set[str]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class NoDataMetrics:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, account_id: str, metric: str, days: Days) -> None:
-        """Remember one."""
+        """Add a metric of an account."""
         with self._lock:
             self.metrics.setdefault(account_id, set()).add(metric)
             self.last_day = max((*days, self.last_day))
@@ -53,63 +53,61 @@ class NoDataMetrics:
 
 @dataclass(slots=True, kw_only=True)
 class AnsweredMetrics:
-    """What one account was asked, and of what any number came, readable or not."""
+    """The metrics and days that were requested of one account, and those with any number, readable or not."""
 
     account_id: str
     left_out_log: LeftOutLog
-    silences: NoDataMetrics
-    _asked: defaultdict[MetricVariant, set[date]] = field(default_factory=lambda: defaultdict(set), init=False)
-    _heard: defaultdict[MetricVariant, set[date]] = field(default_factory=lambda: defaultdict(set), init=False)
+    no_data: NoDataMetrics
+    _requested: defaultdict[MetricVariant, set[date]] = field(default_factory=lambda: defaultdict(set), init=False)
+    _answered: defaultdict[MetricVariant, set[date]] = field(default_factory=lambda: defaultdict(set), init=False)
     _metrics: dict[str, Metric] = field(default_factory=dict, init=False)
 
-    def ask(self, query: InsightsQuery, days: Days) -> None:
-        """Take down a question that was answered, in whatever way.
-
-        Where a metric's total is asked elsewhere, its breakdown may well be empty beside it.
-        """
+    def record_request(self, query: InsightsQuery, days: Days) -> None:
+        """Record a request that Meta answered, with or without numbers."""
         for metric in query.metrics:
+            # The total of such a metric is in another request, and its breakdown may be empty.
             if not metric.needs_breakdown and metric.name not in query.totals:
                 continue
             self._metrics[metric.name] = metric
-            self._asked[_line(metric, query)].update(days or _NOW)
+            self._requested[_make_variant(metric, query)].update(days or _NOW)
 
-    def hear(self, query: InsightsQuery, metric: Metric, days: Iterable[date]) -> None:
-        """Take down that something came for these days; for a snapshot there is only one."""
-        self._heard[_line(metric, query)].update(tuple(days) or _NOW)
+    def record_answer(self, query: InsightsQuery, metric: Metric, days: Iterable[date]) -> None:
+        """Record that a number came for these days; a snapshot has no days."""
+        self._answered[_make_variant(metric, query)].update(tuple(days) or _NOW)
 
-    def tell(self, *, now: datetime, followers: int | None) -> None:
-        """Note what was asked and did not come.
+    def note_missing(self, *, now: datetime, followers: int | None) -> None:
+        """Note the metrics that were requested and did not come.
 
         :param followers: of the account, as its profile says; None = not known.
         """
-        # META-09: Meta hardly ever says 0, so a number that did not come may be anything.
-        for line, silent, asked in self._find_silent(now, followers):
-            metric, whom = self._metrics[line.metric], f"account {self.account_id}"
-            if _is_too_small(metric, followers):  # META-15
+        # META-09: Meta hardly ever sends 0, so a missing number may be 0 or anything else.
+        for variant, missing, requested in self._find_missing(now, followers):
+            metric, whom = self._metrics[variant.metric], f"account {self.account_id}"
+            if _is_too_small(metric, followers):  # META-15: this is expected, and no gap in the data.
                 why = f"Meta has this metric for accounts of {metric.min_followers} followers and more only."
-                self.left_out_log.note(whom, line.metric, "TooFewFollowers", why)
+                self.left_out_log.note(whom, variant.metric, "TooFewFollowers", why)
                 continue
-            of = "" if asked == set(_NOW) else f" for {len(silent)} of the {len(asked)} days"
-            self.left_out_log.note_silence(whom, line.metric, f"Meta was asked for it and sent no number{of}.")
-            if not self._heard[line]:
-                days = (pacific_date(now),) if asked == set(_NOW) else tuple(asked)
-                self.silences.add(self.account_id, line.metric, days)
+            share = "" if requested == set(_NOW) else f" for {len(missing)} of the {len(requested)} days"
+            self.left_out_log.note_no_data(whom, variant.metric, f"Meta was asked for it and sent no number{share}.")
+            if not self._answered[variant]:
+                days = (pacific_date(now),) if requested == set(_NOW) else tuple(requested)
+                self.no_data.add(self.account_id, variant.metric, days)
 
-    def _find_silent(
+    def _find_missing(
         self, now: datetime, followers: int | None
     ) -> Iterator[tuple[MetricVariant, set[date], set[date]]]:
-        """Yield lines with their silent days and those asked, the ones that are too young left out of both."""
-        for line, days in self._asked.items():
-            heard = self._heard[line]
-            if not heard and _is_too_small(self._metrics[line.metric], followers):
-                yield line, days, days
+        """Yield variants with their missing and their requested days; days that may still be filled are in neither."""
+        for variant, days in self._requested.items():
+            answered = self._answered[variant]
+            if not answered and _is_too_small(self._metrics[variant.metric], followers):
+                yield variant, days, days
                 continue
-            asked = {day for day in days if day == date.min or closing_time(day) + SETTLED <= now}
-            if silent := asked - heard:
-                yield line, silent, asked
+            requested = {day for day in days if day == date.min or closing_time(day) + SETTLED <= now}
+            if missing := requested - answered:
+                yield variant, missing, requested
 
 
-def _line(metric: Metric, query: InsightsQuery) -> MetricVariant:
+def _make_variant(metric: Metric, query: InsightsQuery) -> MetricVariant:
     return MetricVariant(metric.name, query.period, query.timeframe, query.breakdown if metric.needs_breakdown else "")
 
 

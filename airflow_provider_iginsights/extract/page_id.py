@@ -1,4 +1,4 @@
-"""The most common wrong id is that of a Facebook Page: the error names the account that is linked to the Page."""
+"""Explains ids of the wrong type. For the id of a Facebook Page, the error names the Instagram account of the Page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import AccountUnavailable, InsightsError
-from airflow_provider_iginsights.extract.open_questions import QuestionParameters
 from airflow_provider_iginsights.extract.rows import TableRow
+from airflow_provider_iginsights.extract.unanswered import RepeatParameters
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_object
 
@@ -17,19 +17,16 @@ if TYPE_CHECKING:
 
 ReadAccount = Callable[..., Iterator[TableRow]]
 
-_NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # META-24: Meta translates its messages, but not this
-PAGE = "Page"
+_NODE_TYPE = re.compile(r"\bnode type \((?P<kind>\w+)\)")  # META-24: Meta does not translate this part.
+PAGE_TYPE = "Page"
 
 
 def explain_page_ids(client: GraphClient, read: ReadAccount) -> ReadAccount:
-    """Return a reader of accounts that says what an id is of, where it is of no account.
+    """Return a reader of accounts whose error names the type of a wrong id. For a Page, this costs one request."""
 
-    For a Page it names the account that is linked to it: that costs one request, others cost none.
-    """
-
-    def read_account(account_id: str, *open_questions: Sequence[QuestionParameters]) -> Iterator[TableRow]:
+    def read_account(account_id: str, *unanswered: Sequence[RepeatParameters]) -> Iterator[TableRow]:
         try:
-            yield from read(account_id, *open_questions)
+            yield from read(account_id, *unanswered)
         except AccountUnavailable as error:
             message = explain_wrong_id(client, account_id, error)
             if message is None:
@@ -40,17 +37,17 @@ def explain_page_ids(client: GraphClient, read: ReadAccount) -> ReadAccount:
 
 
 def explain_wrong_id(client: GraphClient, account_id: str, error: InsightsError) -> str | None:
-    """Return what an id is of, as sentences, if Meta's refusal says that it is of no account; else None.
+    """Return an explanation of a wrong id, as sentences; None where the refusal is not about the type of the id.
 
-    For a Page this costs one request.
+    For a Page, this costs one request.
     """
     found = _NODE_TYPE.search(error.facts.said) if isinstance(error, AccountUnavailable) else None
     if found is None:
         return None
-    return _explain_page(client, account_id) if found["kind"] == PAGE else _explain(account_id, found["kind"])
+    return _explain_page(client, account_id) if found["kind"] == PAGE_TYPE else _explain_type(account_id, found["kind"])
 
 
-def _explain(wrong_id: str, kind: str) -> str:
+def _explain_type(wrong_id: str, kind: str) -> str:
     return (
         f"{wrong_id} is the id of an object of the type {kind}, not of an Instagram professional account. "
         "Give the account's id, or its username with an @, in account_ids."

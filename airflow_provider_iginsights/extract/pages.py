@@ -1,8 +1,8 @@
-"""Open the pages of a listing with as many metrics inside as Meta lets through.
+"""Reads the pages of a listing with as many metrics inside as Meta accepts.
 
-A page that is refused for a metric is listed again without those that the refusal names; where it names none, once per
-metric, all in one batch. A page that is refused for one of its media, or for a reason that nobody knows, is listed
-without metrics. A field of the media that is refused is left out by name. What a page taught serves those after it.
+A page that is refused for a metric is requested again without the metrics that the refusal names; where it names none,
+once per metric, all in one batch. A page that is refused for one of its media, or with an unknown error, is requested
+without metrics. A refused field of the media is left out with a note. Later pages begin without what was refused.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ from airflow_provider_iginsights.errors import (
     SkippableGraphError,
     TooMuchData,
 )
+from airflow_provider_iginsights.extract.circuit_breaker import AccountCircuitBreaker
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.extract.open_questions import AccountExhaustedRetries, is_trouble
-from airflow_provider_iginsights.extract.refusals import AccountRefusals, find_culprits, is_about_object
 from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
-from airflow_provider_iginsights.extract.request_params import spell_listed_insights, spell_media_fields
+from airflow_provider_iginsights.extract.refused_metrics import (
+    AccountRefusedMetrics,
+    find_named_metrics,
+    is_about_object,
+)
+from airflow_provider_iginsights.extract.request_params import format_insights_field, format_media_fields
+from airflow_provider_iginsights.extract.unanswered import is_transient
 from airflow_provider_iginsights.graph.batch import STOPPING_ERRORS
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_id, read_objects
@@ -37,12 +42,12 @@ from airflow_provider_iginsights.json_values import read_id, read_objects
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.client import GraphClient
 
-PAGE = 100
-PAGES_FOR_ALL = 2
-"""So many pages must be refused for a metric, by single media, before the others are listed without it."""
+PAGE_SIZE = 100
+MIN_REFUSING_PAGES = 2
+"""So many pages must be refused for a metric before later pages are requested without it."""
 
-_LASTING = (MediaTooOld, TooMuchData)
-"""What refuses a page and will refuse those after it: they hold older media, or as many."""
+_PAGE_ERRORS = (MediaTooOld, TooMuchData)
+"""Errors of a page that later pages will have, too: they contain older media, or as many."""
 
 Edge = Literal["media", "stories"]
 
@@ -51,32 +56,36 @@ Edge = Literal["media", "stories"]
 class MediaPage:
     """One page of the edge.
 
-    ``core``: the query inside it; ``parts``: queries that other listings of the same media brought. Of the metrics that
-    are missing, ``alone`` are better asked one by one, and of ``suspects`` some are refused, unknown which and by whom.
-    ``refused``: what the media of the page refused; ``lasts``: those after it will, too.
+    :param core: the query inside the page.
+    :param parts: queries that were answered by other listings of the same media.
+    :param request_alone: missing metrics that are requested one by one.
+    :param maybe_refused: missing metrics of which Meta refuses some; it did not say which, and for which media.
+    :param refused: metrics that some media of the page refuse.
+    :param holds_for_later_pages: later pages will refuse them, too.
     """
 
     answer: Answer
     core: InsightsQuery | None = None
     parts: tuple[tuple[InsightsQuery, Answer], ...] = ()
-    alone: frozenset[str] = frozenset()
-    suspects: frozenset[str] = frozenset()
+    request_alone: frozenset[str] = frozenset()
+    maybe_refused: frozenset[str] = frozenset()
     refused: tuple[str, ...] = ()
-    lasts: bool = False
+    holds_for_later_pages: bool = False
 
     @property
-    def carried(self) -> frozenset[str]:
+    def answered(self) -> frozenset[str]:
         """The metrics that arrived for all media of the page."""
         queries = (self.core, *(query for query, _ in self.parts))
         return frozenset(name for query in queries if query for name in query.names)
 
 
 @dataclass(slots=True, kw_only=True)
-class Pages:
+class MediaPages:
     """The pages of one edge of one account.
 
-    ``core``: what would be asked inside them; ``product_types``: whose refusals keep a metric out of them;
-    ``published``: what Meta is asked to filter by, where its version does.
+    :param core: the query for inside the pages.
+    :param product_types: a metric that one of them refuses is left out of the pages.
+    :param published: the time of publication that Meta filters by, in versions that do.
     """
 
     client: GraphClient
@@ -84,134 +93,161 @@ class Pages:
     edge: Edge
     core: InsightsQuery | None
     product_types: tuple[str, ...]
-    refusals: AccountRefusals
+    refused_metrics: AccountRefusedMetrics
     published: tuple[datetime | None, datetime | None]
     left_out_log: LeftOutLog
-    fields: RefusedFields
-    troubles: AccountExhaustedRetries
+    refused_fields: RefusedFields
+    breaker: AccountCircuitBreaker
     cursor: str = ""
     _search: FieldSearch = field(init=False)
-    _limit: int = field(default=PAGE, init=False)
+    _limit: int = field(default=PAGE_SIZE, init=False)
     _refusing_pages: Counter[str] = field(default_factory=Counter, init=False)
-    _unnamed: frozenset[str] = field(default=frozenset(), init=False)
+    _request_alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        """Begin with all the fields that the version knows."""
+        """Start with all fields of the API version."""
         fields = list_fields(MEDIA, self.client.settings.api_version)
-        self._search = FieldSearch(fields=fields, ask_alone=self._ask_alone)
+        self._search = FieldSearch(fields=fields, read_single=self._read_single)
 
     def read(self) -> Iterator[MediaPage]:
-        """Yield page after page from ``cursor`` on; each is to be read to its end before the next is opened.
+        """Yield the pages from ``cursor`` on; use each page before the next one is requested.
 
-        :raises InsightsError: a refusal of the media themselves, with no metric asked; ``cursor`` is the page's.
+        :raises InsightsError: Meta refused a page without any metric in it; ``cursor`` is that of the page.
         """
         paging = self.client.open_paging(self._request("", ""))
         while True:
-            page = self._open(self.cursor)
+            page = self._read_page(self.cursor)
             if paging.is_repeated(page.answer.body):
                 return
             yield page
-            self._learn_from(page)
+            self._record_refusals(page)
             cursor = paging.find_cursor(page.answer.body)
             if cursor is None:
                 return
             self.cursor = cursor
 
-    def _open(self, cursor: str) -> MediaPage:
+    def _read_page(self, cursor: str) -> MediaPage:
         core = self._reduce_core()
         try:
             return self._list(core, cursor)
         except InsightsError as error:
-            if core is None or not _is_worth_less(error):
+            if core is None or not _may_be_about_metrics(error):
                 raise
             refusal = error
-        left, culprits = core, _find_named(refusal, core)
-        if culprits and (reduced := core.without(culprits)):
+        left, named = core, _find_named_metrics(refusal, core)
+        if named and (reduced := core.without(named)):
             try:
-                return self._list(reduced, cursor, refused=culprits)
+                return self._list(reduced, cursor, refused=named)
             except InsightsError as error:
-                if not _is_worth_less(error):
+                if not _may_be_about_metrics(error):
                     raise
                 left, refusal = reduced, error
         if _is_about_metric(refusal) and len(left.metrics) > 1:
-            return self._list_by_metric(left, cursor, culprits)
-        lasts = isinstance(refusal, _LASTING)
-        return self._list(None, cursor, refused=core.names if lasts else culprits, lasts=lasts)
+            return self._list_by_metric(left, cursor, named)
+        holds_for_later_pages = isinstance(refusal, _PAGE_ERRORS)
+        return self._list(
+            None,
+            cursor,
+            refused=core.names if holds_for_later_pages else named,
+            holds_for_later_pages=holds_for_later_pages,
+        )
 
     def _list(
-        self, core: InsightsQuery | None, cursor: str, *, refused: tuple[str, ...] = (), lasts: bool = False
+        self,
+        core: InsightsQuery | None,
+        cursor: str,
+        *,
+        refused: tuple[str, ...] = (),
+        holds_for_later_pages: bool = False,
     ) -> MediaPage:
-        answer = self._ask(core, cursor)
-        return MediaPage(answer=answer, core=core, alone=self._unnamed, refused=refused, lasts=lasts)
+        answer = self._list_with_fields(core, cursor)
+        return MediaPage(
+            answer=answer,
+            core=core,
+            request_alone=self._request_alone,
+            refused=refused,
+            holds_for_later_pages=holds_for_later_pages,
+        )
 
-    def _list_by_metric(self, core: InsightsQuery, cursor: str, culprits: tuple[str, ...]) -> MediaPage:
-        """Return a page beside which one batch has listed each metric: a bad one costs the others nothing."""
+    def _list_by_metric(self, core: InsightsQuery, cursor: str, named: tuple[str, ...]) -> MediaPage:
+        """Return a page without metrics, and a listing per metric in ``parts``: a refusal costs one metric only."""
         singles = tuple(core.split())
-        spelt = [spell_media_fields(self._list_fields(), None), *map(spell_listed_insights, singles)]
-        requests = [self._request(fields, cursor, limit=self._limit) for fields in spelt]
-        bare, *listed = self.client.batch(requests, account_id=self.account_id)
-        answer = bare if isinstance(bare, Answer) else self._ask(None, cursor)
+        field_lists = [format_media_fields(self._list_fields(), None), *map(format_insights_field, singles)]
+        requests = [self._request(fields, cursor, limit=self._limit) for fields in field_lists]
+        plain, *listed = self.client.batch(requests, account_id=self.account_id)
+        answer = plain if isinstance(plain, Answer) else self._list_with_fields(None, cursor)
         wanted = set(index_media(answer))
         parts = tuple(
             (query, part)
             for query, part in zip(singles, listed, strict=True)
-            # A post published meanwhile has pushed another over the edge of the page.
+            # A post that is published between two requests moves the last post of the page to the next page.
             if isinstance(part, Answer) and wanted <= index_media(part).keys()
         )
-        # META-17: what a server failed on was not refused: it is asked media by media, like what arrived for others.
+        # META-20: a server error is no refusal, so these metrics are requested again, media by media.
         arrived = {name for query, _ in parts for name in query.names} | {
             query.names[0]
             for query, part in zip(singles, listed, strict=True)
-            if isinstance(part, InsightsError) and is_trouble(part)
+            if isinstance(part, InsightsError) and is_transient(part)
         }
-        refused = (*culprits, *(name for name in core.names if name not in arrived))
-        # Asked with others, a metric that is refused without a word would cost those as well.
-        alone = self._unnamed.union(refused if len(refused) == 1 else ())
-        return MediaPage(answer=answer, parts=parts, alone=alone, suspects=frozenset(refused) - alone, refused=refused)
+        refused = (*named, *(name for name in core.names if name not in arrived))
+        # META-16: together with others, a metric whose refusal names no metric would cost the others as well.
+        request_alone = self._request_alone.union(refused if len(refused) == 1 else ())
+        return MediaPage(
+            answer=answer,
+            parts=parts,
+            request_alone=request_alone,
+            maybe_refused=frozenset(refused) - request_alone,
+            refused=refused,
+        )
 
     def _reduce_core(self) -> InsightsQuery | None:
-        """Return what may stand inside the listing: what no media and no product type is known to refuse."""
-        core, find = self.core, self.refusals.find
+        """Return the query for inside the listing: without metrics that media or product types are known to refuse."""
+        core, find = self.core, self.refused_metrics.find
         return core and core.without(
             name
             for name in core.names
-            if self._refusing_pages[name] >= PAGES_FOR_ALL or any(find(kind, "", name) for kind in self.product_types)
+            if self._refusing_pages[name] >= MIN_REFUSING_PAGES
+            or any(find(kind, "", name) for kind in self.product_types)
         )
 
-    def _learn_from(self, page: MediaPage) -> None:
-        """Remember what single media refuse; what a whole product type refuses is known by now."""
-        self._refusing_pages.update(dict.fromkeys(page.refused, PAGES_FOR_ALL if page.lasts else 1))
-        self._unnamed |= page.alone | page.suspects
+    def _record_refusals(self, page: MediaPage) -> None:
+        """Record the metrics that media of the page refused."""
+        self._refusing_pages.update(
+            dict.fromkeys(page.refused, MIN_REFUSING_PAGES if page.holds_for_later_pages else 1)
+        )
+        self._request_alone |= page.request_alone | page.maybe_refused
 
-    def _ask(self, core: InsightsQuery | None, cursor: str) -> Answer:
+    def _list_with_fields(self, core: InsightsQuery | None, cursor: str) -> Answer:
         while True:
             try:
-                return self._ask_once(core, cursor)
+                return self._request_page(core, cursor)
             except InsightsError as error:
-                # A refusal without a name may be a metric's as well: those are looked at first.
+                # A refusal that names no field may be about a metric as well, and metrics are checked first.
                 may_be_metric = core is not None and not find_refused_fields(error, self._list_fields())
-                if may_be_metric or not self._search.take(error):
+                if may_be_metric or not self._search.record(error):
                     raise
             for name, refusal in self._search.refused.items():
-                self.fields.learn_refusal(self.edge, [name], refusal, account_id=self.account_id)
+                self.refused_fields.record_refusal(self.edge, [name], refusal, account_id=self.account_id)
 
-    def _ask_once(self, core: InsightsQuery | None, cursor: str) -> Answer:
+    def _request_page(self, core: InsightsQuery | None, cursor: str) -> Answer:
         fields = self._list_fields()
-        same = (self.edge, core and core.names)
-        request = replace(self._request(spell_media_fields(fields, core), cursor), no_retry=self.troubles.last(same))
+        retry_key = (self.edge, core and core.names)
+        request = replace(
+            self._request(format_media_fields(fields, core), cursor), no_retry=self.breaker.is_open(retry_key)
+        )
         try:
             answer = next(self.client.pages(request, account_id=self.account_id, limit=self._limit))
         except InsightsError as error:
-            if is_trouble(error) and not request.no_retry:
-                self.troubles.count(same)
+            if is_transient(error):
+                self.breaker.record_failure(retry_key)
             raise
-        self.troubles.forget(same)
-        self.fields.learn_answer(self.edge, {name for item in index_media(answer).values() for name in item})
-        # A limit that the client had to halve stays halved.
+        self.breaker.record_success(retry_key)
+        self.refused_fields.record_answer(self.edge, {name for item in index_media(answer).values() for name in item})
+        # META-21: where the client had to halve the limit, later pages begin with the smaller one.
         self._limit = int(answer.request.params["limit"])
         return answer
 
-    def _ask_alone(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
+    def _read_single(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
         requests = [
             self._request(",".join(dict.fromkeys(("id", name))), self.cursor, limit=self._limit) for name in names
         ]
@@ -219,8 +255,8 @@ class Pages:
         return [result if isinstance(result, InsightsError) else None for result in results]
 
     def _list_fields(self) -> list[str]:
-        """Return the fields to ask for, and note those that are known to be refused."""
-        refused = self.fields.find(self.edge, self.account_id)
+        """Return the fields to request, and note those that Meta is known to refuse."""
+        refused = self.refused_fields.find(self.edge, self.account_id)
         for name, error in refused.items():
             self.left_out_log.note_error(f"account {self.account_id}", name, error)
         return [name for name in self._search.fields if name not in refused]
@@ -240,23 +276,23 @@ class Pages:
         return self.edge == "media" and parse_version(self.client.settings.api_version) >= (11, 0)
 
 
-def _find_named(refusal: InsightsError, core: InsightsQuery) -> tuple[str, ...]:
-    return find_culprits(refusal, core.names) if isinstance(refusal, MetricRefused) else ()
+def _find_named_metrics(refusal: InsightsError, core: InsightsQuery) -> tuple[str, ...]:
+    return find_named_metrics(refusal, core.names) if isinstance(refusal, MetricRefused) else ()
 
 
 def _is_about_metric(refusal: InsightsError) -> bool:
     return isinstance(refusal, MetricRefused) and not is_about_object(refusal)
 
 
-def _is_worth_less(error: InsightsError) -> bool:
-    """Return whether a page that is refused so may be listed with less: all but what concerns the account as such."""
-    if isinstance(error, SkippableGraphError) or is_trouble(error):
+def _may_be_about_metrics(error: InsightsError) -> bool:
+    """Return whether a refused page may be answered with fewer metrics: not where the error concerns the account."""
+    if isinstance(error, SkippableGraphError) or is_transient(error):
         return True
     return isinstance(error, FatalGraphError) and not isinstance(error, STOPPING_ERRORS)
 
 
 def index_media(page: Answer) -> dict[str, Mapping[str, Any]]:
-    """Return the media of a page by id. What has no usable id cannot be told from others; the first of two counts."""
+    """Return the media of a page by id. Items without a usable id are left out; the first of two with one id counts."""
     found: dict[str, Mapping[str, Any]] = {}
     for item in read_objects(page.body.get("data")) or ():
         if (media_id := read_id(item.get("id"))) is not None:

@@ -1,4 +1,4 @@
-"""How a row came to be: who read it, when. One stamp per run; every answer asks it for the time."""
+"""The origin of a row: the run that read it, and the time. One object per run, used for every answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def utc_now() -> datetime:
 
 
 class FetchTime(NamedTuple):
-    """The moment at which one answer was read."""
+    """The time at which one answer was read, in the forms of our columns."""
 
     fetched_at: str
     snapshot_date: date
@@ -33,12 +33,12 @@ class Provenance:
     clock: Callable[[], datetime] = utc_now
 
     def read_now(self) -> FetchTime:
-        """Return the columns that say when: exactly, as a Pacific date, and as the hour (UTC) of a story snapshot."""
+        """Return the current time: exactly, as a Pacific date, and as the hour (UTC) of a story snapshot."""
         now = self.clock()
         return FetchTime(format_instant(now), *_read_hour(now.replace(minute=0, second=0, microsecond=0)))
 
 
 @lru_cache(maxsize=8)
 def _read_hour(hour: datetime) -> tuple[date, str]:
-    # The Pacific date never changes within an hour of UTC.
+    # The Pacific date never changes within an hour of UTC, so one conversion per hour is enough.
     return pacific_date(hour), format_instant(hour)

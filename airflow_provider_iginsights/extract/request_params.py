@@ -1,4 +1,4 @@
-"""How questions are spelt in Meta's query language."""
+"""Formats queries as parameters of the Graph API."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ from collections.abc import Iterable
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 
 
-def spell_insights(query: InsightsQuery) -> dict[str, str]:
-    """Return the parameters of ``/insights`` for a query, without its window.
-
-    A media's period is always lifetime and stays unsaid.
-    """
-    spoken = {
+def format_insights_params(query: InsightsQuery) -> dict[str, str]:
+    """Return the parameters of ``/insights`` for a query, without ``since`` and ``until``."""
+    params = {
         "metric": ",".join(query.names),
         "period": query.period if query.metrics[0].level == "account" else "",
         "metric_type": query.metric_type or "",
         "breakdown": query.breakdown,
         "timeframe": query.timeframe,
     }
-    return {name: value for name, value in spoken.items() if value}
+    return {name: value for name, value in params.items() if value}
 
 
-def spell_media_fields(fields: Iterable[str], core: InsightsQuery | None) -> str:
-    """Return ``fields`` of a media listing, with the insights that all its media share inside it."""
+def format_media_fields(fields: Iterable[str], core: InsightsQuery | None) -> str:
+    """Return ``fields`` of a media listing, with the insights of ``core`` inside."""
     return ",".join((*fields, _expand_insights(core)) if core else fields)
 
 
-def spell_listed_insights(query: InsightsQuery) -> str:
-    """Return ``fields`` of a media listing that brings nothing but insights."""
+def format_insights_field(query: InsightsQuery) -> str:
+    """Return ``fields`` of a media listing with insights and ids only."""
     return f"id,{_expand_insights(query)}"
 
 

@@ -1,10 +1,10 @@
-"""Every shape in which Meta answers a metric, turned into the same tidy numbers.
+"""Reads all forms in which Meta answers a metric and returns the same kind of numbers for each.
 
-The shapes (Meta's insights references of v10.0 and today): a dated series; a ``total_value``; a ``total_value`` with
+The forms (Meta's insights references of v10.0 and today): a dated series; a ``total_value``; a ``total_value`` with
 breakdowns, with or without the total; demographics whose dimensions include the timeframe; objects of hour or of
 audience group -> number; a lifetime ``values[0]`` of a media, with or without a breakdown beside it.
 
-What has no plain reading costs that number alone, and is told with its reason. No answer is no number: never a 0.
+A value that cannot be read is noted with the reason and costs no other number. A missing number is never a 0.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from airflow_provider_iginsights.pacific import as_utc, pacific_date, pacific_mi
 Row = dict[str, Any]
 TableRow = tuple[str, Row]
 Fault = Literal["Unreadable", "Undated", "Contradictory"]
-"""Why something is left out: it has no plain reading, no date of its own, or another number under the same key."""
+"""Why a value is left out: it cannot be read, has no date, or has the same key as another value."""
 
-Tell = Callable[[str, Fault, str], None]
-"""Takes what is left out (a metric, a field), the fault, and the reason as a sentence. It never gets Meta's text."""
+NoteFault = Callable[[str, Fault, str], None]
+"""Called with what is left out (a metric, a field), the fault, and the reason as a sentence, never with Meta's text."""
 
-Miss = Callable[[str, str], None]
-"""Takes what was asked and did not come, and the reason as a sentence."""
+NoteNoData = Callable[[str, str], None]
+"""Called with the metric that is missing and the reason as a sentence."""
 
-PLAIN = 2**53
-"""Whole numbers up to here are read without a further look: they fit every column and every JSON reader."""
+MAX_EXACT = 2**53
+"""Whole numbers up to here need no further check: every column and every JSON parser holds them exactly."""
 
 _TIMEFRAME = re.compile(r"[a-z]+_[a-z0-9_]+", re.ASCII | re.IGNORECASE)
-"""``THIS_MONTH``, ``LAST_90_DAYS`` and what Meta may add; no country, age, gender or city reads so."""
+"""``THIS_MONTH``, ``LAST_90_DAYS`` and others that Meta may add; no country, age, gender or city matches."""
 
 _NAMES = {str: "a text", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
 
@@ -55,29 +55,28 @@ class Number(NamedTuple):
 
 
 def describe(value: Any) -> str:
-    """Return what kind of JSON value this is, in words; never the value, which may be anything."""
+    """Return the kind of a JSON value in words; never the value, which may contain anything."""
     return _NAMES.get(type(value), "a number")
 
 
-def read_entries(data: Any, *, names: Collection[str], tell: Tell) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the elements of an answer's ``data`` with their metrics' names, those of ``names`` only.
+def read_entries(data: Any, *, names: Collection[str], note: NoteFault) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the elements of an answer's ``data`` with the names of their metrics, for metrics in ``names`` only.
 
-    Meta may answer more than was asked; what stands under another name is another's number. Where metrics that were
-    asked are missing beside it, they are told: that is no silence, however young the day.
+    Where Meta sent other metrics, requested metrics that are missing are noted: Meta may have renamed them.
     """
-    came: set[str] = set()
-    for entry in _read_elements(data, "data", lambda why: tell("insights", "Unreadable", why)):
+    answered: set[str] = set()
+    for entry in _read_elements(data, "data", lambda why: note("insights", "Unreadable", why)):
         name = entry.get("name")
         if not isinstance(name, str):
-            tell("insights", "Unreadable", f"the name of a metric is {describe(name)}.")
+            note("insights", "Unreadable", f"the name of a metric is {describe(name)}.")
             continue
-        came.add(name)
+        answered.add(name)
         if name in names:
             yield name, entry
-    if not came.issubset(names):
+    if not answered.issubset(names):
         for name in names:
-            if name not in came:
-                tell(name, "Unreadable", "Meta answered with a metric that was not asked for, and without this one.")
+            if name not in answered:
+                note(name, "Unreadable", "Meta answered with a metric that was not requested, and without this one.")
 
 
 def read_numbers(
@@ -85,42 +84,42 @@ def read_numbers(
     *,
     map_dimension: str = "",
     asked: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Number]:
     """Return every number of one element of an answer's ``data``.
 
-    :param map_dimension: what the keys are where a value is an object, such as ``hour``.
-    :param asked: the dimensions of the breakdown that was asked for, joined by commas: others are left out; None = any.
-    :param tell: takes a sentence about each thing that has no plain reading.
+    :param map_dimension: the dimension of the keys where a value is an object, such as ``hour``.
+    :param asked: dimensions of the requested breakdown, joined by commas; others are left out; None = any.
+    :param note: called with a sentence about each value that cannot be read.
     """
-    total, points = entry.get("total_value"), _read_elements(entry.get("values"), "values", tell)
+    total, points = entry.get("total_value"), _read_elements(entry.get("values"), "values", note)
     if total is None and len(points) == 1 and not map_dimension and _is_plain(value := points[0].get("value")):
-        return [Number(value, "", "", "", points[0].get("end_time"))]  # nearly every answer about a media
+        return [Number(value, "", "", "", points[0].get("end_time"))]  # The common case for media.
     numbers: list[Number] = []
     if entry.keys().isdisjoint(("values", "total_value")):
-        tell("it has neither values nor a total_value.")
-    total = _read_container(total, "total_value", tell)
+        note("it has neither values nor a total_value.")
+    total = _read_container(total, "total_value", note)
     if total is None or "value" not in total:
         for point in points:
-            numbers += _read_point(point, map_dimension, tell)
+            numbers += _read_point(point, map_dimension, note)
     if total is not None:
         if total.keys().isdisjoint(("value", "breakdowns")) and not points:
-            tell("total_value has neither a value nor breakdowns.")
-        numbers += _read_value(total.get("value"), Number(None, "", "", "", None), tell)
-        for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", tell):
-            numbers += _read_breakdown(breakdown, asked, tell)
+            note("total_value has neither a value nor breakdowns.")
+        numbers += _read_value(total.get("value"), Number(None, "", "", "", None), note)
+        for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", note):
+            numbers += _read_breakdown(breakdown, asked, note)
     return numbers
 
 
 def find_missing_half(
     entry: Mapping[str, Any], numbers: Collection[Number], *, asked: str, wants_total: bool
 ) -> tuple[str, str] | None:
-    """Return which half of a metric is missed, by its name, and why: the breakdown beside the total, or the total.
+    """Return the part of a metric that is missing, the breakdown or the total, by its name, and the reason.
 
-    A breakdown that is there and empty is an answer, and a total of 0 has nothing to break down.
+    An empty breakdown is an answer, and so is a missing breakdown of a total of 0.
 
-    :param asked: the breakdown that was asked for; ``''``: the total is all that was asked.
-    :param wants_total: whether the total is to come from this answer.
+    :param asked: the requested breakdown; ``''``: only the total was requested.
+    :param wants_total: whether the total was requested, too.
     """
     totals = [number.value for number in numbers if not number.breakdown]
     if not asked or not numbers:
@@ -133,93 +132,93 @@ def find_missing_half(
     return None if breakdowns is not None or not any(totals) else (f"{entry['name']} by {asked}", why)
 
 
-def keep_distinct(rows: Iterable[tuple[object, Row]], tell: Tell) -> list[Row]:
-    """Return one row per key. Where a key comes again with another number, nobody can say which: none is returned."""
+def keep_distinct(rows: Iterable[tuple[object, Row]], note: NoteFault) -> list[Row]:
+    """Return one row per key; none for a key with two different numbers, since either may be wrong."""
     kept: dict[object, Row | None] = {}
     for key, row in rows:
         first = kept.setdefault(key, row)
         if first is not None and first["value"] != row["value"]:
-            tell(row["metric"], "Contradictory", "Meta sent two different numbers for the same thing; neither is kept.")
+            note(row["metric"], "Contradictory", "Meta sent two different numbers for the same thing; neither is kept.")
             kept[key] = None
     return [row for row in kept.values() if row is not None]
 
 
 def _is_plain(value: Any) -> bool:
-    return type(value) is int and -PLAIN <= value <= PLAIN
+    return type(value) is int and -MAX_EXACT <= value <= MAX_EXACT
 
 
-def _read_container(value: Any, name: str, tell: Callable[[str], None]) -> Mapping[str, Any] | None:
+def _read_container(value: Any, name: str, note: Callable[[str], None]) -> Mapping[str, Any] | None:
     if value is not None and read_object(value) is None:
-        tell(f"{name} is {describe(value)} where an object belongs.")
+        note(f"{name} is {describe(value)} instead of an object.")
     return read_object(value)
 
 
-def _read_elements(value: Any, name: str, tell: Callable[[str], None]) -> Sequence[Mapping[str, Any]]:
-    """Return the objects of a list; tell what else it holds, or that it is none."""
+def _read_elements(value: Any, name: str, note: Callable[[str], None]) -> Sequence[Mapping[str, Any]]:
+    """Return the objects of a list; note other elements, or that the value is no list."""
     if value is None:
         return ()
     elements = read_list(value)
     if elements is None:
-        tell(f"{name} is {describe(value)} where a list belongs.")
+        note(f"{name} is {describe(value)} instead of a list.")
         return ()
     for each in elements:
         if read_object(each) is None:
-            tell(f"an element of {name} is {describe(each)} where an object belongs.")
+            note(f"an element of {name} is {describe(each)} instead of an object.")
     return [each for each in elements if read_object(each) is not None]
 
 
-def _read_value(value: Any, number: Number, tell: Callable[[str], None]) -> Iterator[Number]:
+def _read_value(value: Any, number: Number, note: Callable[[str], None]) -> Iterator[Number]:
     """Yield the number with this value, if it has one."""
     if value is None:
         return
     read = read_number(value)
     if read is None:
-        tell(f"a value is {describe(value)} that its column cannot store.")
+        note(f"a value is {describe(value)} that its column cannot store.")
     else:
         yield number._replace(value=read)
 
 
-def _read_point(point: Mapping[str, Any], map_dimension: str, tell: Callable[[str], None]) -> Iterator[Number]:
+def _read_point(point: Mapping[str, Any], map_dimension: str, note: Callable[[str], None]) -> Iterator[Number]:
     value, end_time = point.get("value"), point.get("end_time")
     if "value" not in point:
-        tell("an element of values has no value.")
+        note("an element of values has no value.")
     if isinstance(value, dict) and (map_dimension or not value):
         for key, inner in value.items():
-            yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), tell)
+            yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), note)
     elif map_dimension and value is not None:
-        tell(f"a value is {describe(value)} where an object belongs.")
+        note(f"a value is {describe(value)} instead of an object.")
     else:
-        yield from _read_value(value, Number(None, "", "", "", end_time), tell)
+        yield from _read_value(value, Number(None, "", "", "", end_time), note)
 
 
-def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, tell: Callable[[str], None]) -> Iterator[Number]:
-    results = _read_elements(breakdown.get("results"), "results", tell)
-    # A breakdown of nobody comes without results; one without its dimensions is another thing.
+def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, note: Callable[[str], None]) -> Iterator[Number]:
+    results = _read_elements(breakdown.get("results"), "results", note)
+    # META-09: an empty breakdown has its dimensions and no results. Without dimensions it is an error.
     if asked == "" or (not results and read_list(breakdown.get("dimension_keys"))):
         return
     keys = _read_names(breakdown.get("dimension_keys"))
     names = [key for key in keys if key != "timeframe"]
     if not names or len(set(keys)) < len(keys) or (asked is not None and set(names) != set(asked.split(","))):
-        tell("dimension_keys are not the dimensions that were asked for.")
+        note("dimension_keys are not the dimensions that were requested.")
         return
     for result in results:
         values = _read_names(result.get("dimension_values"))
         if len(values) != len(keys):
-            tell("dimension_values are not one text for each of the dimension_keys.")
+            note("dimension_values are not one text for each of the dimension_keys.")
             continue
         found = dict(zip(keys, values, strict=True))
         timeframe = found.pop("timeframe", "")
         if timeframe and not _TIMEFRAME.fullmatch(timeframe):
-            tell("the timeframe of a result is none.")
+            note("the timeframe of a result has an unknown form.")
             continue
         number = Number(None, "|".join(names), join_values([found[name] for name in names]), timeframe, None)
         if result.get("value") is None:
-            tell("a result of a breakdown has no value.")
-        yield from _read_value(result.get("value"), number, tell)
+            note("a result of a breakdown has no value.")
+        yield from _read_value(result.get("value"), number, note)
 
 
 def _read_names(value: Any) -> list[str]:
-    """Return the texts of a list; none where one of its elements is no text."""
+    """Return the texts of a list; an empty list where one of its elements is no text."""
     names = [read_text(each) for each in read_list(value) or ()]
     return [] if None in names else [name for name in names if name is not None]
 
@@ -227,7 +226,7 @@ def _read_names(value: Any) -> list[str]:
 def join_values(values: Sequence[str]) -> str:
     r"""Return the values of several dimensions as one text: ``|`` between them, ``\|`` and ``\\`` inside them.
 
-    A single value stays as Meta sent it: there is nothing to mistake it for.
+    A single value is not changed.
     """
     if len(values) == 1:
         return values[0]
@@ -235,10 +234,9 @@ def join_values(values: Sequence[str]) -> str:
 
 
 def name_group(breakdown: str, **columns: Iterable[str | date]) -> dict[str, tuple[str, ...]]:
-    """Return what rows of one answer hold in their columns, as far as the question tells it.
+    """Return values of columns that all rows of one answer have, as far as the request determines them.
 
-    :param breakdown: as it was asked for. One dimension stands in the rows, too; several are joined in the order of the
-        answer, which may be any.
+    :param breakdown: the requested one. Several dimensions are left out, since their order is that of the answer.
     """
     known = {name: tuple(map(str, values)) for name, values in columns.items()}
     return known | ({} if "," in breakdown else {"breakdown": ("", breakdown)[: 1 + bool(breakdown)]})
@@ -252,17 +250,17 @@ def read_end_time(value: Any) -> tuple[str, date] | None:
 @lru_cache(maxsize=4096)
 def _read_end_time(text: str) -> tuple[str, date] | None:
     instant = read_instant(text)
-    # META-02: despite its name an end_time is the midnight with which the day of its number begins.
+    # META-01, META-02: end_time is the Pacific midnight at which the day of the number begins.
     return None if instant is None else (format_instant(instant), pacific_date(instant))
 
 
 @lru_cache(maxsize=4096)
 def is_pacific_midnight(end_time: str) -> bool:
-    """Return whether an ``end_time`` that can be read is the midnight between two Pacific days."""
+    """Return whether an ``end_time`` is a readable Pacific midnight."""
     dated = _read_end_time(end_time)
     return dated is not None and dated[0] == format_instant(pacific_midnight(dated[1]))
 
 
 def format_instant(instant: datetime) -> str:
-    """Return an aware instant as ``2026-11-20T08:00:00Z``, the one form of timestamps in our rows."""
+    """Return an aware instant as ``2026-11-20T08:00:00Z``, the form of all timestamps in our rows."""
     return as_utc(instant).isoformat().replace("+00:00", "Z")

@@ -168,7 +168,7 @@ class InstagramListAccountsOperator(BaseOperator):
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
         found = self._find(InstagramHook(conn_id), account_filter)
-        chosen = [account.id for account in found if account_filter.admits(account)]
+        chosen = [account.id for account in found if account_filter.accepts(account)]
         self.log.info("Connection %r: %d accounts found, %d chosen.", conn_id, len(found), len(chosen))
         if missing := account_filter.find_missing(found):
             self.log.warning("Connection %r does not see these allowed accounts: %s.", conn_id, ", ".join(missing))

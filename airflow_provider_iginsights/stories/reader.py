@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_provider_iginsights.extract.listing import Listing
-from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_stamped
+from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_with_fetch_time
 from airflow_provider_iginsights.extract.media_answer import MediaAnswer
-from airflow_provider_iginsights.extract.open_questions import Unanswered
 from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
 from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
+from airflow_provider_iginsights.extract.unanswered import IncompleteAccount
 from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll, PollLog
 
 
@@ -25,16 +25,16 @@ def read_stories(
     """
     finality = finality or Finality()
     poll_log = poll_log or PollLog()
-    earlier = poll_log.of([listing.account_id]) if listing.open_questions is not None else []
+    earlier = poll_log.of([listing.account_id]) if listing.unanswered is not None else []
     poll = earlier[0] if earlier else poll_log.open(listing.account_id, provenance.read_now())
-    for media_answer, reading in _read_to_the_end(listing, provenance, poll):
+    for media_answer, fetch_time in _read_to_the_end(listing, provenance, poll):
         media = media_answer.media
         story = poll.stories.get(media["id"]) or LiveStory.of(media)
         poll.stories[story.media_id] = story
-        if media_answer.listed:
-            yield from media_rows(listing, media_answer, provenance, reading)
-        common = _describe(story, poll, media_answer, provenance, reading, is_final=finality.ends(story, poll))
-        for row in number_rows(media_answer, common, listing.left_out_log, whom=listing.name(media)):
+        if media_answer.is_listed:
+            yield from media_rows(listing, media_answer, provenance, fetch_time)
+        common = _describe(story, poll, media_answer, provenance, fetch_time, is_final=finality.ends(story, poll))
+        for row in number_rows(media_answer, common, listing.left_out_log, whom=listing.name_media(media)):
             if row["is_final"]:
                 poll.finals[story.media_id] = poll.began.snapshot_at
             yield "story_insights", row
@@ -55,9 +55,9 @@ def describe_poll(poll: Poll, *, run_id: str) -> Row:
 def _read_to_the_end(listing: Listing, provenance: Provenance, poll: Poll) -> Iterator[tuple[MediaAnswer, FetchTime]]:
     """Yield what the listing brings; the poll is whole if it was read to its end."""
     try:
-        yield from read_stamped(listing, provenance)
-    except Unanswered as unanswered:
-        poll.is_whole = not any("after" in question.again for question in unanswered.questions)
+        yield from read_with_fetch_time(listing, provenance)
+    except IncompleteAccount as incomplete:
+        poll.is_whole = not any("after" in request.repeat for request in incomplete.unanswered)
         raise
     poll.is_whole = True
 
@@ -67,7 +67,7 @@ def _describe(
     poll: Poll,
     media_answer: MediaAnswer,
     provenance: Provenance,
-    reading: FetchTime,
+    fetch_time: FetchTime,
     *,
     is_final: bool,
 ) -> Row:
@@ -82,6 +82,6 @@ def _describe(
         "snapshot_date": poll.began.snapshot_date,
         "is_final": is_final,
         "api_version": media_answer.answer.api_version,
-        "fetched_at": reading.fetched_at,
+        "fetched_at": fetch_time.fetched_at,
         "run_id": provenance.run_id,
     }

@@ -87,20 +87,20 @@ class Checkpoint:
 class Progress:
     """How far a task has come: accounts that are loaded, and the ``summary`` of that, as far as it adds up.
 
-    ``open_questions``: of accounts that are loaded but for these, as their readers take them. ``waiting_since``: since
+    ``unanswered``: of accounts that are loaded but for these, as their readers take them. ``waiting_since``: since
     when it waits for a rate limit (None: it does not).
     """
 
     done: frozenset[str] = frozenset()
-    open_questions: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    unanswered: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     waiting_since: datetime | None = None
     summary: Mapping[str, Any] | None = None
 
     def advance(self, outcome: AccountResults, summary: Mapping[str, Any]) -> Progress:
         """Return the progress after one more try. Who failed again keeps the questions that were open before."""
-        kept = {name: questions for name, questions in self.open_questions.items() if name in outcome.failed}
-        left = {name: [each.again for each in questions] for name, questions in outcome.open.items()}
-        return Progress(done=frozenset(outcome.done), open_questions=kept | left, summary=summary)
+        kept = {name: questions for name, questions in self.unanswered.items() if name in outcome.failed}
+        left = {name: [each.repeat for each in questions] for name, questions in outcome.unanswered.items()}
+        return Progress(done=frozenset(outcome.done), unanswered=kept | left, summary=summary)
 
     def pack(self, account_ids: Collection[str]) -> dict[str, Any]:
         """Return JSON-able values: one bit per account, since what Airflow keeps should stay small.
@@ -110,7 +110,7 @@ class Progress:
         bits = sum(1 << place for place, name in enumerate(sorted(account_ids)) if name in self.done)
         return {
             "done": format(bits, "x"),
-            "open": _limit(self.open_questions),
+            "open": _limit(self.unanswered),
             "waiting_since": self.waiting_since.isoformat() if self.waiting_since else None,
             "summary": dict(self.summary) if self.summary else None,
         }
@@ -121,7 +121,7 @@ class Progress:
         bits = int(str(state.get("done") or "0"), 16)
         return cls(
             done=frozenset(name for place, name in enumerate(sorted(account_ids)) if bits >> place & 1),
-            open_questions=state.get("open") or {},
+            unanswered=state.get("open") or {},
             waiting_since=read_waiting_since(state),
             summary=state.get("summary"),
         )
@@ -133,11 +133,11 @@ def read_waiting_since(state: Mapping[str, Any] | None) -> datetime | None:
     return datetime.fromisoformat(waiting) if waiting else None
 
 
-def _limit(open_questions: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def _limit(unanswered: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """Return whole accounts' questions, as many as are kept."""
     kept: dict[str, list[dict[str, Any]]] = {}
     left = MOST_OPEN
-    for account_id, questions in open_questions.items():
+    for account_id, questions in unanswered.items():
         if len(questions) <= left:
             kept[account_id] = [dict(question) for question in questions]
             left -= len(questions)

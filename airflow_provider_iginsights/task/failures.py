@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.extract.account_pool import AccountResults
     from airflow_provider_iginsights.extract.left_out import LeftOutLog
-    from airflow_provider_iginsights.extract.open_questions import OpenQuestion
+    from airflow_provider_iginsights.extract.unanswered import UnansweredRequest
 
 NAMED = 10
 
@@ -30,20 +30,20 @@ def is_last_try(context: Context) -> bool:
     return not isinstance(number, int) or not isinstance(most, int) or number > most
 
 
-def give_up_open_questions(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
+def give_up_unanswered(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
     """Return an outcome whose accounts that are not whole count as done, as no further try will ask them.
 
     What is open is named. Those that failed over something else as well stay as they are: they may be read again after
     a rate limit.
     """
-    closed = [account_id for account_id in outcome.open if account_id not in outcome.failed]
-    for question in (question for account_id in closed for question in outcome.open[account_id]):
+    closed = [account_id for account_id in outcome.unanswered if account_id not in outcome.failed]
+    for question in (question for account_id in closed for question in outcome.unanswered[account_id]):
         left_out_log.note_error(question.whom, question.what, question.error)
-    still_open = {account_id: each for account_id, each in outcome.open.items() if account_id not in closed}
-    return replace(outcome, done=[*outcome.done, *closed], open=still_open)
+    still_open = {account_id: each for account_id, each in outcome.unanswered.items() if account_id not in closed}
+    return replace(outcome, done=[*outcome.done, *closed], unanswered=still_open)
 
 
-def describe_open(account_id: str, questions: Sequence[OpenQuestion]) -> InsightsError:
+def describe_open(account_id: str, questions: Sequence[UnansweredRequest]) -> InsightsError:
     """Return the error of an account that is not whole, of the kind of its first open question."""
     first = questions[0].error
     named = "; ".join(dict.fromkeys(f"{each.what} of {each.whom}" for each in questions[:NAMED]))
@@ -68,7 +68,7 @@ def raise_failures(outcome: AccountResults, *, skips: bool = False) -> None:
 
     :raises InsightsError: as described.
     """
-    failed = {name: describe_open(name, questions) for name, questions in outcome.open.items()}
+    failed = {name: describe_open(name, questions) for name, questions in outcome.unanswered.items()}
     failed |= outcome.failed
     if not failed or (skips and outcome.done):
         return

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, plan_media, plan_story
 from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.account_pool import ReadAccount
+from airflow_provider_iginsights.extract.circuit_breaker import CircuitBreaker
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.no_data import NoDataMetrics
-from airflow_provider_iginsights.extract.open_questions import ExhaustedRetries, QuestionParameters
 from airflow_provider_iginsights.extract.page_id import explain_page_ids
 from airflow_provider_iginsights.extract.pages import Edge
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.refusals import Refusals
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
+from airflow_provider_iginsights.extract.refused_metrics import RefusedMetrics
 from airflow_provider_iginsights.extract.rows import TableRow
+from airflow_provider_iginsights.extract.unanswered import RepeatParameters
 from airflow_provider_iginsights.stories.life import PollLog
 from airflow_provider_iginsights.stories.reader import read_stories
 
@@ -48,9 +49,9 @@ class Source:
     metrics: Sequence[str] | None = None
     breakdowns: Mapping[str, Sequence[str]] | None = None
     left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
-    refusals: Refusals = field(default_factory=Refusals)
+    refused_metrics: RefusedMetrics = field(default_factory=RefusedMetrics)
     no_data_metrics: NoDataMetrics = field(default_factory=NoDataMetrics)
-    exhausted_retries: ExhaustedRetries = field(default_factory=ExhaustedRetries)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
     polls: PollLog = field(default_factory=PollLog)
     notes: list[str] = field(default_factory=list)
@@ -64,10 +65,10 @@ class Source:
             days=self.window.days(lookback_days),
             provenance=self.provenance,
             left_out_log=self.left_out_log,
-            refusals=self.refusals,
-            silences=self.no_data_metrics,
-            troubles=self.exhausted_retries,
-            fields=self.refused_fields,
+            refused_metrics=self.refused_metrics,
+            no_data=self.no_data_metrics,
+            breaker=self.breaker,
+            refused_fields=self.refused_fields,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
         )
@@ -78,11 +79,11 @@ class Source:
         settings = self.client.settings
         plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
         published = self.window.published_between(refresh_days)
-        is_whole = refresh_days is None
+        expects_all = refresh_days is None
         return explain_page_ids(
             self.client,
-            lambda account_id, open_questions=None: read_media(
-                self._list(account_id, "media", plan, open_questions, published, is_whole=is_whole), self.provenance
+            lambda account_id, unanswered=None: read_media(
+                self._list(account_id, "media", plan, unanswered, published, expects_all=expects_all), self.provenance
             ),
         )
 
@@ -94,8 +95,8 @@ class Source:
         settings = self.client.settings
         plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
 
-        def read(account_id: str, open_questions: Sequence[QuestionParameters] | None = None) -> Iterator[TableRow]:
-            known = open_questions if self.polls.of([account_id]) else None
+        def read(account_id: str, unanswered: Sequence[RepeatParameters] | None = None) -> Iterator[TableRow]:
+            known = unanswered if self.polls.of([account_id]) else None
             return read_stories(
                 self._list(account_id, "stories", plan, known), self.provenance, poll_log=self.polls, finality=finality
             )
@@ -107,10 +108,10 @@ class Source:
         account_id: str,
         edge: Edge,
         plan: MediaPlan,
-        open_questions: Sequence[QuestionParameters] | None,
+        unanswered: Sequence[RepeatParameters] | None,
         published: tuple[datetime | None, datetime | None] = (None, None),
         *,
-        is_whole: bool = False,
+        expects_all: bool = False,
     ) -> Listing:
         return Listing(
             client=self.client,
@@ -118,10 +119,10 @@ class Source:
             edge=edge,
             plan=plan,
             left_out_log=self.left_out_log,
-            refusals=self.refusals,
+            refused_metrics=self.refused_metrics,
             published=published,
-            is_whole=is_whole,
-            troubles=self.exhausted_retries,
-            fields=self.refused_fields,
-            open_questions=open_questions,
+            expects_all=expects_all,
+            breaker=self.breaker,
+            refused_fields=self.refused_fields,
+            unanswered=unanswered,
         )

@@ -41,7 +41,7 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
         "accounts_quarantined": {name: each.describe() for name, each in list(loaded.quarantined.items())[:NAMED]},
-        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.open.items()}),
+        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.unanswered.items()}),
         "left_out": source.left_out_log.summarize(),
         "notes": [*source.notes, *source.client.notes, *source.left_out_log.list_remarks()],
         "graph_calls": source.client.call_counts.calls,

@@ -27,7 +27,7 @@ from airflow_provider_iginsights.task.arguments import (
 from airflow_provider_iginsights.task.checkpoint import Checkpoint, Progress, read_waiting_since
 from airflow_provider_iginsights.task.failures import (
     failing_without_retry,
-    give_up_open_questions,
+    give_up_unanswered,
     is_last_try,
     raise_failures,
 )
@@ -159,13 +159,13 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
         checkpoint = self._open_checkpoint(run, account_ids, carried)
         before = Progress.unpack(checkpoint.read(), account_ids)
         missing = [account_id for account_id in account_ids if account_id not in before.done]
-        loaded = self.load(run, read, missing, known=before.open_questions)
+        loaded = self.load(run, read, missing, known=before.unanswered)
         loaded = replace(loaded, outcome=(outcome := loaded.outcome.join(before.done, of=account_ids)))
         summary = continue_summary(
             before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
         )
         self.log.info("Summary: %s", summary)
-        if not outcome.is_whole:
+        if not outcome.is_complete:
             run.context["ti"].xcom_push(key="summary", value=summary)
             kept = checkpoint.write(before.advance(outcome, keep_summary(summary)).pack(account_ids))
             if throttled := find_throttled(outcome.failed):
@@ -212,11 +212,11 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
                 write_row(row_files[name], row, left_out_log)
         outcome = pool.outcome
         if self._on_account_error == "skip" or is_last_try(run.context):
-            outcome = give_up_open_questions(outcome, left_out_log)
+            outcome = give_up_unanswered(outcome, left_out_log)
         remarks = self.finish_reading(run, outcome, row_files)
         # An answer that could not be read to the end does not say which values are gone.
         results = loader.commit(
-            list(row_files.values()), load_mode=self._load_mode, protected=left_out_log.find_unread()
+            list(row_files.values()), load_mode=self._load_mode, protected=left_out_log.list_unreadable()
         )
         if quarantine:
             results += quarantine.write_status(outcome)

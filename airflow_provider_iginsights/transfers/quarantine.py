@@ -91,7 +91,7 @@ class Quarantine:
         row_file = self.run.dataset.loader.row_file(self.target)
         for account_id, history in self._find_unavailable(outcome).items():
             write_row(row_file, self._row(account_id, "unavailable", history.reason), self.run.source.left_out_log)
-        for account_id in (name for name in (*outcome.done, *outcome.open) if name in self.histories):
+        for account_id in (name for name in (*outcome.done, *outcome.unanswered) if name in self.histories):
             log.info("Account %s answers again.", account_id)
             write_row(row_file, self._row(account_id, "answered", None), self.run.source.left_out_log)
         # Always merged: every run of every transfer, whatever its load_mode, writes to this one table.
@@ -99,7 +99,7 @@ class Quarantine:
 
     def _find_unavailable(self, outcome: AccountResults) -> dict[str, AccountHistory]:
         """Return the accounts whose error is their own, with today added to their histories."""
-        somebody_answered = bool(outcome.done or outcome.open)
+        somebody_answered = bool(outcome.done or outcome.unanswered)
         return {
             account_id: self.histories.get(account_id, _NO_HISTORY).add(self.today, str(error))
             for account_id, error in outcome.failed.items()

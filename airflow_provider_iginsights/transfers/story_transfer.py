@@ -19,7 +19,7 @@ from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_
 from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events, shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
-from airflow_provider_iginsights.task.failures import give_up_open_questions, raise_failures
+from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
 from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
@@ -90,7 +90,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             plan.start(self.find_accounts(run), now=clock.now())
         loaded = self.load(run, read, plan.find_due(clock.now()))
         # The next look asks everything anew.
-        loaded = replace(loaded, outcome=give_up_open_questions(loaded.outcome, left_out_log))
+        loaded = replace(loaded, outcome=give_up_unanswered(loaded.outcome, left_out_log))
         plan.drop(loaded.quarantined)
         plan.advance(loaded.outcome, run.source.polls, now=clock.now())
         summary = shorten_lists(

@@ -12,8 +12,8 @@ import pytest
 from airflow_provider_iginsights.catalog.plan import plan_account
 from airflow_provider_iginsights.errors import AccountUnavailable, MetricRefused, ServerTrouble
 from airflow_provider_iginsights.extract.account import AccountReader
-from airflow_provider_iginsights.extract.open_questions import Unanswered
-from airflow_provider_iginsights.extract.refusals import ACCOUNTS_FOR_ALL
+from airflow_provider_iginsights.extract.refused_metrics import MIN_REFUSING_ACCOUNTS
+from airflow_provider_iginsights.extract.unanswered import IncompleteAccount
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World, errors, rules
 from tests.support.readers import ACCOUNT_KEY, NOW, Numbers, Readers, by_key, open_readers
 from tests.support.truth import DEFAULT_ACCOUNT, account_rows
@@ -101,7 +101,7 @@ def test_a_metric_is_refused_on_one_day() -> None:
 
 def test_what_all_accounts_refuse() -> None:
     """After a few accounts refused a metric that none answers, the rest of the run does not ask for it."""
-    world = World.build(accounts=ACCOUNTS_FOR_ALL + 2, media_per_account=0, now=NOW)
+    world = World.build(accounts=MIN_REFUSING_ACCOUNTS + 2, media_per_account=0, now=NOW)
     with open_readers(world) as readers:
         refuse(readers, "(#100) metric[3] must be one of the following values: reach", metric="likes")
         requests = []
@@ -109,7 +109,7 @@ def test_what_all_accounts_refuse() -> None:
             readers.sandbox.clear_log()
             assert readers.read_account(DAYS, account=number) == less(truth_of(readers, account=number), "likes")
             requests.append(readers.http)
-        assert requests == [2] * ACCOUNTS_FOR_ALL + [1, 1]
+        assert requests == [2] * MIN_REFUSING_ACCOUNTS + [1, 1]
         assert readers.left_out["likes by media_product_type", "MetricRefused"]["count"] == len(readers.accounts)
 
 
@@ -168,7 +168,7 @@ def test_days_beyond_history() -> None:
     [
         (ErrorEffect(100, subcode=33, message="(#100) gone"), AccountUnavailable),
         (ErrorEffect(100, message="(#100) no"), MetricRefused),
-        (ErrorEffect(2, http=500, message="Service temporarily unavailable"), Unanswered),
+        (ErrorEffect(2, http=500, message="Service temporarily unavailable"), IncompleteAccount),
     ],
 )
 def test_an_account_fails(fault: ErrorEffect, error: type[Exception]) -> None:
@@ -185,9 +185,9 @@ def test_trouble_of_one_day_comes_last() -> None:
         fault = ErrorEffect(2, http=500, message="Service temporarily unavailable")
         readers.sandbox.faults.add(GraphFault(effect=fault, metric="accounts_engaged", times=None))
         given: list[tuple[str, dict[str, Any]]] = []
-        with pytest.raises(Unanswered) as caught:
+        with pytest.raises(IncompleteAccount) as caught:
             given.extend(_read(readers))
-        assert {type(question.error) for question in caught.value.questions} == {ServerTrouble}
+        assert {type(question.error) for question in caught.value.unanswered} == {ServerTrouble}
         named = {row["metric"] for table, row in given if table == "account_insights"}
         assert named == {key[1] for key in truth_of(readers)} - {
             "accounts_engaged",
@@ -205,6 +205,6 @@ def _read(readers: Readers) -> Iterator[tuple[str, dict[str, Any]]]:
         days=DAYS,
         provenance=readers.provenance,
         left_out_log=readers.left_out_log,
-        refusals=readers.refusals,
+        refused_metrics=readers.refused_metrics,
     )
     return reader.read(readers.accounts[0].id)

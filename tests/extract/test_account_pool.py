@@ -16,7 +16,7 @@ from airflow_provider_iginsights.errors import (
     Throttled,
     TokenExpired,
 )
-from airflow_provider_iginsights.extract.account_pool import CHUNK, AccountPool
+from airflow_provider_iginsights.extract.account_pool import CHUNK_SIZE, AccountPool
 from airflow_provider_iginsights.extract.rows import TableRow
 
 
@@ -31,7 +31,7 @@ def numbers_in(rows: Iterator[TableRow]) -> Counter[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("workers", [1, 4, 64])
-@pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 1])
+@pytest.mark.parametrize("count", [0, 1, CHUNK_SIZE, 2 * CHUNK_SIZE + 1])
 def test_every_row_arrives_once(workers: int, count: int) -> None:
     """Whatever the number of threads and rows, each row comes exactly once and each account is done."""
     accounts = [str(account) for account in range(10)]
@@ -75,7 +75,7 @@ def test_one_account_fails_alone(error: AccountUnavailable | Throttled) -> None:
     """The rows before the failure and all rows of the others arrive; the error is kept under the account's id."""
 
     def read(account_id: str) -> Iterator[TableRow]:
-        yield from rows_of(account_id, CHUNK)
+        yield from rows_of(account_id, CHUNK_SIZE)
         if account_id == "2":
             raise error
 
@@ -159,7 +159,7 @@ def test_fast_readers_wait_for_a_slow_receiver() -> None:
 
     def read(account_id: str) -> Iterator[TableRow]:
         nonlocal made
-        for row in rows_of(account_id, 50 * CHUNK):
+        for row in rows_of(account_id, 50 * CHUNK_SIZE):
             with lock:
                 made += 1
             yield row
@@ -168,7 +168,7 @@ def test_fast_readers_wait_for_a_slow_receiver() -> None:
     reading = AccountPool(read, workers=workers).read(["1", "2", "3"])
     for taken, _ in enumerate(reading, start=1):
         with lock:
-            assert made - taken <= CHUNK * (2 * workers + workers + 1)
-        if taken == 20 * CHUNK:
+            assert made - taken <= CHUNK_SIZE * (2 * workers + workers + 1)
+        if taken == 20 * CHUNK_SIZE:
             break
     reading.close()  # type: ignore[attr-defined]

@@ -170,7 +170,7 @@ def test_lasting_trouble_of_one_post() -> None:
         assert by_key(given, MEDIA_KEY) == wanted
         assert pool.outcome.done == []
         assert pool.outcome.failed == {}
-        questions = pool.outcome.open[readers.accounts[0].id]
+        questions = pool.outcome.unanswered[readers.accounts[0].id]
         assert {question.whom for question in questions} == {f"media {post.id}"}
         assert {type(question.error) for question in questions} == {ServerTrouble}
         assert readers.left_out == {}
@@ -187,7 +187,7 @@ def test_trouble_that_passes_leaves_nothing_open() -> None:
         given = [row for table, row in pool.read([readers.accounts[0].id]) if table == "media_insights"]
         assert by_key(given, MEDIA_KEY) == whole
         assert pool.outcome.done == [readers.accounts[0].id]
-        assert pool.outcome.open == pool.outcome.failed == {}
+        assert pool.outcome.unanswered == pool.outcome.failed == {}
 
 
 @pytest.mark.parametrize(("code", "subcode"), [(3001, None), (9, None), (21009, 12), (777, None)])

@@ -113,6 +113,6 @@ def test_what_is_no_page_stands_in_the_notes() -> None:
     world.put(FacebookPage(id="", name="Nameless"))
     with connected(world, world.system_user_token) as (client, _):
         assert [account.id for account in discover_accounts(client)] == list(world.accounts)
-        assert [note.partition(";")[0] for note in client.notes] == [
-            "me/accounts: an item without a readable id is no Page"
+        assert [note.partition(",")[0] for note in client.notes] == [
+            "me/accounts: an item without a readable id is left out"
         ]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_iginsights.errors import GraphFacts, ObjectGone
-from airflow_provider_iginsights.extract.left_out import EXAMPLES, MOST_GROUPS, LeftOutLog
+from airflow_provider_iginsights.extract.left_out import MAX_EXAMPLES, MAX_GROUPS, LeftOutLog
 
 
 def test_the_same_thing_counts_once() -> None:
@@ -30,7 +30,7 @@ def test_examples_are_few_and_the_count_is_exact() -> None:
     for number in range(1000):
         left_out_log.note(f"media {number}", "insights", "MediaTooOld", "too old")
     (finding,) = left_out_log.summarize()
-    assert (finding["count"], len(finding["whom"])) == (1000, EXAMPLES)  # type: ignore[arg-type]
+    assert (finding["count"], len(finding["whom"])) == (1000, MAX_EXAMPLES)  # type: ignore[arg-type]
     assert len(json.dumps(finding)) < 1000
 
 
@@ -73,8 +73,8 @@ def test_what_could_not_be_read_is_told_apart() -> None:
     left_out_log = LeftOutLog()
     left_out_log.note("account 1", "saves", "NoData", "why")
     for what, kind in [("reach", "Unreadable"), ("views", "Contradictory"), ("reach", "Undated")]:
-        left_out_log.note_unread("account 1", what, kind, "why", group={"account_id": ("1",)})
-    assert left_out_log.find_unread() == [
+        left_out_log.note_unreadable("account 1", what, kind, "why", group={"account_id": ("1",)})
+    assert left_out_log.list_unreadable() == [
         {"account_id": ("1",), "metric": ("reach",)},
         {"account_id": ("1",), "metric": ("views",)},
     ]
@@ -84,18 +84,20 @@ def test_what_could_not_be_read_is_told_apart() -> None:
 def test_what_has_not_even_a_name_is_told_apart() -> None:
     """Where the metric itself is lost, any metric of the answer may have more than was stored."""
     left_out_log = LeftOutLog()
-    left_out_log.note_unread("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
-    assert left_out_log.find_unread() == [{"account_id": ("1",)}]
+    left_out_log.note_unreadable("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
+    assert left_out_log.list_unreadable() == [{"account_id": ("1",)}]
 
 
 def test_very_many_groups_are_told_by_their_metrics() -> None:
     """What ends up in one statement stays short, and spares rather more than less."""
     left_out_log = LeftOutLog()
-    for number in range(3 * MOST_GROUPS):
+    for number in range(3 * MAX_GROUPS):
         group = {"account_id": ("1",), "media_id": (str(number),)}
-        left_out_log.note_unread(f"media {number}", ("reach", "likes")[number % 2], "Unreadable", "why", group=group)
-        assert len(left_out_log.find_unread()) <= MOST_GROUPS
-    unread = left_out_log.find_unread()
+        left_out_log.note_unreadable(
+            f"media {number}", ("reach", "likes")[number % 2], "Unreadable", "why", group=group
+        )
+        assert len(left_out_log.list_unreadable()) <= MAX_GROUPS
+    unread = left_out_log.list_unreadable()
     for metric in ("reach", "likes"):
         assert {"metric": (metric,)} in unread
 
@@ -103,10 +105,10 @@ def test_very_many_groups_are_told_by_their_metrics() -> None:
 def test_what_may_be_anywhere_stays_so() -> None:
     """Of very many groups, one that names no metric leaves everything in doubt."""
     left_out_log = LeftOutLog()
-    left_out_log.note_unread("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
-    for number in range(MOST_GROUPS):
-        left_out_log.keep_unread({"metric": ("reach",), "account_id": (str(number),)})
-    assert {} in left_out_log.find_unread()
+    left_out_log.note_unreadable("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
+    for number in range(MAX_GROUPS):
+        left_out_log.keep_unreadable({"metric": ("reach",), "account_id": (str(number),)})
+    assert {} in left_out_log.list_unreadable()
 
 
 def test_remarks_are_about_what_was_stored() -> None:
@@ -124,8 +126,8 @@ def test_silence_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     """Silence is counted like everything that is left out, and said on a lower level."""
     left_out_log = LeftOutLog()
     with caplog.at_level(logging.INFO):
-        left_out_log.note_silence("account 1", "reach", "No number came.")
-        left_out_log.note_silence("account 2", "reach", "No number came.")
+        left_out_log.note_no_data("account 1", "reach", "No number came.")
+        left_out_log.note_no_data("account 2", "reach", "No number came.")
         left_out_log.note("account 2", "likes", "Unreadable", "It is a list.")
     assert [(each["what"], each["kind"], each["count"]) for each in left_out_log.summarize()] == [
         ("reach", "NoData", 2),

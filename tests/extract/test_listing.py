@@ -21,7 +21,7 @@ def listed(readers: Readers, published: tuple[datetime | None, datetime | None])
     """Return the ids of the media that a listing brings."""
     listing = readers.list_media(["reach"])
     listing.published = published
-    return [media_answer.media["id"] for media_answer in listing.read() if media_answer.listed]
+    return [media_answer.media["id"] for media_answer in listing.read() if media_answer.is_listed]
 
 
 @pytest.mark.parametrize(("first", "last"), [(3, 40), (0, 0), (99, 99), (None, 40), (3, None), (None, None)])
@@ -65,9 +65,9 @@ def test_without_metrics_only_media_are_read() -> None:
             edge="media",
             plan=NOTHING,
             left_out_log=readers.left_out_log,
-            refusals=readers.refusals,
+            refused_metrics=readers.refused_metrics,
         )
-        assert len([media_answer for media_answer in listing.read() if media_answer.listed]) == 100
+        assert len([media_answer for media_answer in listing.read() if media_answer.is_listed]) == 100
         assert readers.http == 1
         assert "insights" not in readers.sandbox.log[0].query["fields"]
 

@@ -24,12 +24,12 @@ def query_of(name: str) -> InsightsQuery:
 
 def open_hearing() -> AnsweredMetrics:
     """Return the hearing of one account."""
-    return AnsweredMetrics(account_id="1", left_out_log=LeftOutLog(), silences=NoDataMetrics())
+    return AnsweredMetrics(account_id="1", left_out_log=LeftOutLog(), no_data=NoDataMetrics())
 
 
 def told(answered: AnsweredMetrics, now: datetime, followers: int | None = None) -> list[tuple[str, str, str]]:
     """Return what is left out."""
-    answered.tell(now=now, followers=followers)
+    answered.note_missing(now=now, followers=followers)
     return [(str(each["what"]), str(each["kind"]), str(each["why"])) for each in answered.left_out_log.summarize()]
 
 
@@ -37,26 +37,26 @@ def told(answered: AnsweredMetrics, now: datetime, followers: int | None = None)
 def test_a_day_is_given_two_days(now: datetime, kinds: list[str]) -> None:
     """A day that was over less than 48 hours ago may still come."""
     answered = open_hearing()
-    answered.ask(query_of("likes"), (CLOSED,))
+    answered.record_request(query_of("likes"), (CLOSED,))
     assert [kind for _, kind, _ in told(answered, now)] == kinds
-    assert bool(answered.silences.metrics) is bool(kinds)
+    assert bool(answered.no_data.metrics) is bool(kinds)
 
 
 def test_some_days_are_missing() -> None:
     """The days are counted; a metric of which anything came has not fallen silent."""
     answered, query = open_hearing(), query_of("likes")
     for day in (OLD, CLOSED):
-        answered.ask(query, (day,))
-    answered.hear(query, query.metrics[0], (OLD,))
+        answered.record_request(query, (day,))
+    answered.record_answer(query, query.metrics[0], (OLD,))
     why = "Meta was asked for it and sent no number for 1 of the 2 days."
     assert told(answered, SETTLED) == [("likes", "NoData", why)]
-    assert answered.silences.metrics == {}
+    assert answered.no_data.metrics == {}
 
 
 def test_another_question_brings_the_total() -> None:
     """A breakdown that is empty says nothing where the total of its metric was asked for elsewhere."""
     answered, query = open_hearing(), query_of("likes")
-    answered.ask(replace(query, breakdown="media_product_type", totals=frozenset()), (OLD,))
+    answered.record_request(replace(query, breakdown="media_product_type", totals=frozenset()), (OLD,))
     assert told(answered, SETTLED) == []
 
 
@@ -64,14 +64,14 @@ def test_another_question_brings_the_total() -> None:
 def test_followers(followers: int | None, kind: str) -> None:
     """Under 100 followers Meta has no follower_count, which is not the same as being silent."""
     answered = open_hearing()
-    answered.ask(query_of("follower_count"), (OLD,))
+    answered.record_request(query_of("follower_count"), (OLD,))
     assert [(what, found) for what, found, _ in told(answered, SETTLED, followers)] == [("follower_count", kind)]
 
 
-def test_silences_remember_the_latest_day() -> None:
+def test_no_data_remember_the_latest_day() -> None:
     """The look into our own table ends where the questions ended, with today for what has no day."""
-    silences = NoDataMetrics()
-    silences.add("1", "likes", (OLD, CLOSED))
-    silences.add("2", "views", (OLD,))
-    assert silences.last_day == CLOSED
-    assert silences.metrics == {"1": {"likes"}, "2": {"views"}}
+    no_data = NoDataMetrics()
+    no_data.add("1", "likes", (OLD, CLOSED))
+    no_data.add("2", "views", (OLD,))
+    assert no_data.last_day == CLOSED
+    assert no_data.metrics == {"1": {"likes"}, "2": {"views"}}

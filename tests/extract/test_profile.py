@@ -40,7 +40,7 @@ def rows_of(
         days=days,
         provenance=readers.provenance,
         left_out_log=readers.left_out_log,
-        refusals=readers.refusals,
+        refused_metrics=readers.refused_metrics,
         **options,
     )
     return list(reader.read(readers.accounts[0].id))
@@ -144,7 +144,7 @@ def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error
             days=(YESTERDAY,),
             provenance=readers.provenance,
             left_out_log=readers.left_out_log,
-            refusals=readers.refusals,
+            refused_metrics=readers.refused_metrics,
         )
         rows = reader.read(readers.accounts[0].id)
         assert next(rows)[0] == "accounts"
@@ -160,7 +160,7 @@ def test_trouble_with_the_profile_costs_no_insights() -> None:
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
         given = list(pool.read([readers.accounts[0].id]))
         assert {table for table, _ in given} == {"account_insights"}
-        assert [question.what for question in pool.outcome.open[readers.accounts[0].id]] == ["profile"]
+        assert [question.what for question in pool.outcome.unanswered[readers.accounts[0].id]] == ["profile"]
 
 
 NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser)"

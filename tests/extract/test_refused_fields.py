@@ -64,23 +64,23 @@ def search(bad: Sequence[str], kinds: dict[str, InsightsError] | None = None) ->
     """Return a search over a node that refuses some fields alone, and the rounds in which it asked."""
     rounds: list[list[str]] = []
 
-    def ask_alone(names: Sequence[str]) -> list[InsightsError | None]:
+    def read_single(names: Sequence[str]) -> list[InsightsError | None]:
         rounds.append(list(names))
         return [(kinds or {}).get(name, refusal("無効") if name in bad else None) for name in names]
 
-    return FieldSearch(fields=FIELDS, ask_alone=ask_alone), rounds
+    return FieldSearch(fields=FIELDS, read_single=read_single), rounds
 
 
 def test_two_names_are_believed_then_all_are_asked() -> None:
     """Meta names one field at a time: after the second, one round finds all the others."""
     found, rounds = search(["biography", "followers_count"])
-    assert found.take(nonexisting("website"))
-    assert found.take(nonexisting("name"))
+    assert found.record(nonexisting("website"))
+    assert found.record(nonexisting("name"))
     assert rounds == []
-    assert found.take(nonexisting("biography"))
+    assert found.record(nonexisting("biography"))
     assert len(rounds) == 1
     assert set(found.refused) == {"website", "name", "biography", "followers_count"}
-    assert not found.take(nonexisting("username"))
+    assert not found.record(nonexisting("username"))
     assert len(rounds) == 1
 
 
@@ -88,7 +88,7 @@ def test_no_name_one_round() -> None:
     """Where the text names nobody the fields are asked alone; a server's trouble with one is no refusal of it."""
     kinds = {"website": refusal("no", PermissionMissing, 10), "name": ServerTrouble("down")}
     found, rounds = search([], kinds)
-    assert found.take(refusal("(#100) 無効"))
+    assert found.record(refusal("(#100) 無効"))
     assert set(found.refused) == {"website"}
     assert rounds == [list(FIELDS[1:])]
 
@@ -97,7 +97,7 @@ def test_no_name_one_round() -> None:
 def test_nothing_or_everything_is_no_answer(bad: Sequence[str]) -> None:
     """Where no field is refused alone, or each, it is not about the fields."""
     found, _ = search(bad)
-    assert not found.take(refusal("(#100) 無効"))
+    assert not found.record(refusal("(#100) 無効"))
     assert found.refused == {}
 
 
@@ -105,26 +105,26 @@ def test_a_missing_permission_may_be_the_nodes() -> None:
     """Code 10 without a name: if the id may be read, the fields are asked alone; if not, nothing else is asked."""
     denied = refusal("(#10) 権限がありません", PermissionMissing, 10)
     found, rounds = search([], {"website": denied})
-    assert found.take(denied)
+    assert found.record(denied)
     assert found.refused == {"website": denied}
     assert rounds == [["id"], list(FIELDS[1:])]
     whole, rounds = search([], dict.fromkeys(FIELDS, denied))
-    assert not whole.take(denied)
+    assert not whole.record(denied)
     assert rounds == [["id"]]
 
 
 def test_whom_it_concerns() -> None:
     """That a field does not exist is everybody's; that one may not read it is everybody's after three accounts."""
     memory = RefusedFields()
-    memory.learn_refusal("profile", ["website"], nonexisting("website"), account_id="1")
+    memory.record_refusal("profile", ["website"], nonexisting("website"), account_id="1")
     denied = refusal("(#10) (biography)", PermissionMissing, 10)
     for account in ("1", "2"):
-        memory.learn_refusal("profile", ["biography"], denied, account_id=account)
+        memory.record_refusal("profile", ["biography"], denied, account_id=account)
     assert set(memory.find("profile", "9")) == {"website"}
     assert set(memory.find("profile", "2")) == {"website", "biography"}
     assert memory.find("media", "1") == {}
-    memory.learn_refusal("profile", ["biography"], denied, account_id="3")
+    memory.record_refusal("profile", ["biography"], denied, account_id="3")
     assert set(memory.find("profile", "9")) == {"website", "biography"}
-    memory.learn_answer("profile", ["website", "biography"])
+    memory.record_answer("profile", ["website", "biography"])
     assert memory.find("profile", "9") == {}
     assert set(memory.find("profile", "1")) == {"website", "biography"}

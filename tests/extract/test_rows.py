@@ -427,8 +427,12 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
         ({"values": [{"error": {"code": 1}}]}, "", "an element of values has no value."),
         ({"total_value_new": {"value": 1}}, "", "it has neither values nor a total_value."),
         ({"total_value": {"value_new": 1}}, "", "total_value has neither a value nor breakdowns."),
-        ({"values": [{"value": 0}]}, "hour", "a value is a number where an object belongs."),
-        ({"total_value": {"value": 1, "breakdowns": [None]}}, "", "an element of breakdowns is null where an object"),
+        ({"values": [{"value": 0}]}, "hour", "a value is a number instead of an object."),
+        (
+            {"total_value": {"value": 1, "breakdowns": [None]}},
+            "",
+            "an element of breakdowns is null instead of an object",
+        ),
         (
             {"total_value": {"breakdowns": [{"dimension_keys": ["a"], "results": [{"dimension_values": ["b"]}]}]}},
             "",
@@ -448,7 +452,7 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
 def test_what_is_missing_inside_is_told(entry: dict[str, Any], dimension: str, why: str) -> None:
     """No number is made of it, and the loss is not silent."""
     told: list[str] = []
-    found = read_numbers(entry, map_dimension=dimension, tell=told.append)
+    found = read_numbers(entry, map_dimension=dimension, note=told.append)
     assert [number for number in found if number.breakdown or dimension] == []
     assert len(told) == 1
     assert told[0].startswith(why)

@@ -44,7 +44,7 @@ class Stories:
             edge="stories",
             plan=plan_story(metrics or None, None, version=settings.api_version, login=settings.login),
             left_out_log=self.readers.left_out_log,
-            refusals=self.readers.refusals,
+            refused_metrics=self.readers.refused_metrics,
         )
         provenance = Provenance(run_id="run", clock=self.readers.sandbox.now)
         return [
@@ -121,7 +121,7 @@ def test_all_rows_of_a_poll_carry_the_hour_in_which_it_began(stories: Stories) -
         edge="stories",
         plan=plan_story(None, None, version=settings.api_version, login=settings.login),
         left_out_log=stories.readers.left_out_log,
-        refusals=stories.readers.refusals,
+        refused_metrics=stories.readers.refused_metrics,
     )
     provenance = Provenance(run_id="run", clock=lambda: next(moments))
     rows = [

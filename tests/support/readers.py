@@ -15,7 +15,7 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.refusals import Refusals
+from airflow_provider_iginsights.extract.refused_metrics import RefusedMetrics
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault, GraphSandbox, Media, World
@@ -43,7 +43,7 @@ class Readers:
     sandbox: GraphSandbox
     client: GraphClient
     left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
-    refusals: Refusals = field(default_factory=Refusals)
+    refused_metrics: RefusedMetrics = field(default_factory=RefusedMetrics)
 
     @property
     def world(self) -> World:
@@ -95,7 +95,7 @@ class Readers:
             edge="media",
             plan=plan,
             left_out_log=self.left_out_log,
-            refusals=self.refusals,
+            refused_metrics=self.refused_metrics,
         )
 
     def read_stories(self, metrics: Metrics = None) -> Numbers:
@@ -115,7 +115,7 @@ class Readers:
             provenance=self.provenance,
             metrics=metrics,
             left_out_log=self.left_out_log,
-            refusals=self.refusals,
+            refused_metrics=self.refused_metrics,
         )
 
     def read_account(
@@ -134,7 +134,7 @@ class Readers:
             days=tuple(days),
             provenance=self.provenance,
             left_out_log=self.left_out_log,
-            refusals=self.refusals,
+            refused_metrics=self.refused_metrics,
             **options,
         )
         return numbers_of(reader.read(self.accounts[account].id), ACCOUNT_KEY)

@@ -125,8 +125,8 @@ def test_open_questions_are_kept_within_bounds() -> None:
     checkpoint = Checkpoint(store, inputs={})
     few = [{"metrics": ["reach"], "period": "day", "breakdown": "", "timeframe": "", "days": ["2026-11-20"]}]
     many = few * MOST_OPEN
-    checkpoint.write(Progress(done=frozenset("3"), open_questions={"1": few, "2": many}).pack(accounts))
+    checkpoint.write(Progress(done=frozenset("3"), unanswered={"1": few, "2": many}).pack(accounts))
     known = Progress.unpack(Checkpoint(store, inputs={}).read(), accounts)
-    assert known.open_questions == {"1": few}
+    assert known.unanswered == {"1": few}
     assert known.done == {"3"}
-    assert len(json.dumps(Progress(open_questions={"2": many}).pack(accounts))) < 100_000
+    assert len(json.dumps(Progress(unanswered={"2": many}).pack(accounts))) < 100_000

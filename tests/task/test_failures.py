@@ -20,11 +20,11 @@ from airflow_provider_iginsights.errors import (
 )
 from airflow_provider_iginsights.extract.account_pool import AccountResults
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.extract.open_questions import OpenQuestion
+from airflow_provider_iginsights.extract.unanswered import UnansweredRequest
 from airflow_provider_iginsights.task.failures import (
     combine,
     fail_without_retry,
-    give_up_open_questions,
+    give_up_unanswered,
     is_last_try,
     raise_failures,
 )
@@ -123,31 +123,33 @@ def test_failing_now_keeps_the_name(kind: type[errors.FatalGraphError]) -> None:
     assert caught.value.__cause__ is error
 
 
-def left_open(count: int = 1) -> tuple[OpenQuestion, ...]:
+def left_open(count: int = 1) -> tuple[UnansweredRequest, ...]:
     """Return open questions about an account."""
     error = ServerTrouble("Meta's servers failed.", facts=GraphFacts(code=2), retry_after=7)
     return tuple(
-        OpenQuestion(whom="account 1", what=f"metric_{number}", error=error, again={}) for number in range(count)
+        UnansweredRequest(whom="account 1", what=f"metric_{number}", error=error, repeat={}) for number in range(count)
     )
 
 
 def test_an_account_that_is_not_whole_is_tried_again() -> None:
     """Its error is retriable, keeps what Meta said, and names the questions, at most ten."""
     with pytest.raises(ServerTrouble, match=r"metric_0 of account 1.*; and 2 more") as caught:
-        raise_failures(AccountResults(open={"1": left_open(12)}))
+        raise_failures(AccountResults(unanswered={"1": left_open(12)}))
     assert (caught.value.facts.code, caught.value.retry_after) == (2, 7)
     assert "metric_10" not in str(caught.value)
     with pytest.raises(ServerTrouble, match="2 of 3 accounts failed"):
-        raise_failures(AccountResults(done=["3"], failed={"2": AccountUnavailable("gone")}, open={"1": left_open()}))
+        raise_failures(
+            AccountResults(done=["3"], failed={"2": AccountUnavailable("gone")}, unanswered={"1": left_open()})
+        )
 
 
 def test_what_no_try_will_ask_is_named() -> None:
     """At the end the account is done and its questions stand among what was left out; another failure stays one."""
-    fared = AccountResults(failed={"2": AccountUnavailable("gone")}, open=dict.fromkeys("12", left_open(2)))
+    fared = AccountResults(failed={"2": AccountUnavailable("gone")}, unanswered=dict.fromkeys("12", left_open(2)))
     left_out_log = LeftOutLog()
-    closed = give_up_open_questions(fared, left_out_log)
-    assert (closed.done, list(closed.failed), list(closed.open)) == (["1"], ["2"], ["2"])
-    assert (fared.done, list(fared.open)) == ((), ["1", "2"])
+    closed = give_up_unanswered(fared, left_out_log)
+    assert (closed.done, list(closed.failed), list(closed.unanswered)) == (["1"], ["2"], ["2"])
+    assert (fared.done, list(fared.unanswered)) == ((), ["1", "2"])
     assert [(found["what"], found["kind"]) for found in left_out_log.summarize()] == [
         ("metric_0", "ServerTrouble"),
         ("metric_1", "ServerTrouble"),

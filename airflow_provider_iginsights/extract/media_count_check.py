@@ -1,4 +1,4 @@
-"""Whether Meta listed as many posts as the profile counts."""
+"""Compares the number of posts that Meta listed with the number in the account's profile."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-MOST_LISTED = 10_000
-"""Meta lists no more media than these, so that an account with more is never listed whole."""
+MAX_LISTED = 10_000
+"""Meta lists no more media than this, so a longer listing cannot be compared."""
 
-LISTED_AT_LEAST = 0.95
+MIN_SHARE = 0.95
+"""Below this share of the profile's count, the listing is remarked on."""
 
 
 def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, left_out_log: LeftOutLog) -> None:
-    """Remark on a listing that is much shorter than the profile says. One request, whose failure is no trouble."""
-    if listed >= MOST_LISTED:
+    """Remark on a listing that is much shorter than the profile's count. Sends one request; its failure is ignored."""
+    if listed >= MAX_LISTED:
         return
     subject = Subject("account", account_id)
     try:
         answer = client.get(GraphRequest(account_id, {"fields": "media_count"}, subject), account_id=account_id)
     except InsightsError as error:
-        log.debug("The media count of %s was not told: %s", subject, error)
+        log.debug("The media count of %s could not be read: %s", subject, error)
         return
     count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
-    if count and listed < LISTED_AT_LEAST * count:
+    if count and listed < MIN_SHARE * count:
         left_out_log.remark(
             f"account {account_id} ({listed} of {count})",
             "The posts",

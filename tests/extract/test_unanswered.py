@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, plan_account
 from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, ServerTrouble
 from airflow_provider_iginsights.extract.account_pool import AccountPool
-from airflow_provider_iginsights.extract.open_questions import ENOUGH, ExhaustedRetries, pack_query, select_open
+from airflow_provider_iginsights.extract.circuit_breaker import MIN_FAILURES, CircuitBreaker
+from airflow_provider_iginsights.extract.unanswered import describe_query, select_unanswered
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -65,7 +66,7 @@ def test_no_number_is_lost_to_a_short_trouble(monkeypatch: pytest.MonkeyPatch, s
         pool, found = read_accounts(readers)
         assert found == whole
         assert len(pool.outcome.done) == 10
-        assert pool.outcome.open == pool.outcome.failed == readers.left_out == {}
+        assert pool.outcome.unanswered == pool.outcome.failed == readers.left_out == {}
 
 
 def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,38 +84,38 @@ def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
         trouble(readers, monkeypatch, strikes)
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[4] != "age"}
-        assert set(pool.outcome.open) == {account.id for account in readers.accounts}
+        assert set(pool.outcome.unanswered) == {account.id for account in readers.accounts}
         assert pool.outcome.failed == readers.left_out == {}
         assert 6 * 60 <= passed[0] <= 6 * 120
-        questions = {question.what for each in pool.outcome.open.values() for question in each}
+        questions = {question.what for each in pool.outcome.unanswered.values() for question in each}
         assert all("by age" in what for what in questions)
         plan = plan_account(None, None, version="v25.0", login="facebook")
         groups = [query for query in plan.snapshots if query.breakdown == "age"]
-        for account in readers.accounts[ENOUGH:]:
+        for account in readers.accounts[MIN_FAILURES:]:
             assert asked.count(account.id) == len(groups) + sum(len(group.names) for group in groups)
 
 
 def test_what_answers_once_more_is_patiently_asked_again() -> None:
     """After three accounts one try is enough; an answer of any account ends that."""
-    troubles = ExhaustedRetries()
+    breaker = CircuitBreaker()
     for account in ("1", "2", "3"):
-        assert not troubles.open_account("9").last("q")
-        troubles.open_account(account).count("q")
-    assert troubles.open_account("9").last("q")
-    assert not troubles.open_account("9").last("another")
-    assert not troubles.open_account("9", again=True).last("q")
-    troubles.open_account("4").forget("q")
-    assert not troubles.open_account("9").last("q")
+        assert not breaker.open_account("9").is_open("q")
+        breaker.open_account(account).record_failure("q")
+    assert breaker.open_account("9").is_open("q")
+    assert not breaker.open_account("9").is_open("another")
+    assert not breaker.open_account("9", is_repeat=True).is_open("q")
+    breaker.open_account("4").record_success("q")
+    assert not breaker.open_account("9").is_open("q")
 
 
 def test_three_objects_of_one_account() -> None:
     """Within an account three objects are enough, and an answer about a fourth does not make the others sound."""
-    troubles = ExhaustedRetries().open_account("1")
-    for _ in range(ENOUGH):
-        assert not troubles.last("q")
-        troubles.count("q")
-    troubles.forget("q")
-    assert troubles.last("q")
+    breaker = CircuitBreaker().open_account("1")
+    for _ in range(MIN_FAILURES):
+        assert not breaker.is_open("q")
+        breaker.record_failure("q")
+    breaker.record_success("q")
+    assert breaker.is_open("q")
 
 
 def test_many_troubled_posts_cost_one_patience() -> None:
@@ -127,7 +128,7 @@ def test_many_troubled_posts_cost_one_patience() -> None:
         assert found
         assert found.items() < whole.items()
         missing = {key[0] for key in whole if key not in found}
-        assert {question.whom for question in pool.outcome.open[readers.accounts[0].id]} == {
+        assert {question.whom for question in pool.outcome.unanswered[readers.accounts[0].id]} == {
             f"media {media_id}" for media_id in missing
         }
         assert passed[0] <= 2 * 2 * 120
@@ -156,7 +157,7 @@ def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
         list(pool.read([account.id for account in readers.accounts]))
         assert sorted(pool.outcome.done) == sorted(account.id for account in readers.accounts if account.id != bad)
         assert {key: type(error) for key, error in pool.outcome.failed.items()} == {bad: ServerTrouble}
-        assert pool.outcome.open == {}
+        assert pool.outcome.unanswered == {}
 
 
 def test_stories_go_on_with_the_same_poll() -> None:
@@ -182,7 +183,7 @@ def test_an_open_question_finds_its_query_again() -> None:
     everything = queries()
     for query in everything:
         for part in query.split():
-            selected = [found for other in everything for found in select_open(other, [pack_query(part)])]
+            selected = [found for other in everything for found in select_unanswered(other, [describe_query(part)])]
             assert [(found.names, found.breakdown) for found in selected] == [(part.names, part.breakdown)]
 
 
@@ -191,7 +192,7 @@ def test_a_total_that_was_asked_alone_is_found_again() -> None:
     found = 0
     for query in queries():
         if totals := query.of_totals(query.names):
-            selected = [part for other in queries() for part in select_open(other, [pack_query(totals)])]
+            selected = [part for other in queries() for part in select_unanswered(other, [describe_query(totals)])]
             assert [(part.names, part.breakdown) for part in selected] == [((name,), "") for name in totals.names]
             found += 1
     assert found
@@ -204,8 +205,8 @@ def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> Non
         trouble(readers, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
-        [questions] = pool.outcome.open.values()
-        assert {name for question in questions for name in question.again["metrics"]} == {"replies"}
+        [questions] = pool.outcome.unanswered.values()
+        assert {name for question in questions for name in question.repeat["metrics"]} == {"replies"}
 
 
 class Miscounting:
@@ -230,10 +231,10 @@ def test_a_batch_of_another_length(surplus: int) -> None:
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
         found = numbers_of(pool.read([readers.accounts[0].id]), ACCOUNT_KEY)
         if surplus > 0:
-            assert (found, pool.outcome.open) == (whole, {})
+            assert (found, pool.outcome.unanswered) == (whole, {})
         else:
             assert found.items() < whole.items()
-            [questions] = pool.outcome.open.values()
+            [questions] = pool.outcome.unanswered.values()
             assert {type(question.error) for question in questions} == {BrokenResponse}
 
 
@@ -245,12 +246,12 @@ def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
         with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (readers, passed):
             readers.sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
             source = readers.open_source()
-            readers = {
+            kinds = {
                 "account": source.read_accounts(lookback_days=3, profiles=True),
                 "media": source.read_media(refresh_days=None),
                 "story": source.read_stories(),
             }
-            pool = AccountPool(readers[kind], workers=1)
+            pool = AccountPool(kinds[kind], workers=1)
             assert list(pool.read([account.id for account in readers.accounts])) == []
             assert len(pool.outcome.failed) == count
             assert readers.http >= 2 * count

@@ -12,7 +12,11 @@ from airflow_provider_iginsights.errors import (
     GraphFacts,
     MetricRefused,
 )
-from airflow_provider_iginsights.extract.refusals import ACCOUNTS_FOR_ALL, Refusals, find_culprits
+from airflow_provider_iginsights.extract.refused_metrics import (
+    MIN_REFUSING_ACCOUNTS,
+    RefusedMetrics,
+    find_named_metrics,
+)
 from airflow_provider_iginsights.sandbox.graph import (
     DeleteObject,
     GraphFault,
@@ -208,8 +212,8 @@ def refusal(said: str, code: int = 100) -> MetricRefused:
 )
 def test_culprits(said: str, culprits: tuple[str, ...]) -> None:
     """A refusal is about the position it names, else about the names it holds, else about nobody known."""
-    assert find_culprits(refusal(said), ("reach", "views", "reposts")) == culprits
-    assert find_culprits(refusal(said), ("saved",)) == ("saved",)
+    assert find_named_metrics(refusal(said), ("reach", "views", "reposts")) == culprits
+    assert find_named_metrics(refusal(said), ("saved",)) == ("saved",)
 
 
 def query(*names: str, breakdown: str = "media_product_type") -> InsightsQuery:
@@ -220,22 +224,22 @@ def query(*names: str, breakdown: str = "media_product_type") -> InsightsQuery:
 
 def test_a_group_learns_from_its_answers_too() -> None:
     """A metric that the group answered once is asked again, whoever refused it."""
-    refusals = Refusals().open_account()
+    refusals = RefusedMetrics().open_account()
     asked = query("likes", "views")
-    refusals.learn_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
+    refusals.record_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
     (rest, total), dropped = refusals.reduce("account", asked)
     assert (rest.names, total.names, total.breakdown) == (("views",), ("likes",), "")
     assert [name for name, _ in dropped] == ["likes"]
-    refusals.learn_answer("account", asked)
+    refusals.record_answer("account", asked)
     assert refusals.reduce("account", asked) == ((asked,), ())
 
 
 def test_accounts_learn_from_each_other() -> None:
-    """One odd account silences nobody; after several the rest of the run is spared, until somebody answers."""
-    run, asked = Refusals(), query("likes")
-    for _ in range(ACCOUNTS_FOR_ALL):
+    """One odd account no_data nobody; after several the rest of the run is spared, until somebody answers."""
+    run, asked = RefusedMetrics(), query("likes")
+    for _ in range(MIN_REFUSING_ACCOUNTS):
         assert run.open_account().reduce("account", asked) == ((asked,), ())
-        run.open_account().learn_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
+        run.open_account().record_refusal("account", asked.breakdown, ["likes"], refusal("no"), whom="account 1")
     assert run.open_account().reduce("account", asked)[0] != (asked,)
-    run.open_account().learn_answer("account", asked)
+    run.open_account().record_answer("account", asked)
     assert run.open_account().reduce("account", asked) == ((asked,), ())

@@ -1,4 +1,4 @@
-"""The fields of a node (a profile, a media) as the columns that they fill, each checked on its way."""
+"""Turns the fields of a node (a profile, a media) into checked columns of a row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from airflow_provider_iginsights.catalog.tables import Table
-from airflow_provider_iginsights.extract.rows import Row, Tell, describe
+from airflow_provider_iginsights.extract.rows import NoteFault, Row, describe
 from airflow_provider_iginsights.json_values import read_flag, read_text, read_whole_number
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -18,21 +18,20 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 _ABSENT: Any = object()
 
 
-def read_columns(node: Mapping[str, Any], fields: tuple[str, ...], table: Table, tell: Tell) -> Row:
-    """Return what a node says about the columns that its fields fill; what it does not say is no member of the row.
+def read_columns(node: Mapping[str, Any], fields: tuple[str, ...], table: Table, note: NoteFault) -> Row:
+    """Return the columns for the fields of a node. A column that is not in the row keeps its stored value.
 
-    A field that is absent tells nothing, so what is stored stays. Null tells nothing about a count or a name either,
-    but it empties a text that its owner writes: that is ``""`` in the row.
+    An absent field is not in the row. Nor is null for a count or a name; for a text of the owner, null is ``""``.
 
     :param fields: Graph API fields that fill columns of the table.
-    :param tell: takes each field whose value has no plain reading; its column is left out as well.
+    :param note: called for each field whose value cannot be read; its column is not in the row either.
     """
     row: Row = {}
     for field, column, read, emptied in _find_readers(fields, table):
         value = node.get(field, _ABSENT)
-        if value is _ABSENT:
+        if value is _ABSENT:  # META-10: a hidden field is absent, and it says nothing about the value.
             continue
-        if type(value) is str and read is read_text and value.isascii():  # nearly every value
+        if type(value) is str and read is read_text and value.isascii():  # The common case.
             row[column] = value
             continue
         if value is None:
@@ -41,7 +40,7 @@ def read_columns(node: Mapping[str, Any], fields: tuple[str, ...], table: Table,
             continue
         found = read(value)
         if found is None:
-            tell(
+            note(
                 field, "Unreadable", f"it is {describe(value)} that column {column} of table {table.name} cannot store."
             )
         else:
