@@ -71,9 +71,7 @@ class InsightsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by message and facts, so that errors cross process boundaries whole."""
-        # What is raised so that Airflow does not retry it is of a class made for that, which no other process knows.
-        kind = globals().get(type(self).__name__, type(self))
-        return _rebuild, (kind, self.message, self.facts, dict(self.__dict__))
+        return _rebuild, (type(self), self.message, self.facts, dict(self.__dict__))
 
 
 def _rebuild(kind: type[InsightsError], message: str, facts: GraphFacts, state: dict[str, Any]) -> InsightsError:

@@ -7,7 +7,16 @@ import pickle
 import pytest
 
 from airflow_provider_iginsights import errors
-from airflow_provider_iginsights.errors import GraphFacts, InsightsError, RetriableGraphError
+from airflow_provider_iginsights._compat import AirflowFailException
+from airflow_provider_iginsights.errors import (
+    ConfigurationError,
+    FatalGraphError,
+    GraphFacts,
+    InsightsError,
+    RetriableGraphError,
+    Throttled,
+)
+from airflow_provider_iginsights.task.errors_without_retry import WITHOUT_RETRY
 from airflow_provider_iginsights.task.failures import fail_without_retry
 
 KINDS = sorted(
@@ -44,16 +53,25 @@ def test_no_error_stands_elsewhere() -> None:
     def descend(kind: type[InsightsError]) -> set[str]:
         return {kind.__name__}.union(*map(descend, kind.__subclasses__()))
 
-    assert descend(InsightsError) == {kind.__name__ for kind in KINDS}
+    not_retried = {kind.__name__ for kind in WITHOUT_RETRY.values()}
+    assert descend(InsightsError) - not_retried == {kind.__name__ for kind in KINDS}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WITHOUT_RETRY)
 def test_an_error_that_is_not_retried_crosses_processes(kind: type[InsightsError]) -> None:
-    """What fails a task for good is known to another process under its own name."""
+    """What fails a task without a retry is its kind in another process too, whole, and still Airflow's exception."""
     with pytest.raises(kind) as caught:
         fail_without_retry(kind("It broke.", facts=FACTS))
     copy = pickle.loads(pickle.dumps(caught.value))
-    assert (type(copy), copy.message, copy.facts) == (kind, "It broke.", FACTS)
+    assert isinstance(copy, kind)
+    assert isinstance(copy, AirflowFailException)
+    assert (type(copy), copy.message, copy.facts) == (type(caught.value), "It broke.", FACTS)
+
+
+def test_every_error_that_no_retry_helps_has_its_class() -> None:
+    """A class stands for each configuration and fatal error, and for a rate limit that stays closed; for no other."""
+    no_retry = (ConfigurationError, FatalGraphError, Throttled)
+    assert {kind for kind in KINDS if issubclass(kind, no_retry)} == set(WITHOUT_RETRY)
 
 
 def test_the_docstring_names_every_error() -> None:

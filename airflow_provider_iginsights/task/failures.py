@@ -1,11 +1,11 @@
-"""What the task does when accounts failed: go on, fail for good, or be tried again; after the others were loaded."""
+"""What a task does about accounts that failed, after the others were loaded: succeed, fail, or be retried."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_iginsights.errors import (
     ConfigurationError,
@@ -94,7 +94,7 @@ def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
 
 @contextmanager
 def failing_without_retry() -> Iterator[None]:
-    """Let errors that no retry can help leave the block in a form that Airflow does not retry."""
+    """Raise the errors of the block that no retry can help in a form that Airflow does not retry."""
     try:
         yield
     except (ConfigurationError, FatalGraphError) as error:
@@ -102,14 +102,7 @@ def failing_without_retry() -> Iterator[None]:
 
 
 def fail_without_retry(error: InsightsError) -> NoReturn:
-    """Raise the error in a form that Airflow does not retry, and that ``except`` still knows under its own name."""
-    raise _failing(type(error))(error.message, facts=error.facts) from error
+    """Raise the error in a form that Airflow does not retry, and that ``except`` still knows by its class."""
+    from airflow_provider_iginsights.task.errors_without_retry import WITHOUT_RETRY
 
-
-def _failing(kind: type[InsightsError]) -> type[InsightsError]:
-    from airflow_provider_iginsights._compat import AirflowFailException
-
-    return cast(
-        "type[InsightsError]",
-        type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__, "__doc__": kind.__doc__}),
-    )
+    raise WITHOUT_RETRY[type(error)](error.message, facts=error.facts) from error

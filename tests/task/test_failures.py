@@ -113,12 +113,12 @@ def test_errors_cross_processes(kind: type[InsightsError]) -> None:
 
 @pytest.mark.parametrize("kind", [TokenExpired, errors.ConfigurationError, errors.IncompatibleTable])
 def test_failing_now_keeps_the_name(kind: type[errors.FatalGraphError]) -> None:
-    """What Airflow must not retry is caught under its own name, and its cause is the first error."""
+    """What Airflow must not retry is caught by its class, and its cause is the first error."""
     error = kind("The token has expired.", facts=FACTS)
     with pytest.raises(kind) as caught:
         fail_without_retry(error)
     assert isinstance(caught.value, AirflowFailException)
-    assert type(caught.value).__name__ == kind.__name__
+    assert type(caught.value).__name__ == f"{kind.__name__}WithoutRetry"
     assert str(caught.value) == str(error)
     assert caught.value.__cause__ is error
 
