@@ -6,7 +6,7 @@ GOOGLE := .venv-google
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo test lint types unit chaos referee google test-google format clean
+.PHONY: help install demo reference test lint types unit chaos referee google test-google format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
 	$(BIN)/python -m airflow_provider_iginsights demo example_dags/instagram_daily_insights.py example_dags/instagram_hourly_stories.py
+
+reference: install  ## Write the README's reference tables and catalog/rows.py anew from the catalog
+	$(BIN)/python -m tests.support.write_reference
 
 test: lint types unit  ## Lint, types, tests
 

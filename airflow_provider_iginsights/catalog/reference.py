@@ -1,13 +1,11 @@
 """The README's reference tables and the rows' types, written from the catalog so that they cannot drift.
 
-``python -m airflow_provider_iginsights.catalog.reference README.md`` writes them anew.
+``make reference`` writes them anew.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.columns import ColumnType
@@ -72,7 +70,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 ROWS_HEAD = """\
-\"\"\"The rows of each table, as types. Written from ``catalog/tables.py`` by ``catalog/reference.py``.
+\"\"\"The rows of each table, as types. Written from ``catalog/tables.py`` by ``make reference``.
 
 A DATE is a :class:`datetime.date`, a TIMESTAMP a text in ISO 8601 in UTC (``2026-11-21T20:00:10Z``). A column that is
 not REQUIRED is absent or None where Meta did not say, or where nobody knows.
@@ -170,14 +168,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
     yield f"|{'---|' * len(head)}"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
-
-
-def main(path: str) -> None:
-    """Rewrite the sections of a file in place, and the module of the rows' types."""
-    file = Path(path)
-    file.write_text(rewrite(file.read_text(encoding="utf-8")), encoding="utf-8")
-    Path(__file__).with_name("rows.py").write_text("\n".join(describe_row_types()) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The rows of each table, as types. Written from ``catalog/tables.py`` by ``catalog/reference.py``.
+"""The rows of each table, as types. Written from ``catalog/tables.py`` by ``make reference``.
 
 A DATE is a :class:`datetime.date`, a TIMESTAMP a text in ISO 8601 in UTC (``2026-11-21T20:00:10Z``). A column that is
 not REQUIRED is absent or None where Meta did not say, or where nobody knows.
