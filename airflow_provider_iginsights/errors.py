@@ -12,7 +12,7 @@
     |  |            |- TooMuchData
     |- SkippableGraphError               this one object has no such number   -> noted, go on
     |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
-    |- LoadError                         the warehouse refused                -> Airflow's own retries
+    |- LoadError                         BigQuery refused                     -> Airflow's own retries
        |- IncompatibleTable  DatasetUnavailable  RowRefused
 
 Catch a family to decide what to do, a leaf to know what happened. No message and no attribute ever holds a token.

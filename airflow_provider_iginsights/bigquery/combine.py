@@ -34,6 +34,7 @@ def combine(staged: StagedRows, *, staging: str, session: BigQuerySession) -> An
             name += f"-x{again}-{place}" if again or place else ""
             work = _work(staged.target, group, staging=staging, session=session, job_id=name, adds=place > 0)
             job = session.jobs.run(work)
+        # As after a load: not a retry of a request, but a check that the table holds what was sent to it.
         found = count_rows(staging, session=session)
         if found == staged.rows:
             return job

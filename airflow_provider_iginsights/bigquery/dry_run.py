@@ -25,6 +25,7 @@ def run_dry(target: TargetTable, *, load_mode: LoadMode, session: BigQuerySessio
     from google.cloud.bigquery import QueryJobConfig
 
     sql = dry_run_statement(target, load_mode=load_mode, day=session.clock.now().date().isoformat())
+    # A dry run checks syntax, columns and permissions, and bills nothing ("Estimate and control costs").
     config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
 
     def ask() -> Any:

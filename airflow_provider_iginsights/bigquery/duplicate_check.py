@@ -107,6 +107,7 @@ def _finding(target: TargetTable, *, deduplicate: bool, session: BigQuerySession
     table = find_table(target, session=session)
     if table is None:
         return DuplicateKeys(target=target, doubled=None)
+    # A history holds a key once per fetch: to deduplicate it would delete what it is kept for.
     if deduplicate and claims_key(table) and not holds_history(table):
         deduplicated = remove_duplicates(target, partitions=ALL_DAYS, among=None, session=session)
         return DuplicateKeys(target=target, doubled=deduplicated, deduplicated=deduplicated > 0)

@@ -88,6 +88,7 @@ def deduplicate_statement(
 
 def _describe_rows(target: TargetTable, *, partitions: PartitionRange, among: str | None) -> str:
     table = target.table
+    # NULL in a key column, which only a table of the user's own can have, equals nothing: such rows are no duplicates.
     present = " AND ".join(f"T.{quoted(name)} IS NOT NULL" for name in table.key)
     inside = condition(partitions, table=table, alias="T")
     if among is None:

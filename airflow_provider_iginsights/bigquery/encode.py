@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     Encoder = Callable[[object], str]
 
+# Beyond this a JSON number loses digits in readers that take it for a double: BigQuery's documentation asks for strings
+# ("Loading JSON data: INT64").
 SAFE_INTEGER = 2**53
+# "Data types: NUMERIC": 38 digits, 9 of them after the point.
 _NUMERIC_LIMIT = 10**29
 _NUMERIC_STEP = Decimal("1e-9")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)

@@ -92,6 +92,8 @@ class Erasure:
         :raises LoadError: BigQuery refuses; what was yielded before is deleted.
         """
         for target in (each.target for each in held):
+            # Rows that were streamed in the last 30 minutes cannot be deleted ("DML: limitations"); ours are loaded by
+            # jobs.
             sql = f"DELETE {self._rows_of(target)}"
             doing = f"delete the rows of {self._kind} {self._id} from {target.path}"
             job = self._session.query(target, verb="erase", sql=sql, doing=doing)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUSY_REASONS = frozenset({"rateLimitExceeded", "jobRateLimitExceeded"})
+# These arrive under reasons that also stand for what never passes (invalidQuery, resourcesExceeded), so that only the
+# text tells ("Troubleshoot quota and limit errors", "DML: conflicts").
 BUSY_TEXTS = (
     "Too many DML statements outstanding",
     "Could not serialize access",
@@ -147,6 +149,7 @@ def reasons(error: BaseException) -> frozenset[str]:
     """Return the BigQuery reasons and the HTTP status (as text) that an error carries."""
     if isinstance(error, JobFailed):
         return frozenset({error.reason})
+    # An HTTP error of BigQuery's API lists details with a reason each; its status alone covers several reasons.
     details = getattr(error, "errors", None) or ()
     said = {detail.get("reason", "") for detail in details if isinstance(detail, dict)}
     code = getattr(error, "code", None)
@@ -168,6 +171,7 @@ def is_lost(error: BaseException) -> bool:
 
     if reasons(error) & LOST_REASONS:
         return True
+    # 501 is a server error by its number, but no retry helps.
     if isinstance(error, api.MethodNotImplemented):
         return False
     lost = (api.ServerError, api.RetryError, auth.TransportError, requests.RequestException, ConnectionError)

@@ -39,6 +39,7 @@ def find_existing(
     )
     location = ensure_dataset(targets[0], session=session, create=False).location
     located = [dataclasses.replace(target, location=location) for target in targets]
+    # A misspelt id would otherwise be reported as a table without duplicates.
     found = tuple(target for target in located if find_table(target, session=session) is not None)
     missing = [each for each in located if each not in found and not (found and _may_be_missing(each))]
     if missing and not (found and skip_missing):

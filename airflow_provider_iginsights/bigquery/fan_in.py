@@ -56,6 +56,7 @@ class FanInLoader(BigQueryLoader):
             paths = {part.path for part in kept}
             tidy.end_predecessors([each.target for each in row_files], session=self.session, kept=paths)
             parts = tuple(self._stage_part(row_file) for row_file in row_files if row_file.rows)
+            # Staged for another task: from here on only that task drops them, or their expiration.
             self._staging.clear()
             return parts
         finally:

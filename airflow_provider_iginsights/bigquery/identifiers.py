@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Part = Literal["project", "dataset", "table"]
 
+# "Requirements for labels": keys and values have at most 63 characters; a key begins with a letter.
 _LABEL_LENGTH = 63
 
 GRAMMAR: dict[Part, tuple[re.Pattern[str], str]] = {

@@ -23,6 +23,7 @@ def task_hash(identity: TaskIdentity, *, target: TargetTable) -> str:
     The target is part of it: two tables of one task would otherwise share job ids, and the second would re-attach to
     the first one's finished job and write nothing.
     """
+    # map_index belongs to it: the mapped tasks of one run would otherwise cancel each other as earlier tries.
     facts = (identity.deployment, identity.dag_id, identity.task_id, identity.run_id, str(identity.map_index))
     return hashlib.sha256("|".join((*facts, target.path)).encode()).hexdigest()[:16]
 
@@ -54,4 +55,5 @@ def job_prefix(verb: Verb, *, ti: str) -> str:
 
 def job_id(verb: Verb, *, ti: str, try_number: int, payload: str) -> str:
     """Return a job id that is the same whenever the same try sends the same payload (a hash in hex digits)."""
+    # Letters, digits, dashes and underscores, at most 1,024 of them ("jobs: jobReference").
     return f"{job_prefix(verb, ti=ti)}{try_number}-{payload[:12]}"

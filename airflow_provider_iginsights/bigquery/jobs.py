@@ -56,15 +56,21 @@ class JobRunner:
                     job = self._find_sent(ids) if ids.sent else None
                     if job is None:
                         self._running = (ids.current, request.project, request.location)
+                        # Set before the request: an answer that is lost says nothing about whether the job was created
+                        # ("Running jobs programmatically": a client that makes its own job id can ask for that id).
                         ids.sent = True
                         try:
                             job = request.submit(job_id=ids.current)
                         except Conflict as conflict:
+                            # A job id is used up in its project and location as soon as a job has it, also a failed
+                            # one.
                             ids.refused = True
                             raise StateChanged(f"BigQuery has already seen job {ids.current}") from conflict
                     for pause in self._find_pauses(job):
                         self._retrier.sleep(pause)
                         job.reload(retry=None, timeout=HTTP_TIMEOUT)
+                    # error_result is the reason of a failed job; errors also lists what a successful one only warned
+                    # of.
                     if job.error_result:
                         raise error_mapping.JobFailed(job)
         finally:
@@ -90,6 +96,8 @@ class JobRunner:
         """Ask BigQuery to cancel the job under way, if there is one. Raises what the client raises."""
         if self._running:
             job_id, project, location = self._running
+            # BigQuery returns at once and cancels when it can; a statement that is over by then stays done
+            # (jobs.cancel).
             self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=HTTP_TIMEOUT)
 
     def _find_pauses(self, job: Any) -> Iterator[float]:

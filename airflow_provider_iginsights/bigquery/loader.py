@@ -131,6 +131,7 @@ class BigQueryLoader:
             for row_file in full:
                 row_file.target = self._at(row_file.target)
             tidy.end_predecessors([row_file.target for row_file in full], session=self.session)
+            # All or nothing for what can fail: a load that is refused leaves every target as it was.
             staged: dict[RowFile, Staged] = {}
             for row_file in full:
                 staged[row_file] = self._stage(row_file)

@@ -171,6 +171,8 @@ def moved_keys_query(target: TargetTable, *, staging: str, partitions: Partition
     )
 
 
+# The condition on the partition has to be in ON, with constants: BigQuery prunes the target by these, not by values
+# that it reads from the source ("Querying partitioned tables: MERGE").
 def _head(target: TargetTable, *, source: str, partitions: PartitionRange) -> tuple[str, ...]:
     table = target.table
     return (
@@ -191,6 +193,8 @@ def _newest(table: Table, *, staging: str, partitions: PartitionRange | None) ->
     return f"SELECT {columns} FROM {quoted(staging)} A WHERE {kept} QUALIFY {numbered(table.key)} = 1"
 
 
+# Rows to delete come with the source, instead of by WHEN NOT MATCHED BY SOURCE: with that clause the condition in ON
+# would not prune, and the statement would read the whole target.
 def _vanished(
     target: TargetTable, *, group: Iterable[str], staging: str, partitions: PartitionRange, protected: ProtectedGroups
 ) -> str:
@@ -223,6 +227,7 @@ def _update(table: Table, *, also: str) -> str:
     return f"WHEN MATCHED{also} AND {_is_corrected(table)}\n  THEN UPDATE SET {assignments}"
 
 
+# IS DISTINCT FROM takes two NULL for equal, as = does not; an unequal NULL would rewrite its row each night.
 def _is_corrected(table: Table) -> str:
     """Return the condition that a staged row S rewrites the stored row T of its key."""
     measures = [column for column in table.columns if column.name not in table.key and column.name in table.measures]
@@ -230,6 +235,7 @@ def _is_corrected(table: Table) -> str:
     return f"S.`fetched_at` >= T.`fetched_at` AND ({changed})"
 
 
+# Columns are named: INSERT ROW goes by their order, which a user's own column can change.
 def _insert(table: Table, *, also: str) -> str:
     values = ", ".join(_INSERTED[column.role].format(quoted(column.name)) for column in table.columns)
     return f"WHEN NOT MATCHED BY TARGET{also} THEN INSERT ({_listed(table.column_names)}) VALUES ({values})"

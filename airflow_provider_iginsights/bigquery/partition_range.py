@@ -54,6 +54,8 @@ def condition(partitions: PartitionRange, *, table: Table, alias: str) -> str:
         first, last = min(partitions.start, partitions.besides[0]), max(partitions.end, partitions.besides[-1])
         listed = ", ".join(f"DATE '{each}'" for each in partitions.besides)
         inside = f"{day} BETWEEN DATE '{first}' AND DATE '{last}' AND ({inside} OR {day} IN ({listed}))"
+    # account_id is the first clustering column, so a constant list of accounts reads only their blocks ("Querying
+    # clustered tables").
     if not 0 < len(partitions.account_ids) <= MAX_ACCOUNTS:
         return inside
     return f"{inside} AND {alias}.`account_id` IN ({', '.join(map(literal, partitions.account_ids))})"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HTTP_TIMEOUT = 60.0
+# An upload is answered only once BigQuery has stored the bytes.
 UPLOAD_TIMEOUT = 600.0
 MAX_STATE_CHANGES = 100
 """So often in a row what was just read may have changed before it is written, until that is an error."""
@@ -37,6 +38,8 @@ class RetryBudget:
     ``first_poll`` to ``longest_poll``.
     """
 
+    # BigQuery runs 2 statements that change a table and lets 20 wait ("Quotas and limits: DML"); those of other tasks
+    # take minutes. A request that is not answered within 2 minutes is not worth the slot of a worker.
     busy: float = 900.0
     lost: float = 120.0
     first_wait: float = 1.0
@@ -85,6 +88,7 @@ class BigQueryRetrier:
         """
         import tenacity
 
+        # Exponential with jitter, as BigQuery's documentation asks for ("Troubleshoot quota errors").
         back_off = tenacity.wait_random_exponential(multiplier=self.budget.first_wait, max=self.budget.longest_wait)
 
         def find_wait(state: RetryCallState) -> float:

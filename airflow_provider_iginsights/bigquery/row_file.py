@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
+# "Quotas and limits: load jobs": the largest size of one row of newline-delimited JSON.
 MAX_BYTES = 100 * 1000 * 1000
 _REMEMBERED = 512
 _LONGEST = 100
@@ -59,6 +60,7 @@ class RowFile:
         self._figures = [column for column in self._columns if column.column.type in _FIGURES]
         self._groups = _group_columns(target.table)
         self._partition = target.table.partition_by
+        # Without a name, so that nothing is left on the worker's disk when the process is killed.
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
 
     def write(self, row: Mapping[str, object]) -> None:

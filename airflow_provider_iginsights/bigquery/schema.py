@@ -64,6 +64,7 @@ def _faults(table: Table, *, existing: Sequence[Any]) -> Iterator[str]:
         else:
             yield from _field_faults(column, field=field)
     for field in have.values():
+        # A column with a default takes it where a statement does not name the column ("Specify default column values").
         if field.mode == "REQUIRED" and field.default_value_expression is None:
             yield f"column {field.name} {type_of(field)} is REQUIRED, and our rows do not have it"
 

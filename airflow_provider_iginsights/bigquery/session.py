@@ -96,6 +96,7 @@ class BigQuerySession:
         job = self.jobs.run(request)
         for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
             with attempt:
+                # Reading the result is repeated by itself: the job is done, and its result stays readable for 24 hours.
                 rows = list(job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT))
         return rows
 
@@ -113,6 +114,8 @@ class BigQuerySession:
         from google.cloud.bigquery import QueryJobConfig
 
         labels = self.try_labels(target)
+        # The library would send a failed query again under another id (job_retry), so that neither a lost answer nor a
+        # cancellation could find it. A cached result is up to 24 hours old ("Using cached query results").
         submit = partial(
             self.client.query,
             sql,

@@ -42,6 +42,7 @@ def create_staging(
     labels = session.try_labels(target)
     description = f"Rows on their way to {target.table_id}. Deletes itself."
     resource = describe_table(target, table_id=table_id, labels=labels, description=description)
+    # Staging of a task that is killed must go by itself; storage that expires costs nothing afterwards.
     expires = session.clock.now() + lifetime
     table = Table.from_api_repr(resource | {"expirationTime": str(int(expires.timestamp() * 1000))})
     session.retrier.call(
@@ -58,6 +59,8 @@ def load(row_file: RowFile, *, staging: str, session: BigQuerySession) -> Any:
         job = session.jobs.run(
             _load_work(row_file, staging=staging, session=session, suffix=f"-{'x' * again}" if again else "")
         )
+        # Not a retry of a request: a load job that is found again after a lost answer is known by its destination, and
+        # only the number of rows shows that it loaded this very file. A further round loads under a new id.
         found = count_rows(staging, session=session)
         if found == row_file.rows:
             return job
@@ -104,6 +107,8 @@ def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suf
 
 def _take_small_chunks() -> None:
     """Bound what uploads hold in memory: the library would hold 100 MB, and has no argument for it."""
+    # load_table_from_file has no argument for it, and reads each piece of this size into memory as a whole. There is no
+    # public way in google-cloud-bigquery 3.20 to 3.47; more pieces cost a request each and change nothing else.
     from google.cloud.bigquery import client as library
 
     library._DEFAULT_CHUNKSIZE = CHUNK
@@ -123,9 +128,13 @@ def _load_config(target: TargetTable, *, labels: dict[str, str]) -> Any:
         destination_encryption_configuration=EncryptionConfiguration(kms_key_name=key) if key else None,
         # WRITE_TRUNCATE gives the table the schema of the job.
         schema=fields(target.table.columns),
+        # Newline-delimited JSON takes nested quotes, line breaks and any Unicode in a text, which CSV does only by
+        # options.
         source_format=SourceFormat.NEWLINE_DELIMITED_JSON,
         write_disposition=WriteDisposition.WRITE_TRUNCATE,
+        # A table that the job created itself would have no expiration, and would stay if the task is killed.
         create_disposition=CreateDisposition.CREATE_NEVER,
+        # One bad row fails the whole job: a load that leaves rows out would look like a whole one.
         autodetect=False,
         max_bad_records=0,
         ignore_unknown_values=False,

@@ -60,6 +60,7 @@ def find_changes(target: TargetTable, *, found: Any, clears: bool) -> dict[str, 
     labels = found.labels or {}
     if any(labels.get(key) != text for key, text in options.labels):
         changes["labels"] = labels | dict(options.labels)
+    # Counted from the creation, as BigQuery does: an option that is set again tomorrow must not move the end.
     expires = found.created + timedelta(days=options.expiration_days) if options.expiration_days else None
     if found.expires != expires and (expires or clears):
         changes["expires"] = expires
@@ -140,6 +141,7 @@ def _change(found: Any, *, changes: dict[str, Any], session: BigQuerySession) ->
         setattr(found, name, value)
     log.info("Changing %s of the table %s.", ", ".join(changes), found.full_table_id)
     try:
+        # The request carries the etag that was read: BigQuery refuses it with 412 if the table was changed since.
         session.client.update_table(found, list(changes), retry=None, timeout=HTTP_TIMEOUT)
     except PreconditionFailed as changed:
         raise StateChanged("somebody else changed it after it was read") from changed

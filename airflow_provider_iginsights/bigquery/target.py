@@ -44,6 +44,7 @@ class TargetTable:
     options: TableOptions = TableOptions()
 
     def __post_init__(self) -> None:
+        # Ids become parts of SQL and of resource paths, so none is used that was not checked.
         checked(self.project, part="project")
         checked(self.dataset, part="dataset")
         checked(self.table_id, part="table")

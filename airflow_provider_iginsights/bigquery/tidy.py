@@ -43,6 +43,7 @@ def end_predecessors(targets: Sequence[TargetTable], *, session: BigQuerySession
         )
         for job in _find_running(project, prefixes=prefixes, session=session):
             _end(job, session=session)
+    # Jobs are listed only to those who have a role for it; the names of staging tables tell the jobs without one.
     for target, table_id in left:
         for first_id in staging_jobs(table_id, table_id=target.table_id, ti=session.ti(target)):
             for job in find_jobs(first_id, target=target, session=session):
@@ -121,6 +122,8 @@ def _end(job: Any, *, session: BigQuerySession) -> None:
     doing = f"cancel job {job.job_id} of an earlier try"
     for attempt in session.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
         with attempt, contextlib.suppress(NotFound):
+            # The cancellation of a job is a request, not an order: only the state DONE says that it will change nothing
+            # more.
             job.cancel(retry=None, timeout=HTTP_TIMEOUT)
             job.reload(retry=None, timeout=HTTP_TIMEOUT)
             session.jobs.wait(job)

@@ -118,10 +118,12 @@ def _make_once(view: View, target: TargetTable, *, sql: str, session: BigQuerySe
             raise StateChanged("somebody else created it after it was looked for") from conflict
         return "created"
     _check_kind(found, path=path)
+    # An update would change the view's etag and last-modified time for nothing, and race with other tasks.
     if found.view_query == sql:
         return "unchanged"
     _describe(found, view, target, session=session)
     try:
+        # The request carries the etag that was read: BigQuery refuses it with 412 if somebody changed the view since.
         client.update_table(found, ["view_query", "description", "labels"], retry=None, timeout=HTTP_TIMEOUT)
     except (PreconditionFailed, NotFound) as changed:
         raise StateChanged("somebody else changed it after it was read") from changed

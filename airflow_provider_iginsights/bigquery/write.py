@@ -165,6 +165,7 @@ def remove_duplicates(
     """
     sql, doing = duplicates_query(target, partitions=partitions, among=among), f"look for doubled keys in {target.path}"
     nonce, deduplicated = secrets.token_hex(8), 0
+    # Not a retry: each round checks what the round before changed, and other tasks may write between two rounds.
     for at in range(_MAX_ROUNDS):
         payload = hashlib.sha256(f"{nonce}{at}".encode()).hexdigest()
         [[doubled]] = session.read(target, sql=sql, payload=payload, doing=doing)

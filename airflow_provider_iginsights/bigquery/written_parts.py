@@ -36,6 +36,7 @@ def record_written(target: TargetTable, parts: Iterable[StagedPart], *, session:
     """
     keys = sorted(part.key for part in parts)
     for at in range(0, len(keys), MAX_PARTS):
+        # A query without a table bills no bytes, and jobs are listed for six months ("Managing jobs").
         sql = f"SELECT {literal(','.join(keys[at : at + MAX_PARTS]))} AS written_parts"
         session.query(target, verb="record", sql=sql, payload=_PAYLOAD, doing="note which staged rows are written")
 

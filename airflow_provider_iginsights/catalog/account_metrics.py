@@ -18,6 +18,7 @@ RECENT_DAYS = 30  # META-06: follower_count and online_followers, the current da
 _DIMENSIONS = ("age", "city", "country", "gender")
 _ALL_TIMEFRAMES = ("this_month", "this_week", "last_14_days", "last_30_days", "last_90_days", "prev_month")
 _V21_SERIES_END = date(2025, 1, 8)
+# On these days every version that was still served lost the metrics (Meta's changelog).
 _AUDIENCE_END = date(2023, 12, 11)
 
 _Series = partial(Metric, level="account", metric_type="time_series", periods=("day",), history_days=HISTORY_DAYS)
@@ -33,8 +34,10 @@ _Demographics = partial(
     introduced="v15.0",
     breakdowns=_DIMENSIONS,
     default_breakdowns=(*_DIMENSIONS, "age,gender"),
+    # Without a breakdown Meta answers the metric's name and no number.
     needs_breakdown=True,
     timeframes=("this_month", "this_week"),
+    # META-15: below 100 followers Meta sends no number, and no error either.
     min_followers=100,
 )
 _Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END)
@@ -56,6 +59,7 @@ _Audience = partial(
     min_followers=100,
 )
 _Undocumented = partial(_Total, documented=False, selection="named")
+# Never asked: they are here so that a comparison with the names that Meta accepts does not report them.
 _Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
 
 

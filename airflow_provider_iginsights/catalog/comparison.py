@@ -57,6 +57,7 @@ def read_accepted(said: str) -> tuple[str, ...]:
     Meta writes ``(#100) metric[0] must be one of the following values: reach, follower_count, …``; the list is the
     longest run of names between commas.
     """
+    # META-19: the sentence around the list is translated; the names and the commas are not.
     runs: list[list[str]] = [re.findall(_NAME, run) for run in _LIST.findall(said)]
     longest: list[str] = max(runs, key=len, default=[])
     return tuple(longest)

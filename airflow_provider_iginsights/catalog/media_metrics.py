@@ -18,6 +18,7 @@ _DECEMBER_2025 = "2025-12-03"
 _APRIL_2026 = "2026-04-22"
 
 _JANUARY_2025 = "2025-01-21"
+# A clause of the message about a retired metric: its successor's numbers are never joined with its own.
 _NOBODY_SAYS = "Meta does not say that both count the same"
 _IMPRESSIONS = Continuation("views", _JANUARY_2025, "impressions counted displays, views counts plays and displays")
 _VIDEO_VIEWS = Continuation("views", _JANUARY_2025, "video_views counted plays, views counts plays and displays")
@@ -54,6 +55,7 @@ MEDIA_METRICS: tuple[Metric, ...] = (
         introduced="v15.0",
         breakdowns=("action_type",),
         default_breakdowns=("action_type",),
+        # Not by default: its breakdown costs a request for each post.
         selection="all",
     ),
     _Story(
@@ -70,6 +72,7 @@ MEDIA_METRICS: tuple[Metric, ...] = (
     _Reels(name="ig_reels_avg_watch_time", introduced="v18.0", unit="milliseconds"),
     _Reels(name="ig_reels_video_view_total_time", introduced="v18.0", unit="milliseconds"),
     _Reels(name="reels_skip_rate", introduced=_DECEMBER_2025, unit="percent"),
+    # Refused for most posts, so each has a request of its own: a refusal costs no other metric (META-16).
     _Reels(name="crossposted_views", introduced=_DECEMBER_2025, alone=True, selection="all"),
     _Reels(name="facebook_views", introduced=_DECEMBER_2025, alone=True, selection="all"),
     _Media(name="facebook_views", product_types=_PROFILE, introduced=_APRIL_2026, alone=True, selection="all"),

@@ -79,6 +79,7 @@ class Metric:
         return (
             self._has_come(version)
             and not (self.retired and parse_version(version) >= parse_version(self.retired))
+            # Meta takes some metrics from all versions on one day, and others from new versions only.
             and not (self.removed_on and was_served_on(version, self.removed_on))
         )
 

@@ -32,6 +32,7 @@ class Offer:
                 f"operator reads {', '.join(self.product_types)} media. Ask for it with the operator of that media, or "
                 "remove it."
             )
+        # Refused here, since Meta would refuse the whole request for one metric (META-16).
         if not metric.lives_in(self.version):
             return self._absence(metric)
         if self.login not in metric.logins:

@@ -86,6 +86,7 @@ def plan_account(metrics: Metrics, breakdowns: Breakdowns, *, version: str, logi
     ]
     with_series = {choice.metric.name for choice in dated if choice.period == "day"}
     summed = [choice for choice in choices if choice.metric.metric_type == "total_value" and choice.metric.history_days]
+    # META-08: demographics have no past, so they are asked once per run and not once per day.
     standing = [
         choice for choice in choices if choice.metric.metric_type == "total_value" and not choice.metric.history_days
     ]
@@ -163,6 +164,7 @@ def _grouped(
         for position, breakdown in enumerate(breakdowns):
             key = (choice.period, breakdown, choice.timeframe)
             metrics[key].append(metric)
+            # An answer with a breakdown also carries the total, so one of the requests is enough for it.
             if position == 0 and not metric.needs_breakdown and metric.name not in elsewhere:
                 totals[key].add(metric.name)
     return tuple(

@@ -109,6 +109,7 @@ def _declare(name: str, offer: Offer) -> Asked:
 def _by_selection(name: str, offer: Offer) -> Iterator[Asked]:
     for metric in offer:
         if metric.selection in SETS[name]:
+            # Longer periods count the same days again: by default only the first period, the day, is asked.
             for period in metric.periods if name == "all" else metric.periods[:1]:
                 yield metric, period
 
@@ -149,6 +150,7 @@ def _choice(metric: Metric, qualifier: str, breakdowns: Mapping[str, Sequence[st
     asked = metric.default_breakdowns
     if metric.name in breakdowns and metric.metric_type != "time_series":
         asked = tuple(_checked(metric, breakdown) for breakdown in breakdowns[metric.name])
+    # An empty list of breakdowns means "only the total", which this metric does not have.
     if metric.needs_breakdown and not asked:
         asked = metric.default_breakdowns
     timeframe = qualifier if qualifier in metric.timeframes else next(iter(metric.timeframes), "")

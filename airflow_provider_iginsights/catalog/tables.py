@@ -158,7 +158,9 @@ MEDIA = Table(
     default_id="instagram_media",
     description="Instagram media (posts, reels, albums and stories), one row per account and media, as last read.",
     key=("account_id", "media_id"),
+    # A collaboration is listed by both accounts, each with its own numbers: the account belongs to the key.
     former_keys=(("media_id",),),
+    # The date of publication can change (a post that was scheduled), and with it the partition of the key.
     moves=True,
     partition_by="published_date",
     cluster_by=("account_id",),

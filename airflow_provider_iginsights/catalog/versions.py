@@ -48,5 +48,6 @@ def parse_version(version: str) -> tuple[int, int]:
 
 def was_served_on(version: str, day: date) -> bool:
     """Return whether Meta still answered as this version on that day; versions newer than the table count as served."""
+    # META-31: Meta answers a version that has ended as another one, without an error.
     end = VERSIONS.get(version, (day, None))[1]
     return end is None or day <= end

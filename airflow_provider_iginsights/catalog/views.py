@@ -71,6 +71,7 @@ def _select_account_daily(source: str) -> str:
         f"  ANY_VALUE(IF({_is(*row)}, `value`, NULL) HAVING MAX IF({_is(*row)}, `fetched_at`, NULL)) AS `{name}`"
         for name, row in name_daily_columns().items()
     )
+    # Metrics that have no total are shown by the values of their breakdown, one column each.
     divided = sorted({metric for metric, breakdown, _ in name_daily_columns().values() if breakdown})
     return (
         f"SELECT\n  `account_id`,\n  `metric_date`,\n{columns},\n  MAX(`fetched_at`) AS `fetched_at`\n"
