@@ -195,7 +195,7 @@ def test_what_is_not_served_says_so(loader: BigQuerySandbox, client: bigquery.Cl
     assert "not supported by this sandbox" in answer.text
     table = client.create_table(bigquery.Table(NAME, schema=[KEY]))
     for request in (
-        lambda: client.copy_table(NAME, "sandbox-project.d.u"),
+        lambda: client.extract_table(NAME, "gs://bucket/rows.json"),
         lambda: client.load_table_from_json([{"k": "a"}], "sandbox-project.d.t$20260101", job_config=config(table)),
     ):
         with pytest.raises(Exception, match="not supported by this sandbox"):

@@ -153,7 +153,7 @@ class TablesApi:
         if not resource.get("view"):
             return resource
         session = Session(self._storage, ref.project, self._storage.dataset(ref.project, ref.dataset).location)
-        described = schema_of(session, parse(resource["view"]["query"]))
+        described = schema_of(session, parse(resource["view"]["query"]).copy())
         declared = {entry["name"]: entry for entry in (resource.get("schema") or {}).get("fields", ())}
         fields = [{**declared.get(entry["name"], {}), **entry} for entry in described["fields"]]
         return {**resource, "schema": {"fields": fields}}

@@ -127,11 +127,11 @@ def _read_part(tree: exp.Expression) -> tuple[exp.Expression | None, exp.Express
         return _read_by_merge(tree)
     if isinstance(tree, exp.Update | exp.Delete):
         values = [node.expression for node in tree.expressions] if isinstance(tree, exp.Update) else []
-        select = _select(values).from_(tree.this.copy())
+        select = _select(values, tree.this)
         if source := tree.args.get("from_"):
-            select = select.join(source.this.copy(), join_type="cross")
+            select.join(source.this.copy(), join_type="cross", copy=False)
         if where := tree.args.get("where"):
-            select = select.where(where.this.copy())
+            select.where(where.this.copy(), copy=False)
         return select, tree.this
     return None, None
 
@@ -147,24 +147,27 @@ def _read_by_merge(tree: exp.Merge) -> tuple[exp.Expression, exp.Expression | No
             values += [node.expression for node in then.expressions]
     # With NOT MATCHED BY SOURCE, every row of the target counts: its condition leaves nothing out.
     by_source = any(when.args.get("source") for when in whens)
-    select = _select(values).from_(tree.this.copy())
-    select = select.join(
-        tree.args["using"].copy(), on=tree.args["on"].copy(), join_type="full" if by_source else "inner"
-    )
+    select, on = _select(values, tree.this), tree.args["on"].copy()
+    select.join(tree.args["using"].copy(), on=on, join_type="full" if by_source else "inner", copy=False)
     only_inserts = all(isinstance(when.args["then"], exp.Insert) for when in whens)
     return select, None if only_inserts else tree.this
 
 
-def _select(values: Sequence[exp.Expression]) -> exp.Select:
-    named = [exp.alias_(value.copy(), f"v{at}") for at, value in enumerate(values)]
-    return exp.select(*(named or [exp.alias_(exp.Literal.number(1), "v")]))
+def _select(values: Sequence[exp.Expression], target: exp.Expression) -> exp.Select:
+    """Return a SELECT from the target of what the values read: their columns, each once, and their subqueries."""
+    queries = [value for value in values if value.find(exp.Query)]
+    columns = (node for value in values if not value.find(exp.Query) for node in value.find_all(exp.Column))
+    read = [*{(node.text("table"), node.name): node for node in columns}.values(), *queries]
+    named = [exp.Alias(this=node.copy(), alias=exp.to_identifier(f"v{at}")) for at, node in enumerate(read)]
+    one = exp.Alias(this=exp.Literal.number(1), alias=exp.to_identifier("v"))
+    return exp.Select(expressions=named or [one]).from_(target.copy(), copy=False)
 
 
 def _mentions(resolved: exp.Expression, tables: Mapping[str, StoredTable]) -> Iterator[Mention]:
     """Yield every mention of a table, that of a statement's target first."""
     schema = {name: {c.name: c.kind.duckdb for c in table.fields} for name, table in tables.items()}
     try:
-        plain = qualify(resolved.copy(), schema=schema, dialect="bigquery", validate_qualify_columns=False)
+        plain = qualify(resolved, schema=schema, dialect="bigquery", validate_qualify_columns=False)
         scopes = list(traverse_scope(pushdown_projections(plain)))
     except SqlglotError:
         scopes = []

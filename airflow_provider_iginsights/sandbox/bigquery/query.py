@@ -5,8 +5,9 @@ One statement is parsed, its parameters filled in, its tables, views and INFORMA
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -29,8 +30,12 @@ _FILTERED = (exp.Select, exp.Update, exp.Delete)
 E = TypeVar("E", bound=exp.Expression)
 
 
+@lru_cache(maxsize=64)
 def parse(sql: str) -> exp.Expression:
-    """Return the one statement of ``sql``. Raises BigQueryError (invalidQuery) for syntax errors and scripts."""
+    """Return the one statement of ``sql``. Raises BigQueryError (invalidQuery) for syntax errors and scripts.
+
+    A job reads its statement up to five times. They share one tree: whoever changes it makes a copy first.
+    """
     try:
         statements = [tree for tree in sqlglot.parse(sql, read=GoogleSql) if tree is not None]
     except SqlglotError as error:
@@ -148,7 +153,7 @@ class Session:
         if self.depth >= _DEEPEST_VIEW:
             raise BigQueryError("invalidQuery", f"Too many nested views at {view.ref}.")
         inner = Session(self.storage, view.ref.project, self.location, None, self.depth + 1, self.read)
-        return inner.resolve(parse(str(view.view_query)))
+        return inner.resolve(parse(str(view.view_query)).copy())
 
 
 def check_partition_filter(table: StoredTable, node: exp.Table, on: exp.Expression | None = None) -> None:
@@ -198,8 +203,9 @@ def _conditions(node: exp.Expression | None) -> list[exp.Expression]:
     return where + [join.args["on"] for join in node.args.get("joins") or () if join.args.get("on")]
 
 
-def bind(tree: exp.Expression, parameters: list[Resource]) -> None:
-    """Put the query parameters into the tree as typed literals. Raises BigQueryError for one that is missing."""
+def bind(tree: exp.Expression, parameters: Sequence[Resource]) -> exp.Expression:
+    """Return a copy with the query parameters as typed literals. Raises BigQueryError for one that is missing."""
+    tree = tree.copy()
     named = {str(entry.get("name")).lower(): entry for entry in parameters if entry.get("name")}
     positional = iter([entry for entry in parameters if not entry.get("name")])
     for node in list(tree.find_all(exp.Parameter, exp.Placeholder, bfs=False)):
@@ -207,6 +213,7 @@ def bind(tree: exp.Expression, parameters: list[Resource]) -> None:
         if entry is None:
             raise BigQueryError("invalidQuery", f"Query parameter '{node.name or '?'}' not found")
         node.replace(_literal(entry["parameterType"], entry.get("parameterValue") or {}))
+    return tree
 
 
 def _literal(kind: Resource, value: Resource) -> exp.Expression:

@@ -60,8 +60,7 @@ def run_statement(session: Session, sql: str, parameters: list[Resource], concur
 
     What meets another statement on the same rows, or on a table that is being replaced, is run again up to three times.
     """
-    tree = parse(sql)
-    bind(tree, parameters)
+    tree = bind(parse(sql), parameters)
     for _ in range(_ATTEMPTS):
         try:
             return _run(session, tree.copy(), concurrency)
@@ -77,8 +76,7 @@ def run_statement(session: Session, sql: str, parameters: list[Resource], concur
 
 def check_statement(session: Session, sql: str, parameters: list[Resource]) -> None:
     """Look a query or a DML statement through as a dry run does. Raises BigQueryError; nothing is changed or kept."""
-    tree = parse(sql)
-    bind(tree, parameters)
+    tree = bind(parse(sql), parameters)
     if type(tree) not in _DML and not isinstance(tree, exp.Query):
         raise not_supported("A dry run of this statement")
     try:
@@ -93,8 +91,7 @@ def check_statement(session: Session, sql: str, parameters: list[Resource]) -> N
 def price_statement(session: Session, sql: str, parameters: list[Resource], *, block_bytes: int) -> Bill:
     """Return what a statement would cost now; nothing for one that is wrong."""
     try:
-        tree = parse(sql)
-        bind(tree, parameters)
+        tree = bind(parse(sql), parameters) if parameters else parse(sql)
     except BigQueryError:
         return Bill()
     return bill_statement(session, tree, block_bytes=block_bytes)
