@@ -149,7 +149,7 @@ class AccountReader:
                     day
                 ) in days:  # META-03: a total covers its whole window and has no date, so each day is one request.
                     yield make_request(account_id, part, (day,), today)
-        if self.current:  # META-08
+        if self.current:  # META-08: demographics are always as of now, so a run over old days does not request them.
             for query in self.plan.snapshots:
                 yield InsightsRequest(query=query, group=ACCOUNT_GROUP, whom=f"account {account_id}", scope=DayRange())
 
@@ -230,11 +230,13 @@ class AccountReader:
                 note(name, "Unreadable", f"its period is not {query.period}, which was requested.")
                 answered.record_answer(query, metric, days)
                 continue
-            numbers = read_numbers(entry, map_dimension=metric.map_dimension, asked=query.breakdown, note=faults.append)
+            numbers = read_numbers(
+                entry, map_dimension=metric.map_dimension, requested=query.breakdown, note=faults.append
+            )
             for why in faults:
                 note(name, "Unreadable", why)
                 answered.record_answer(query, metric, days)
-            if half := find_missing_half(entry, numbers, asked=query.breakdown, wants_total=name in query.totals):
+            if half := find_missing_half(entry, numbers, requested=query.breakdown, wants_total=name in query.totals):
                 self.left_out_log.note_no_data(f"account {answered.account_id}", *half)
             for number in numbers:
                 dated = self._read_day(number, name, days, today, answered, note)

@@ -52,4 +52,5 @@ def _names_of(account: DiscoveredAccount) -> frozenset[str]:
 
 
 def _normalize(name: str) -> str:
+    # Instagram ignores the case of usernames.
     return name.strip().removeprefix("@").casefold()

@@ -31,6 +31,7 @@ def check_catalog(client: GraphClient, account_id: str) -> Iterator[Differences]
 def _check(client: GraphClient, level: Level, subject: Subject, account_id: str) -> Differences:
     settings = client.settings
     request = GraphRequest(f"{subject.id}/insights", {"metric": _NO_METRIC, "period": "day"}, subject)
+    # META-16: the refusal of an unknown name lists all names that Meta accepts.
     try:
         client.get(request, account_id=account_id)
     except MetricRefused as refusal:

@@ -139,6 +139,7 @@ def describe_accounts(client: GraphClient, account_ids: Iterable[str]) -> Iterat
         elif isinstance(result, _REFUSALS):
             yield DiscoveredAccount(id=account_id, refused=result)
         else:
+            # A list without this account would look complete.
             raise result
 
 

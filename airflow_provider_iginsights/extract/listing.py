@@ -207,7 +207,7 @@ class Listing:
         without_insights: list[Media] = []
         for item in media:
             entries = read_insights(item)
-            if page.core and not entries:
+            if page.core and not entries:  # META-09: there may be no data, or Meta may have left it out.
                 without_insights.append(item)
                 yield MediaAnswer(item, (), page.answer, True, NO_METRICS)
             else:

@@ -158,13 +158,13 @@ def _read_numbers(
     requested = media_answer.requested
     for name, entry in read_entries(media_answer.entries, names=requested.names, note=note):
         faults: list[str] = []
-        numbers = read_numbers(entry, asked=requested.breakdown, note=faults.append)
+        numbers = read_numbers(entry, requested=requested.breakdown, note=faults.append)
         for why in faults:
             note(name, "Unreadable", why)
         if faults or numbers:
             received.add(name)
         wants_total = name in requested.totals
-        if missing := find_missing_half(entry, numbers, asked=requested.breakdown, wants_total=wants_total):
+        if missing := find_missing_half(entry, numbers, requested=requested.breakdown, wants_total=wants_total):
             note_no_data(*missing)
         for value, breakdown, breakdown_value, _, _ in numbers:
             if breakdown or wants_total:

@@ -31,6 +31,7 @@ class RequestedMetrics:
         """Return the metrics of a query."""
         if query is None:
             return cls()
+        # A metric that needs its breakdown has no total in another request, so its numbers are expected here.
         breakdown_only = {metric.name for metric in query.metrics if metric.needs_breakdown}
         names = frozenset(query.names)
         return cls(names, query.totals & names, (query.totals | breakdown_only) & names, query.breakdown)

@@ -33,6 +33,7 @@ def compare_with_media_count(client: GraphClient, account_id: str, *, listed: in
         log.debug("The media count of %s could not be read: %s", subject, error)
         return
     count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
+    # No page says how many posts there are, so the count of the profile is the only check.
     if count and listed < MIN_SHARE * count:
         left_out_log.remark(
             f"account {account_id} ({listed} of {count})",

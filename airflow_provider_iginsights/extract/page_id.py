@@ -58,6 +58,7 @@ def _explain_page(client: GraphClient, page_id: str) -> str:
     try:
         linked = _find_linked_account(client, page_id)
     except InsightsError:
+        # The explanation is an addition: an error here must not replace the first one.
         linked = None
     if linked is None:
         return (

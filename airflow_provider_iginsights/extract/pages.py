@@ -272,7 +272,7 @@ class MediaPages:
             params |= {name: str(int(instant.timestamp())) for name, instant in bounds if instant}
         return GraphRequest(f"{self.account_id}/{self.edge}", params, Subject("account", self.account_id))
 
-    def _is_filtered_by_meta(self) -> bool:
+    def _is_filtered_by_meta(self) -> bool:  # since and until of the edge exist from v11.0 on.
         return self.edge == "media" and parse_version(self.client.settings.api_version) >= (11, 0)
 
 

@@ -70,12 +70,14 @@ class ProfileRequest:
             self.breaker.record_failure(NODE)
             self.unanswered.append(UnansweredRequest(whom=self._whom, what=NODE, error=error, repeat={"profile": True}))
         elif is_about_fields(result):
+            # The insights are read first; fetch() then looks for the refused fields.
             self._refusal = result
-        elif is_other_node(result):  # META-24
+        elif is_other_node(result):  # META-24: the id of a Page refuses every field of an account.
             raise AccountUnavailable(
                 f"The id {self.account_id} is none of an Instagram account. {result.message}", facts=result.facts
             )
         elif type(result) is FatalGraphError:
+            # An unknown error of the profile says nothing about the insights.
             self.left_out_log.note_error(self._whom, NODE, result)
         else:
             raise result

@@ -11,8 +11,10 @@ def format_insights_params(query: InsightsQuery) -> dict[str, str]:
     """Return the parameters of ``/insights`` for a query, without ``since`` and ``until``."""
     params = {
         "metric": ",".join(query.names),
+        # The period of media metrics is always lifetime, which is the default.
         "period": query.period if query.metrics[0].level == "account" else "",
         "metric_type": query.metric_type or "",
+        # META-14: the catalog has the names that Meta accepts, not those of its reference.
         "breakdown": query.breakdown,
         "timeframe": query.timeframe,
     }

@@ -83,13 +83,13 @@ def read_numbers(
     entry: Mapping[str, Any],
     *,
     map_dimension: str = "",
-    asked: str | None = None,
+    requested: str | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[Number]:
     """Return every number of one element of an answer's ``data``.
 
     :param map_dimension: the dimension of the keys where a value is an object, such as ``hour``.
-    :param asked: dimensions of the requested breakdown, joined by commas; others are left out; None = any.
+    :param requested: dimensions of the requested breakdown, joined by commas; others are left out; None = any.
     :param note: called with a sentence about each value that cannot be read.
     """
     total, points = entry.get("total_value"), _read_elements(entry.get("values"), "values", note)
@@ -107,29 +107,30 @@ def read_numbers(
             note("total_value has neither a value nor breakdowns.")
         numbers += _read_value(total.get("value"), Number(None, "", "", "", None), note)
         for breakdown in _read_elements(total.get("breakdowns"), "breakdowns", note):
-            numbers += _read_breakdown(breakdown, asked, note)
+            numbers += _read_breakdown(breakdown, requested, note)
     return numbers
 
 
 def find_missing_half(
-    entry: Mapping[str, Any], numbers: Collection[Number], *, asked: str, wants_total: bool
+    entry: Mapping[str, Any], numbers: Collection[Number], *, requested: str, wants_total: bool
 ) -> tuple[str, str] | None:
     """Return the part of a metric that is missing, the breakdown or the total, by its name, and the reason.
 
     An empty breakdown is an answer, and so is a missing breakdown of a total of 0.
 
-    :param asked: the requested breakdown; ``''``: only the total was requested.
+    :param requested: the requested breakdown; ``''``: only the total was requested.
     :param wants_total: whether the total was requested, too.
     """
     totals = [number.value for number in numbers if not number.breakdown]
-    if not asked or not numbers:
+    if not requested or not numbers:
         return None
     if len(totals) < len(numbers):
         why = "Meta was asked for its total as well, and sent the breakdown only."
         return (entry["name"], why) if wants_total and not totals else None
+    # META-09: without data, Meta leaves the breakdown out or sends it empty.
     breakdowns = (read_object(entry.get("total_value")) or {}).get("breakdowns")
     why = "Meta was asked for it and sent the total only."
-    return None if breakdowns is not None or not any(totals) else (f"{entry['name']} by {asked}", why)
+    return None if breakdowns is not None or not any(totals) else (f"{entry['name']} by {requested}", why)
 
 
 def keep_distinct(rows: Iterable[tuple[object, Row]], note: NoteFault) -> list[Row]:
@@ -191,14 +192,16 @@ def _read_point(point: Mapping[str, Any], map_dimension: str, note: Callable[[st
         yield from _read_value(value, Number(None, "", "", "", end_time), note)
 
 
-def _read_breakdown(breakdown: Mapping[str, Any], asked: str | None, note: Callable[[str], None]) -> Iterator[Number]:
+def _read_breakdown(
+    breakdown: Mapping[str, Any], requested: str | None, note: Callable[[str], None]
+) -> Iterator[Number]:
     results = _read_elements(breakdown.get("results"), "results", note)
     # META-09: an empty breakdown has its dimensions and no results. Without dimensions it is an error.
-    if asked == "" or (not results and read_list(breakdown.get("dimension_keys"))):
+    if requested == "" or (not results and read_list(breakdown.get("dimension_keys"))):
         return
     keys = _read_names(breakdown.get("dimension_keys"))
     names = [key for key in keys if key != "timeframe"]
-    if not names or len(set(keys)) < len(keys) or (asked is not None and set(names) != set(asked.split(","))):
+    if not names or len(set(keys)) < len(keys) or (requested is not None and set(names) != set(requested.split(","))):
         note("dimension_keys are not the dimensions that were requested.")
         return
     for result in results:

@@ -90,6 +90,7 @@ def _join_fields(host: str, port: int | None, schema: str) -> str:
         if port not in (None, 0, 443) or schema.lower() not in ("", "https"):
             raise ConfigurationError(_CONTRADICTION)
         return f"https://{DEFAULT_HOST}"
+    # A connection given as a URI has its parts in three fields, and Airflow does not compare them.
     host = host.removesuffix("/")
     if port:
         if "/" in host.partition("://")[2] or re.search(r":[0-9]*\Z", host):

@@ -135,6 +135,7 @@ class Reply:
 
 def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, body_type: type) -> Reply:
     """Parse an HTTP answer or an item of a batch. An ``error`` object is accepted whatever ``body_type`` is."""
+    # A redirect is not followed: the token would be sent to the address that it names.
     if 300 <= status < 400:
         detail = f"HTTP {status} to {_name_host(headers.get('location', ''))}"
         return Reply(status=status, headers=headers, problem="redirect", detail=detail)
