@@ -1,4 +1,4 @@
-"""The Pacific calendar, on which Meta keeps its books: which instant is which day, how requests are cut.
+"""The Pacific calendar, by which Meta counts days: which instant is which day, how requests are cut.
 
 A Pacific day is a plain ``date``; it has 24 hours, or 23 and 25 where daylight saving changes. Instants are aware UTC.
 """
@@ -20,6 +20,11 @@ def as_utc(moment: datetime) -> datetime:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     shifted = aware.astimezone(UTC)
     return datetime.combine(shifted.date(), shifted.time(), UTC)
+
+
+def format_instant(instant: datetime) -> str:
+    """Return an instant as ``2026-11-20T08:00:00Z``, the one form of timestamps in our rows and messages."""
+    return as_utc(instant).isoformat().replace("+00:00", "Z")
 
 
 def pacific_midnight(day: date) -> datetime:

@@ -31,6 +31,9 @@ from airflow_provider_iginsights.pacific import (
     request_window,
     split_by_horizon,
 )
+from airflow_provider_iginsights.pacific import (
+    format_instant as _show,
+)
 from airflow_provider_iginsights.quoting import quote_value
 
 __all__ = [
@@ -281,7 +284,3 @@ def _describe_backward(since: Moment, until: Moment, first: datetime, last: date
     if isinstance(start, date) and not isinstance(start, datetime):
         return f'{same} until is exclusive: for that one day give since="{start}" alone.'
     return f"{same} {_INTERVAL_CURE}."
-
-
-def _show(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

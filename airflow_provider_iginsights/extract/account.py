@@ -35,7 +35,6 @@ from airflow_provider_iginsights.extract.rows import (
     TableRow,
     describe,
     find_missing_half,
-    format_instant,
     is_pacific_midnight,
     keep_distinct,
     name_group,
@@ -51,6 +50,7 @@ from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Sub
 from airflow_provider_iginsights.json_values import read_object
 from airflow_provider_iginsights.pacific import (
     chunks,
+    format_instant,
     pacific_date,
     pacific_day_bounds,
     request_window,

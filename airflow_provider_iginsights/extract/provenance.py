@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from airflow_provider_iginsights.extract.rows import format_instant
-from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.pacific import format_instant, pacific_date
 
 
 def utc_now() -> datetime:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -22,7 +22,7 @@ from airflow_provider_iginsights.json_values import (
     read_object,
     read_text,
 )
-from airflow_provider_iginsights.pacific import as_utc, pacific_date, pacific_midnight
+from airflow_provider_iginsights.pacific import format_instant, pacific_date, pacific_midnight
 
 Row = dict[str, Any]
 TableRow = tuple[str, Row]
@@ -262,8 +262,3 @@ def is_pacific_midnight(end_time: str) -> bool:
     """Return whether an ``end_time`` is a readable Pacific midnight."""
     dated = _read_end_time(end_time)
     return dated is not None and dated[0] == format_instant(pacific_midnight(dated[1]))
-
-
-def format_instant(instant: datetime) -> str:
-    """Return an aware instant as ``2026-11-20T08:00:00Z``, the form of all timestamps in our rows."""
-    return as_utc(instant).isoformat().replace("+00:00", "Z")

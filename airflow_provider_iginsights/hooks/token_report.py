@@ -1,15 +1,13 @@
-"""What a connection test says: sentences made from a list of words and the few facts that are safe to show. Pure."""
+"""Describes in sentences what a connection test found. Nothing secret goes into them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
+from airflow_provider_iginsights.graph.hosts import Login
 from airflow_provider_iginsights.graph.redact import escape
-
-Login = Literal["facebook", "instagram"]
 
 LOGINS: Mapping[Login, str] = {
     "facebook": "Facebook Login (graph.facebook.com)",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights._compat import BaseOperator, conf, find_first_reschedule
+from airflow_provider_iginsights._compat import conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
 from airflow_provider_iginsights.task.arguments import (
     is_not_given,
@@ -17,7 +17,7 @@ from airflow_provider_iginsights.task.arguments import (
 )
 from airflow_provider_iginsights.task.checkpoint import read_waiting_since
 from airflow_provider_iginsights.task.failures import failing_without_retry
-from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, wait_for_limit
+from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator, wait_for_limit
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Chunks = list[list[str]] | list[dict[str, Any]]
 
 
-class InstagramListAccountsOperator(BaseOperator):
+class InstagramListAccountsOperator(ResumableOperator):
     """Return the ids of the Instagram accounts that a token sees, in chunks for task mapping.
 
     .. code-block:: python
@@ -100,20 +100,8 @@ class InstagramListAccountsOperator(BaseOperator):
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
 
-    def execute(self, context: Context) -> Chunks:
-        """Return lists of ids; with ``instagram_conn_ids``, dicts of ``instagram_conn_id`` and ``account_ids``.
-
-        :raises InsightsError: the token is refused, or an argument cannot be read.
-        """
-        return self.resume(context)
-
-    def resume(
-        self,
-        context: Context,
-        event: Any = None,  # noqa: ARG002 - Airflow's signature
-        progress: Mapping[str, Any] | None = None,
-    ) -> Chunks:
-        """Ask again, after a deferral."""
+    def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> Chunks:
+        """Return lists of ids; with ``instagram_conn_ids``, dicts of ``instagram_conn_id`` and ``account_ids``."""
         with failing_without_retry():
             parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
             for name in ("portfolios", "deferrable"):

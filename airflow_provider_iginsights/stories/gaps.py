@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.pacific import format_instant
 from airflow_provider_iginsights.stories.life import LIFETIME, Finality, LiveStory, Poll
 
 NAMED = 20  # stories of one account that are named; the rest is counted

@@ -18,8 +18,7 @@ from airflow_provider_iginsights.bigquery.lookup import Lookup, Pick, Where
 from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS, STORY_POLLS
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.extract.rows import format_instant
-from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.pacific import format_instant, pacific_date
 from airflow_provider_iginsights.stories.finals import Correction, find_corrections
 from airflow_provider_iginsights.stories.gaps import Gap, KnownStory, explain_gap, find_gap
 from airflow_provider_iginsights.stories.life import LIFETIME, Finality, Poll

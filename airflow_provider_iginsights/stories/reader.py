@@ -8,8 +8,9 @@ from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_with_fetch_time
 from airflow_provider_iginsights.extract.media_answer import MediaAnswer
 from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
-from airflow_provider_iginsights.extract.rows import Row, TableRow, format_instant
+from airflow_provider_iginsights.extract.rows import Row, TableRow
 from airflow_provider_iginsights.extract.unanswered import IncompleteAccount
+from airflow_provider_iginsights.pacific import format_instant
 from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll, PollLog
 
 

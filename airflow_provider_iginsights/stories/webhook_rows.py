@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from airflow_provider_iginsights.json_values import read_number, read_whole_number
-from airflow_provider_iginsights.pacific import as_utc, pacific_date
+from airflow_provider_iginsights.pacific import as_utc, format_instant, pacific_date
 from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items
 
 Row = dict[str, Any]
@@ -138,7 +138,7 @@ def _row(account_id: str, media_id: str, metric: str, number: float | Decimal, s
         "snapshot_date": pacific_date(sent_at).isoformat(),
         "value": number,
         "is_final": True,
-        "fetched_at": sent_at.isoformat().replace("+00:00", "Z"),
+        "fetched_at": format_instant(sent_at),
     }
 
 

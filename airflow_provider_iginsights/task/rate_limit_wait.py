@@ -1,16 +1,21 @@
-"""What a task does about Meta's rate limit: it gives its slot back and comes again after the minutes Meta named."""
+"""What a task does about Meta's rate limit: it frees its worker slot and goes on after the minutes Meta named."""
 
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.errors import InsightsError, Throttled
 from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.task.failures import combine, fail_without_retry
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
 
 THROTTLE_TIMEOUT = timedelta(hours=6)
 JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
@@ -29,6 +34,31 @@ class WaitingOperator(Protocol):
 
     def defer(self, *, trigger: Any, method_name: str, kwargs: dict[str, Any]) -> NoReturn:
         """Leave the rest to the triggerer."""
+
+
+class ResumableOperator(BaseOperator):
+    """An operator whose tries all do the same: what is missing yet."""
+
+    @abstractmethod
+    def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> Any:
+        """Do what is missing, and return the task's result; or wait, or fail.
+
+        :param progress: what a deferral carried; None at the beginning, and after a retry or a reschedule.
+        :raises InsightsError: see the README's table of errors; configuration and fatal ones are not retried.
+        """
+
+    def execute(self, context: Context) -> Any:
+        """Run the task."""
+        return self.run_try(context, None)
+
+    def resume(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - what the trigger says; Airflow passes it
+        progress: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Go on after a deferral."""
+        return self.run_try(context, progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,12 @@ from airflow_provider_iginsights.task.failures import (
     raise_failures,
 )
 from airflow_provider_iginsights.task.identity import identify_task
-from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, find_throttled, wait_for_limit
+from airflow_provider_iginsights.task.rate_limit_wait import (
+    THROTTLE_TIMEOUT,
+    ResumableOperator,
+    find_throttled,
+    wait_for_limit,
+)
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.task.template_dates import TemplateDates
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
@@ -52,8 +57,8 @@ if TYPE_CHECKING:
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
 
 
-class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
-    """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed in ``execute``."""
+class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQuery):
+    """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed when the task runs."""
 
     template_fields: Sequence[str] = (
         "instagram_conn_id",
@@ -111,15 +116,8 @@ class InstagramToBigQueryOperator(TemplateDates, WritesToBigQuery):
     def make_reader(self, source: Source) -> ReadAccount:
         """Return a function from an account id to its rows. It has no side effect and asks nothing yet."""
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Fetch, load and return a summary: tables, window, rows, accounts, what was left out and why, calls, job ids.
-
-        :raises InsightsError: see the README's table of errors; configuration and fatal ones are not retried.
-        """
-        return self.resume(context)
-
-    def resume(self, context: Context, event: Any = None, progress: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Do the same after a deferral, for what is missing in ``progress``."""
+    def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Fetch, load and return a summary: window, tables, rows, accounts, what was left out and why, calls, jobs."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
         from airflow_provider_iginsights.task.run_dates import read_run_dates
         from airflow_provider_iginsights.transfers.run import TransferRun

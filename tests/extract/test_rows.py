@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.rows import format_instant, read_end_time, read_numbers
+from airflow_provider_iginsights.extract.rows import read_end_time, read_numbers
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.pacific import pacific_midnight
+from airflow_provider_iginsights.pacific import format_instant, pacific_midnight
 from airflow_provider_iginsights.sandbox.server import Server
 from airflow_provider_iginsights.task.source import Source
 from airflow_provider_iginsights.window import Window

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.rows import format_instant
+from airflow_provider_iginsights.pacific import format_instant
 from airflow_provider_iginsights.stories.finals import find_corrections
 from airflow_provider_iginsights.stories.gaps import KnownStory, find_gap
 from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll
