@@ -13,7 +13,7 @@
     |- SkippableGraphError               this one object has no such number   -> noted, go on
     |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
     |- LoadError                         BigQuery refused                     -> Airflow's own retries
-       |- IncompatibleTable  DatasetUnavailable  RowRefused
+       |- IncompatibleTable  DatasetUnavailable  RowRefused  StagedRowsMissing
 
 Catch a family to decide what to do, a leaf to know what happened. No message and no attribute ever holds a token.
 """
@@ -173,6 +173,10 @@ class IncompatibleTable(LoadError, ConfigurationError):
 
 class DatasetUnavailable(LoadError, ConfigurationError):
     """The dataset does not exist in this project and location, or the credentials may not use it."""
+
+
+class StagedRowsMissing(LoadError, ConfigurationError):
+    """Mapped tasks that were to stage rows failed, or these rows are gone: clear them, and the task that writes."""
 
 
 class RowRefused(LoadError):

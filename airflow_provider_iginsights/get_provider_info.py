@@ -73,6 +73,11 @@ def get_provider_info() -> dict[str, Any]:
                 "target-integration-name": "Google BigQuery",
                 "python-module": f"{PACKAGE}.transfers.story_webhook",
             },
+            {
+                "source-integration-name": "Instagram",
+                "target-integration-name": "Google BigQuery",
+                "python-module": f"{PACKAGE}.transfers.staged_to_bigquery",
+            },
         ],
         "connection-types": [CONNECTION_FORM],
         # Airflow before 3.2 passes it over: the runtime schema of no version forbids other keys.

@@ -1,7 +1,8 @@
-"""Hundreds of accounts: list them once, then read chunks of them in mapped tasks that write to the same tables.
+"""Thousands of accounts: list them once, read chunks of them in mapped tasks, write what all of them staged at once.
 
-A chunk is one load job and one MERGE per table, whatever the number of its accounts; one account's failure is reported
-after all the others were loaded.
+A statement bills the days that it touches, whosever rows they hold. So the mapped tasks stage only, and one task per
+transfer writes: one statement a table, whatever the number of chunks. It runs also where mapped tasks failed, writes
+the rest, and then fails naming what is missing; clear those tasks and it, and it writes what is new.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
     InstagramMediaInsightsToBigQueryOperator,
 )
+from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 
 DESTINATION = {
     "project_id": os.environ.get("GOOGLE_CLOUD_PROJECT"),
@@ -37,10 +39,17 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["instagram", "bigquery"],
 ):
-    accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=50)
-    InstagramAccountInsightsToBigQueryOperator.partial(
-        task_id="account_insights", max_active_tis_per_dag=8, **DESTINATION
+    accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=500)
+    account_insights = InstagramAccountInsightsToBigQueryOperator.partial(
+        task_id="account_insights", load="stage", max_active_tis_per_dag=8, **DESTINATION
     ).expand(account_ids=accounts.output)
-    InstagramMediaInsightsToBigQueryOperator.partial(
-        task_id="media_insights", max_active_tis_per_dag=8, refresh_days=28, **DESTINATION
+    media_insights = InstagramMediaInsightsToBigQueryOperator.partial(
+        task_id="media_insights", load="stage", max_active_tis_per_dag=8, refresh_days=28, **DESTINATION
     ).expand(account_ids=accounts.output)
+    for transfer in (account_insights, media_insights):
+        InstagramWriteStagedToBigQueryOperator(
+            task_id=f"write_{transfer.task_id}",
+            staged=transfer.output["staged"],
+            account_ids=accounts.output,
+            **DESTINATION,
+        )

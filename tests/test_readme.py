@@ -18,6 +18,7 @@ from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramMediaInsightsToBigQueryOperator,
     InstagramStoryInsightsToBigQueryOperator,
 )
+from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 
 ROOT = Path(__file__).parents[1]
 TRANSFERS = (
@@ -25,7 +26,7 @@ TRANSFERS = (
     InstagramMediaInsightsToBigQueryOperator,
     InstagramStoryInsightsToBigQueryOperator,
 )
-OPERATORS = (*TRANSFERS, InstagramListAccountsOperator)
+OPERATORS = (*TRANSFERS, InstagramListAccountsOperator, InstagramWriteStagedToBigQueryOperator)
 
 
 def readme_words() -> set[str]:
@@ -38,6 +39,8 @@ def arguments_of(operator: type) -> set[str]:
     """Return the constructor's own arguments, those of our base classes among them."""
     ours = [each for each in operator.__mro__ if each.__module__.startswith("airflow_provider_iginsights.")]
     found = {name for each in ours for name in inspect.signature(each.__init__).parameters}
+    if operator is InstagramWriteStagedToBigQueryOperator:
+        found -= {"table_id"}  # its tables are those that the rows were staged for
     # Those of Airflow's BaseOperator show where one of our classes has no constructor of its own.
     return found - set(inspect.signature(BaseOperator.__init__).parameters)
 

@@ -24,15 +24,19 @@ from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.stage import LIFETIME_FOR_ANOTHER, create_staging
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
+from airflow_provider_iginsights.bigquery.target import LoadResult
 from airflow_provider_iginsights.bigquery.write import Staged, write_target
 from airflow_provider_iginsights.bigquery.written_parts import find_written, record_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from google.cloud.bigquery import Client
+
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.staged_rows import StagedRows
-    from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult, ProtectedGroups, TargetTable
+    from airflow_provider_iginsights.bigquery.target import LoadMode, ProtectedGroups, TargetTable
+    from airflow_provider_iginsights.bigquery.views import ViewResult
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -137,3 +141,35 @@ class FanInLoader(BigQueryLoader):
         job = combine(staged, staging=staging, session=self.session)
         log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.target.path)
         return Staged(path=staging, load_job_id=job.job_id)
+
+
+class StagingLoader(FanInLoader):
+    """The loader of a task that only stages: where others write, it leaves the rows for the task that does.
+
+    ``parts``: what is to be written, of this try and of those that it goes on with.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.parts: list[StagedPart] = []
+
+    def commit(
+        self,
+        row_files: Iterable[RowFile],
+        *,
+        load_mode: LoadMode = "merge",  # noqa: ARG002 - the task that writes knows it
+        protected: ProtectedGroups = (),  # noqa: ARG002
+    ) -> tuple[LoadResult, ...]:
+        """Stage the rows of all files; nothing is changed in a target."""
+        row_files = tuple(row_files)
+        new = self.stage(row_files, kept=self.parts)
+        self.parts += new
+        jobs = iter(part.load_job_id for part in new)
+        return tuple(
+            LoadResult(target=each.target, rows=each.rows, load_job_id=next(jobs) if each.rows else None)
+            for each in row_files
+        )
+
+    def create_views(self, targets: Iterable[TargetTable]) -> tuple[ViewResult, ...]:  # noqa: ARG002
+        """Leave the views to the task that writes."""
+        return ()

@@ -27,7 +27,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_iginsights.bigquery import dry_run, ensure, stage, table_options, tidy, views
 from airflow_provider_iginsights.bigquery.row_file import RowFile
@@ -167,7 +167,7 @@ class BigQueryLoader:
         for row_file in self._spools:
             row_file.close()
 
-    def __enter__(self) -> BigQueryLoader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

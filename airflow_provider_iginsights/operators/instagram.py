@@ -83,7 +83,7 @@ class InstagramListAccountsOperator(ResumableOperator):
         deny: str | Sequence[str] | None = None,
         minimum_followers: int = 0,
         portfolios: bool = True,
-        chunk_size: int = 50,
+        chunk_size: int = 500,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,

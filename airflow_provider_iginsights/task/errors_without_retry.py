@@ -27,6 +27,10 @@ class DatasetUnavailableWithoutRetry(errors.DatasetUnavailable, AirflowFailExcep
     """The dataset does not exist, or may not be used."""
 
 
+class StagedRowsMissingWithoutRetry(errors.StagedRowsMissing, AirflowFailException):
+    """Mapped tasks did not stage everything; what they staged is written."""
+
+
 class FatalGraphErrorWithoutRetry(errors.FatalGraphError, AirflowFailException):
     """Somebody has to act at Meta."""
 
@@ -58,6 +62,7 @@ WITHOUT_RETRY: dict[type[errors.InsightsError], type[errors.InsightsError]] = {
         GoogleProviderMissingWithoutRetry,
         IncompatibleTableWithoutRetry,
         DatasetUnavailableWithoutRetry,
+        StagedRowsMissingWithoutRetry,
         FatalGraphErrorWithoutRetry,
         TokenExpiredWithoutRetry,
         PermissionMissingWithoutRetry,

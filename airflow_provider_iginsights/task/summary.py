@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAMED = 100  # failed accounts that are named; the rest is counted
 COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
 LISTS = ("left_out", "notes", "bigquery_jobs")
-REMARKS = ("gaps", "first_polls", "accounts_quarantined")
+REMARKS = ("gaps", "first_polls", "accounts_quarantined", "staged")
 
 
 def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:

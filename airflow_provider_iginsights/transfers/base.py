@@ -40,7 +40,7 @@ from airflow_provider_iginsights.task.rate_limit_wait import (
 )
 from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
 from airflow_provider_iginsights.task.template_dates import TemplateDates
-from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
+from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, OpenDataset, WritesToBigQuery
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         on_account_error: OnAccountError = "fail",
         status_table_id: str = ACCOUNT_STATUS.default_id,
         load_mode: LoadMode = "merge",
+        load: Load = "write",
         create_views: bool = False,
         throttle_timeout: timedelta = THROTTLE_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -99,6 +100,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         self.on_account_error = on_account_error
         self.status_table_id = status_table_id
         self.load_mode = load_mode
+        self.load = load
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
@@ -124,7 +126,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
 
         with failing_without_retry():
             self.check_arguments()
-            with self.open_dataset(context, next(iter(self.tables))) as dataset:
+            with self.open_dataset(context, next(iter(self.tables)), load=self._load) as dataset:
                 # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
                 window = resolve_window(self.since, self.until, run=read_run_dates(context), now=dataset.clock.now())
                 self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
@@ -141,6 +143,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         """
         parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
         parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
+        parse_choice(self.load, LOADS, argument="load")
         parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
         parse_text(self.status_table_id, argument="status_table_id")
         self.check_target()
@@ -152,17 +155,23 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
 
         :param carried: the progress that a deferral carried.
         """
+        from airflow_provider_iginsights.transfers.staging import hand_over, take_up_staged
+
         read = self.make_reader(run.source)
         account_ids = self.find_accounts(run, carried)
         checkpoint = self._open_checkpoint(run, account_ids, carried)
         before = Progress.unpack(checkpoint.read(), account_ids)
         missing = [account_id for account_id in account_ids if account_id not in before.done]
-        loaded = self.load(run, read, missing, known=before.unanswered)
+        take_up_staged(run.dataset.loader, before.summary)
+        loaded = self.load_accounts(run, read, missing, known=before.unanswered)
         loaded = replace(loaded, outcome=(outcome := loaded.outcome.join(before.done, of=account_ids)))
         summary = continue_summary(
             before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
         )
         self.log.info("Summary: %s", summary)
+        if self._load == "stage":
+            summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
+            run.context["ti"].xcom_push(key="staged", value=summary)
         if not outcome.is_complete:
             run.context["ti"].xcom_push(key="summary", value=summary)
             kept = checkpoint.write(before.advance(outcome, keep_summary(summary)).pack(account_ids))
@@ -183,7 +192,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
             since = read_waiting_since(carried) or find_first_reschedule(run.context)
             wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
 
-    def load(
+    def load_accounts(
         self,
         run: TransferRun,
         read: ReadAccount,
@@ -191,7 +200,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         *,
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> Loaded:
-        """Make sure of the tables, read the accounts (of those in ``known`` only the open questions), and write."""
+        """Make sure of the tables, read the accounts (of those in ``known`` only what is open), and write or stage."""
         from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
         from airflow_provider_iginsights.task.loaded import Loaded
@@ -229,7 +238,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         self,
         run: TransferRun,  # noqa: ARG002 - for the subclasses
         outcome: AccountResults,  # noqa: ARG002
-        row_files: Mapping[str, RowFile],  # noqa: ARG002
+        row_files: dict[str, RowFile],  # noqa: ARG002
     ) -> Mapping[str, Any]:
         """Add the rows that follow from all that was read, before anything is written; none by default.
 
@@ -240,7 +249,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
     def describe_inputs(self) -> dict[str, Any]:
         """Return the arguments that decide what an account's rows are: progress on other ones counts for nothing."""
         asked = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
-        return asked | {"load_mode": self.load_mode, "version": __version__}
+        return asked | {"load_mode": self.load_mode, "load": self.load, "version": __version__}
 
     def _open_checkpoint(
         self, run: TransferRun, account_ids: Sequence[str], carried: Mapping[str, Any] | None
@@ -262,6 +271,10 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
     @property
     def _load_mode(self) -> LoadMode:
         return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
+
+    @property
+    def _load(self) -> Load:
+        return parse_choice(self.load, LOADS, argument="load")  # type: ignore[return-value]
 
     @property
     def _on_account_error(self) -> str:

@@ -59,6 +59,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         from then on it is left out, named in the summary, and asked again once a week until it answers.
     :param status_table_id: table for ``"quarantine"``, which says which accounts were unavailable on which days.
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
+    :param load: ``"write"``; ``"stage"`` leaves the rows in staging tables, for
+        :class:`InstagramWriteStagedToBigQueryOperator` to write those of many mapped tasks with one statement a table.
     :param create_dataset: create the dataset where it is missing.
     :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.
     :param table_options: table name or ``default`` -> ``labels``, ``kms_key_name``, ``expiration_days``,
@@ -94,17 +96,18 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         return source.read_accounts(lookback_days=self._lookback_days, profiles=ACCOUNTS in self.tables)
 
     def finish_reading(
-        self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
+        self, run: TransferRun, outcome: AccountResults, row_files: dict[str, RowFile]
     ) -> Mapping[str, Any]:
         """Warn of metrics without a number that our own table has of the days before."""
         from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
 
-        warn_of_missing_metrics(
-            run.source.no_data_metrics,
-            lookup=run.dataset.lookup,
-            target=row_files[ACCOUNT_INSIGHTS.name].target,
-            left_out_log=run.source.left_out_log,
-        )
+        if self.load != "stage":  # there the task that writes asks once for all accounts
+            warn_of_missing_metrics(
+                run.source.no_data_metrics,
+                lookup=run.dataset.lookup,
+                target=row_files[ACCOUNT_INSIGHTS.name].target,
+                left_out_log=run.source.left_out_log,
+            )
         return super().finish_reading(run, outcome, row_files)
 
     @property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.catalog.tables import STORY_POLLS
+from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_lead
 from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events, shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
@@ -44,15 +45,29 @@ class StoryTransfer(InstagramToBigQueryOperator):
     final_within: timedelta
     polls_table_id: str | None
 
+    def check_arguments(self) -> None:
+        """Refuse to stage what several captures of one run read: each of them is written at once."""
+        super().check_arguments()
+        if self._load == "stage" and self._capture != "now":
+            raise ConfigurationError(
+                'capture="before_expiry" writes what it reads at once, so it cannot be combined with load="stage". Use '
+                'capture="now" in an hourly Dag, or load="write".'
+            )
+
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account, which takes its poll down."""
-        return source.read_stories(finality=self._finality)
+        return source.read_stories(finality=self.finality)
 
     def finish_reading(
-        self, run: TransferRun, outcome: AccountResults, row_files: Mapping[str, RowFile]
+        self, run: TransferRun, outcome: AccountResults, row_files: dict[str, RowFile]
     ) -> Mapping[str, Any]:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
         if STORY_POLLS not in self.tables:
+            return {"gaps": {}, "first_polls": 0}
+        if self._load == "stage":
+            from airflow_provider_iginsights.transfers.staging import stage_polls
+
+            stage_polls(run, outcome, row_files)
             return {"gaps": {}, "first_polls": 0}
         from airflow_provider_iginsights.stories.polls import PollRecorder
 
@@ -60,7 +75,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             lookup=run.dataset.lookup,
             run_id=run.source.provenance.run_id,
             left_out_log=run.source.left_out_log,
-            finality=self._finality,
+            finality=self.finality,
             corrects_finals=self._load_mode != "append",
         )
         return record.complete(run.source.polls.of(outcome.done), row_files)
@@ -88,7 +103,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         read = self.make_reader(run.source)
         if not plan.captures:
             plan.start(self.find_accounts(run), now=clock.now())
-        loaded = self.load(run, read, plan.find_due(clock.now()))
+        loaded = self.load_accounts(run, read, plan.find_due(clock.now()))
         # The next look asks everything anew.
         loaded = replace(loaded, outcome=give_up_unanswered(loaded.outcome, left_out_log))
         plan.drop(loaded.quarantined)
@@ -129,7 +144,8 @@ class StoryTransfer(InstagramToBigQueryOperator):
         return CapturePlan(ends=scheduled + capture_for, lead=check_lead(self.capture_lead))
 
     @property
-    def _finality(self) -> Finality:
+    def finality(self) -> Finality:
+        """Return when a snapshot is the final one, as the arguments say."""
         from airflow_provider_iginsights.stories.life import LATENESS, Finality
 
         final_within = parse_timedelta(self.final_within, argument="final_within", least=SHORTEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights._compat import BaseOperatorLink, Context
-    from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+    from airflow_provider_iginsights.bigquery.fan_in import FanInLoader
     from airflow_provider_iginsights.bigquery.lookup import Lookup
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.tables import Table
@@ -34,6 +34,8 @@ TARGET_FIELDS = (
     "table_options",
 )
 """The arguments that say where to and as whom; all of them are templates."""
+Load = Literal["write", "stage"]
+LOADS: tuple[Load, ...] = get_args(Load)
 _BOOLEANS = ("create_dataset", "inherit_expiration", "create_views", "deferrable")
 
 
@@ -42,7 +44,7 @@ class OpenDataset:
     """The dataset as one try uses it: client, loader and lookups. ``clock`` is the run's."""
 
     client: Client
-    loader: BigQueryLoader
+    loader: FanInLoader
     lookup: Lookup
 
     @property
@@ -62,7 +64,7 @@ class WritesToBigQuery(BaseOperator):
     operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
 
-    _loader: BigQueryLoader | None = None
+    _loader: FanInLoader | None = None
 
     def __init__(
         self,
@@ -117,12 +119,13 @@ class WritesToBigQuery(BaseOperator):
             self._loader.cancel()
 
     @contextmanager
-    def open_dataset(self, context: Context, table: Table) -> Iterator[OpenDataset]:
+    def open_dataset(self, context: Context, table: Table, *, load: Load = "write") -> Iterator[OpenDataset]:
         """Connect as the arguments say, for the time of the block, and set the run's clock by BigQuery's.
 
         :param table: any that the operator writes.
+        :param load: ``"stage"``: what is committed waits for another task.
         """
-        from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
+        from airflow_provider_iginsights.bigquery.fan_in import FanInLoader, StagingLoader
         from airflow_provider_iginsights.bigquery.lookup import Lookup
         from airflow_provider_iginsights.bigquery.session import JobOptions
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
@@ -136,7 +139,7 @@ class WritesToBigQuery(BaseOperator):
         identity = identify_task(context)
         with (
             closing(client),
-            BigQueryLoader(
+            (StagingLoader if load == "stage" else FanInLoader)(
                 client,
                 identity=identity,
                 create_dataset=parse_boolean(self.create_dataset, argument="create_dataset"),

@@ -1,0 +1,142 @@
+"""The task that writes what mapped transfers staged: one statement per table and run, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
+from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
+from airflow_provider_iginsights.task.arguments import parse_choice
+from airflow_provider_iginsights.task.failures import failing_without_retry
+from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights.bigquery.target import TargetTable
+    from airflow_provider_iginsights.task.staged_chunks import StagedChunk
+    from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
+
+ON_MISSING = ("fail", "skip")
+
+
+class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
+    """Write what the mapped tasks of one transfer staged (``load="stage"``), with one statement per table.
+
+    Each mapped task reads and stages its accounts; this one writes the rows of all of them, looks for keys that stand
+    twice, compares the polls of stories with the earlier ones, and drops what was staged. It runs when all of them are
+    done, also where some failed (trigger rule ``all_done``): their chunks are named, and all others are written.
+
+    A retry, or a clear of some mapped tasks together with this one, writes what is new and changes nothing else.
+    Staged rows wait for a week.
+
+    :param staged: what the mapped tasks left in XCom: ``transfer.output["staged"]``.
+    :param account_ids: what they were mapped over, so that a chunk of which nothing came is missed:
+        ``accounts.output``.
+    :param dataset_id: BigQuery dataset, that of the transfer; so are all arguments below.
+    :param on_account_error: ``"fail"`` writes all that is there first, and fails then, naming the chunks and accounts
+        that are missing; ``"skip"`` only reports them.
+    :param gcp_conn_id: Google Cloud connection; None = application default credentials.
+    :param impersonation_chain: service account(s) to impersonate.
+    :param project_id: Google Cloud project of the dataset; None = the credentials' own.
+    :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
+    :param location: location of the dataset, such as ``EU``; None = wherever it lies.
+    :param create_dataset: create the dataset where it is missing.
+    :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.
+    :param table_options: as in the transfer.
+    """
+
+    template_fields: Sequence[str] = ("staged", "account_ids", *TARGET_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"table_options": "json"}
+
+    def __init__(
+        self,
+        *,
+        staged: Any,
+        account_ids: Any,
+        on_account_error: str = "fail",
+        trigger_rule: str = "all_done",
+        **kwargs: Any,
+    ) -> None:
+        # The table ids come with what was staged. This one only stands for the dataset, whatever it holds.
+        super().__init__(trigger_rule=trigger_rule, table_id=ACCOUNT_INSIGHTS.default_id, **kwargs)
+        self.staged = staged
+        self.account_ids = account_ids
+        self.on_account_error = on_account_error
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write, and return the summary of all chunks: as that of a transfer, with ``chunks_missing``.
+
+        :raises StagedRowsMissing: chunks or accounts are missing; all others are written. Not retried.
+        :raises LoadError: BigQuery refused; what was staged is still there.
+        """
+        from airflow_provider_iginsights.task.staged_chunks import find_missing, read_chunks
+
+        with failing_without_retry():
+            skips = parse_choice(self.on_account_error, ON_MISSING, argument="on_account_error") == "skip"
+            self.check_target()
+            chunks = read_chunks(self.staged)
+            missing = find_missing(self.account_ids, chunks)
+            summary = self._write(context, chunks, missing)
+            self.log.info("Summary: %s", summary)
+            self._raise_missing(context, summary, missing, skips=skips and bool(chunks))
+        return summary
+
+    def _write(self, context: Context, chunks: Sequence[StagedChunk], missing: dict[int, str]) -> dict[str, Any]:
+        """Write what is there; add the chunks of which the staged rows are gone to those that are missing."""
+        from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events
+        from airflow_provider_iginsights.task.join_summaries import join_summaries
+
+        if not chunks:
+            return join_summaries((), ()) | {"chunks_missing": _describe(missing)}
+        with self.open_dataset(context, ACCOUNT_INSIGHTS) as dataset:
+            writing = self._open_writing(context, dataset, chunks)
+            missing.update(writing.lost)
+            results, found = writing.write()
+            summary = join_summaries([*(chunk.summary for chunk in writing.chunks), *found], results)
+            summary |= writing.remarks | {"chunks_missing": _describe(missing)}
+            target = writing.main
+            BigQueryTableLink().persist(
+                context, project=target.project, dataset=target.dataset, table_id=target.table_id
+            )
+        if "gaps" in summary:
+            add_gaps_to_asset_events(context, self.outlets, summary)
+        return summary
+
+    def _open_writing(self, context: Context, dataset: Any, chunks: Sequence[StagedChunk]) -> StagedWriting:
+        from airflow_provider_iginsights.catalog.tables import TABLES
+        from airflow_provider_iginsights.task.identity import identify_task
+        from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
+
+        named = {name: table_id for chunk in chunks for name, table_id in chunk.handed["tables"].items()}
+        project = dataset.client.project
+        targets: dict[str, TargetTable] = {
+            table.name: self.make_target(table, project=project, table_id=named[table.name])
+            for table in TABLES
+            if table.name in named
+        }
+        anchor = self.make_target(ACCOUNT_INSIGHTS, project=project, table_id=self.table_id)
+        run_id = identify_task(context).run_id
+        return StagedWriting.open(dataset, chunks, targets=targets, anchor=anchor, run_id=run_id)
+
+    def _raise_missing(
+        self, context: Context, summary: dict[str, Any], missing: Mapping[int, str], *, skips: bool
+    ) -> None:
+        from airflow_provider_iginsights.errors import StagedRowsMissing
+
+        failed = {**summary["accounts_failed"], **summary["accounts_throttled"], **summary["accounts_not_whole"]}
+        nothing_came = not self.staged and self.account_ids != []
+        if skips or not (missing or failed or nothing_came):
+            return
+        context["ti"].xcom_push(key="summary", value=summary)
+        said = [f"chunk {place} ({of or 'nothing was staged'})" for place, of in missing.items()]
+        said += [f"account {name}: {why}" for name, why in failed.items()]
+        raise StagedRowsMissing(
+            f"Not everything was staged, all that was is written. Missing: {'; '.join(said[:20]) or 'every chunk'}"
+            f"{f'; and {len(said) - 20} more' if len(said) > 20 else ''}. Look at the mapped tasks, then clear those "
+            "that failed and this one."
+        )
+
+
+def _describe(missing: Mapping[int, str]) -> dict[str, str]:
+    return {str(place): said for place, said in sorted(missing.items())}
