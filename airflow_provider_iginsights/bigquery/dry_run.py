@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 
 def run_dry(target: TargetTable, *, load_mode: LoadMode, session: BigQuerySession) -> None:
     """Run the statement of the load mode dry. Raises LoadError in words that name who can help."""
+    sql = dry_run_statement(target, load_mode=load_mode, day=session.clock.now().date().isoformat())
+    run_text_dry(
+        target, sql=sql, doing=f"write rows into {target.path}, asked before anything is fetched", session=session
+    )
+
+
+def run_text_dry(target: TargetTable, *, sql: str, doing: str, session: BigQuerySession) -> Any:
+    """Run a statement about a target dry and return its job. Parameters as in BigQuerySession.query."""
     from google.cloud.bigquery import QueryJobConfig
 
-    sql = dry_run_statement(target, load_mode=load_mode, day=session.clock.now().date().isoformat())
     # A dry run checks syntax, columns and permissions, and bills nothing ("Estimate and control costs").
     config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
 
@@ -39,8 +46,7 @@ def run_dry(target: TargetTable, *, load_mode: LoadMode, session: BigQuerySessio
             timeout=HTTP_TIMEOUT,
         )
 
-    doing = f"write rows into {target.path}, asked before anything is fetched"
-    session.retrier.call(ask, doing=doing, role=error_mapping.JOB_ROLE)
+    return session.retrier.call(ask, doing=doing, role=error_mapping.JOB_ROLE)
 
 
 def dry_run_statement(target: TargetTable, *, load_mode: LoadMode, day: str) -> str:

@@ -124,6 +124,11 @@ FAULTS: tuple[BigQueryFailure, ...] = (
     BigQueryFailure(
         frozenset({"quotaExceeded"}), LoadError, "A quota of the project is used up; run again when it renews."
     ),
+    BigQueryFailure(
+        frozenset({"bytesBilledLimitExceeded"}),
+        LoadError,
+        "Raise maximum_bytes_billed, or read fewer days or accounts in one task.",
+    ),
     BigQueryFailure(frozenset({"stopped"}), LoadError, "The job was cancelled; run the task again."),
     BigQueryFailure(frozenset({"401"}), LoadError, "Renew the Google Cloud credentials of the connection."),
     BigQueryFailure(

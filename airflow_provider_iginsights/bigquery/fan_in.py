@@ -19,6 +19,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import tidy
+from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.combine import combine
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
@@ -104,6 +105,7 @@ class FanInLoader(BigQueryLoader):
         try:
             tidy.end_predecessors([each.target for each in located], session=self.session, kept=paths)
             combined = [(each, self._combine(each)) for each in located]
+            check_bytes_limit(combined, load_mode=load_mode, session=self.session)
             return tuple(
                 write_target(each, staged=staging, load_mode=load_mode, protected=protected, session=self.session)
                 for each, staging in combined

@@ -30,6 +30,7 @@ import secrets
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_iginsights.bigquery import dry_run, ensure, stage, table_options, tidy, views
+from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.session import open_session
 from airflow_provider_iginsights.bigquery.target import LoadResult
@@ -136,6 +137,7 @@ class BigQueryLoader:
             for row_file in full:
                 staged[row_file] = self._stage(row_file)
             results = {row_file: LoadResult(target=row_file.target, rows=0) for row_file in row_files}
+            check_bytes_limit(staged.items(), load_mode=load_mode, session=self.session)
             for row_file, staging in staged.items():
                 result = write_target(
                     row_file, staged=staging, load_mode=load_mode, protected=protected, session=self.session

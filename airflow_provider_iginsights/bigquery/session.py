@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.costs import StatementCosts
 from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.job_ids import job_id, task_hash
 from airflow_provider_iginsights.bigquery.jobs import JobRequest, JobRunner
@@ -41,11 +42,13 @@ class JobOptions:
     :param labels: put on jobs and new tables beside our own; brought into BigQuery's grammar.
     :param retry_budget: how long to wait for a busy or silent BigQuery; by default 15 and 2 minutes.
     :param job_project: project that runs and pays for the jobs; None = that of each target.
+    :param maximum_bytes_billed: BigQuery refuses a query or statement that can bill more; None = no limit.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     retry_budget: RetryBudget | None = None
     job_project: str | None = None
+    maximum_bytes_billed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class BigQuerySession:
     labels: Mapping[str, str] = field(default_factory=dict)
     clock: RunClock = field(default_factory=RunClock)
     job_project: str | None = None
+    maximum_bytes_billed: int | None = None
+    costs: StatementCosts = field(default_factory=StatementCosts)
     locations: dict[str, str | None] = field(default_factory=dict)
     """Where the datasets lie that were read already, by ``project.dataset``."""
     note: Callable[[str], None] = log.warning
@@ -88,12 +93,13 @@ class BigQuerySession:
         :param payload: hash in hex digits that tells this statement from others of the same try; '' = of the text.
         :param doing: completes "BigQuery refused to ..."
         """
-        return self.jobs.run(self._request_query(target, verb=verb, sql=sql, payload=payload, doing=doing))
+        job = self.jobs.run(self._request_query(target, verb=verb, sql=sql, payload=payload, doing=doing))
+        self.costs.add(target.path, verb, job)
+        return job
 
     def read(self, target: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
         """Run a query about a target and return its rows: tuples that are mappings, too. Parameters as in query."""
-        request = self._request_query(target, verb="verify", sql=sql, payload=payload, doing=doing)
-        job = self.jobs.run(request)
+        job = self.query(target, verb="verify", sql=sql, payload=payload, doing=doing)
         for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
             with attempt:
                 # Reading the result is repeated by itself: the job is done, and its result stays readable for 24 hours.
@@ -113,13 +119,15 @@ class BigQuerySession:
     def _request_query(self, target: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
         from google.cloud.bigquery import QueryJobConfig
 
-        labels = self.try_labels(target)
         # The library would send a failed query again under another id (job_retry), so that neither a lost answer nor a
         # cancellation could find it. A cached result is up to 24 hours old ("Using cached query results").
+        config = QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=self.try_labels(target))
+        if self.maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = self.maximum_bytes_billed
         submit = partial(
             self.client.query,
             sql,
-            job_config=QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=labels),
+            job_config=config,
             project=self.project_of_jobs(target),
             location=target.location,
             retry=None,
@@ -159,5 +167,6 @@ def open_session(
         labels=dict(options.labels),
         clock=clock or RunClock(),
         job_project=options.job_project,
+        maximum_bytes_billed=options.maximum_bytes_billed,
         note=note,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.costs import Costs
     from airflow_provider_iginsights.bigquery.target import LoadResult
     from airflow_provider_iginsights.extract.account_pool import AccountResults
     from airflow_provider_iginsights.task.account_history import AccountHistory
@@ -17,9 +18,11 @@ class Loaded:
     """How the accounts fared, what was written, and what else the summary ought to say (JSON-able).
 
     ``quarantined``: accounts that were left out, or would have failed if they were not; the outcome has none of them.
+    ``costs``: bytes of the statements.
     """
 
     outcome: AccountResults
     results: Sequence[LoadResult]
     remarks: Mapping[str, Any]
     quarantined: Mapping[str, AccountHistory] = field(default_factory=dict)
+    costs: Costs = field(default_factory=dict)

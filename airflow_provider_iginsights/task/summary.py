@@ -46,6 +46,7 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
         "notes": [*source.notes, *source.client.notes, *source.left_out_log.list_remarks()],
         "graph_calls": source.client.call_counts.calls,
         "http_requests": source.client.call_counts.http,
+        "bigquery_bytes": loaded.costs,
         "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
         **loaded.remarks,
     }
@@ -55,18 +56,21 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
     """Return the summary of a task that was tried or waited before: what adds up does, the last word wins elsewhere."""
     if not before:
         return after
+    from airflow_provider_iginsights.bigquery.costs import add_costs
+
+    costs = add_costs(before.get("bigquery_bytes", {}), after["bigquery_bytes"])
     counts = {name: before[name] + after[name] for name in COUNTS}
     lists = {name: before[name] + [item for item in after[name] if item not in before[name]] for name in LISTS}
     paths = dict.fromkeys([*before["tables"], *after["tables"]])
     tables = {path: before["tables"].get(path, 0) + after["tables"].get(path, 0) for path in paths}
     quarantined = {**before.get("accounts_quarantined", {}), **after["accounts_quarantined"]}
-    said = {**counts, **lists, **continue_gaps(before, after)}
+    said = {**counts, **lists, "bigquery_bytes": costs, **continue_gaps(before, after)}
     return {**after, **said, "tables": tables, "accounts_quarantined": quarantined}
 
 
 def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise."""
-    return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables") if name in summary}
+    return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables", "bigquery_bytes") if name in summary}
 
 
 def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:

@@ -232,7 +232,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(targets)
         self.persist_link(run.context, run.dataset)
-        return Loaded(outcome, results, remarks, quarantined=quarantined)
+        return Loaded(outcome, results, remarks, quarantined=quarantined, costs=loader.session.costs.take())
 
     def finish_reading(
         self,

@@ -45,6 +45,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param impersonation_chain: service account(s) to impersonate.
     :param project_id: Google Cloud project of the dataset; None = the credentials' own.
     :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
+    :param maximum_bytes_billed: bytes that no query or statement may exceed; None = no limit.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else all
         that the token sees.

@@ -39,6 +39,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     :param impersonation_chain: service account(s) to impersonate.
     :param project_id: Google Cloud project of the dataset; None = the credentials' own.
     :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
+    :param maximum_bytes_billed: bytes that no query or statement may exceed; None = no limit.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
     :param create_dataset: create the dataset where it is missing.
     :param inherit_expiration: let a new table expire as the dataset's default says; False = it never expires.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
-from airflow_provider_iginsights.task.arguments import parse_boolean, parse_text
+from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
@@ -32,6 +32,7 @@ TARGET_FIELDS = (
     "location",
     "table_id",
     "table_options",
+    "maximum_bytes_billed",
 )
 """The arguments that say where to and as whom; all of them are templates."""
 Load = Literal["write", "stage"]
@@ -79,6 +80,7 @@ class WritesToBigQuery(BaseOperator):
         create_dataset: bool = False,
         inherit_expiration: bool = False,
         table_options: Mapping[str, Mapping[str, Any]] | str | None = None,
+        maximum_bytes_billed: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -92,6 +94,7 @@ class WritesToBigQuery(BaseOperator):
         self.create_dataset = create_dataset
         self.inherit_expiration = inherit_expiration
         self.table_options = table_options
+        self.maximum_bytes_billed = maximum_bytes_billed
 
     def check_target(self) -> None:
         """Refuse what cannot name a place in BigQuery, and what does not say how to write there.
@@ -105,6 +108,7 @@ class WritesToBigQuery(BaseOperator):
         for name in ("gcp_conn_id", "project_id", "job_project_id", "location"):
             self.read_optional(name)
         parse_table_options(self.table_options)
+        self._read_bytes_limit()
 
     def read_optional(self, argument: str) -> str | None:
         """Return an argument that may be left out; None where it is, also as the text that a template renders for None.
@@ -144,7 +148,7 @@ class WritesToBigQuery(BaseOperator):
                 identity=identity,
                 create_dataset=parse_boolean(self.create_dataset, argument="create_dataset"),
                 inherit_expiration=parse_boolean(self.inherit_expiration, argument="inherit_expiration"),
-                options=JobOptions(job_project=self._job_project),
+                options=JobOptions(job_project=self._job_project, maximum_bytes_billed=self._read_bytes_limit()),
             ) as loader,
         ):
             self._loader = loader
@@ -163,6 +167,10 @@ class WritesToBigQuery(BaseOperator):
 
         project = self.read_optional("job_project_id")
         return checked(project, part="project") if project else None
+
+    def _read_bytes_limit(self) -> int | None:
+        given, argument = self.maximum_bytes_billed, "maximum_bytes_billed"
+        return None if is_not_given(given) else parse_count(given, argument=argument, of=" of bytes", most=2**62)
 
     def make_target(self, table: Table, *, project: str, table_id: str) -> TargetTable:
         """Return a table of the dataset."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TaskIdentity
 
 ROOT = Path(__file__).parents[3]
+OF_JOBS = ("labels", "retry_budget", "job_project", "maximum_bytes_billed")
 SECONDS_TO_START = 60
 IMPATIENT = RetryBudget(busy=5, lost=5, first_wait=0.01, longest_wait=0.05, first_poll=0.005, longest_poll=0.05)
 
@@ -42,7 +43,7 @@ class Warehouse:
     def loader(self, identity: TaskIdentity, **options: object) -> Iterator[FanInLoader]:
         """Open a warehouse as one try of a task does; it creates the dataset and does not wait long."""
         client = self.connect()
-        of_jobs = {name: options.pop(name) for name in ("labels", "retry_budget", "job_project") if name in options}
+        of_jobs = {name: options.pop(name) for name in OF_JOBS if name in options}
         settings = {"create_dataset": True} | options
         jobs = JobOptions(**{"retry_budget": IMPATIENT} | of_jobs)  # type: ignore[arg-type]
         try:
