@@ -22,16 +22,16 @@ Speak = Callable[..., RawServer]
 
 OK = answer_with()
 QUICK = AnswerLimits(seconds=0.3, size=100_000)
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 ME = GraphRequest("me", {})
 
 
 def _drip(start: bytes, piece: bytes, *, pause: float = 0.02) -> Callable[[socket.socket], None]:
-    """Say something without end, for at most 3 seconds: longer than any limit here."""
+    """Say something without end, for at most 10 seconds: longer than any limit here, and than a slow machine needs."""
 
     def speak(connection: socket.socket) -> None:
         connection.sendall(start)
-        for _ in range(int(3 / pause) if pause else 100_000):
+        for _ in range(int(10 / pause) if pause else 100_000):
             connection.sendall(piece)
             if pause:
                 time.sleep(pause)
@@ -74,8 +74,8 @@ def test_an_answer_takes_its_time_in_all(speak: Speak, connect: Connect, answer:
     client = connect(speak(answer, OK).url, limits=QUICK)
     started = time.monotonic()
     assert client.get(ME).body == {"id": "1"}
-    assert time.monotonic() - started < 2
-    assert client.call_counts.http == 2
+    assert time.monotonic() - started < 4
+    assert client.call_counts.http in (2, 3), "on a machine that is busy, the short answer may take too long, too"
 
 
 def _gzip(text: bytes, times: int) -> bytes:

@@ -12,7 +12,11 @@ Line = bytes | Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Speaks bytes that no HTTP server would: one connection per answer, the last answer for ever."""
+    """Speaks bytes that no HTTP server would: one connection per answer, the last answer for ever.
+
+    An answer after which the client asks again says ``Connection: close``. Else the client may send its next request
+    before it has noticed the end, and sends it once more.
+    """
 
     def __init__(self, *lines: Line) -> None:
         self.heads: list[bytes] = []
