@@ -52,6 +52,7 @@ def _option(*flags: str, **keywords: Any) -> Option:
 
 
 def _read_count(text: str) -> int:
+    # int() would also read +1, 1_0 and digits of other scripts.
     if text.isascii() and text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")

@@ -56,6 +56,7 @@ def _erase(erasure: Erasure, held: list[Erased], *, named: str) -> ExitCode:
         print_result(f"{each} erased")
         deleted.append(each)
     print_result(f"Erased {_sum(deleted)} rows of {named}. {_KEPT}")
+    # A task that runs at the same time may load the account again; nobody should believe it gone.
     if left := _sum(list(erasure.count())):
         print_error(
             f"A task has meanwhile written {left} rows of {named}. Take the account out of the Dags or the connection, "

@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args(arguments)
     finally:
+        # argparse does not flush its help, and the reader of a pipe may be gone.
         flush_output()
     return run(options.command, options)
 

@@ -34,7 +34,7 @@ def print_error(*lines: object) -> None:
 
 
 def flush_output() -> None:
-    """Send off what another has printed, such as argparse its help."""
+    """Flush what others have printed, such as argparse its help."""
     _print(sys.stdout, (), end="")
 
 

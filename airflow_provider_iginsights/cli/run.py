@@ -1,4 +1,4 @@
-"""Carries out one subcommand. Whatever happens, the reader gets a sentence and the shell an exit code."""
+"""Runs one subcommand. Every failure ends with a sentence for the reader and an exit code for the shell."""
 
 from __future__ import annotations
 

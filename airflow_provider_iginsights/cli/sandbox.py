@@ -1,4 +1,4 @@
-"""What plays Meta and Google on this machine: ``sandbox``, ``demo``."""
+"""Runs the local Graph API and the local BigQuery: ``sandbox``, ``demo``."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
         existing.client, targets=existing.targets, deduplicate=deduplicate, job_project=existing.job_project
     ):
         print_result(finding)
+        # What was deduplicated is no finding any more; what stands there is, also where nothing was to be done.
         if finding.doubled and not finding.deduplicated:
             code = ExitCode.FOUND
     return code

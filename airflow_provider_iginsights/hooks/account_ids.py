@@ -15,6 +15,7 @@ from airflow_provider_iginsights.task.arguments import is_not_given, read_object
 _ID = re.compile(r"[0-9]{1,25}")
 _USERNAME = re.compile(r"@[A-Za-z0-9._]{1,30}")
 _OPENING = ("[", "{", "(", '"')
+# The results of a mapped task that is mapped again are lists of lists.
 _DEEPEST = 5
 
 
@@ -71,6 +72,7 @@ def _split(text: str, depth: int) -> Iterator[str | _Unreadable]:
         return
     for entry in filter(None, re.split(r"[,;\s]+", text)):
         if _USERNAME.fullmatch(entry):
+            # Instagram's usernames have no upper case.
             yield entry.lower()
         else:
             yield entry if _ID.fullmatch(entry) else _Unreadable(entry)

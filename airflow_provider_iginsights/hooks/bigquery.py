@@ -123,6 +123,8 @@ def _impersonate(source: Credentials, chain: list[str]) -> Credentials:
 
     if isinstance(source, AnonymousCredentials):
         return source
+    # google-auth: the target is the last account, the delegates are those before it, each of which may impersonate
+    # the next.
     return impersonated_credentials.Credentials(
         source_credentials=source, target_principal=chain[-1], delegates=chain[:-1], target_scopes=list(SCOPES)
     )

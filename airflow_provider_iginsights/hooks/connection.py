@@ -96,6 +96,7 @@ def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecr
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
     extra = connection.extra_dejson
+    # Airflow returns an empty mapping for an extra that it cannot parse, and only logs that.
     if not isinstance(extra, dict) or (not extra and (connection.extra or "").strip() not in ("", "{}", "null")):
         raise ConfigurationError(f'{where}: its extra is not a JSON object. Correct it, such as {{"timeout": 30}}.')
     if unknown := sorted(set(extra) - set(CONN_FIELDS)):

@@ -140,8 +140,8 @@ class InstagramHook(BaseHook):
         * ``"account"``: tables ``account_insights``, ``accounts``.
         * ``"media"``: ``media_insights``, ``media``.
         * ``"story"``: ``story_insights``, ``media`` and, at the end, ``story_polls`` (``previous_poll_at``,
-          ``seen_late`` and ``finals_missed`` are not in the row: they take a memory). Every story that is live now is
-          read, whatever the window.
+          ``seen_late`` and ``finals_missed`` are not in the row: they need earlier polls). Every story that is live now
+          is read, whatever the window.
 
         A row is a dict of the table's columns, as :mod:`airflow_provider_iginsights.catalog.rows` types it: a DATE is a
         :class:`datetime.date`, a TIMESTAMP a text in ISO 8601 in UTC (``2026-11-21T20:00:10Z``), a NUMERIC an int, a
@@ -158,6 +158,7 @@ class InstagramHook(BaseHook):
         """
         from airflow_provider_iginsights.hooks.reading import TableReading
 
+        # The rows' own client is closed at their end; the client of this hook stays open for its user.
         own = InstagramHook(self.instagram_conn_id, api_version=self.api_version)
         own.check_account_ids(account_ids)
         return TableReading.check(

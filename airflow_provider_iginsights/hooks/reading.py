@@ -124,7 +124,7 @@ class TableReading:
         """
         asked = KINDS[parse_choice(kind, tuple(KINDS), argument="kind")]
         arguments = {**given, "tables": _check_names(given, kind, asked)}
-        clock = RunClock()  # there is no BigQuery to ask for the time: Meta tells it
+        clock = RunClock()  # without BigQuery, Meta's Date header is the time
         source = Source(
             client=client,
             window=_resolve(arguments, clock),
@@ -155,7 +155,7 @@ class TableReading:
         tables = self.arguments["tables"]
         with self.source.client:
             accounts = self.find_accounts()
-            # Meta has told the time by now, if it was asked who there is.
+            # Finding the accounts may have asked Meta, whose Date header then has set the clock.
             source = replace(self.source, window=_resolve(self.arguments, self.clock))
             pool = AccountPool(self.make_reader(source), workers=self.workers)
             for name, row in pool.read(accounts):

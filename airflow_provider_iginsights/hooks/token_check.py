@@ -41,6 +41,7 @@ ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username
 TOKEN = Subject("token", "")
 NAMED_ACCOUNT = "id,username,media_count"
 """A Page has a username, too; it has no media_count."""
+# A test in the UI should end within seconds, however many accounts an agency has.
 MAX_ACCOUNTS = 500
 MAX_NAMED_ACCOUNTS = 10
 _YEAR_10000 = 253_402_300_800  # the year 10000, which no date can name
@@ -68,7 +69,7 @@ def check_token(connection: InstagramConnection) -> tuple[bool, str]:
 
 
 def inspect_token(client: GraphClient, connection: InstagramConnection) -> TokenInfo:
-    """Return what Meta tells about the token of a connection.
+    """Return what Meta says about the token of a connection.
 
     :raises InsightsError: Meta refuses the token, or does not answer. What only some tokens may ask stays unknown.
     """
@@ -95,6 +96,7 @@ def _debug_token(connection: InstagramConnection) -> _DebugToken | None:
     settings = connection.settings
     if settings.login != "facebook" or not (connection.app_id and settings.app_secret):
         return None
+    # debug_token takes the app's own token, id and secret joined by a bar (Meta, "Access tokens").
     as_app = replace(_shorten_timeouts(settings), token=f"{connection.app_id}|{settings.app_secret}", app_secret=None)
     request = GraphRequest("debug_token", {"input_token": settings.token}, TOKEN)
     try:
@@ -146,6 +148,7 @@ def _find_accounts(client: GraphClient, connection: InstagramConnection, me: Map
 def _ask_named_accounts(client: GraphClient, account_ids: tuple[str, ...]) -> Accounts:
     usernames = [one for one in account_ids if is_username(one)]
     ids = find_usernames(client, usernames) if usernames else {}
+    # A few are enough to see whether the token may read what the connection names.
     asked = [ids.get(one, one) for one in account_ids[:MAX_NAMED_ACCOUNTS]]
     requests = [GraphRequest(one, {"fields": NAMED_ACCOUNT}, Subject("account", one)) for one in asked]
     results = dict(zip(asked, client.batch(requests), strict=True))

@@ -55,7 +55,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenInfo:
-    """What Meta told about a token.
+    """What Meta said about a token.
 
     :param kind: as ``debug_token`` spells it, such as ``SYSTEM_USER``; None = unknown.
     :param permissions: granted ones; None = unknown.
@@ -110,6 +110,7 @@ def _permitted(info: TokenInfo) -> tuple[bool, str]:
         return _probed(info.probe)
     needed = dict(PERMISSIONS[info.login])
     if info.accounts.seen or info.accounts.refused or info.accounts.wrong:
+        # Where accounts are known, nothing has to be found.
         needed.pop(DISCOVERY_PERMISSION, None)
     missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in info.permissions]
     if not missing:
@@ -129,11 +130,12 @@ def _expires(info: TokenInfo, *, now: datetime) -> tuple[bool, str]:
     if info.expires_at:
         end = datetime.fromtimestamp(info.expires_at, UTC)
         return end > now, f"It {_ends(end, now=now)}."
+    # debug_token says 0 for a token that never expires (Meta, "Access token debugging").
     if info.expires_at == 0:
         return True, "It does not expire."
     if info.login == "instagram":
         return True, "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed."
-    return True, "When it expires is not known: with app_id and app_secret in the connection's extra, Meta tells."
+    return True, "When it expires is not known: with app_id and app_secret in the connection's extra, Meta says it."
 
 
 def _ends(end: datetime, *, now: datetime) -> str:

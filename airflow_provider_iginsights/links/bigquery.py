@@ -51,6 +51,7 @@ class BigQueryTableLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the address that the task instance put down, or an empty string while there is none."""
+        # Only Airflow 2 calls this; there XCom is a model of the database, and heavy to import.
         from airflow_provider_iginsights._compat import XCom
 
         return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""

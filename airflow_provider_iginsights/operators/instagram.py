@@ -140,6 +140,7 @@ class InstagramListAccountsOperator(ResumableOperator):
     def _list_each(self, conn_ids: Sequence[str], account_filter: AccountFilter) -> dict[str, list[str] | None]:
         """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
         listed: dict[str, list[str] | None] = {}
+        # Read through two connections, an account would cost twice the calls for the same rows.
         taken: set[str] = set()
         for conn_id in dict.fromkeys(conn_ids):
             try:
@@ -173,6 +174,7 @@ class InstagramListAccountsOperator(ResumableOperator):
         from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
 
         given = hook.find_named_account_ids(self.account_ids)
+        # Ids alone need no call to Meta.
         if given and not account_filter.needs_more_than_ids:
             return [DiscoveredAccount(id=account_id) for account_id in given]
         with hook.get_conn() as client:
@@ -181,6 +183,7 @@ class InstagramListAccountsOperator(ResumableOperator):
     def _discover(self, client: GraphClient) -> list[DiscoveredAccount]:
         from airflow_provider_iginsights.extract.discovery import discover_accounts, discover_portfolio_accounts
 
+        # META-33: Pages of a Business portfolio may be missing from the token's own list.
         found = list(discover_accounts(client))
         if not parse_boolean(self.portfolios, argument="portfolios"):
             return found
@@ -194,6 +197,7 @@ class InstagramListAccountsOperator(ResumableOperator):
         """Return the chunk size that leads to no more chunks than Airflow maps."""
         most = conf.getint("core", "max_map_length", fallback=1024)
         size = max(1, parse_count(self.chunk_size, argument="chunk_size"))
+        # Airflow fails a task whose result is longer than [core] max_map_length ("Dynamic Task Mapping").
         while sum(-(-count // size) for count in counts) > most and size < max(counts):
             size += 1
         return size

@@ -1,11 +1,11 @@
-"""Keeps a notification as an event of an Airflow asset, in Airflow's own database, before Meta is told that it arrived.
+"""Keeps a notification as an event of an Airflow asset, in Airflow's own database, before Meta's call is answered.
 
 It is written from within the API server, in one transaction: event and queue entry of the Dags that wait for it are
 there together or not at all, and no user, password or token of Airflow is needed, as ``POST /assets/events`` would.
 
-Airflow starts a run with the events up to the moment at which its Dag was *first* queued: one that arrives while the
+Airflow starts a run with the events up to the time at which its Dag was *first* queued: one that arrives while the
 Dag is queued already would wait for the next event, and of two that are written at the same time, one could be passed
-over for good. So one notification is written at a time, and each one renews the moment of the queue entry.
+over for good. So one notification is written at a time, and each one renews the time of the queue entry.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+# A connection costs a query to Airflow's database, or a call to a secrets backend.
 REMEMBERED_SECONDS = 60.0
 
 

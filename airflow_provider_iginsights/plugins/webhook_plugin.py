@@ -26,6 +26,7 @@ class InstagramWebhookPlugin(AirflowPlugin):
     @classmethod
     def on_load(cls, *_: Any, **__: Any) -> None:
         """Say so where the receiver is wanted from an Airflow that cannot have it."""
+        # Airflow 2 has no fastapi_apps; its module of assets came with Airflow 3.
         if _read_conn_id() and find_spec("airflow.assets") is None:
             log.warning("[%s] webhook_conn_id is set, but the receiver of webhooks needs Airflow 3.", SECTION)
 

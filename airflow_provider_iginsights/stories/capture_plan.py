@@ -1,7 +1,7 @@
 """When to read which account's stories next, so that each story is read shortly before it expires.
 
 One run is responsible for every story that expires until ``ends``: those that were live at its start, and those that
-were published since then and expire before the next run has surely begun. All times are absolute: a plan
+were published since then and expire before the next run has begun. All times are absolute: a plan
 that Airflow keeps in its database for a day is still right.
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEAD = timedelta(minutes=10)
 CAPTURE_FOR = timedelta(hours=25)
+# In less than a minute a task may not have started; numbers of six hours before are not the last ones.
 _SHORTEST_LEAD, _LONGEST_LEAD = timedelta(minutes=1), timedelta(hours=6)
 
 
@@ -71,6 +72,7 @@ class CapturePlan:
 
     def plan_after_poll(self, poll: Poll) -> None:
         """Plan when to read an account next, by the stories that this poll listed."""
+        # Two leads: a story that expires by then was read late enough in this poll.
         covered = poll.at + 2 * self.lead
         known = [story.expires_at for story in poll.stories.values() if story.expires_at]
         expiries = [expires_at for expires_at in known if covered < expires_at <= self.ends]
@@ -87,6 +89,7 @@ class CapturePlan:
         self.failed[account_id] = (type(error).__name__, error.message)
         again = None
         if isinstance(error, RetriableGraphError):
+            # Half a lead leaves time for a second try before the story expires.
             again = now + max(timedelta(seconds=error.retry_after or 0), self.lead / 2)
         self._set_due(account_id, again if again and again < self.ends else None)
 

@@ -35,6 +35,7 @@ def find_corrections(
     for poll in polls:
         for story in known.get(poll.account_id, ()):
             final = poll.finals.get(story.media_id)
+            # This poll has the final numbers: an earlier snapshot that counts as final came too early.
             if final is not None:
                 yield from _unset_final(story, but=datetime.fromisoformat(final))
             elif story.expires_at <= poll.at:
@@ -45,6 +46,7 @@ def _set_final(story: KnownStory, finality: Finality) -> Iterator[Correction]:
     """Mark the last snapshot of an expired story if it is young enough, and no other."""
     if story.hour is None or story.read_at is None:
         return
+    # Nobody can read a story after its expiry (META-34), so its last snapshot stays the last.
     if story.last_final != story.hour and story.expires_at - story.read_at <= finality.at_most:
         yield Correction(story.account_id, story.media_id, story.hour, True)
         yield from _unset_final(story, but=story.hour)

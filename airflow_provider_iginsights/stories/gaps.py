@@ -68,6 +68,7 @@ def find_gap(poll: Poll, *, previous: datetime | None, known: Sequence[KnownStor
     """
     if previous is None:
         return Gap(until=poll.at)
+    # A story is listed for 24 hours (META-34): seen later than half of them, its first numbers are lost.
     late = (
         (story.published_at, story)
         for story in poll.stories.values()
@@ -84,6 +85,7 @@ def find_gap(poll: Poll, *, previous: datetime | None, known: Sequence[KnownStor
     )
     return Gap(
         until=poll.at,
+        # META-34: what was published and expired within a longer pause was in no listing.
         since=previous if poll.at - previous > LIFETIME else None,
         seen_late=tuple(story for _, story in sorted(late, key=itemgetter(0))),
         finals_missed=tuple(sorted(missed, key=lambda story: story.expires_at)),

@@ -1,8 +1,8 @@
-"""The memory of the story transfer, which is BigQuery itself: earlier polls, what they missed, which snapshot is final.
+"""Compares the polls for stories with earlier ones, which BigQuery holds: what was missed, which snapshot is final.
 
-It is consulted after the accounts were read and before anything is written; what it finds out is written together with
-the new rows. A poll is written last, after its numbers. The number of query jobs is two, or three where a mark has to
-be moved, however many accounts there are.
+This happens after the accounts were read and before anything is written; what follows is written with the new rows. A
+poll is written last, after its numbers. There are two query jobs, or three where ``is_final`` of stored rows changes,
+however many accounts there are.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class PollRecorder:
     corrects_finals: bool
 
     def complete(self, polls: Sequence[Poll], row_files: Mapping[str, RowFile]) -> dict[str, Any]:
-        """Write the polls, and rows whose mark has to move, to the spools; say what was missed.
+        """Write the polls, and the stored rows whose ``is_final`` changes, to the row files; return what was missed.
 
         A poll whose listing was not read to its end is none: it has no row, since nobody knows how many stories were
-        live, and the next poll looks back to the one before it.
+        live, and the next poll is compared with the one before it.
 
         :return: for the run's summary: the gaps per account, and how many accounts had no poll before.
         :raises LoadError: BigQuery refuses to be asked.
@@ -70,6 +70,7 @@ class PollRecorder:
         earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].target)
         last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
         known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].target)
+        # A history (append) keeps what was said at the time.
         if self.corrects_finals:
             self._correct(list(find_corrections(polls, known, finality=self.finality)), row_files[STORY_INSIGHTS.name])
         whole = [poll for poll in polls if poll.is_whole]
@@ -110,6 +111,7 @@ class PollRecorder:
         known: dict[str, list[KnownStory]] = defaultdict(list)
         if not last:
             return known
+        # A story that was live at the previous poll was published in the 24 hours before it (META-34).
         since = min(last.values()) - LIFETIME
         found = self.lookup.find_groups(
             target,
@@ -129,10 +131,10 @@ class PollRecorder:
         return known
 
     def _correct(self, corrections: Sequence[Correction], row_file: RowFile) -> None:
-        """Write the rows of these snapshots again with the other mark; nothing else about them changes.
+        """Write the rows of these snapshots again with the other ``is_final``; nothing else about them changes.
 
-        All rows of a snapshot are written, also those whose mark is right: ``replace`` takes what is written of a
-        snapshot for all that there is.
+        All rows of a snapshot are written, also those that are right: to ``replace``, what is written of a
+        snapshot is all that there is.
         """
         if not corrections:
             return

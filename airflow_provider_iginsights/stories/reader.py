@@ -42,7 +42,7 @@ def read_stories(
 
 
 def describe_poll(poll: Poll, *, run_id: str) -> Row:
-    """Return the row of the table ``story_polls``, as far as the poll itself can tell: nothing of what came before."""
+    """Return the row of the table ``story_polls``, without the columns that need the polls before it."""
     return {
         "account_id": poll.account_id,
         "snapshot_at": poll.began.snapshot_at,

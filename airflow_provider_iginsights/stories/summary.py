@@ -42,6 +42,7 @@ def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any],
     """Put the gaps, also where there are none, into the event of every asset that the task updates."""
     from airflow_provider_iginsights._compat import Asset
 
+    # Only Airflow's task runner puts them into the context.
     events = context.get("outlet_events")
     if events is None:
         return

@@ -1,7 +1,7 @@
 """From notifications of the field ``story_insights`` to rows: the last numbers of stories that have expired.
 
 Meta sends them once a story is over, repeats a message until it is answered, and now and then sends one twice. The only
-moment in a message is ``entry.time``, when it was *sent*, another one at each repetition. A row's key must not know it:
+time in a message is ``entry.time``, when it was *sent*, which differs at each repetition. A row's key must not have it:
 ``snapshot_at`` is therefore the same for all of them, :data:`WEBHOOK_SNAPSHOT_AT`, after every snapshot of a poll.
 """
 
@@ -79,6 +79,7 @@ def read_story_insights(
     rows: dict[tuple[str, str, str], Row] = {}
     for notification, received_at in notifications:
         for row in _read_notification(notification, received_at, left_out):
+            # META-35: the same numbers come again, with a later time of sending.
             key = row["account_id"], row["media_id"], row["metric"]
             left_out["repeated"] += key in rows
             if key not in rows or row["fetched_at"] >= rows[key]["fetched_at"]:
@@ -120,6 +121,7 @@ def _read_change(change: Any, account_id: str, sent_at: datetime, left_out: Coun
             read = read_number(number) if _METRIC.fullmatch(metric) else None
             if read is None:
                 left_out["not_a_number"] += 1
+            # META-36: a number below five is hidden, and -1 would be summed as a number.
             elif read == _FEWER_THAN_FIVE:
                 left_out["fewer_than_five"] += 1
             else:
@@ -152,8 +154,8 @@ def _read_sent_at(value: Any, received_at: datetime) -> datetime:
 
     Where the message does not say it, that of its receipt.
     """
-    if (moment := read_whole_number(value)) and moment > 0:
-        seconds = moment // 1000 if moment >= _IN_MILLISECONDS else moment
+    if (number := read_whole_number(value)) and number > 0:
+        seconds = number // 1000 if number >= _IN_MILLISECONDS else number
         if _FIRST_YEAR.timestamp() <= seconds <= (as_utc(received_at) + timedelta(days=1)).timestamp():
             return datetime.fromtimestamp(seconds, UTC)
     return as_utc(received_at).replace(microsecond=0)

@@ -20,6 +20,7 @@ ON_ACCOUNT_ERROR: tuple[str, ...] = get_args(OnAccountError)
 
 MOST_DAYS = 10_000
 """More days than Meta has had the API for, and few enough for every calendar."""
+# Far above the longest name of a metric, a breakdown or a username at Meta.
 LONGEST_NAME = 200
 LONGEST_TEXT = 1024  # characters of a table id, BigQuery's longest name
 _BOOLEANS: Mapping[object, bool] = {
@@ -28,6 +29,8 @@ _BOOLEANS: Mapping[object, bool] = {
     **dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True),
     **dict.fromkeys(("false", "f", "0", "no", "n", "off"), False),
 }
+# A template renders None and JSON's null as these texts, unless the Dag sets render_template_as_native_obj
+# (Airflow, "Templates reference").
 _NOT_GIVEN = ("", "None", "none", "null")
 
 
@@ -138,6 +141,7 @@ def parse_text(value: Any, *, argument: str, optional: bool = False) -> str | No
 
     :raises ConfigurationError: the value is no such text, or looks like a token.
     """
+    # Imported late: no module of graph/ is loaded while Airflow parses a Dag.
     from airflow_provider_iginsights.graph.redact import redact
 
     if optional and is_not_given(value):
@@ -182,6 +186,7 @@ def _unwrapped(value: Any, *, argument: str) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
+    # Airflow renders a list as Python spells it; people write JSON.
     if text[0] not in "[{":
         return text
     found = read_object(text)

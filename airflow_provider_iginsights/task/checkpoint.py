@@ -47,6 +47,7 @@ class Checkpoint:
     ) -> None:
         self._store = store
         self._carried = carried
+        # A hash: what Airflow keeps of a task should stay small.
         text = json.dumps(inputs, sort_keys=True, default=str)
         self._inputs_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -58,6 +59,7 @@ class Checkpoint:
     def read(self) -> Mapping[str, Any]:
         """Return the state that was kept for this question, empty where there is none."""
         kept = self._carried or (self._store.get(KEY) if self._store is not None else None)
+        # Progress on another window, metric or account says nothing about the rows of this one.
         if not isinstance(kept, Mapping) or kept.get("inputs") != self._inputs_hash:
             return {}
         return kept

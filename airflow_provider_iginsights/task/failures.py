@@ -26,6 +26,7 @@ NAMED = 10
 def is_last_try(context: Context) -> bool:
     """Return whether Airflow will not try the task again: ``max_tries`` counts the retries, of 2.11 as of 3."""
     instance: Any = context["ti"]
+    # Airflow counts tries from 1, and max_tries without the first: with retries=2 the last is try 3 of max_tries 2.
     number, most = getattr(instance, "try_number", None), getattr(instance, "max_tries", None)
     return not isinstance(number, int) or not isinstance(most, int) or number > most
 
@@ -79,6 +80,7 @@ def raise_failures(outcome: AccountResults, *, skips: bool = False) -> None:
 
 def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:
     """Return one error for several failed accounts, of the kind that decides: retriable before fatal."""
+    # A retry that helps one account does no harm to the others, which then fail on their own.
     errors = list(failed.values())
     decisive = next((error for error in errors if isinstance(error, RetriableGraphError)), errors[0])
     named = "; ".join(f"{account_id}: {error}" for account_id, error in list(failed.items())[:NAMED])

@@ -17,10 +17,12 @@ def identify_task(context: Context) -> TaskIdentity:
 
     instance = context["ti"]
     return TaskIdentity(
+        # Two Airflows may have the same Dag and write to the same dataset; the address of the UI differs.
         deployment=conf.get("api", "base_url", fallback="") or "",
         dag_id=instance.dag_id,
         task_id=instance.task_id,
         run_id=instance.run_id,
+        # Airflow has -1 for a task that is not mapped; before a task runs, the index may be None.
         map_index=instance.map_index if instance.map_index is not None else -1,
         try_number=instance.try_number,
     )

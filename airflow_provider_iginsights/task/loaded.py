@@ -1,4 +1,4 @@
-"""What came of one try of a transfer: handed from step to step, kept nowhere."""
+"""The result of one try of a transfer. Steps return it; no operator keeps it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an account has fallen silent: a metric without a number is a warning where the account had it lately."""
+"""Warns of a metric without a number where the account had one in the days before."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+# The longest period over which Meta sums a metric, days_28.
 LATELY = timedelta(days=28)
 
 
 def warn_of_missing_metrics(
     no_data_metrics: NoDataMetrics, *, lookup: Lookup, target: TargetTable, left_out_log: LeftOutLog
 ) -> None:
-    """Note the metrics that our own table has of the account in the 28 days before. One query, none without silence.
+    """Note the metrics that our own table has of the account in the 28 days before.
 
-    It is a help, not a duty: where BigQuery refuses the question, the log says so and the run goes on.
+    One query; none where no metric lacks a number.
+
+    Where BigQuery refuses the query, the log says so and the run goes on.
     """
+    # META-09: no number may mean that there was nothing to count, so only a metric with a history is a warning.
     if not no_data_metrics.metrics:
         return
     try:
@@ -35,13 +39,13 @@ def warn_of_missing_metrics(
             why = f"Meta was asked for it and sent no number. The table has it, the last of {day}. Look at the account."
             left_out_log.note(whom, what, "NoData", why)
     except LoadError as error:
-        log.info("Whether silent metrics were answered lately is not known: %s", error)
+        log.info("Whether metrics without a number had one lately is not known: %s", error)
 
 
 def _find_answered(
     no_data_metrics: NoDataMetrics, lookup: Lookup, target: TargetTable
 ) -> Iterator[tuple[str, str, date]]:
-    """Yield account id, metric and the last day, where a silent metric was answered before."""
+    """Yield account id, metric and the last day, where a metric without a number had one before."""
     end, accounts = no_data_metrics.last_day, sorted(no_data_metrics.metrics)
     metrics = sorted({metric for silent in no_data_metrics.metrics.values() for metric in silent})
     names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}

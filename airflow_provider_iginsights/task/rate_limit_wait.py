@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 THROTTLE_TIMEOUT = timedelta(hours=6)
 JITTER = 60.0  # seconds; tasks that were blocked together should not come back together
+# Meta counts calls over an hour (Graph API, "Rate limits"), so an hour later some are free again.
 DEFAULT_WAIT = 3600.0
 
 
@@ -84,10 +85,11 @@ def plan_wait(
     :param of: how many accounts the task reads, for the message.
     :raises Throttled: no wait fits any more; the message names the accounts.
     """
-    # The worker's own clock: a wait is so many seconds from now, by the clocks of Airflow that look at the moment.
+    # The worker's own clock: a wait is so many seconds from now, by the clock of Airflow's triggerer or scheduler.
     now = datetime.now(UTC)
     since = waiting_since or now
     left = (since + timeout - now).total_seconds()
+    # META-30: a call before the named minutes are over prolongs the block.
     waits = [DEFAULT_WAIT if error.retry_after is None else error.retry_after for error in throttled.values()]
     if not (fitting := [seconds for seconds in waits if seconds <= left]):
         error = combine(throttled, of)
@@ -130,6 +132,7 @@ def free_worker_slot(operator: WaitingOperator, until: datetime, progress: Mappi
     """Leave the worker: deferred, and ``resume`` gets the progress; or rescheduled, and ``execute`` runs again."""
     from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
 
+    # As Airflow's own sensors do: deferred to the triggerer, else rescheduled.
     if not parse_boolean(operator.deferrable, argument="deferrable"):
         raise AirflowRescheduleException(until)  # type: ignore[no-untyped-call]
     operator.defer(trigger=DateTimeTrigger(moment=until), method_name="resume", kwargs={"progress": dict(progress)})

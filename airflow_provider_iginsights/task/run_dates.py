@@ -1,4 +1,4 @@
-"""What a task's context says about time, read so that nothing that a run lacks can hurt.
+"""Reads the dates of a run from the task's context. What the run does not have is None, and no error.
 
 Airflow leaves keys out rather than setting them to ``None``: a manual run without a logical date and an asset-triggered
 run have no data interval at all, a partitioned run has a partition key instead, Airflow 2 knows neither partitions nor
@@ -17,13 +17,14 @@ from airflow_provider_iginsights.window import RunDates
 
 
 def read_run_dates(context: Mapping[str, Any]) -> RunDates:
-    """Return the facts that :func:`~airflow_provider_iginsights.window.resolve_window` decides by, ``None`` if absent.
+    """Return the dates by which :func:`~airflow_provider_iginsights.window.resolve_window` decides; None if absent.
 
     The previous successful run is asked for only where the data interval has no width: on Airflow 3 it costs a request
     to the API server. A failure of that request is raised, because a window guessed in its place would lose days.
     """
     dag_run = context.get("dag_run")
     start, end = (_read_instant(context.get(key)) for key in ("data_interval_start", "data_interval_end"))
+    # The default of Airflow 3 for cron strings and timedeltas ([scheduler] create_cron_data_intervals).
     has_no_width = start is not None and end is not None and start >= end
     return RunDates(
         data_interval_start=start,
@@ -46,7 +47,7 @@ def _read_partition(context: Mapping[str, Any], dag_run: Any) -> date | None:
     keys = (context.get("partition_key"), getattr(dag_run, "partition_key", None))
     days = (_read_day(key) for key in keys if isinstance(key, str))
     dates = (context.get("partition_date"), getattr(dag_run, "partition_date", None))
-    instants = (_read_instant(moment) for moment in dates)
+    instants = (_read_instant(each) for each in dates)
     zone = _read_zone(context.get("dag"))
     return next((day for day in days if day), None) or next(
         (instant.astimezone(zone).date() for instant in instants if instant), None

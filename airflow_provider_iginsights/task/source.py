@@ -96,6 +96,7 @@ class Source:
         plan = plan_story(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
 
         def read(account_id: str, unanswered: Sequence[RepeatParameters] | None = None) -> Iterator[TableRow]:
+            # META-34: another poll has another hour, and other stories may be live.
             known = unanswered if self.polls.of([account_id]) else None
             return read_stories(
                 self._list(account_id, "stories", plan, known), self.provenance, poll_log=self.polls, finality=finality

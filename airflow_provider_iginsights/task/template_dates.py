@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights._compat import Context
 
+# What Airflow's "Templates reference" lists as missing in a run without a data interval or logical date, and the
+# partition's names of Airflow 3.3.
 RUN_DATES = frozenset(
     {
         "data_interval_end",
@@ -58,7 +60,7 @@ class TemplateDates(BaseOperator):
                 return rendered
             # A native template hands out what is undefined as it is; as text it fails like any other.
             return str(rendered) if isinstance(rendered, Undefined) else rendered
-        except (UndefinedError, TypeError):  # TypeError: a macro that was handed what is undefined
+        except (UndefinedError, TypeError):  # TypeError: a macro with an undefined argument
             lacking = self._find_lacking_dates(content, context, jinja_env) if self._is_of_window(content) else []
             if not lacking:
                 raise

@@ -1,4 +1,4 @@
-"""What one try of a transfer works with: handed from step to step, kept nowhere."""
+"""What one try of a transfer works with. Steps get it as an argument; no operator keeps it."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         return summary
 
     def _read_payload(self, context: Context) -> list[Received]:
-        """Return the notifications, each with the moment of its event; None = now, where they were given by hand."""
+        """Return the notifications, each with the time of its event; None = now, where they were given by hand."""
         if is_not_given(self.payload):
             return list(_read_events(context, task_id=self.task_id))
         value = self.payload
@@ -100,7 +100,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         destination = self.make_target(STORY_INSIGHTS, project=dataset.client.project, table_id=self.table_id)
         # Its keys (source "webhook") are its own, so a table in which polls are appended takes them, too.
         dataset.loader.ensure([destination], load_mode=None)
-        with _make_spool(destination) as row_file:
+        with _make_row_file(destination) as row_file:
             for row in numbers.rows:
                 write_row(row_file, row, left_out_log)
             results = dataset.loader.commit([row_file])
@@ -109,7 +109,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
 
 
 def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
-    """Yield the notifications in the extras of the events that started the run, each with the moment of its event."""
+    """Yield the notifications in the extras of the events that started the run, each with the time of its event."""
     events = context.get("triggering_asset_events")
     if not events:
         raise ConfigurationError(
@@ -121,8 +121,8 @@ def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
             yield notification, event.timestamp
 
 
-def _make_spool(destination: TargetTable) -> RowFile:
-    """Return a spool that looks for its keys in the days around its rows, and for those that are new in all days.
+def _make_row_file(destination: TargetTable) -> RowFile:
+    """Return a file whose keys are looked up in the days around its rows, and those not found there in all days.
 
     ``snapshot_date`` is the day on which Meta sent the numbers, which is no part of the key: a repetition, or the same
     story sent anew by hand, has another one.

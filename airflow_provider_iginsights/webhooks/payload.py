@@ -14,7 +14,9 @@ from typing import Any
 
 FIELD = "story_insights"
 OBJECT = "instagram"
+# A queue's envelope holds the body in a field of a message of a list; this is far deeper.
 _DEEPEST = 12
+# No notification is shorter, and most other fields of an envelope are.
 _SHORTEST_TEXT = 20
 _MOST_DIGITS = 40  # of a whole number: Python refuses to read 4,300, the columns end at 29
 

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+# Bounds the memory, however many addresses call.
 _MOST_ADDRESSES = 4096
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 PATH = "/webhook"
+# Meta sends at most 1,000 changes in a call ("Webhooks from Meta: Getting Started"), a quarter of this.
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 PER_MINUTE = 600
@@ -69,6 +70,7 @@ class Receiver:
         self._secrets = secrets
         self._keep = keep
         self._calls = RateLimit(per_minute)
+        # Anybody may call a public address: the log gets six lines a minute for each reason at most.
         self._log_limit = RateLimit(6)
 
     def make_app(self) -> Starlette:
@@ -120,6 +122,7 @@ class Receiver:
             notifications = select_story_insights(read_json(body))
         except ValueError:
             raise Refusal(400, "the body is no JSON") from None
+        # A call without story numbers (a test, another field) is confirmed as well, else Meta repeats it (META-35).
         if notifications:
             await self._store(list(notifications))
         return "EVENT_RECEIVED"

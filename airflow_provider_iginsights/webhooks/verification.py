@@ -29,6 +29,7 @@ def answer_verification(query: Mapping[str, str], *, verify_token: str) -> str |
     :param query: the query of Meta's GET: ``hub.mode``, ``hub.verify_token`` and ``hub.challenge``.
     :param verify_token: the token that was entered in the App Dashboard; an empty one confirms nothing.
     """
+    # PHP turned the dots of hub.mode into underscores; Meta sends dots ("Webhooks from Meta: Getting Started").
     challenge = query.get("hub.challenge", "")
     is_known = is_same(query.get("hub.verify_token", ""), verify_token)
     is_asked = query.get("hub.mode") == "subscribe" and _CHALLENGE.fullmatch(challenge) is not None
