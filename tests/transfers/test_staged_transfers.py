@@ -93,7 +93,7 @@ def test_the_tables_are_those_of_one_task(sandboxes: Sandboxes, kind: str) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_asks_bigquery_as_often_as_one_task(sandboxes: Sandboxes, kind: str) -> None:
-    """Statements and queries that can bill are as many as those of one task, whatever the number of mapped tasks."""
+    """Its statements are those of one task and bill no more; four tasks that write bill over three times that."""
 
     def billing(jobs: Any) -> list[str]:
         said = [job.statement or "" for job in jobs if job.type == "QUERY"]
@@ -105,6 +105,11 @@ def test_it_asks_bigquery_as_often_as_one_task(sandboxes: Sandboxes, kind: str) 
     with open_sandboxes(World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2)) as other:
         other.run(kind)
         assert found == billing(other.bigquery.jobs)
+        one_task = sum(job.bytes_billed for job in other.bigquery.jobs)
+        assert 0 < sum(job.bytes_billed for job in sandboxes.bigquery.jobs) <= 1.1 * one_task
+        for chunk in chunks:
+            other.run(kind, account_ids=chunk, dataset_id="mapped")
+        assert sum(job.bytes_billed for job in other.bigquery.jobs) - one_task > 3 * one_task
 
 
 def test_one_statement_names_the_accounts(sandboxes: Sandboxes) -> None:

@@ -72,7 +72,8 @@ def clear_and_run(dag: Any, instance: Any) -> Any:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    mine = select(TaskInstance).filter_by(dag_id=instance.dag_id, task_id=instance.task_id, run_id=instance.run_id)
+    who = {name: getattr(instance, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
+    mine = select(TaskInstance).filter_by(**who)
     with create_session() as session:
         clear_task_instances(session.scalars(mine).all(), session)
     with create_session() as session:
