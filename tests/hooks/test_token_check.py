@@ -77,7 +77,7 @@ def test_without_app_the_permissions_are_listed(graph, check):
     works, message = check(graph.world.system_user_token)
     assert works
     assert "It has the permissions that insights need." in message
-    assert "with app_id and app_secret in the connection's extra, Meta tells" in message
+    assert "with app_id and app_secret in the connection's extra, Meta says it" in message
 
 
 @pytest.mark.parametrize("with_app", [True, False])
