@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_iginsights.bigquery.duplicate_check import check
-from airflow_provider_iginsights.bigquery.partition_range import MOST_DAYS, PartitionRange, condition
+from airflow_provider_iginsights.bigquery.partition_range import MAX_DAYS, PartitionRange, condition
 from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.pacific import pacific_date
 from tests.support.bigquery import rows
@@ -76,7 +76,7 @@ def test_a_post_moves_there_and_back_and_a_late_fetch_does_not_win(warehouse: Wa
 
 def test_many_posts_move_at_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """More days than are named one by one are looked at as a whole."""
-    monkeypatch.setattr("airflow_provider_iginsights.bigquery.partition_range.MOST_DAYS", 5)
+    monkeypatch.setattr("airflow_provider_iginsights.bigquery.partition_range.MAX_DAYS", 5)
     days = [f"20{year:02d}-06-15" for year in range(10, 26)]
     load(warehouse, *(media(number, day) for number, day in enumerate(days)))
     moved = [media(number, "2026-10-05", version=2) for number in range(len(days))]
@@ -163,7 +163,7 @@ def test_a_span_names_days_and_accounts() -> None:
         "T.`published_date` BETWEEN DATE '2019-02-28' AND DATE '2026-10-06' AND "
         f"(T.`published_date` {days} OR T.`published_date` IN (DATE '2019-02-28'))"
     )
-    many = [(rows.FIRST_DAY - timedelta(days=number)).isoformat() for number in range(MOST_DAYS + 1)]
+    many = [(rows.FIRST_DAY - timedelta(days=number)).isoformat() for number in range(MAX_DAYS + 1)]
     wide = span.with_days(many)
     assert (wide.start, wide.end, wide.besides) == (many[-1], "2026-10-06", ())
     assert "account_id" not in condition(
