@@ -119,7 +119,7 @@ def test_a_refused_oldest_day_of_one_metric_costs_no_other(small_sandboxes: Sand
 
 
 def test_follower_count_gives_the_thirty_days_that_exist(small_sandboxes: Sandboxes) -> None:
-    """Asked 60 days back, follower_count brings 30 days; the summary says that the other 30 were not asked for."""
+    """Asked 60 days back, follower_count brings 30 days; the summary says that the other 30 were not requested."""
     sandboxes = small_sandboxes
     today = YESTERDAY + DAY
     summary = sandboxes.run(
@@ -130,7 +130,7 @@ def test_follower_count_gives_the_thirty_days_that_exist(small_sandboxes: Sandbo
     (finding,) = summary["left_out"]
     span = f"{today - 60 * DAY} to {today - 31 * DAY}"
     assert (finding["what"], finding["kind"]) == (f"follower_count from {span}", "BeyondHistory")
-    assert "for 30 days; these 30 days were not asked for" in str(finding["why"])
+    assert "for 30 days; these 30 days were not requested" in str(finding["why"])
 
 
 @pytest.mark.parametrize(
