@@ -182,7 +182,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
                 wait_for_limit(self, throttled, of=len(account_ids), since=since, save=save)
             raise_failures(outcome, skips=self._on_account_error == "skip")
         checkpoint.delete()
-        return summary
+        return {name: said for name, said in summary.items() if name != "staged"}  # XCom has that already
 
     def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Return the accounts to read; where Meta's rate limit is used up, wait for it."""

@@ -113,7 +113,8 @@ def test_it_asks_bigquery_as_often_as_one_task(sandboxes: Sandboxes, kind: str) 
 
 
 def test_one_statement_names_the_accounts(sandboxes: Sandboxes) -> None:
-    """The MERGE names the accounts of all chunks as constants."""
+    """The MERGE names the accounts of all chunks as constants; what a staging task returns says nothing of tables."""
+    assert "staged" not in sandboxes.run("account", load="stage", dataset_id="other")
     chunks = chunks_of(sandboxes)
     write([stage("account", chunk, place) for place, chunk in enumerate(chunks)], chunks)
     merges = [job.statement or "" for job in sandboxes.bigquery.jobs if (job.statement or "").startswith("MERGE")]
@@ -214,6 +215,8 @@ def test_what_cannot_be_written_together_is_refused(sandboxes: Sandboxes) -> Non
             write(staged, None)
     with pytest.raises(ConfigurationError, match="staged for"):
         write([account], None, dataset_id="other")
+    with pytest.raises(ConfigurationError, match="load must be one of write, stage"):
+        sandboxes.run("account", load="later")
     operator = TRANSFERS["story"](task_id="s", load="stage", capture="before_expiry", **TO)
     with pytest.raises(ConfigurationError, match="before_expiry"):
         operator.check_arguments()
