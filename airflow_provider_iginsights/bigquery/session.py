@@ -99,7 +99,8 @@ class BigQuerySession:
 
     def read(self, target: TargetTable, *, sql: str, payload: str = "", doing: str) -> list[Any]:
         """Run a query about a target and return its rows: tuples that are mappings, too. Parameters as in query."""
-        job = self.query(target, verb="verify", sql=sql, payload=payload, doing=doing)
+        job = self.jobs.run(self._request_query(target, verb="verify", sql=sql, payload=payload, doing=doing))
+        self.costs.add(target.path, "verify", job)
         for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
             with attempt:
                 # Reading the result is repeated by itself: the job is done, and its result stays readable for 24 hours.
