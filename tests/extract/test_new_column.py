@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_iginsights.catalog import tables
 from airflow_provider_iginsights.catalog.tables import Column, Table
+from airflow_provider_iginsights.transfers import instagram_to_bigquery
 from tests.support.sandboxes import Sandboxes, open_sandboxes
 
 PACKAGE = "airflow_provider_iginsights"
@@ -37,6 +38,11 @@ def widen(monkeypatch: pytest.MonkeyPatch, name: str, column: Column) -> None:
     for module in users:
         if vars(module).get(name) is table:
             monkeypatch.setattr(module, name, wider)
+    for operator in vars(instagram_to_bigquery).values():
+        arguments = getattr(operator, "table_arguments", {})
+        if table in arguments:
+            renewed = {wider if each is table else each: argument for each, argument in arguments.items()}
+            monkeypatch.setattr(operator, "table_arguments", renewed)
 
 
 NEW = [
