@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights.bigquery.session import JobOptions
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession, JobOptions
     from airflow_provider_iginsights.bigquery.target import LoadMode, ProtectedGroups, TargetTable, TaskIdentity
     from airflow_provider_iginsights.bigquery.views import ViewResult
 
@@ -73,7 +73,7 @@ class BigQueryLoader:
     ) -> None:
         self.notes: list[str] = []
         self.clock: RunClock = RunClock(note=self._note)
-        self.session = open_session(
+        self.session: BigQuerySession = open_session(
             client,
             identity=identity,
             options=options,

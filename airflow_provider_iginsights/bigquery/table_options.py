@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 NEW = timedelta(days=1)
 _DAY_MS = 24 * 3600 * 1000

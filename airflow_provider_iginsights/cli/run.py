@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.cli.commands import Command
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # By the library that an error comes from: what the person can do.
 _ADVICE = (

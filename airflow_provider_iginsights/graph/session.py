@@ -35,7 +35,7 @@ class GraphSession:
         self._sleep = sleep
         self._transport = Transport(settings)
         self._rate_limiter = RateLimiter(threshold=settings.usage_threshold, max_pause=settings.max_pause, clock=clock)
-        self.retrier = Retrier(
+        self.retrier: Retrier = Retrier(
             max_tries=settings.max_tries,
             max_seconds=settings.max_wait,
             sleep=self._pause,

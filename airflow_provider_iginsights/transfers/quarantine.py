@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.account_pool import AccountResults
     from airflow_provider_iginsights.transfers.run import TransferRun
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _LOOKUP_RANGE = timedelta(days=3650)  # the table is small: rows of unavailable accounts only
 Status = Literal["unavailable", "answered"]
