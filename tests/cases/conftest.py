@@ -18,6 +18,7 @@ from tests.support.written_answers import CaseRun, open_case
 def bigquery() -> Iterator[BigQuerySandbox]:
     """Serve a BigQuery whose clock the cases set."""
     with BigQuerySandbox(clock=Clock(NOW, ticks=True)) as sandbox:
+        sandbox.switches.pricing = False
         yield sandbox
 
 

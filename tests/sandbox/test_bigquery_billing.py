@@ -191,6 +191,18 @@ def test_the_sandbox_tells_what_its_jobs_cost(sandbox: BigQuerySandbox, client: 
     assert (record.bytes_processed, record.bytes_billed) == (DAY * 16, LEAST)
 
 
+def test_without_pricing_rows_are_the_same_and_bytes_are_0(
+    sandbox: BigQuerySandbox, client: bigquery.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For tests that look at rows alone: statements do what they do, and their price is not worked out."""
+    sql = "SELECT SUM(likes) FROM d.t"
+    priced = run(client, sql)
+    monkeypatch.setattr(sandbox.switches, "pricing", False)
+    free = run(client, sql)
+    assert [tuple(row) for row in free.result()] == [tuple(row) for row in priced.result()]
+    assert (priced.total_bytes_processed > 0, free.total_bytes_processed, free.total_bytes_billed) == (True, 0, 0)
+
+
 def run(client: bigquery.Client, sql: str, *, dry_run: bool = False) -> Any:
     """Run a statement without the cache and return its job."""
     job = client.query(sql, job_config=bigquery.QueryJobConfig(dry_run=dry_run, use_query_cache=False))

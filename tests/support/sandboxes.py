@@ -133,10 +133,12 @@ def open_sandboxes(
     pin: str | None = None,
     environment: Mapping[str, str] | None = None,
     bigquery_clock: Clock | None = None,
+    pricing: bool = False,
 ) -> Iterator[Sandboxes]:
     """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment.
 
     :param bigquery_clock: another clock for BigQuery than the world's.
+    :param pricing: whether BigQuery tells what statements cost; few tests look at that, and it takes long.
     """
     world = world or World.build(now=NOW)
     clock = Clock(world.now, ticks=True)
@@ -144,6 +146,7 @@ def open_sandboxes(
         traveller = stack.enter_context(time_machine.travel(world.now, tick=True))
         graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
         bigquery = stack.enter_context(BigQuerySandbox(clock=bigquery_clock or clock))
+        bigquery.switches.pricing = pricing
         settings = {"BIGQUERY_EMULATOR_HOST": bigquery.url, "GOOGLE_CLOUD_PROJECT": bigquery.project}
         stack.enter_context(patch.dict(os.environ, settings | dict(environment or {})))
         extra = {"api_version": pin} if pin else {}

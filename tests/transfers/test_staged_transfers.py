@@ -32,7 +32,9 @@ RUN_ID = "scheduled__2026-11-21"
 @pytest.fixture
 def sandboxes() -> Iterator[Sandboxes]:
     """Open sandboxes with four accounts."""
-    with open_sandboxes(World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2)) as opened:
+    with open_sandboxes(
+        World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2), pricing=True
+    ) as opened:
         yield opened
 
 
@@ -102,7 +104,9 @@ def test_it_asks_bigquery_as_often_as_one_task(sandboxes: Sandboxes, kind: str) 
     chunks = chunks_of(sandboxes, size=1)
     write([stage(kind, chunk, place) for place, chunk in enumerate(chunks)], chunks)
     found = billing(sandboxes.bigquery.jobs)
-    with open_sandboxes(World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2)) as other:
+    with open_sandboxes(
+        World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2), pricing=True
+    ) as other:
         other.run(kind)
         assert found == billing(other.bigquery.jobs)
         one_task = sum(job.bytes_billed for job in other.bigquery.jobs)

@@ -273,6 +273,8 @@ class JobRegistry:
 
     def _price(self, job: Job) -> Bill:
         """Return what the job's statement costs, as the tables are now."""
+        if not self._switches.pricing:
+            return Bill()
         sql, parameters = job.configuration["query"]["query"], job.configuration["query"].get("queryParameters") or []
         return price_statement(self._session(job), sql, parameters, block_bytes=self._switches.block_bytes)
 
