@@ -277,7 +277,10 @@ def test_the_location_reaches_every_job(sandbox: BigQuerySandbox, faulty: Wareho
             loader.commit([row_file])
     with faulty.connect() as client:
         jobs = [client.get_job(job.job_id, location="europe-west3") for job in client.list_jobs()]
-    assert len(jobs) == 9, "a load, a MERGE and a look each; where the media stood, and once where else it might"
+    expected = (
+        "twice each: is the key new, a load, a MERGE, a check; once: where else the key is; once: which days differ"
+    )
+    assert len(jobs) == 10, expected
     for job in jobs:
         assert job.location == "europe-west3"
         assert job.labels["team"] == "social"

@@ -146,7 +146,7 @@ def test_without_billing_the_run_ends_before_it_fetches(sandbox: BigQuerySandbox
         ("tableDenied", "BigQuery Data Editor"),
         ("kmsDenied", "administrator of the encryption key"),
         ("kmsKeyRequired", "default key"),
-        ("vpcServiceControls", "keeper of the VPC Service Controls perimeter"),
+        ("vpcServiceControls", "administrator of the VPC Service Controls perimeter"),
         ("billingNotEnabled", "Enable billing"),
     ],
 )
