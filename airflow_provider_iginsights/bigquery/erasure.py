@@ -67,7 +67,7 @@ class Erasure:
             raise ConfigurationError(f"The id of the {kind} is blank. Name the one to erase.")
         self._kind: IdKind = kind
         self._id = object_id.strip()
-        self._destinations = [each for each in targets if each.table.id_column(kind)]
+        self._targets = [each for each in targets if each.table.id_column(kind)]
         self._session = open_session(
             client,
             identity=manual_identity("erase"),
@@ -80,7 +80,7 @@ class Erasure:
         :raises IncompatibleTable: what has the name of a table is none.
         :raises LoadError: BigQuery refuses.
         """
-        for target in self._destinations:
+        for target in self._targets:
             yield Erased(target=target, rows=self._number_of(target))
         for staging in self._find_staging():
             if rows := self._number_of(staging):
@@ -126,12 +126,12 @@ class Erasure:
             lambda: [
                 table.table_id
                 for table in self._session.client.list_tables(
-                    self._destinations[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT
+                    self._targets[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT
                 )
             ],
-            doing=f"list the tables of {self._destinations[0].dataset_path}",
+            doing=f"list the tables of {self._targets[0].dataset_path}",
         )
-        for target in self._destinations:
+        for target in self._targets:
             for table_id in listed:
                 if table_id.startswith(f"{target.table_id}{STAGING_INFIX}"):
                     yield dataclasses.replace(target, table_id=table_id)

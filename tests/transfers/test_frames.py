@@ -15,7 +15,7 @@ from tests.support.sandboxes import Sandboxes
 
 PACKAGE = "airflow_provider_iginsights."
 ROOM = Path(airflow_provider_iginsights.__file__).parent / "bigquery"
-MOST_FRAMES = {"account": 9, "media": 9, "story": 12}
+MOST_FRAMES = {"account": 9, "media": 9, "story": 11}
 
 
 def record_ways(kind: str, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
