@@ -18,12 +18,11 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import tidy
+from airflow_provider_iginsights.bigquery import stage, tidy
 from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.combine import combine
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
-from airflow_provider_iginsights.bigquery.stage import LIFETIME_FOR_ANOTHER, create_staging
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
 from airflow_provider_iginsights.bigquery.target import LoadResult
 from airflow_provider_iginsights.bigquery.write import Staged, write_target
@@ -126,7 +125,7 @@ class FanInLoader(BigQueryLoader):
             tidy.drop(part.path, session=self.session)
 
     def _stage_part(self, row_file: RowFile) -> StagedPart:
-        staged = self._stage(row_file, lifetime=LIFETIME_FOR_ANOTHER)
+        staged = self._stage(row_file, lifetime=stage.LIFETIME_FOR_ANOTHER)
         return StagedPart(
             table=row_file.target.table.name,
             target=row_file.target.path,
@@ -138,7 +137,9 @@ class FanInLoader(BigQueryLoader):
         )
 
     def _combine(self, staged: StagedRows) -> Staged:
-        staging = create_staging(staged.target, payload=staged.payload, session=self.session)
+        staging = stage.create_staging(
+            staged.target, payload=staged.payload, session=self.session, lifetime=stage.LIFETIME
+        )
         self._staging.append(staging)
         job = combine(staged, staging=staging, session=self.session)
         log.info("Copied %d staging tables, %d rows, for %s.", len(staged.parts), staged.rows, staged.target.path)

@@ -83,7 +83,7 @@ class BigQueryLoader:
         self._create_dataset = create_dataset
         self._inherit_expiration = inherit_expiration
         self._staging: list[str] = []
-        self._spools: list[RowFile] = []
+        self._row_files: list[RowFile] = []
 
     def read_clock(self, target: TargetTable) -> None:
         """Set the run's clock by BigQuery's, asked where the target's dataset lies; this bills no bytes.
@@ -114,7 +114,7 @@ class BigQueryLoader:
     def row_file(self, target: TargetTable) -> RowFile:
         """Return an empty file for the rows of one table."""
         row_file = RowFile(target)
-        self._spools.append(row_file)
+        self._row_files.append(row_file)
         return row_file
 
     def commit(
@@ -135,7 +135,7 @@ class BigQueryLoader:
             # All or nothing for what can fail: a load that is refused leaves every target as it was.
             staged: dict[RowFile, Staged] = {}
             for row_file in full:
-                staged[row_file] = self._stage(row_file)
+                staged[row_file] = self._stage(row_file, lifetime=stage.LIFETIME)
             results = {row_file: LoadResult(target=row_file.target, rows=0) for row_file in row_files}
             check_bytes_limit(staged.items(), load_mode=load_mode, session=self.session)
             for row_file, staging in staged.items():
@@ -166,7 +166,7 @@ class BigQueryLoader:
 
     def close(self) -> None:
         """Discard all rows that were not committed."""
-        for row_file in self._spools:
+        for row_file in self._row_files:
             row_file.close()
 
     def __enter__(self) -> Self:
@@ -179,7 +179,7 @@ class BigQueryLoader:
         log.warning("%s", text)
         self.notes.append(text)
 
-    def _stage(self, row_file: RowFile, *, lifetime: timedelta = stage.LIFETIME) -> Staged:
+    def _stage(self, row_file: RowFile, *, lifetime: timedelta) -> Staged:
         staging = stage.create_staging(
             row_file.target, payload=row_file.payload, session=self.session, lifetime=lifetime
         )

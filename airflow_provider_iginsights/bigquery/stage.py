@@ -31,9 +31,7 @@ CHUNK = 16 * 1024 * 1024
 _LOADS = 3
 
 
-def create_staging(
-    target: TargetTable, *, payload: str, session: BigQuerySession, lifetime: timedelta = LIFETIME
-) -> str:
+def create_staging(target: TargetTable, *, payload: str, session: BigQuerySession, lifetime: timedelta) -> str:
     """Create an empty staging table, which expires after its ``lifetime``, and return its path."""
     from google.cloud.bigquery import Table
 

@@ -14,7 +14,8 @@ from airflow_provider_iginsights.bigquery.session import JobOptions, open_sessio
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
-from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, JobRegistry
+from airflow_provider_iginsights.sandbox.bigquery.job import Job
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from tests.support.bigquery import rows
 
 if TYPE_CHECKING:

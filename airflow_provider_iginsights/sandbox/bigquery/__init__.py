@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault, BigQueryRequest
-from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord
+from airflow_provider_iginsights.sandbox.bigquery.job import JobRecord
 from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 

@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, paged
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.jobs import Job, JobRegistry
+from airflow_provider_iginsights.sandbox.bigquery.job import Job
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import read_page
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource

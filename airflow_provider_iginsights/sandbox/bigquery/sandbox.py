@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_iginsights.sandbox.bigquery.app import build_app
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryRequest, FaultGate, Faults
-from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRecord, JobRegistry
+from airflow_provider_iginsights.sandbox.bigquery.job import JobRecord
+from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import python_rows
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
