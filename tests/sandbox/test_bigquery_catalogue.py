@@ -22,7 +22,7 @@ NAME = "sandbox-project.d.t"
 
 
 @pytest.fixture
-def loader() -> Iterator[BigQuerySandbox]:
+def sandbox() -> Iterator[BigQuerySandbox]:
     """Run a BigQuery with the dataset d."""
     with BigQuerySandbox() as running:
         running.client().create_dataset("d")
@@ -30,12 +30,12 @@ def loader() -> Iterator[BigQuerySandbox]:
 
 
 @pytest.fixture
-def client(loader: BigQuerySandbox) -> bigquery.Client:
+def client(sandbox: BigQuerySandbox) -> bigquery.Client:
     """Connect."""
-    return loader.client()
+    return sandbox.client()
 
 
-def test_datasets_are_listed_found_and_deleted(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_datasets_are_listed_found_and_deleted(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A dataset exists once, is listed page by page, and goes only with its tables or empty."""
     client.create_dataset("e", exists_ok=True)
     with pytest.raises(Conflict):
@@ -47,7 +47,7 @@ def test_datasets_are_listed_found_and_deleted(loader: BigQuerySandbox, client: 
     client.delete_dataset("d", delete_contents=True)
     with pytest.raises(NotFound, match="Not found: Dataset sandbox-project:d"):
         client.get_dataset("d")
-    assert loader.client().get_dataset("e").location == "US"
+    assert sandbox.client().get_dataset("e").location == "US"
 
 
 def test_a_dataset_without_a_location_lies_in_the_default_one(client: bigquery.Client) -> None:
@@ -179,18 +179,18 @@ def test_views_follow_their_query(client: bigquery.Client) -> None:
     assert {entry.table_id: entry.table_type for entry in client.list_tables("d")} == {"t": "TABLE", "w": "VIEW"}
 
 
-def test_a_denied_dataset_is_403(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_denied_dataset_is_403(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A dataset on the list of denied ones answers accessDenied, to table calls and to queries."""
-    loader.switches.denied_datasets.add("d")
+    sandbox.switches.denied_datasets.add("d")
     with pytest.raises(Forbidden, match="Access Denied"):
         client.get_table(NAME)
     with pytest.raises(Forbidden, match="Access Denied"):
         client.query("SELECT * FROM d.t").result()
 
 
-def test_what_is_not_served_says_so(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_what_is_not_served_says_so(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Routes, job types and partition decorators outside the sandbox answer 501 with a sentence."""
-    answer = requests.get(f"{loader.url}/bigquery/v2/projects/p/datasets/d/models", timeout=10)
+    answer = requests.get(f"{sandbox.url}/bigquery/v2/projects/p/datasets/d/models", timeout=10)
     assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (501, "notImplemented")
     assert "not supported by this sandbox" in answer.text
     table = client.create_table(bigquery.Table(NAME, schema=[KEY]))

@@ -26,7 +26,7 @@ WHEN NOT MATCHED BY TARGET THEN INSERT (k, day, v, at) VALUES (S.k, S.day, S.v, 
 
 
 @pytest.fixture
-def loader() -> Iterator[BigQuerySandbox]:
+def sandbox() -> Iterator[BigQuerySandbox]:
     """Run a BigQuery with the tables t (target) and s (source)."""
     with BigQuerySandbox() as running:
         client = running.client()
@@ -37,9 +37,9 @@ def loader() -> Iterator[BigQuerySandbox]:
 
 
 @pytest.fixture
-def client(loader: BigQuerySandbox) -> bigquery.Client:
+def client(sandbox: BigQuerySandbox) -> bigquery.Client:
     """Connect."""
-    return loader.client()
+    return sandbox.client()
 
 
 def fill(client: bigquery.Client, table: str, *rows: tuple[str, int, int, int]) -> None:
@@ -48,9 +48,9 @@ def fill(client: bigquery.Client, table: str, *rows: tuple[str, int, int, int]) 
     client.query_and_wait(f"INSERT INTO d.{table} (k, day, v, at) VALUES {', '.join(values)}")
 
 
-def content(loader: BigQuerySandbox) -> list[tuple[str, int, int | None, int]]:
+def content(sandbox: BigQuerySandbox) -> list[tuple[str, int, int | None, int]]:
     """Read the target as such rows, sorted."""
-    rows = loader.rows("d", "t")
+    rows = sandbox.rows("d", "t")
     return sorted(
         (row["k"], row["day"].day, None if row["v"] is None else int(row["v"]), row["at"].hour) for row in rows
     )
@@ -63,7 +63,7 @@ def stats(job: bigquery.QueryJob) -> tuple[int, int, int, int | None]:
     return counts.inserted_row_count, counts.updated_row_count, counts.deleted_row_count, job.num_dml_affected_rows
 
 
-def test_merge_upserts_the_newest_and_leaves_the_rest(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_merge_upserts_the_newest_and_leaves_the_rest(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """New keys come, changed values follow the later fetch, older fetches and equal values change nothing."""
     fill(client, "t", ("same", 1, 1, 5), ("newer", 1, 2, 5), ("older", 1, 3, 5), ("alone", 2, 4, 5))
     fill(
@@ -73,39 +73,39 @@ def test_merge_upserts_the_newest_and_leaves_the_rest(loader: BigQuerySandbox, c
     assert stats(job) == (1, 1, 0, 2)
     assert (job.statement_type, job.destination.table_id) == ("MERGE", "t")
     expected = [("alone", 2, 4, 5), ("new", 3, 5, 9), ("newer", 1, 20, 9), ("older", 1, 3, 5), ("same", 1, 1, 5)]
-    assert content(loader) == expected
+    assert content(sandbox) == expected
     assert stats(client.query(MERGE)) == (0, 0, 0, 0)
 
 
-def test_merge_on_false_replaces_a_scope(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_merge_on_false_replaces_a_scope(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """ON FALSE deletes the target rows its condition names, and only those, and inserts the source."""
     fill(client, "t", ("a", 1, 1, 5), ("b", 29, 2, 5), ("c", 1, 3, 5))
     fill(client, "s", ("a", 2, 9, 6))
     assert stats(client.query(REPLACE)) == (1, 0, 1, 2)
-    assert content(loader) == [("a", 2, 9, 6), ("b", 29, 2, 5), ("c", 1, 3, 5)]
+    assert content(sandbox) == [("a", 2, 9, 6), ("b", 29, 2, 5), ("c", 1, 3, 5)]
 
 
-def test_the_first_clause_that_fits_acts(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_the_first_clause_that_fits_acts(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A row that fits several WHEN clauses is handled by the first; one that fits none stays as it is."""
     fill(client, "t", ("a", 1, 1, 5), ("b", 1, 2, 5), ("c", 1, 3, 5))
     fill(client, "s", ("a", 1, 0, 6), ("b", 1, 0, 6), ("c", 1, 0, 6))
     merge = """MERGE d.t USING d.s ON t.k = s.k
     WHEN MATCHED AND t.v = 1 THEN DELETE WHEN MATCHED AND t.v < 3 THEN UPDATE SET v = t.v + 100"""
     assert stats(client.query(merge)) == (0, 1, 1, 2)
-    assert content(loader) == [("b", 1, 102, 5), ("c", 1, 3, 5)]
+    assert content(sandbox) == [("b", 1, 102, 5), ("c", 1, 3, 5)]
 
 
-def test_update_and_delete(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_update_and_delete(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """UPDATE, with FROM and without, and DELETE, with FROM and without, count and change the rows they name."""
     fill(client, "t", ("a", 1, 1, 5), ("b", 1, 2, 5), ("c", 1, 3, 5))
     fill(client, "s", ("b", 1, 9, 6))
     assert stats(client.query("UPDATE d.t SET v = v + 1 WHERE k != 'c'")) == (0, 2, 0, 2)
     assert stats(client.query("UPDATE d.t AS x SET v = s.v FROM d.s AS s WHERE x.k = s.k")) == (0, 1, 0, 1)
     assert stats(client.query("DELETE FROM d.t WHERE k = 'a'")) == (0, 0, 1, 1)
-    assert content(loader) == [("b", 1, 9, 5), ("c", 1, 3, 5)]
+    assert content(sandbox) == [("b", 1, 9, 5), ("c", 1, 3, 5)]
     assert stats(client.query("DELETE d.t WHERE k IN (SELECT k FROM d.s)")) == (0, 0, 1, 1)
     assert stats(client.query("TRUNCATE TABLE d.t")) == (0, 0, 1, 1)
-    assert content(loader) == []
+    assert content(sandbox) == []
 
 
 REFUSED: list[tuple[str, str]] = [
@@ -128,17 +128,17 @@ REFUSED: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("sql", "reason"), REFUSED, ids=[sql for sql, _ in REFUSED])
 def test_a_refused_statement_changes_nothing(
-    loader: BigQuerySandbox, client: bigquery.Client, sql: str, reason: str
+    sandbox: BigQuerySandbox, client: bigquery.Client, sql: str, reason: str
 ) -> None:
     """Statements that BigQuery refuses, before or while they run, leave every row as it was."""
     fill(client, "t", ("a", 1, 1, 5), ("b", 1, 2, 5))
     fill(client, "s", ("a", 1, 9, 6), ("a", 1, 8, 6))
     with pytest.raises(GoogleAPICallError, match=reason):
         client.query_and_wait(sql)
-    assert content(loader) == [("a", 1, 1, 5), ("b", 1, 2, 5)]
+    assert content(sandbox) == [("a", 1, 1, 5), ("b", 1, 2, 5)]
 
 
-def test_a_merge_into_a_table_with_partition_filter(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_merge_into_a_table_with_partition_filter(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Such a target needs a constant filter on its partition column, in ON, or with ON FALSE in the clauses."""
     client.query_and_wait("ALTER TABLE d.t SET OPTIONS (require_partition_filter=TRUE)")
     fill(client, "s", ("a", 1, 9, 6))
@@ -148,7 +148,7 @@ def test_a_merge_into_a_table_with_partition_filter(loader: BigQuerySandbox, cli
             client.query_and_wait(bare)
     assert stats(client.query(MERGE)) == (1, 0, 0, 1)
     assert stats(client.query(REPLACE)) == (1, 0, 1, 2)
-    assert content(loader) == [("a", 1, 9, 6)]
+    assert content(sandbox) == [("a", 1, 9, 6)]
 
 
 def start(client: bigquery.Client, *statements: str) -> list[bigquery.QueryJob]:
@@ -161,67 +161,67 @@ def errors(jobs: list[bigquery.QueryJob]) -> list[str]:
     return [str(job.exception().message) for job in jobs if job.exception(timeout=60) is not None]
 
 
-def test_two_merges_that_only_insert_double_new_keys(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_two_merges_that_only_insert_double_new_keys(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """With the race, both see the table without the key and insert it; without it, the second one finds it."""
-    loader.switches.snapshot_seconds = 0.3
+    sandbox.switches.snapshot_seconds = 0.3
     fill(client, "s", ("a", 1, 1, 5))
     assert errors(start(client, MERGE, MERGE)) == []
-    assert content(loader) == [("a", 1, 1, 5)] * 2
+    assert content(sandbox) == [("a", 1, 1, 5)] * 2
     client.query_and_wait("TRUNCATE TABLE d.t")
-    loader.switches.insert_race = False
+    sandbox.switches.insert_race = False
     assert errors(start(client, MERGE, MERGE)) == []
-    assert content(loader) == [("a", 1, 1, 5)]
+    assert content(sandbox) == [("a", 1, 1, 5)]
 
 
 @pytest.mark.parametrize("other", ["UPDATE d.t SET v = v + 1 WHERE TRUE", "DELETE FROM d.t WHERE k = 'b'"])
 def test_statements_that_change_the_same_row_are_run_again(
-    loader: BigQuerySandbox, client: bigquery.Client, other: str
+    sandbox: BigQuerySandbox, client: bigquery.Client, other: str
 ) -> None:
     """Of two that meet on a row, the later is run again on what the earlier left: no update is lost."""
-    loader.switches.snapshot_seconds = 0.2
+    sandbox.switches.snapshot_seconds = 0.2
     fill(client, "t", ("a", 1, 0, 5), ("b", 1, 0, 5))
     assert errors(start(client, "UPDATE d.t SET v = v + 10 WHERE TRUE", other)) == []
-    assert content(loader) in ([("a", 1, 11, 5), ("b", 1, 11, 5)], [("a", 1, 10, 5)])
+    assert content(sandbox) in ([("a", 1, 11, 5), ("b", 1, 11, 5)], [("a", 1, 10, 5)])
 
 
-def test_a_table_that_is_replaced_meanwhile_is_read_again(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_table_that_is_replaced_meanwhile_is_read_again(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A MERGE whose target got other columns between snapshot and change is run again on the new table."""
     fill(client, "s", ("a", 1, 2, 6))
-    loader.switches.snapshot_seconds = 0.4
+    sandbox.switches.snapshot_seconds = 0.4
     (job,) = start(client, MERGE)
     client.query_and_wait("ALTER TABLE d.t ADD COLUMN note STRING")
     assert errors([job]) == []
-    assert [(row["k"], row["note"]) for row in loader.rows("d", "t")] == [("a", None)]
+    assert [(row["k"], row["note"]) for row in sandbox.rows("d", "t")] == [("a", None)]
 
 
-def test_a_table_that_is_dropped_meanwhile_is_not_found(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_table_that_is_dropped_meanwhile_is_not_found(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A MERGE whose target went away before it was changed fails, and does not bring rows to a new table's name."""
     fill(client, "s", ("a", 1, 2, 6))
-    loader.switches.snapshot_seconds = 0.4
+    sandbox.switches.snapshot_seconds = 0.4
     (job,) = start(client, MERGE)
     client.delete_table("d.t")
     assert ["Not found: Table sandbox-project:d.t" in reason for reason in errors([job])] == [True]
 
 
-def test_a_statement_that_always_comes_too_late_fails(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_statement_that_always_comes_too_late_fails(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """After three more attempts the conflict is the result, and what the others did stands."""
-    loader.switches.dml_queue = (10, 20)
-    loader.switches.snapshot_seconds = 0.15
+    sandbox.switches.dml_queue = (10, 20)
+    sandbox.switches.snapshot_seconds = 0.15
     fill(client, "t", ("a", 1, 0, 5))
     jobs = start(client, *["UPDATE d.t SET v = v + 1 WHERE TRUE"] * 8)
     failed = errors(jobs)
     assert failed
     assert all("Could not serialize access to table sandbox-project:d.t" in reason for reason in failed)
-    assert loader.rows("d", "t")[0]["v"] == Decimal(len(jobs) - len(failed))
+    assert sandbox.rows("d", "t")[0]["v"] == Decimal(len(jobs) - len(failed))
 
 
-def test_the_23rd_mutating_statement_is_refused(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_the_23rd_mutating_statement_is_refused(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Two run and twenty wait; one more fails with BigQuery's text, the others are all carried out, INSERTs too."""
-    loader.switches.snapshot_seconds = 600
+    sandbox.switches.snapshot_seconds = 600
     fill(client, "t", ("a", 1, 0, 5))
     jobs = start(client, *[f"UPDATE d.t SET v = {number} WHERE k = 'none'" for number in range(23)])
     fill(client, "t", ("b", 1, 0, 5))
-    loader.switches.snapshot_seconds = 0
+    sandbox.switches.snapshot_seconds = 0
     for job in jobs[:2]:
         job.cancel()
     text = (
@@ -232,17 +232,17 @@ def test_the_23rd_mutating_statement_is_refused(loader: BigQuerySandbox, client:
     assert ["cancelled" in reason for reason in cancelled] == [True, True]
     assert text in refused
     assert jobs[22].error_result["reason"] == "resourcesExceeded"
-    assert len(content(loader)) == 2
+    assert len(content(sandbox)) == 2
 
 
-def test_readers_never_see_half_a_statement(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_readers_never_see_half_a_statement(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """While a MERGE replaces all rows, a reader sees the old ones or the new ones."""
     fill(client, "t", *((f"k{number}", 1, 1, 5) for number in range(50)))
     fill(client, "s", *((f"k{number}", 1, 2, 6) for number in range(50)))
-    loader.switches.snapshot_seconds = 0.1
+    sandbox.switches.snapshot_seconds = 0.1
     job = client.query(MERGE)
     seen: set[Any] = set()
     while not job.done():
         seen |= {tuple(row) for row in client.query_and_wait("SELECT MIN(v), MAX(v), COUNT(*) FROM d.t")}
     assert seen <= {(1, 1, 50), (2, 2, 50)}
-    assert {row[2] for row in content(loader)} == {2}
+    assert {row[2] for row in content(sandbox)} == {2}

@@ -32,7 +32,7 @@ INSERT = "INSERT INTO d.t (k) VALUES ('a')"
 
 
 @pytest.fixture
-def loader() -> Iterator[BigQuerySandbox]:
+def sandbox() -> Iterator[BigQuerySandbox]:
     """Run a BigQuery with one empty table."""
     with BigQuerySandbox() as running:
         client = running.client()
@@ -42,9 +42,9 @@ def loader() -> Iterator[BigQuerySandbox]:
 
 
 @pytest.fixture
-def client(loader: BigQuerySandbox) -> bigquery.Client:
+def client(sandbox: BigQuerySandbox) -> bigquery.Client:
     """Connect."""
-    return loader.client()
+    return sandbox.client()
 
 
 def load(
@@ -73,7 +73,7 @@ def test_an_id_is_burnt_by_its_first_job(client: bigquery.Client) -> None:
     assert len(first.errors) == 2
 
 
-def test_an_id_belongs_to_a_project_and_a_region(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_an_id_belongs_to_a_project_and_a_region(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """The same id is free elsewhere; without a region only US and EU are searched."""
     query(client, "SELECT 1", job_id="one", location="US").result()
     query(client, "SELECT 2", job_id="one", location="asia-east1").result()
@@ -82,7 +82,7 @@ def test_an_id_belongs_to_a_project_and_a_region(loader: BigQuerySandbox, client
     query(client, "SELECT 4", job_id="two", location="asia-east1").result()
     with pytest.raises(NotFound, match=r"Not found: Job sandbox-project:US\.two"):
         client.get_job("two")
-    assert len({(job.id, job.location) for job in loader.jobs}) == 3
+    assert len({(job.id, job.location) for job in sandbox.jobs}) == 3
 
 
 def test_a_job_runs_where_its_dataset_is(client: bigquery.Client) -> None:
@@ -101,11 +101,11 @@ def test_a_job_runs_where_its_dataset_is(client: bigquery.Client) -> None:
         query(client, "SELECT * FROM d.t CROSS JOIN e.t").result()
 
 
-def test_a_job_passes_from_running_to_done(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_job_passes_from_running_to_done(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A slow job is RUNNING and without result until it is done; then state, times and record say so."""
-    loader.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))
+    sandbox.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))
     job = query(client, "SELECT 1", job_id="slow")
-    while loader.jobs[-1].state == "PENDING":
+    while sandbox.jobs[-1].state == "PENDING":
         time.sleep(0.01)
     assert not client.get_job("slow").done()
     assert client._get_query_results("slow", retry=None, timeout_ms=1, location="US").complete is False
@@ -114,11 +114,11 @@ def test_a_job_passes_from_running_to_done(loader: BigQuerySandbox, client: bigq
     done = client.get_job("slow")
     assert done.state == "DONE"
     assert done.created <= done.started <= done.ended
-    record = loader.jobs[-1]
+    record = sandbox.jobs[-1]
     assert (record.id, record.type, record.state, record.error) == ("slow", "QUERY", "DONE", "stopped")
 
 
-def test_a_running_statement_is_cancelled_in_mid_flight(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_a_running_statement_is_cancelled_in_mid_flight(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Cancelling stops a statement that would compute for minutes, and it has changed nothing."""
     numbers = "UNNEST(GENERATE_ARRAY(1, 1000000))"
     job = query(client, f"INSERT INTO d.t (k) SELECT 'x' FROM {numbers} AS a CROSS JOIN {numbers} AS b")
@@ -126,7 +126,7 @@ def test_a_running_statement_is_cancelled_in_mid_flight(loader: BigQuerySandbox,
         time.sleep(0.01)
     job.cancel()
     assert "cancelled" in str(job.exception())
-    assert loader.rows("d", "t") == []
+    assert sandbox.rows("d", "t") == []
 
 
 def test_cancelling_a_done_job_changes_nothing(client: bigquery.Client) -> None:
@@ -137,16 +137,16 @@ def test_cancelling_a_done_job_changes_nothing(client: bigquery.Client) -> None:
     assert client.get_job(job.job_id).error_result is None
 
 
-def test_jobs_are_listed_newest_first_and_filtered(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_jobs_are_listed_newest_first_and_filtered(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """jobs.list filters by state and time of creation and pages; records carry target, labels and statement."""
     start = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
     with time_machine.travel(start, tick=True):
         load(client, job_id="a").result()
     with time_machine.travel(start + dt.timedelta(hours=1), tick=True):
         query(client, INSERT, job_id="b").result()
-        loader.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))
+        sandbox.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))
         running = query(client, INSERT, job_id="c")
-        while loader.jobs[-1].state == "PENDING":
+        while sandbox.jobs[-1].state == "PENDING":
             time.sleep(0.01)
     later = start + dt.timedelta(minutes=30)
     listed = {
@@ -159,19 +159,19 @@ def test_jobs_are_listed_newest_first_and_filtered(loader: BigQuerySandbox, clie
     ids = {"all": ["c", "b", "a"], "done": ["b", "a"], "running": ["c"], "late": ["c", "b"], "early": ["a"]}
     assert {name: [job.job_id for job in jobs] for name, jobs in listed.items()} == ids
     running.cancel()
-    first, second = loader.jobs[:2]
+    first, second = sandbox.jobs[:2]
     assert (str(first.target), first.labels, first.statement) == ("sandbox-project:d.t", {"x": "y"}, None)
     assert (str(second.target), second.labels, second.statement) == ("sandbox-project:d.t", {}, INSERT)
 
 
-def test_a_query_is_made_once_per_request_id(loader: BigQuerySandbox) -> None:
+def test_a_query_is_made_once_per_request_id(sandbox: BigQuerySandbox) -> None:
     """Repeating jobs.query with its requestId answers with the first job's result and runs nothing."""
-    address = f"{loader.url}/bigquery/v2/projects/sandbox-project/queries"
+    address = f"{sandbox.url}/bigquery/v2/projects/sandbox-project/queries"
     body = {"query": INSERT, "useLegacySql": False, "requestId": "r"}
     answers = [requests.post(address, json=body, timeout=10).json() for _ in range(2)]
     assert answers[0] == answers[1]
     assert answers[0]["numDmlAffectedRows"] == "1"
-    assert len(loader.rows("d", "t")) == 1
+    assert len(sandbox.rows("d", "t")) == 1
 
 
 @pytest.mark.parametrize("options", [{"use_legacy_sql": True}, {"destination": "p.d.x"}], ids=str)
@@ -181,9 +181,9 @@ def test_query_options_outside_the_sandbox_are_refused(client: bigquery.Client, 
         client.query("SELECT 1", job_config=bigquery.QueryJobConfig(**options)).result()
 
 
-def test_the_days_load_jobs_are_counted_by_table_name(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_the_days_load_jobs_are_counted_by_table_name(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Failed loads count, dropping the table does not help, another table and another day do."""
-    loader.switches.load_jobs_per_table_per_day = 2
+    sandbox.switches.load_jobs_per_table_per_day = 2
     with time_machine.travel(dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC), tick=True) as clock:
         load(client).result()
         assert load(client, b'{"z": 1}\n').exception() is not None
@@ -195,7 +195,7 @@ def test_the_days_load_jobs_are_counted_by_table_name(loader: BigQuerySandbox, c
         load(client, table="d.u").result()
         clock.shift(dt.timedelta(days=1))
         load(client).result()
-    assert len(loader.rows("d", "t")) == 1
+    assert len(sandbox.rows("d", "t")) == 1
 
 
 REFUSALS: list[tuple[Effect, type[GoogleAPICallError], int]] = [
@@ -209,21 +209,21 @@ REFUSALS: list[tuple[Effect, type[GoogleAPICallError], int]] = [
 
 @pytest.mark.parametrize(("effect", "error", "status"), REFUSALS, ids=[effect for effect, _, _ in REFUSALS])
 def test_refused_requests_do_nothing(
-    loader: BigQuerySandbox,
+    sandbox: BigQuerySandbox,
     client: bigquery.Client,
     effect: Effect,
     error: type[GoogleAPICallError],
     status: int,
 ) -> None:
     """The request the fault hits is answered with its status and leaves no job; the next one goes through."""
-    loader.faults.add(BigQueryFault(INSERT_JOB, effect, body="INSERT", skip=1))
+    sandbox.faults.add(BigQueryFault(INSERT_JOB, effect, body="INSERT", skip=1))
     query(client, INSERT).result()
     with pytest.raises(error):
         query(client, INSERT, job_id="hit")
-    assert loader.log[-1].status == status
+    assert sandbox.log[-1].status == status
     query(client, "SELECT 1").result()
     query(client, INSERT, job_id="hit").result()
-    assert len(loader.rows("d", "t")) == 2
+    assert len(sandbox.rows("d", "t")) == 2
 
 
 STARTS: dict[str, Callable[[bigquery.Client], Any]] = {
@@ -235,16 +235,16 @@ STARTS: dict[str, Callable[[bigquery.Client], Any]] = {
 
 @pytest.mark.parametrize("route", STARTS)
 def test_an_answer_can_get_lost_after_the_work_was_done(
-    loader: BigQuerySandbox, client: bigquery.Client, route: str
+    sandbox: BigQuerySandbox, client: bigquery.Client, route: str
 ) -> None:
     """The connection closes without a byte, and yet the job exists, runs and is done; its id is taken."""
-    loader.faults.add(BigQueryFault(route, "answerLost"))
+    sandbox.faults.add(BigQueryFault(route, "answerLost"))
     with pytest.raises(requests.exceptions.ConnectionError):
         STARTS[route](client)
-    assert loader.log[-1].status is None
+    assert sandbox.log[-1].status is None
     job = client.get_job("lost")
     job.result()
-    assert (job.error_result, len(loader.rows("d", "t"))) == (None, 1)
+    assert (job.error_result, len(sandbox.rows("d", "t"))) == (None, 1)
     with pytest.raises(Conflict):
         STARTS[route](client)
 
@@ -252,26 +252,26 @@ def test_an_answer_can_get_lost_after_the_work_was_done(
 @pytest.mark.parametrize("effect", ["backendError", "jobBackendError", "jobInternalError"])
 @pytest.mark.parametrize("kind", ["QUERY", "LOAD"])
 def test_a_job_can_end_with_a_backend_error(
-    loader: BigQuerySandbox, client: bigquery.Client, effect: Effect, kind: str
+    sandbox: BigQuerySandbox, client: bigquery.Client, effect: Effect, kind: str
 ) -> None:
     """The job is made, ends with the error, and has changed nothing."""
-    loader.faults.add(BigQueryFault(INSERT_JOB if kind == "QUERY" else UPLOAD, effect))
+    sandbox.faults.add(BigQueryFault(INSERT_JOB if kind == "QUERY" else UPLOAD, effect))
     job = query(client, INSERT) if kind == "QUERY" else load(client)
     assert job.exception() is not None
     assert job.error_result["reason"] == effect
-    assert loader.rows("d", "t") == []
+    assert sandbox.rows("d", "t") == []
 
 
-def test_faults_are_counted_off(loader: BigQuerySandbox, client: bigquery.Client) -> None:
+def test_faults_are_counted_off(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """``skip`` lets requests pass, ``times`` bounds the hits, None does not, ``clear`` forgets."""
-    address = f"{loader.url}/bigquery/v2/projects/p/datasets"
-    loader.faults.add(BigQueryFault(r"GET .*/datasets$", "badGateway", skip=1, times=2))
+    address = f"{sandbox.url}/bigquery/v2/projects/p/datasets"
+    sandbox.faults.add(BigQueryFault(r"GET .*/datasets$", "badGateway", skip=1, times=2))
     assert [requests.get(address, timeout=10).status_code for _ in range(4)] == [200, 502, 502, 200]
-    loader.faults.add(BigQueryFault(r"GET .*/datasets$", "internalError", times=None))
+    sandbox.faults.add(BigQueryFault(r"GET .*/datasets$", "internalError", times=None))
     assert [requests.get(address, timeout=10).status_code for _ in range(3)] == [500] * 3
-    loader.faults.clear()
+    sandbox.faults.clear()
     assert requests.get(address, timeout=10).status_code == 200
-    assert [request.status for request in loader.log][-8:] == [200, 502, 502, 200, 500, 500, 500, 200]
+    assert [request.status for request in sandbox.log][-8:] == [200, 502, 502, 200, 500, 500, 500, 200]
 
 
 def test_stopping_ends_what_still_runs() -> None:

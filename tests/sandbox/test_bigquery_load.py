@@ -32,16 +32,16 @@ OCTOBER = dt.datetime(2026, 10, 1, 7, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def loader() -> Iterator[BigQuerySandbox]:
+def sandbox() -> Iterator[BigQuerySandbox]:
     """Run one BigQuery for the module; each test has a dataset of its own."""
     with BigQuerySandbox() as running:
         yield running
 
 
 @pytest.fixture
-def client(loader: BigQuerySandbox) -> bigquery.Client:
+def client(sandbox: BigQuerySandbox) -> bigquery.Client:
     """Connect."""
-    return loader.client()
+    return sandbox.client()
 
 
 @pytest.fixture
@@ -97,13 +97,13 @@ ACCEPTED: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("column", "value", "stored"), ACCEPTED, ids=[f"{c}-{v}" for c, v, _ in ACCEPTED])
 def test_values_are_read_as_bigquery_reads_them(
-    loader: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table, column: str, value: str, stored: Any
+    sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table, column: str, value: str, stored: Any
 ) -> None:
     """A JSON value becomes the column's value, the same through the client and past it."""
     assert load(client, table, f'{{"k": "x", "{column}": {value}}}'.encode()).output_rows == 1
     (row,) = client.list_rows(table)
     assert (row["k"], row[column]) == ("x", stored)
-    assert loader.rows(table.dataset_id, "t")[0][column] == stored
+    assert sandbox.rows(table.dataset_id, "t")[0][column] == stored
 
 
 REFUSED: list[tuple[bytes, str]] = [
@@ -205,14 +205,14 @@ def test_field_addition_adds_columns_with_the_rows(client: bigquery.Client, tabl
     assert [row["z"] for row in client.list_rows(table.reference)] == ["b"]
 
 
-def test_create_disposition(loader: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table) -> None:
+def test_create_disposition(sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table) -> None:
     """CREATE_NEVER wants the table; CREATE_IF_NEEDED makes it, REQUIRED and all, and a failed load leaves none."""
     missing = bigquery.Table(f"{table.project}.{table.dataset_id}.u")
     with pytest.raises(NotFound, match="Not found: Table"):
         load(client, missing, lines({"k": "a"}), create_disposition="CREATE_NEVER")
     with pytest.raises(BadRequest):
         load(client, missing, lines({"n": 1}))
-    assert loader.tables(table.dataset_id) == ["t"]
+    assert sandbox.tables(table.dataset_id) == ["t"]
     load(client, missing, lines({"k": "a"}))
     assert client.get_table(missing).schema[0].mode == "REQUIRED"
 
@@ -245,7 +245,7 @@ def test_a_large_file_arrives_in_chunks(
 
 
 def test_an_interrupted_upload_is_taken_up_where_it_stopped(
-    loader: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table
+    sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table
 ) -> None:
     """The server says which bytes it has; the rest completes the file; the last answer may be asked for again."""
     body = lines({"k": "a"}, {"k": "b"})
@@ -255,7 +255,7 @@ def test_an_interrupted_upload_is_taken_up_where_it_stopped(
         "sourceFormat": "NEWLINE_DELIMITED_JSON",
     }
     session = client._http
-    start = f"{loader.url}/upload/bigquery/v2/projects/{table.project}/jobs?uploadType=resumable"
+    start = f"{sandbox.url}/upload/bigquery/v2/projects/{table.project}/jobs?uploadType=resumable"
     address = session.post(start, json=job).headers["Location"]
     first = session.put(address, data=body[:5], headers={"Content-Range": "bytes 0-4/*"})
     assert (first.status_code, first.headers["Range"]) == (308, "bytes=0-4")
