@@ -96,7 +96,7 @@ def read_numbers(
     if total is None and len(points) == 1 and not map_dimension and _is_plain(value := points[0].get("value")):
         return [Number(value, "", "", "", points[0].get("end_time"))]  # The common case for media.
     numbers: list[Number] = []
-    if entry.keys().isdisjoint(("values", "total_value")):
+    if total is None and entry.get("values") is None:
         note("it has neither values nor a total_value.")
     total = _read_container(total, "total_value", note)
     if total is None or "value" not in total:
@@ -185,7 +185,12 @@ def _read_point(point: Mapping[str, Any], map_dimension: str, note: Callable[[st
         note("an element of values has no value.")
     if isinstance(value, dict) and (map_dimension or not value):
         for key, inner in value.items():
-            yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), note)
+            if inner is None:
+                note("a value inside an object is null.")
+            if not key:  # The column breakdown_value has '' where there is no breakdown.
+                note("a value inside an object has an empty key.")
+            else:
+                yield from _read_value(inner, Number(None, map_dimension, read_text(key) or "", "", end_time), note)
     elif map_dimension and value is not None:
         note(f"a value is {describe(value)} instead of an object.")
     else:

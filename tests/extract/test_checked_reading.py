@@ -145,11 +145,14 @@ def test_values_of_a_post(answers: Answers, value: Any, stored: list[Any], named
         {"data": [{"name": "likes", "period": "week", "total_value": {"value": 1}}]},
         {"data": [{"name": "likes", "values": [7]}]},
         {"data": [{"name": "likes", "values": {"value": 7}}]},
+        {"data": [{"name": "likes", "total_value": None}]},
+        {"data": [{"name": "likes", "values": None}]},
+        {"data": [{"name": "likes", "values": None, "total_value": None}]},
     ],
     ids=str,
 )
 def test_answers_of_another_shape(answers: Answers, body: Any) -> None:
-    """An answer that is none costs itself and is named."""
+    """An answer that is none costs itself and is named, though the day is so young that no answer would be usual."""
     answers.bodies[f"{ACCOUNT}/insights"] = lambda _: body
     rows, source = answers.read("account", ["likes"], breakdowns={"likes": []})
     assert [table for table, _ in rows] == ["accounts"]
@@ -203,6 +206,29 @@ def test_joined_values_are_never_the_same() -> None:
     joined = {join_values([one, other]) for one in parts for other in parts}
     assert len(joined) == len(parts) ** 2
     assert join_values(["a|b\\"]) == "a|b\\"
+
+
+HOURS: dict[str, tuple[dict[str, Any], list[tuple[str, int]], set[str]]] = {
+    "an hour that is null": ({"0": 5, "1": None}, [("0", 5)], {"Unreadable"}),
+    "an hour that is a word": ({"0": 5, "1": "many"}, [("0", 5)], {"Unreadable"}),
+    "an hour that is an object": ({"0": 5, "1": {}}, [("0", 5)], {"Unreadable"}),
+    "an hour without its key": ({"0": 5, "": 9}, [("0", 5)], {"Unreadable"}),
+    "an hour that is a text": ({"0": 5, "1": "12"}, [("0", 5), ("1", 12)], set()),
+    "an hour of nobody": ({"0": 5, "1": 0}, [("0", 5), ("1", 0)], set()),
+    "an hour that is not there": ({"0": 5}, [("0", 5)], set()),
+    "no hour": ({}, [], set()),
+}
+
+
+@pytest.mark.parametrize(("hours", "stored", "kinds"), HOURS.values(), ids=HOURS)
+def test_hours(answers: Answers, hours: dict[str, Any], stored: list[tuple[str, int]], kinds: set[str]) -> None:
+    """Each value inside an object of hours counts by itself: one without a number or a key is named."""
+    point = {"value": hours, "end_time": "2026-11-20T08:00:00+0000"}
+    entry = {"name": "online_followers", "period": "lifetime", "values": [point]}
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [entry]}
+    rows, source = answers.read("account", ["online_followers"])
+    assert insights(rows, "breakdown_value", "value") == stored
+    assert {kind for _, kind in left_out(source)} == kinds
 
 
 def series(*points: Any) -> Callable[[Mapping[str, str]], Row]:

@@ -14,7 +14,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph.numbers import midnight
-from tests.support.mutation.documents import Inner, Literal, Pairs
+from tests.support import truth
+from tests.support.mutation.documents import Inner, Literal, Pairs, find
 from tests.support.mutation.scenarios import Ending, Scenario, Tables, index
 from tests.support.sandboxes import DAY, KEYS, Row
 
@@ -34,6 +35,13 @@ FEWER: dict[str, tuple[str, ...]] = {
     r"body\.data\[\]$": ("drop",),  # a listing is as long as it is
     r"body\.data$": ("cut", "list"),
     r"instagram_business_account$": ("drop", "rename", "null"),  # a Page has no account
+}
+# Where an answer says nothing yet about a day that ended less than 48 hours ago.
+YOUNG: dict[str, tuple[str, ...]] = {
+    r"\bdata(\[\]\.values)?$": ("cut", "list"),  # neither the metric nor a point
+    r"\bdata\[\]$": ("drop",),
+    r"(total_value|values\[\])\.value$": ("null",),  # a number that is not there yet
+    r"\bend_time$": ("a date",),  # a point of a neighbouring day, which Meta may add
 }
 # Where another plausible value is read as what it says: another number, another city, another id, another day.
 PLAUSIBLE = re.compile(
@@ -201,6 +209,7 @@ def _check_spot(scenario: Scenario) -> Iterator[Violation]:
                     or _has_another_key(scenario, key, found.keys() - wanted.keys())
                     or _has_another_id(scenario, key)
                     or _is_young(scenario, wanted[key])
+                    or _is_of_another_type(scenario, wanted[key])
                     or _is_part_of_nothing(scenario, wanted, wanted[key])
                     or _is_answered_elsewhere(scenario, wanted[key])
                 ):
@@ -445,19 +454,30 @@ def _has_another_id(scenario: Scenario, key: tuple[Any, ...]) -> bool:
 
 @_for_any_change
 def _is_young(scenario: Scenario, row: Row) -> bool:
-    """Say whether the number is of a day that ended less than 48 hours ago: Meta may not have it yet, silence is usual.
-
-    It counts only where the answer says nothing at all under the metric's name.
-    """
+    """Say whether a number of a day that ended less than 48 hours ago is missing in a usual way: Meta has none yet."""
     mutation, day = scenario.mutation, row.get("metric_date")
     if mutation is None or day is None:
         return False
-    gone = mutation.name in ("drop", "rename", "null", "list", "cut")
-    if not re.search(r"\bdata(\[\](\.values)?)?$", scenario.spot.shape):
-        # A number that is not there yet, or that is of a neighbouring day, which Meta may add.
-        gone = (mutation.name, mutation.path[-1]) in (("null", "value"), ("a date", "end_time"))
+    silent = (names for pattern, names in YOUNG.items() if re.search(pattern, scenario.spot.shape))
+    if not any(mutation.name in names for names in silent):
+        return False
     ended = midnight(day + DAY)
-    return gone and scenario.world.now - ended < 2 * DAY and _allow(scenario, "too young to be missed")
+    return scenario.world.now - ended < 2 * DAY and _allow(scenario, "too young to be missed")
+
+
+@_for_any_change
+def _is_of_another_type(scenario: Scenario, row: Row) -> bool:
+    """Say whether the row's media was listed as one of another product type, which does not have the row's metric.
+
+    Nothing in the answer tells that it is wrong, so only the metrics of that type are asked for.
+    """
+    mutation = scenario.mutation
+    if mutation is None or (mutation.path[-1], mutation.name) != ("media_product_type", "the value of another"):
+        return False
+    media, new_type = find(mutation.before, mutation.path[:-1]), find(mutation.after, mutation.path)
+    offered = truth.ALL_POSTS.metrics.get(new_type, {})
+    is_lost = scenario.question.kind == "media" and row.get("metric", "reach") not in offered
+    return is_lost and row["media_id"] == media["id"] and _allow(scenario, "another product type")
 
 
 def _is_part_of_nothing(scenario: Scenario, wanted: Mapping[Any, Row], row: Row) -> bool:
