@@ -98,6 +98,13 @@ class Progress:
     waiting_since: datetime | None = None
     summary: Mapping[str, Any] | None = None
 
+    @property
+    def results(self) -> AccountResults:
+        """Return the results of the accounts that are loaded."""
+        from airflow_provider_iginsights.extract.account_pool import AccountResults
+
+        return AccountResults(done=sorted(self.done))
+
     def advance(self, outcome: AccountResults, summary: Mapping[str, Any]) -> Progress:
         """Return the progress after one more try. Who failed again keeps the questions that were open before."""
         kept = {name: questions for name, questions in self.unanswered.items() if name in outcome.failed}

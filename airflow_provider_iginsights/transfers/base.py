@@ -163,7 +163,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         before = Progress.unpack(checkpoint.read(), account_ids)
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
-        loaded = self.load_accounts(run, read, missing, known=before.unanswered)
+        loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, outcome=(outcome := loaded.outcome.join(before.done, of=account_ids)))
         summary = continue_summary(
             before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
@@ -198,20 +198,24 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         read: ReadAccount,
         account_ids: Sequence[str],
         *,
+        before: AccountResults,
         known: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> Loaded:
-        """Make sure of the tables, read the accounts (of those in ``known`` only what is open), and write or stage."""
+        """Make sure of the tables, read the accounts, and write or stage.
+
+        :param before: results of the task's accounts in earlier tries.
+        :param known: of these accounts only what is open is read.
+        """
         from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
         from airflow_provider_iginsights.task.loaded import Loaded
 
-        loader, left_out_log = run.dataset.loader, run.source.left_out_log
-        project = run.dataset.client.project
+        loader, left_out_log, project = run.dataset.loader, run.source.left_out_log, run.dataset.client.project
         targets = [self.make_target(each, project=project, table_id=name) for each, name in self.tables.items()]
         loader.ensure(targets, load_mode=self._load_mode)
         loader.check_statements(targets, load_mode=self._load_mode)
         row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in targets}
-        quarantine = self._open_quarantine(run, account_ids)
+        quarantine = self._open_quarantine(run, account_ids, before)
         quarantined = quarantine.find_quarantined() if quarantine else {}
         pool = AccountPool(read, workers=run.hook.max_workers)
         for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
@@ -254,19 +258,20 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
     def _open_checkpoint(
         self, run: TransferRun, account_ids: Sequence[str], carried: Mapping[str, Any] | None
     ) -> Checkpoint:
-        window = run.source.window
+        window, store = run.source.window, run.context.get("task_state_store")
         of_window = {"window": (window.since, window.until), "accounts": sorted(account_ids)}
-        store = run.context.get("task_state_store")
         return Checkpoint(store, inputs=self.describe_inputs() | of_window, carried=carried)
 
-    def _open_quarantine(self, run: TransferRun, account_ids: Sequence[str]) -> Quarantine | None:
+    def _open_quarantine(
+        self, run: TransferRun, account_ids: Sequence[str], before: AccountResults
+    ) -> Quarantine | None:
         if self._on_account_error != "quarantine" or not account_ids:
             return None
         from airflow_provider_iginsights.transfers.quarantine import Quarantine
 
-        where = {"project": run.dataset.client.project, "table_id": self.status_table_id}
-        target = self.make_target(ACCOUNT_STATUS, **where)
-        return Quarantine.open(run, target=target, transfer=next(iter(self.tables)).name, account_ids=account_ids)
+        target = self.make_target(ACCOUNT_STATUS, project=run.dataset.client.project, table_id=self.status_table_id)
+        transfer = next(iter(self.tables)).name
+        return Quarantine.open(run, target=target, transfer=transfer, account_ids=account_ids, before=before)
 
     @property
     def _load_mode(self) -> LoadMode:

@@ -57,7 +57,8 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param until: end of the window, exclusive; None = from the run.
     :param on_account_error: ``"fail"`` loads all other accounts first and fails then; ``"skip"`` only reports.
         ``"quarantine"`` fails, too, until an account was unavailable on 3 Pacific days without an answer in between;
-        from then on it is left out, named in the summary, and asked again once a week until it answers.
+        from then on it is left out, named in the summary, and asked again once a week until it answers. Where none of
+        several accounts answers, the task fails and none is left out.
     :param status_table_id: table for ``"quarantine"``, which says which accounts were unavailable on which days.
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param load: ``"write"``; ``"stage"`` leaves the rows in staging tables, for

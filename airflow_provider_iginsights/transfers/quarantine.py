@@ -30,16 +30,30 @@ Status = Literal["unavailable", "answered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantine:
-    """What one run knows of its accounts. ``histories``: of those that were unavailable when they were last asked."""
+    """What one try knows of the accounts that it is to read.
+
+    ``before``: results of the task's accounts in earlier tries. ``histories``: of those that were unavailable when they
+    were last asked.
+    """
 
     run: TransferRun
     target: TargetTable
     transfer: str
+    account_ids: Sequence[str]
+    before: AccountResults
     histories: Mapping[str, AccountHistory]
     today: date
 
     @classmethod
-    def open(cls, run: TransferRun, *, target: TargetTable, transfer: str, account_ids: Sequence[str]) -> Quarantine:
+    def open(
+        cls,
+        run: TransferRun,
+        *,
+        target: TargetTable,
+        transfer: str,
+        account_ids: Sequence[str],
+        before: AccountResults,
+    ) -> Quarantine:
         """Return what the table, which is created where it is missing, says of the accounts.
 
         :param transfer: which transfer asks: an account may refuse one and answer another.
@@ -52,18 +66,38 @@ class Quarantine:
         among = {"account_id": account_ids, "transfer": [transfer]}
         where = Where(start=today - _LOOKUP_RANGE, end=today + timedelta(days=1), among=among)
         histories = dict(_read_histories(run.dataset.lookup.find_rows(target, where=where)))
-        return cls(run=run, target=target, transfer=transfer, histories=histories, today=today)
+        return cls(
+            run=run,
+            target=target,
+            transfer=transfer,
+            account_ids=account_ids,
+            before=before,
+            histories=histories,
+            today=today,
+        )
+
+    @property
+    def is_single(self) -> bool:
+        """Return whether the task reads one account only."""
+        return len({*self.account_ids, *self.before.done, *self.before.failed}) == 1
 
     def find_quarantined(self) -> dict[str, AccountHistory]:
-        """Return the accounts that this run does not ask."""
-        return {
+        """Return the accounts that this try does not ask; of several, where no other is left to answer, none."""
+        quarantined = {
             account_id: history
             for account_id, history in self.histories.items()
             if history.is_quarantined and self.today < history.asked_again
         }
+        would_ask_nobody = not self.before.done and quarantined.keys() >= set(self.account_ids)
+        return {} if would_ask_nobody and not self.is_single else quarantined
 
     def separate(self, outcome: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
         """Return the outcome without the failures of accounts that are quarantined by now, and these accounts."""
+        if not (self.is_single or self._has_answers(outcome)) and any(map(_is_refusal, outcome.failed.values())):
+            log.warning(
+                "None of the accounts answered, which may be the token's fault: no account is counted as unavailable. "
+                "Test the connection."
+            )
         quarantined = {
             account_id: history
             for account_id, history in self._find_unavailable(outcome).items()
@@ -99,12 +133,25 @@ class Quarantine:
 
     def _find_unavailable(self, outcome: AccountResults) -> dict[str, AccountHistory]:
         """Return the accounts whose error is their own, with today added to their histories."""
-        somebody_answered = bool(outcome.done or outcome.unanswered)
         return {
             account_id: self.histories.get(account_id, _NO_HISTORY).add(self.today, str(error))
             for account_id, error in outcome.failed.items()
-            if _is_of_the_account(error, somebody_answered=somebody_answered)
+            if self._is_of_the_account(error, outcome)
         }
+
+    def _is_of_the_account(self, error: InsightsError, outcome: AccountResults) -> bool:
+        """Return whether an error is the account's, not the token's.
+
+        A token that lost a permission, or sight of its accounts, is refused by each of them: so an error is an
+        account's own only where another account of the task answered. A single account that is not to be seen is taken
+        at its word.
+        """
+        if self._has_answers(outcome):
+            return _is_refusal(error)
+        return self.is_single and isinstance(error, AccountUnavailable)
+
+    def _has_answers(self, outcome: AccountResults) -> bool:
+        return bool(outcome.done or outcome.unanswered or self.before.done)
 
     def _row(self, account_id: str, status: Status, reason: str | None) -> dict[str, Any]:
         now = self.run.source.provenance.read_now()
@@ -123,13 +170,8 @@ class Quarantine:
 _NO_HISTORY = AccountHistory(days=(), reason="")
 
 
-def _is_of_the_account(error: InsightsError, *, somebody_answered: bool) -> bool:
-    """Return whether an error is the account's, not the token's.
-
-    A token that lost a permission is refused by every account: so a missing permission is an account's own only where
-    another account of the run answered.
-    """
-    return isinstance(error, AccountUnavailable) or (isinstance(error, PermissionMissing) and somebody_answered)
+def _is_refusal(error: InsightsError) -> bool:
+    return isinstance(error, AccountUnavailable | PermissionMissing)
 
 
 def _read_histories(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, AccountHistory]]:

@@ -99,11 +99,14 @@ class StoryTransfer(InstagramToBigQueryOperator):
         self, run: TransferRun, plan: CapturePlan, before: Mapping[str, Any] | None, checkpoint: Checkpoint
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
+        from airflow_provider_iginsights.extract.account_pool import AccountResults
+
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
         read = self.make_reader(run.source)
         if not plan.captures:
             plan.start(self.find_accounts(run), now=clock.now())
-        loaded = self.load_accounts(run, read, plan.find_due(clock.now()))
+        earlier = AccountResults(done=sorted(plan.done), failed=plan.errors())
+        loaded = self.load_accounts(run, read, plan.find_due(clock.now()), before=earlier)
         # The next look asks everything anew.
         loaded = replace(loaded, outcome=give_up_unanswered(loaded.outcome, left_out_log))
         plan.drop(loaded.quarantined)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_iginsights._compat import TaskDeferred
 from airflow_provider_iginsights.errors import AccountUnavailable, PermissionMissing
 from airflow_provider_iginsights.sandbox.graph import Account, ErrorEffect, GraphFault
-from tests.support.sandboxes import Sandboxes, open_sandboxes
+from tests.support.sandboxes import TRANSFERS, RecordingTaskInstance, Sandboxes, open_sandboxes
 from tests.support.transfers.story_runs import follow, publish, quiet_world
 
-GOOD, GONE = "17841400000000101", "17841400000000999"
+GOOD, GONE, ALSO_GONE = "17841400000000101", "17841400000000999", "17841400000000998"
 NIGHT = timedelta(days=1)
 FIRST = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)  # 12:00 in the Pacific zone
 CHEAP: dict[str, dict[str, Any]] = {
@@ -22,6 +23,7 @@ CHEAP: dict[str, dict[str, Any]] = {
     "media": {"metrics": ["reach"], "breakdowns": {}},
     "story": {"metrics": ["reach"], "breakdowns": {}},
 }
+LIMITED = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account.")
 DENIED = ErrorEffect(10, message="(#10) Application does not have permission for this action")
 
 
@@ -109,6 +111,76 @@ def test_a_task_of_its_own_fares_the_same(nights: Sandboxes) -> None:
     travel_to(nights, 3)
     summary = run(nights, "account", GONE, load_mode="replace", table_id="others")
     assert (list(summary["accounts_quarantined"]), summary["accounts_done"]) == ([GONE], [])
+    travel_to(nights, 4)
+    summary = run(nights, "account", GONE, load_mode="replace", table_id="others")
+    assert list(summary["accounts_quarantined"]) == [GONE]
+    assert not was_asked(nights, GONE)
+
+
+def test_a_token_that_sees_nobody_fails_every_night(nights: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several accounts none answers: each is asked each night, the task fails, and nothing is held against them."""
+    lost = nights.world.accounts.pop(GOOD)
+    for night in (1, 2, 3, 4):
+        travel_to(nights, night)
+        with pytest.raises(AccountUnavailable, match="2 of 2 accounts failed"):
+            run(nights, "account", GOOD, GONE)
+        assert was_asked(nights, GOOD)
+        assert was_asked(nights, GONE)
+        assert "which may be the token's fault" in caplog.text
+        caplog.clear()
+    assert nights.rows("instagram_account_status") == []
+    nights.world.put(lost)
+    nights.world.put(Account(id=GONE, username="back", page_id="91"))
+    travel_to(nights, 5)
+    summary = run(nights, "account", GOOD, GONE)
+    assert (sorted(summary["accounts_done"]), summary["accounts_quarantined"]) == ([GOOD, GONE], {})
+
+
+def test_a_task_of_nobody_but_quarantined_accounts_asks_them(nights: Sandboxes) -> None:
+    """Where the one that answered is taken out of the Dag, the others are asked each night, and the task fails."""
+    for night in (1, 2):
+        travel_to(nights, night)
+        with pytest.raises(AccountUnavailable):
+            run(nights, "account", GOOD, GONE, ALSO_GONE)
+    travel_to(nights, 3)
+    assert sorted(run(nights, "account", GOOD, GONE, ALSO_GONE)["accounts_quarantined"]) == [ALSO_GONE, GONE]
+    for night in (4, 5):
+        travel_to(nights, night)
+        with pytest.raises(AccountUnavailable, match="2 of 2 accounts failed"):
+            run(nights, "account", GONE, ALSO_GONE)
+        assert was_asked(nights, GONE)
+        assert was_asked(nights, ALSO_GONE)
+    travel_to(nights, 6)
+    assert sorted(run(nights, "account", GOOD, GONE, ALSO_GONE)["accounts_quarantined"]) == [ALSO_GONE, GONE]
+    assert not was_asked(nights, GONE)
+
+
+def test_an_earlier_step_of_the_task_counts_as_an_answer(nights: Sandboxes) -> None:
+    """Who answered before the task waited for Meta's rate limit shows that the token works after it."""
+    nights.world.put(Account(id=GONE, username="denied", page_id="91"))
+    for night in (1, 2, 3):
+        travel_to(nights, night)
+        nights.graph.faults.clear()
+        nights.graph.faults.add(GraphFault(effect=LIMITED, path=GONE, times=None))
+        options = {"account_ids": [GOOD, GONE], "on_account_error": "quarantine", "dataset_id": "instagram"}
+        operator = TRANSFERS["account"](
+            task_id="account", gcp_conn_id=None, create_dataset=True, deferrable=True, **options, **CHEAP["account"]
+        )
+        context = {
+            "ti": RecordingTaskInstance(run_id=f"night_{night}"),
+            "data_interval_start": nights.now - NIGHT,
+            "data_interval_end": nights.now,
+        }
+        with pytest.raises(TaskDeferred) as waiting:
+            operator.execute(context)
+        nights.graph.faults.clear()
+        nights.graph.faults.add(GraphFault(effect=DENIED, path=GONE, times=None))
+        nights.travel(timedelta(hours=1))
+        if night < 3:
+            with pytest.raises(PermissionMissing, match=GONE):
+                operator.resume(context, **waiting.value.kwargs)
+        else:
+            assert list(operator.resume(context, **waiting.value.kwargs)["accounts_quarantined"]) == [GONE]
 
 
 def test_a_permission_that_all_lack_is_the_token_s(nights: Sandboxes) -> None:
