@@ -1,4 +1,4 @@
-"""The example Dags are what they claim to be: files that parse in silence, and runs whose tables are the truth."""
+"""The example Dags are what they claim to be: files without a warning, and runs whose tables are the truth."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_an_example_parses_in_silence(path: Path) -> None:
+def test_an_example_parses_without_a_warning(path: Path) -> None:
     """Importing the file warns of nothing, asks nobody, and its Dag survives serialization."""
     from airflow.serialization.serialized_objects import DagSerialization
 

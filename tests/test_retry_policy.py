@@ -62,7 +62,7 @@ def test_leaves_everything_else_to_the_task(error):
     ],
 )
 def test_waits_before_a_retry(error, try_number, seconds):
-    """A throttled task waits as long as Meta says, trouble doubles the delay up to its bound."""
+    """A throttled task waits as long as Meta says, an error of the server doubles the delay up to its bound."""
     decision = decide(error, try_number=try_number, jitter=0)
     assert decision.action is RetryAction.RETRY
     assert decision.retry_delay == timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""What befalls whole transfers for many objects: stumbles, odd posts among good ones, small accounts, lost history."""
+"""Whole transfers for many objects: passing errors, refused posts among good ones, small accounts, lost history."""
 
 from __future__ import annotations
 

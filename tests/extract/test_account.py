@@ -1,4 +1,4 @@
-"""An account's insights when something is refused, silent or too old: what arrives all the same, and what is said."""
+"""An account's insights when something is refused, unanswered or too old: what arrives all the same, what is said."""
 
 from __future__ import annotations
 
@@ -179,8 +179,8 @@ def test_an_account_fails(fault: ErrorEffect, error: type[Exception]) -> None:
             readers.read_account(DAYS)
 
 
-def test_trouble_of_one_day_comes_last() -> None:
-    """A server that fails on one question for good is told after the answers to all others were given."""
+def test_an_error_of_one_day_comes_last() -> None:
+    """A server that fails on one request for good is named after the answers to all others were given."""
     with open_readers() as readers:
         fault = ErrorEffect(2, http=500, message="Service temporarily unavailable")
         readers.sandbox.faults.add(GraphFault(effect=fault, metric="accounts_engaged", times=None))

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.errors import (
 from airflow_provider_iginsights.extract.account_pool import AccountPool
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, Media, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
-from tests.support.readers import CORE, MEDIA_KEY, NOW, Readers, by_key, odd, open_readers, refuse, truth_of
+from tests.support.readers import CORE, MEDIA_KEY, NOW, Readers, by_key, middle_post, open_readers, refuse, truth_of
 from tests.support.truth import DEFAULT_STORIES, story_rows
 
 SENTENCE = "(#100) The Media Insights API does not support the {} metric for this media product type."
@@ -120,7 +120,7 @@ def test_two_odd_posts_of_a_kind_silence_nobody(message: str) -> None:
 
 
 def test_every_post_is_odd() -> None:
-    """Where each post has a trouble of its own, what is left of each arrives."""
+    """Where each post is refused something else, what is left of each arrives."""
     with open_readers(World.build(accounts=1, media_per_account=40, now=NOW)) as readers:
         whole, missing = truth_of(readers), set()
         for number, post in enumerate(readers.posts):
@@ -158,11 +158,11 @@ def test_a_missing_permission() -> None:
         assert readers.http <= 4
 
 
-def test_lasting_trouble_of_one_post() -> None:
+def test_a_lasting_error_of_one_post() -> None:
     """A post whose server fails for good is asked again at the end, and stays open; every other number is given."""
     world = World.build(accounts=1, media_per_account=130, now=NOW)
     with open_readers(world) as readers:
-        post, whole = odd(readers), truth_of(readers)
+        post, whole = middle_post(readers), truth_of(readers)
         refuse(readers, "Service temporarily unavailable", code=2, path=f"{post.id}/insights")
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
         given = [row for table, row in pool.read([readers.accounts[0].id]) if table == "media_insights"]
@@ -176,11 +176,11 @@ def test_lasting_trouble_of_one_post() -> None:
         assert readers.left_out == {}
 
 
-def test_trouble_that_passes_leaves_nothing_open() -> None:
+def test_an_error_that_passes_leaves_nothing_unanswered() -> None:
     """What failed while the account was read is answered when it is asked again, once and for this post only."""
     world = World.build(accounts=1, media_per_account=130, now=NOW)
     with open_readers(world) as readers:
-        post, whole = odd(readers), truth_of(readers)
+        post, whole = middle_post(readers), truth_of(readers)
         effect = ErrorEffect(2, message="Service temporarily unavailable")
         readers.sandbox.faults.add(GraphFault(effect=effect, path=f"{post.id}/insights", times=3))
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
@@ -194,7 +194,7 @@ def test_trouble_that_passes_leaves_nothing_open() -> None:
 def test_an_unknown_code_costs_one_post(code: int, subcode: int | None) -> None:
     """A code that no row knows costs the post that answers it; the other 161 are complete."""
     with open_readers(World.build(accounts=1, media_per_account=162, now=NOW)) as readers:
-        post, whole = odd(readers), truth_of(readers)
+        post, whole = middle_post(readers), truth_of(readers)
         refuse(readers, "Unknown", code=code, subcode=subcode, object_id=post.id)
         assert readers.read_media() == {key: value for key, value in whole.items() if key[0] != post.id}
         assert readers.left_out["insights", "FatalGraphError"]["whom"] == [f"media {post.id}"]
@@ -216,7 +216,7 @@ def test_an_unknown_code_of_most_posts_is_the_account_s() -> None:
 def test_what_stops_an_account(code: int, subcode: int | None, error: type[Exception]) -> None:
     """A rate limit or a dead token inside a batch ends the account's reading at once."""
     with open_readers() as readers:
-        refuse(readers, "stop", code=code, subcode=subcode, path=f"{odd(readers).id}/insights")
+        refuse(readers, "stop", code=code, subcode=subcode, path=f"{middle_post(readers).id}/insights")
         with pytest.raises(error):
             readers.read_media()
         assert readers.http <= 3

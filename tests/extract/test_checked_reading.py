@@ -377,7 +377,7 @@ def test_a_silent_post_is_asked_again(answers: Answers, inside: Row) -> None:
 
 
 def test_silent_posts_are_not_asked_for_ever(answers: Answers) -> None:
-    """When the first three stay silent the others are named without being asked."""
+    """When the first three do not come the others are named without being asked."""
     quiet = [post(str(17800000000000000 + n), insights=None) for n in range(10)]
     answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": quiet}
     rows, source = answers.read("media", ["reach"])
@@ -400,7 +400,7 @@ def test_fewer_posts_than_the_profile_counts(answers: Answers, count: Any, remar
     assert answers.asked.count(ACCOUNT) == 1
 
 
-def test_an_empty_breakdown_beside_a_total_is_no_silence(answers: Answers) -> None:
+def test_an_empty_breakdown_beside_a_total_is_an_answer(answers: Answers) -> None:
     """A total alone is an answer, whether the breakdown was asked with it or beside it."""
 
     def answer(params: Mapping[str, str]) -> Row:
@@ -459,7 +459,7 @@ def test_a_timeframe_that_is_none(answers: Answers) -> None:
 
 
 def test_another_metric_instead_of_the_one_that_was_asked(answers: Answers) -> None:
-    """That is no silence: it is named though the day is young. Beside what was asked, another metric is no matter."""
+    """That is not NoData: it is named though the day is young. Beside what was asked, another metric is no matter."""
     answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": [{"name": "impressions", "total_value": {"value": 5}}]}
     _, source = answers.read("account", ["views"], breakdowns={"views": []})
     assert left_out(source) == {("views", "Unreadable")}

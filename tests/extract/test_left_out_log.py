@@ -69,7 +69,7 @@ def test_many_threads() -> None:
 
 
 def test_what_could_not_be_read_is_told_apart() -> None:
-    """Metrics of which a value was lost may have more than was stored; refusals and silence leave nothing in doubt."""
+    """Metrics of which a value was lost may have more than was stored; what was refused or did not come has none."""
     left_out_log = LeftOutLog()
     left_out_log.note("account 1", "saves", "NoData", "why")
     for what, kind in [("reach", "Unreadable"), ("views", "Contradictory"), ("reach", "Undated")]:
@@ -81,14 +81,14 @@ def test_what_could_not_be_read_is_told_apart() -> None:
     assert left_out_log.count == 4
 
 
-def test_what_has_not_even_a_name_is_told_apart() -> None:
+def test_what_has_not_even_a_name_is_kept_apart() -> None:
     """Where the metric itself is lost, any metric of the answer may have more than was stored."""
     left_out_log = LeftOutLog()
     left_out_log.note_unreadable("account 1", "insights", "Unreadable", "why", group={"account_id": ("1",)})
     assert left_out_log.list_unreadable() == [{"account_id": ("1",)}]
 
 
-def test_very_many_groups_are_told_by_their_metrics() -> None:
+def test_very_many_groups_are_kept_by_their_metrics() -> None:
     """What ends up in one statement stays short, and spares rather more than less."""
     left_out_log = LeftOutLog()
     for number in range(3 * MAX_GROUPS):
@@ -116,14 +116,14 @@ def test_remarks_are_about_what_was_stored() -> None:
     left_out_log = LeftOutLog()
     for number in range(25):
         for _ in range(2):
-            left_out_log.remark(f"account {number:02}", "reach", "It is odd.")
+            left_out_log.remark(f"account {number:02}", "reach", "It is refused.")
     assert left_out_log.summarize() == []
     named = ", ".join(f"account {number:02}" for number in range(20))
-    assert left_out_log.list_remarks() == [f"reach of {named} and 5 more: It is odd."]
+    assert left_out_log.list_remarks() == [f"reach of {named} and 5 more: It is refused."]
 
 
 def test_silence_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """Silence is counted like everything that is left out, and said on a lower level."""
+    """What did not come is counted like everything that is left out, and said on a lower level."""
     left_out_log = LeftOutLog()
     with caplog.at_level(logging.INFO):
         left_out_log.note_no_data("account 1", "reach", "No number came.")

@@ -153,7 +153,7 @@ def test_refused_insights_do_not_cost_the_profile(code: int, message: str, error
         assert readers.http == 1
 
 
-def test_trouble_with_the_profile_costs_no_insights() -> None:
+def test_an_error_of_the_profile_costs_no_insights() -> None:
     """A profile that Meta's servers fail on stays open; the account's insights are all there."""
     with open_readers() as readers:
         fault(readers, ErrorEffect(2, message="Service temporarily unavailable"))

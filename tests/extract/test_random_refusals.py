@@ -1,4 +1,4 @@
-"""Troubles of every kind on the same pages, by dice: whatever falls together, no other number is lost or doubled."""
+"""Random refusals and faults on the same pages: whatever comes together, no other number is lost or doubled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POSTS, SEEDS = 130, 40
 OWN = {"FEED": ("follows", "profile_visits"), "REELS": ("ig_reels_avg_watch_time", "reels_skip_rate")}
 
 Missing = set[tuple[str, str]]
-Trouble = Callable[[Readers, random.Random], Missing]
+Fault = Callable[[Readers, random.Random], Missing]
 
 
 def of_a_type(readers: Readers, dice: random.Random) -> Missing:
@@ -73,15 +73,15 @@ def too_much(readers: Readers, dice: random.Random) -> Missing:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_whatever_falls_together(seed: int) -> None:
+def test_whatever_comes_together(seed: int) -> None:
     """All numbers arrive once, but those that Meta refused for their post or their product type."""
     dice = random.Random(seed)
-    troubles: list[Trouble] = [of_a_type, of_a_post, of_a_post, fatal, hidden, too_old, left_out, too_much]
+    faults: list[Fault] = [of_a_type, of_a_post, of_a_post, fatal, hidden, too_old, left_out, too_much]
     with open_readers(World.build(accounts=1, media_per_account=POSTS, now=NOW, seed=seed)) as readers:
         whole: Numbers = truth_of(readers)
         missing: Missing = set()
-        for trouble in dice.sample(troubles, k=dice.randint(1, 5)):
-            missing |= trouble(readers, dice)
+        for fault in dice.sample(faults, k=dice.randint(1, 5)):
+            missing |= fault(readers, dice)
         expected = {
             key: value
             for key, value in whole.items()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_iginsights.sandbox.graph import DeleteObject, GraphFault, NullItem, World
-from tests.support.readers import CORE, NOW, Numbers, odd, open_readers, refuse, truth_of
+from tests.support.readers import CORE, NOW, Numbers, middle_post, open_readers, refuse, truth_of
 
 BY_NAME = "(#100) The Media Insights API does not support the {} metric for this media product type."
 WITHOUT_NAME = "(#100) この指標はサポートされていません。"
@@ -81,7 +81,7 @@ def test_what_half_of_the_posts_refuse(asked: str, start: int, step: int, messag
 
 @pytest.mark.parametrize("message", [BY_NAME, WITHOUT_NAME], ids=["named", "nameless"])
 def test_pages_after_one_odd_post(message: str) -> None:
-    """The pages after one odd post are listed whole again."""
+    """The pages after one refusing post are listed whole again."""
     with open_readers(build_world(("FEED",), posts=400)) as readers:
         post = readers.posts[7]
         refuse(readers, message.format("reposts"), metric="reposts", object_id=post.id)
@@ -105,7 +105,7 @@ def test_pages_after_several_odd_posts() -> None:
 def test_a_post_that_is_gone_stops_no_expansions() -> None:
     """A post that is listed but cannot be read costs its own page, not those after it."""
     with open_readers(build_world(("FEED",), posts=400)) as readers:
-        whole, post = truth_of(readers, metrics=CORE), odd(readers)
+        whole, post = truth_of(readers, metrics=CORE), middle_post(readers)
         readers.world.put(replace(post, hidden=True))
         assert readers.read_media(CORE) == less(whole, {post.id}, CORE)
         assert readers.http <= 4 * BASE["core"] + EACH
@@ -114,7 +114,7 @@ def test_a_post_that_is_gone_stops_no_expansions() -> None:
 def test_a_post_that_vanishes_between_the_listings() -> None:
     """Where the listings of single metrics differ, each post of the page is asked: no number is lost."""
     with open_readers(build_world(("FEED",))) as readers:
-        whole, post = truth_of(readers, metrics=CORE), odd(readers)
+        whole, post = truth_of(readers, metrics=CORE), middle_post(readers)
         refuse(readers, WITHOUT_NAME, metric="reposts")
         # The page, then in the batch: the page without metrics, and what follows it.
         readers.sandbox.faults.add(GraphFault(effect=DeleteObject(post.id), path="/media$", skip=1, times=1))

@@ -85,7 +85,7 @@ def test_two_names_are_believed_then_all_are_asked() -> None:
 
 
 def test_no_name_one_round() -> None:
-    """Where the text names nobody the fields are asked alone; a server's trouble with one is no refusal of it."""
+    """Where the text names nobody the fields are asked alone; a server's error on one is no refusal of it."""
     kinds = {"website": refusal("no", PermissionMissing, 10), "name": ServerTrouble("down")}
     found, rounds = search([], kinds)
     assert found.record(refusal("(#100) 無効"))

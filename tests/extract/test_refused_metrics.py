@@ -23,7 +23,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     NullItem,
     World,
 )
-from tests.support.readers import CORE, NOW, Numbers, Readers, odd, open_readers, refuse, truth_of
+from tests.support.readers import CORE, NOW, Numbers, Readers, middle_post, open_readers, refuse, truth_of
 from tests.support.readers import REFUSED as IN_ENGLISH
 
 ENUM = "(#100) metric[{}] must be one of the following values: impressions, reach, replies, saved, likes, views"
@@ -39,25 +39,30 @@ def without(numbers: Numbers, *, media: str | None = None, metric: str | None = 
 
 def too_old(readers: Readers) -> str:
     """Let a post be older than the business account."""
-    readers.world.put(replace(odd(readers), before_business=True))
+    readers.world.put(replace(middle_post(readers), before_business=True))
     return "MediaTooOld"
 
 
 def hidden(readers: Readers) -> str:
     """Let a post be listed but not readable."""
-    readers.world.put(replace(odd(readers), hidden=True))
+    readers.world.put(replace(middle_post(readers), hidden=True))
     return "ObjectGone"
 
 
 def forbidden(readers: Readers) -> str:
     """Let one post lack a permission."""
-    refuse(readers, "(#10) Application does not have permission for this action", code=10, object_id=odd(readers).id)
+    refuse(
+        readers,
+        "(#10) Application does not have permission for this action",
+        code=10,
+        object_id=middle_post(readers).id,
+    )
     return "PermissionMissing"
 
 
 def deleted(readers: Readers) -> str:
     """Let a post vanish right after it was listed."""
-    vanishes = DeleteObject(odd(readers).id)
+    vanishes = DeleteObject(middle_post(readers).id)
     readers.sandbox.faults.add(GraphFault(effect=vanishes, path="/media$", times=1))
     return "ObjectGone"
 
@@ -67,7 +72,7 @@ def deleted(readers: Readers) -> str:
 def test_one_odd_post(spoil: Callable[[Readers], str], metrics: object) -> None:
     """One post that refuses everything costs its page 3 requests at most, and the other 99 posts nothing."""
     with open_readers() as readers:
-        whole, post = truth_of(readers, metrics=metrics), odd(readers)
+        whole, post = truth_of(readers, metrics=metrics), middle_post(readers)
         kind = spoil(readers)
         assert readers.read_media(metrics) == without(whole, media=post.id)
         assert readers.http <= (3 if metrics is None else 1) + 3
@@ -78,7 +83,7 @@ def test_one_odd_post(spoil: Callable[[Readers], str], metrics: object) -> None:
 def test_a_post_that_is_deleted_under_way() -> None:
     """A post that vanishes between the listing and the batches keeps what the listing said of it."""
     with open_readers() as readers:
-        whole, post = truth_of(readers), odd(readers)
+        whole, post = truth_of(readers), middle_post(readers)
         kind = deleted(readers)
         rest = {key: value for key, value in whole.items() if not (key[0] == post.id and key[1] not in CORE)}
         assert readers.read_media() == rest
@@ -89,7 +94,7 @@ def test_a_post_that_is_deleted_under_way() -> None:
 def test_a_null_item() -> None:
     """An item that Meta did not get to in a batch is asked again."""
     with open_readers() as readers:
-        readers.sandbox.faults.add(GraphFault(effect=NullItem(), path=f"{odd(readers).id}/insights", times=1))
+        readers.sandbox.faults.add(GraphFault(effect=NullItem(), path=f"{middle_post(readers).id}/insights", times=1))
         assert readers.read_media() == truth_of(readers)
         assert readers.http == 4
         assert readers.left_out == {}
@@ -122,9 +127,9 @@ def test_a_metric_that_all_refuse(message: str) -> None:
 
 @pytest.mark.parametrize("message", [IN_ENGLISH, WITHOUT_NAME])
 def test_a_metric_that_one_post_refuses(message: str) -> None:
-    """One post's refusal of one metric does not silence the metric for others of its product type."""
+    """One post's refusal of one metric does not take the metric from others of its product type."""
     with open_readers() as readers:
-        post = odd(readers)
+        post = middle_post(readers)
         refuse(readers, message, metric="reposts", object_id=post.id)
         assert readers.read_media() == without(truth_of(readers), media=post.id, metric="reposts")
         assert readers.left_out["reposts", "MetricRefused"]["whom"] == [f"media {post.id}"]
@@ -133,7 +138,7 @@ def test_a_metric_that_one_post_refuses(message: str) -> None:
 def test_two_refusals_on_one_page() -> None:
     """A page with an old post and a refused metric still gives everything else."""
     with open_readers() as readers:
-        whole, post = truth_of(readers), odd(readers)
+        whole, post = truth_of(readers), middle_post(readers)
         too_old(readers)
         refuse(readers, IN_ENGLISH, metric="reposts", product_type="REELS")
         reels = {post.id for post in readers.posts if post.media_product_type == "REELS"}
@@ -159,7 +164,7 @@ def test_media_that_is_not_on_facebook() -> None:
 def test_fatal_for_one_post(metric: str) -> None:
     """A -1/2207086 of one post and metric leaves out just that."""
     with open_readers() as readers:
-        post = odd(readers)
+        post = middle_post(readers)
         refuse(readers, "Fatal", code=-1, subcode=2207086, metric=metric, object_id=post.id)
         assert readers.read_media() == without(truth_of(readers), media=post.id, metric=metric)
         assert readers.http <= 3 + 3
@@ -195,7 +200,7 @@ def refusal(said: str, code: int = 100) -> MetricRefused:
 
 
 @pytest.mark.parametrize(
-    ("said", "culprits"),
+    ("said", "named"),
     [
         (IN_ENGLISH, ("reposts",)),
         (IN_JAPANESE, ("reposts",)),
@@ -210,9 +215,9 @@ def refusal(said: str, code: int = 100) -> MetricRefused:
         ("", ()),
     ],
 )
-def test_culprits(said: str, culprits: tuple[str, ...]) -> None:
+def test_a_refusal_names_its_metrics(said: str, named: tuple[str, ...]) -> None:
     """A refusal is about the position it names, else about the names it holds, else about nobody known."""
-    assert find_named_metrics(refusal(said), ("reach", "views", "reposts")) == culprits
+    assert find_named_metrics(refusal(said), ("reach", "views", "reposts")) == named
     assert find_named_metrics(refusal(said), ("saved",)) == ("saved",)
 
 
@@ -235,7 +240,7 @@ def test_a_group_learns_from_its_answers_too() -> None:
 
 
 def test_accounts_learn_from_each_other() -> None:
-    """One odd account no_data nobody; after several the rest of the run is spared, until somebody answers."""
+    """What one account refuses is asked of the others; after several it is not asked again, until somebody answers."""
     run, asked = RefusedMetrics(), query("likes")
     for _ in range(MIN_REFUSING_ACCOUNTS):
         assert run.open_account().reduce("account", asked) == ((asked,), ())

@@ -1,4 +1,4 @@
-"""The answers that Meta's pages print, and odd ones that users met, become the rows that the tables describe."""
+"""The answers that Meta's pages print, and strange ones that users met, become the rows that the tables describe."""
 
 from __future__ import annotations
 
@@ -456,12 +456,12 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
     ],
 )
 def test_what_is_missing_inside_is_told(entry: dict[str, Any], dimension: str, why: str) -> None:
-    """No number is made of it, and the loss is not silent."""
-    told: list[str] = []
-    found = read_numbers(entry, map_dimension=dimension, note=told.append)
+    """No number is made of it, and the loss is noted."""
+    notes: list[str] = []
+    found = read_numbers(entry, map_dimension=dimension, note=notes.append)
     assert [number for number in found if number.breakdown or dimension] == []
-    assert len(told) == 1
-    assert told[0].startswith(why)
+    assert len(notes) == 1
+    assert notes[0].startswith(why)
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"data": [{"name": "likes"}]}], ids=str)

@@ -19,7 +19,7 @@ def limited(code: int) -> Throttled:
 
 
 def read_all(errors: dict[str, Exception]) -> tuple[AccountPool, list[str]]:
-    """Read ten accounts one by one, some of which fail; return the crowd and whom it asked."""
+    """Read ten accounts one by one, some of which fail; return the pool and whom it asked."""
     asked: list[str] = []
 
     def read(account_id: str) -> Iterator[TableRow]:

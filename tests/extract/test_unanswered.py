@@ -1,4 +1,4 @@
-"""Trouble at Meta: asked with patience, set aside, asked again at the end; nobody is judged by it or skipped."""
+"""Errors of Meta's servers: retried, set aside, asked again at the end; no metric is refused and no account skipped."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, G
 from airflow_provider_iginsights.sandbox.graph.api import GraphAnswer, HttpRequest
 from tests.support.readers import ACCOUNT_KEY, MEDIA_KEY, NOW, Numbers, Readers, by_key, numbers_of, truth_of
 
-TROUBLE = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
+SERVER_ERROR = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
 Result = GraphAnswer | InsightsError
 Work = Callable[[HttpRequest], bool]
 
 
 @contextmanager
-def open_slow_asking(world: World) -> Iterator[tuple[Readers, list[float]]]:
+def open_slow_readers(world: World) -> Iterator[tuple[Readers, list[float]]]:
     """Connect a client with its own bounds, whose pauses only move its clock: the second value, in seconds."""
     passed = [0.0]
 
@@ -38,13 +38,13 @@ def open_slow_asking(world: World) -> Iterator[tuple[Readers, list[float]]]:
             yield Readers(sandbox, client), passed
 
 
-def trouble(readers: Readers, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> None:
+def fail_requests(readers: Readers, monkeypatch: pytest.MonkeyPatch, strikes: Work) -> None:
     """Let Meta's servers fail on the requests that ``strikes`` chooses."""
     answer = readers.sandbox._api.answer
 
     def fail(request: HttpRequest, work: Callable[..., object] | None = None) -> GraphAnswer:
         if strikes(request):
-            error = TROUBLE.error()
+            error = SERVER_ERROR.error()
             return GraphAnswer(status=error.kind.http, body=error.body("A1"))
         return answer(request, work)
 
@@ -58,20 +58,20 @@ def read_accounts(readers: Readers, *, workers: int = 1) -> tuple[AccountPool, N
 
 
 @pytest.mark.parametrize("seconds", [30, 55, 90])
-def test_no_number_is_lost_to_a_short_trouble(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+def test_no_number_is_lost_to_a_short_outage(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Code 1 on every request with a breakdown, while the first of ten accounts are read: all ten are whole."""
-    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
+    with open_slow_readers(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
         _, whole = read_accounts(readers)
-        trouble(readers, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
+        fail_requests(readers, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
         pool, found = read_accounts(readers)
         assert found == whole
         assert len(pool.outcome.done) == 10
         assert pool.outcome.unanswered == pool.outcome.failed == readers.left_out == {}
 
 
-def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What never answers costs three accounts all patience, at first and again; the others one try each, never none."""
-    with open_slow_asking(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
+def test_a_lasting_error_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never answers costs three accounts all their tries, at first and again; the others one each, never none."""
+    with open_slow_readers(World.build(accounts=10, media_per_account=0, now=NOW)) as (readers, passed):
         _, whole = read_accounts(readers)
         asked: list[str] = []
 
@@ -81,7 +81,7 @@ def test_lasting_trouble_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
                 asked.append(request.path.split("/")[-2])
             return is_struck
 
-        trouble(readers, monkeypatch, strikes)
+        fail_requests(readers, monkeypatch, strikes)
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[4] != "age"}
         assert set(pool.outcome.unanswered) == {account.id for account in readers.accounts}
@@ -118,11 +118,11 @@ def test_three_objects_of_one_account() -> None:
     assert breaker.is_open("q")
 
 
-def test_many_troubled_posts_cost_one_patience() -> None:
-    """Of 300 posts whose servers always fail, one batch is tried with patience at first, and one at the end."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=300, now=NOW)) as (readers, passed):
+def test_many_failing_posts_cost_the_tries_of_one_batch() -> None:
+    """Of 300 posts whose servers always fail, one batch is retried at first, and one at the end."""
+    with open_slow_readers(World.build(accounts=1, media_per_account=300, now=NOW)) as (readers, passed):
         whole = truth_of(readers)
-        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path="/insights$", times=None))
+        readers.sandbox.faults.add(GraphFault(effect=SERVER_ERROR, path="/insights$", times=None))
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
         found = numbers_of(pool.read([readers.accounts[0].id]), MEDIA_KEY)
         assert found
@@ -135,9 +135,9 @@ def test_many_troubled_posts_cost_one_patience() -> None:
 
 
 @pytest.mark.parametrize("path", ["/media$", "^/$"])
-def test_trouble_with_a_whole_page_or_batch(path: str) -> None:
+def test_an_error_of_a_whole_page_or_batch(path: str) -> None:
     """A page, or a batch as a whole, that fails in the middle of a listing is made up for at the end, once."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=250, now=NOW)) as (readers, _):
+    with open_slow_readers(World.build(accounts=1, media_per_account=250, now=NOW)) as (readers, _):
         whole = truth_of(readers)
         readers.sandbox.faults.add(GraphFault(effect=HtmlBody(502), path=path, skip=1, times=15))
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
@@ -150,9 +150,9 @@ def test_trouble_with_a_whole_page_or_batch(path: str) -> None:
 
 def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
     """It is asked again at the end as a whole; then it has failed, and its sisters are done."""
-    with open_slow_asking(World.build(accounts=3, media_per_account=5, now=NOW)) as (readers, _):
+    with open_slow_readers(World.build(accounts=3, media_per_account=5, now=NOW)) as (readers, _):
         bad = readers.accounts[1].id
-        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{bad}/media", times=None))
+        readers.sandbox.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{bad}/media", times=None))
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
         list(pool.read([account.id for account in readers.accounts]))
         assert sorted(pool.outcome.done) == sorted(account.id for account in readers.accounts if account.id != bad)
@@ -162,10 +162,11 @@ def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
 
 def test_stories_go_on_with_the_same_poll() -> None:
     """A story that is asked again belongs to the poll that saw it: same hour, one poll, every number once."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)) as (readers, _):
+    world = World.build(accounts=1, media_per_account=0, stories_per_account=5, now=NOW)
+    with open_slow_readers(world) as (readers, _):
         whole = readers.read_stories()
         story = readers.world.stories_of(readers.accounts[0].id, NOW)[2]
-        readers.sandbox.faults.add(GraphFault(effect=TROUBLE, path=f"{story.id}/insights", times=7))
+        readers.sandbox.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{story.id}/insights", times=7))
         pool = AccountPool(readers.open_source().read_stories(), workers=1)
         rows = [row for table, row in pool.read([readers.accounts[0].id]) if table == "story_insights"]
         assert by_key(rows, MEDIA_KEY) == whole
@@ -200,9 +201,9 @@ def test_a_total_that_was_asked_alone_is_found_again() -> None:
 
 def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """A metric that never answers is asked alone at the end: what was asked with it is answered then."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
+    with open_slow_readers(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
         _, whole = read_accounts(readers)
-        trouble(readers, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
+        fail_requests(readers, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
         [questions] = pool.outcome.unanswered.values()
@@ -225,7 +226,7 @@ class Miscounting:
 @pytest.mark.parametrize("surplus", [3, -1])
 def test_a_batch_of_another_length(surplus: int) -> None:
     """Answers that nobody asked for are left lying; questions without an answer stay open."""
-    with open_slow_asking(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
+    with open_slow_readers(World.build(accounts=1, media_per_account=0, now=NOW)) as (readers, _):
         _, whole = read_accounts(readers)
         readers.client = Miscounting(readers.client, surplus=surplus)  # type: ignore[assignment]
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
@@ -243,7 +244,7 @@ def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
     """Where nothing answers at all, twelve accounts cost hardly more waiting than three; each is tried, twice."""
     waited = []
     for count in (3, 12):
-        with open_slow_asking(World.build(accounts=count, media_per_account=3, now=NOW)) as (readers, passed):
+        with open_slow_readers(World.build(accounts=count, media_per_account=3, now=NOW)) as (readers, passed):
             readers.sandbox.faults.add(GraphFault(effect=HtmlBody(502), times=None))
             source = readers.open_source()
             kinds = {

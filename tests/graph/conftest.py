@@ -1,4 +1,4 @@
-"""What the tests of the Graph client share: a sandbox, a server of scripted answers, a time that passes when told."""
+"""What the tests of the Graph client share: a sandbox, a server of scripted answers, a clock that tests move."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def repeat(words: bytes) -> Callable[[socket.socket], None]:
     ids=["body", "chunks", "body to the end", "header", "status line", "before all"],
 )
 def test_a_byte_now_and_then_does_not_hold_the_worker(connect: Connect, speak: Speak, line: object) -> None:
-    """An answer that is never silent for long, and never complete, ends when its time is over."""
+    """An answer that keeps sending, but is never complete, ends when its time is over."""
     began = time.monotonic()
     with pytest.raises(RetriableGraphError):
         connect(speak(line).url, limits=SOON, max_tries=1).get(GraphRequest("1", {}))

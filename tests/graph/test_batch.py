@@ -1,4 +1,4 @@
-"""Batches: one result per request, in order, whatever befalls single items, whole batches, or batches as such."""
+"""Batches: one result per request, in order, whatever goes wrong with single items or whole batches."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_open_items_are_asked_again(
 @pytest.mark.parametrize(
     ("effect", "says"), [(NullItem(), "did not answer for media"), (ErrorEffect(2, http=500), "servers failed")]
 )
-def test_items_that_stay_open_become_server_trouble(
+def test_items_without_an_answer_become_server_trouble(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any, says: str
 ) -> None:
     """An item that is never answered is yielded as ServerTrouble after bounded rounds; the others are unharmed."""
@@ -156,7 +156,7 @@ def test_items_that_stay_open_become_server_trouble(
 
 
 def test_what_is_to_be_tried_once_gets_one_round(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
-    """Of two items that fail for the moment, only the one that deserves patience goes into another batch."""
+    """Of two items that fail for the moment, only the one that is to be retried goes into another batch."""
     sandbox.faults.add(*(GraphFault(effect=ErrorEffect(2), path=media_ids[place], times=2) for place in (0, 1)))
     first, *others = _requests(media_ids[:3])
     results = list(connect(sandbox.url).batch([replace(first, no_retry=True), *others]))
@@ -168,15 +168,17 @@ def test_what_is_to_be_tried_once_gets_one_round(sandbox: GraphSandbox, connect:
 def test_a_batch_of_what_is_to_be_tried_once_is_sent_once(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], once: bool, tries: int
 ) -> None:
-    """A batch that fails as a whole is repeated, unless nothing in it deserves patience."""
+    """A batch that fails as a whole is repeated, unless nothing in it is to be retried."""
     sandbox.faults.add(GraphFault(effect=HtmlBody(502), path="^/$", times=None))
     with pytest.raises(ServerTrouble):
         list(connect(sandbox.url, max_tries=3).batch(replace(one, no_retry=once) for one in _requests(media_ids[:3])))
     assert len(sandbox.log) == tries
 
 
-def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, media_ids: list[str]) -> None:
-    """An item with a breakdown that keeps failing with code 1 is trouble of the server: it names no cause."""
+def test_code_1_on_a_breakdown_is_an_error_of_the_server(
+    sandbox: GraphSandbox, connect: Connect, media_ids: list[str]
+) -> None:
+    """An item with a breakdown that keeps failing with code 1 is an error of the server: it names no cause."""
     sandbox.faults.add(GraphFault(effect=ErrorEffect(1, http=500), path=media_ids[0], times=None))
     params = {"metric": "profile_activity", "breakdown": "action_type"}
     request = GraphRequest(f"{media_ids[0]}/insights", params, Subject("media", media_ids[0]))
@@ -243,7 +245,7 @@ def test_headers_of_any_shape_break_no_item(perform: Perform, connect: Connect, 
 def test_an_envelope_of_another_length_answers_nobody(
     perform: Perform, connect: Connect, broken: list[dict[str, str]]
 ) -> None:
-    """Where items are missing or too many, none can be told from the others: all are asked again, none is mistaken."""
+    """Where items are missing or too many, nobody knows which is whose: all are asked again."""
     url = perform(_items(*broken), _items({"id": "1"}, {"id": "2"}))
     assert _ids(connect(url).batch(_requests(["1", "2"]))) == ["1", "2"]
     lasting = connect(perform(_items(*broken)), max_tries=2).batch(_requests(["1", "2"]))
@@ -326,10 +328,10 @@ def test_a_refusal_in_a_later_round_keeps_what_is_settled(perform: Perform, conn
 
 
 @pytest.mark.parametrize("effect", [HtmlBody(502), DropConnection(), ErrorEffect(2, http=500)])
-def test_a_batch_in_trouble_is_sent_again(
+def test_a_batch_that_fails_is_sent_again(
     sandbox: GraphSandbox, connect: Connect, media_ids: list[str], effect: Any
 ) -> None:
-    """Transient trouble of the whole POST is retried, then raised."""
+    """A transient error of the whole POST is retried, then raised."""
     sandbox.faults.add(GraphFault(effect=effect, path="^/$", times=2))
     client = connect(sandbox.url)
     assert _ids(client.batch(_requests(media_ids[:10]))) == media_ids[:10]
@@ -393,10 +395,10 @@ def test_a_batch_size_that_was_answered_is_kept_for_the_account(
     assert sizes == [50, 50, 25, 25, 25, 25, 25, 25, 50, 50, 25, 25]
 
 
-def test_trouble_at_every_batch_size_teaches_no_size(
+def test_an_error_at_every_batch_size_changes_no_size(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
 ) -> None:
-    """Where no size is answered it was trouble: the next batch is a whole one again."""
+    """Where no size is answered, the size was not the cause: the next batch is a whole one again."""
     script = iter([TOO_MUCH[3]] * 7)
 
     def answer(call: dict[str, Any]) -> tuple[int, Any]:
@@ -431,14 +433,14 @@ def test_a_page_that_is_too_large_is_halved(
 
 
 @pytest.mark.parametrize("refusal", [*TOO_MUCH[1:], (503, "no JSON")], ids=lambda refusal: json.dumps(refusal[1])[:40])
-def test_all_sizes_share_one_patience(
+def test_all_sizes_share_the_tries_of_one_request(
     perform_by: Callable[..., str],
     connect: Connect,
     seen: list[dict[str, Any]],
     pauses: list[float],
     refusal: tuple[int, Any],
 ) -> None:
-    """Trouble at every size costs a page and a batch what it costs any question: seven tries within two minutes."""
+    """An error at every size costs a page and a batch what it costs any request: seven tries within two minutes."""
     client = connect(perform_by(lambda _: refusal))
     request = GraphRequest("1/media", {})
     for ask in (client.get, lambda one: next(client.pages(one)), lambda one: next(client.batch([one] * 50))):
@@ -449,7 +451,7 @@ def test_all_sizes_share_one_patience(
         assert 60 < sum(pauses) < 120
 
 
-def test_trouble_at_every_size_is_trouble(
+def test_an_error_at_every_size_is_raised(
     perform_by: Callable[..., str], connect: Connect, seen: list[dict[str, Any]]
 ) -> None:
     """What is not answered at the smallest size either is waited for there, then raised; the size returns."""
@@ -550,7 +552,7 @@ def test_a_host_without_batches_is_remembered(
 def test_single_reads_behave_like_items(
     sandbox: GraphSandbox, connect: Connect, world: World, account_id: str, media_ids: list[str]
 ) -> None:
-    """Read one by one, trouble with one object is a result, a dead token is raised, and so is a host that is silent."""
+    """Read one by one, an error of one object is a result; an expired token and a host without an answer are raised."""
     client = connect(sandbox.instagram_url, token=world.instagram_token(account_id), max_tries=2)
     sandbox.faults.add(GraphFault(effect=ErrorEffect(2, http=500), path=media_ids[0], times=None))
     assert _ids(client.batch(_requests(media_ids[:2]))) == [None, media_ids[1]]

@@ -183,7 +183,7 @@ def test_the_tally_is_exact_over_threads(perform: Perform, connect: Connect) -> 
         TruncatedBody(),
     ],
 )
-def test_trouble_that_passes_is_not_noticed(
+def test_an_error_that_passes_is_not_noticed(
     sandbox: GraphSandbox, connect: Connect, account_id: str, pauses: list[float], effect: Any
 ) -> None:
     """A transient fault is retried after a pause, and the answer is as if nothing had been."""
@@ -208,7 +208,7 @@ def test_trouble_that_passes_is_not_noticed(
         (TruncatedBody(), BrokenResponse),
     ],
 )
-def test_trouble_that_stays_is_named_after_bounded_tries(
+def test_an_error_that_stays_is_named_after_bounded_tries(
     sandbox: GraphSandbox, connect: Connect, account_id: str, effect: Any, expected: type[InsightsError]
 ) -> None:
     """After max_tries the error says what it was, to which account, and what to do."""
@@ -246,7 +246,7 @@ def test_an_error_object_counts_under_any_status(perform: Perform, connect: Conn
 
 
 def test_a_slow_server_is_given_up(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
-    """A server that stays silent longer than read_timeout is retried, then named with its host."""
+    """A server that sends nothing for longer than read_timeout is retried, then named with its host."""
     sandbox.faults.add(GraphFault(effect=Slow(30), times=None))
     client = connect(sandbox.url, read_timeout=0.05, max_tries=2)
     with pytest.raises(ServerTrouble, match=r"127\.0\.0\.1:\d+: no answer in time"):
@@ -312,8 +312,10 @@ def test_a_redirect_is_not_followed(
     assert len(seen) == 1
 
 
-def test_code_1_on_a_breakdown_stays_trouble(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
-    """An unknown error on a breakdown is retried with full patience and names no cause: it is never a refusal."""
+def test_code_1_on_a_breakdown_is_an_error_of_the_server(
+    sandbox: GraphSandbox, connect: Connect, account_id: str
+) -> None:
+    """An unknown error on a breakdown is retried as often as any and names no cause: it is never a refusal."""
     sandbox.faults.add(GraphFault(effect=ErrorEffect(1, http=500), times=None))
     client = connect(sandbox.url)
     params = {"metric": "reach", "period": "day", "metric_type": "total_value", "breakdown": "age"}

@@ -247,11 +247,11 @@ def test_a_long_text_is_cut_after_redaction() -> None:
 
 def test_a_limit_says_how_long() -> None:
     """A rate limit carries the seconds that the headers named, else the documented default."""
-    told = map_error(_error(4, None, "limit"), request=_request("account"), http_status=403, retry_after=420).error
-    untold = classify(_error(4, None, "limit"), request=_request("account"), http_status=403)
-    assert (getattr(told, "retry_after", 0), getattr(untold, "retry_after", 0)) == (420, DEFAULT_BLOCK)
-    assert "try again in 7 minutes" in told.message
-    assert "try again in 60 minutes" in untold.message
+    with_time = map_error(_error(4, None, "limit"), request=_request("account"), http_status=403, retry_after=420).error
+    without_time = classify(_error(4, None, "limit"), request=_request("account"), http_status=403)
+    assert (getattr(with_time, "retry_after", 0), getattr(without_time, "retry_after", 0)) == (420, DEFAULT_BLOCK)
+    assert "try again in 7 minutes" in with_time.message
+    assert "try again in 60 minutes" in without_time.message
 
 
 def test_errors_cross_processes() -> None:
@@ -275,7 +275,7 @@ def test_errors_cross_processes() -> None:
     ],
 )
 def test_a_flaw_means_what_to_do(reply: Reply, expected: type[InsightsError], retryable: bool) -> None:
-    """What is no answer of the Graph API is told apart by what happened to it."""
+    """What is no answer of the Graph API is classified by what happened to it."""
     found = map_transport_problem(reply, Call(_request("media")))
     assert (type(found.error), found.retryable) == (expected, retryable)
     assert "media 4711" in found.error.message

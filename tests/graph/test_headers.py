@@ -1,4 +1,4 @@
-"""Headers of an answer: read strictly, silent where they do not read as they should, never the cause of an error."""
+"""Headers of an answer: read strictly, passed over where they cannot be read, never the cause of an error."""
 
 from __future__ import annotations
 

@@ -321,7 +321,7 @@ def test_fields_that_contradict_are_refused(host: str, port: int | None, schema:
 
 
 def test_only_loopback_is_plain() -> None:
-    """Loopback and login are told from the URL; what is not loopback is https."""
+    """Loopback and login follow from the URL; what is not loopback is https."""
     assert [is_loopback(resolve_base_url(host)) for host in ("", "graph.instagram.com", "[::1]:80")] == [
         False,
         False,

@@ -87,7 +87,7 @@ def test_too_much_data_in_the_middle_keeps_the_cursor(
 
 
 def test_one_item_that_is_too_much_ends_the_listing(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
-    """Where even one item is too much, the error says so; it is trouble of the server, to be tried again."""
+    """Where even one item is too much, the error says so; it is an error of the server, to be tried again."""
     sandbox.faults.add(GraphFault(effect=ReduceData(0), times=None))
     with pytest.raises(TooMuchData, match="too large") as caught:
         _read_ids(connect(sandbox.url), account_id, 4)
@@ -95,7 +95,7 @@ def test_one_item_that_is_too_much_ends_the_listing(sandbox: GraphSandbox, conne
     assert [received.query["limit"] for received in sandbox.log] == ["4", "4", "2", "1"]
 
 
-def test_transient_trouble_in_the_middle_loses_nothing(
+def test_a_transient_error_in_the_middle_loses_nothing(
     sandbox: GraphSandbox, connect: Connect, world: World, account_id: str
 ) -> None:
     """Faults between pages are retried from the same cursor."""

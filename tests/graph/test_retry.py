@@ -116,7 +116,7 @@ REFUSED = GraphFailure(MetricRefused("It was refused."))
     ],
 )
 def test_which_sizes_are_asked(items: int, failure: GraphFailure, asked: list[int]) -> None:
-    """One quick retry, then halves: down to 10, where patience takes over, or to 1 where the server names the size."""
+    """One quick retry, then halves: down to 10, which is then retried, or to 1 where the server names the size."""
     size, seen = RequestSize(items), [items]
     while size.record_failure(failure) and len(seen) < 8:
         seen.append(size.items)

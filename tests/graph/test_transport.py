@@ -1,4 +1,4 @@
-"""The way to Meta itself: https through a proxy, certificates checked, secrets sealed until the tunnel stands."""
+"""The way to Meta itself: https through a proxy, certificates checked, secrets sent only through the open tunnel."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_every_shape_of_path_is_offered_once(runner: ScenarioRunner, question: s
 
 
 def test_the_invariants_notice_what_is_wrong(runner: ScenarioRunner) -> None:
-    """A row lost, moved, doubled or changed in silence, a bare exception and a token in a log are all violations."""
+    """A row lost, moved, doubled or changed unnamed, a bare exception and a token in a log are all violations."""
     good = runner.run(1, "media")
     accounts = list(good.world.accounts)
     good.mutated.error, good.mutated.summary, good.mutated.log = None, {}, ""

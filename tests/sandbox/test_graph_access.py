@@ -16,7 +16,7 @@ EXPIRED = "Error validating access token: Session has expired on Saturday, 21-No
 
 @pytest.fixture(autouse=True)
 def tokens(world: World) -> None:
-    """Add one token of each kind of trouble."""
+    """Add one token that is refused for each reason."""
     good = Token(value="good", kind="user")
     for token in (
         replace(good, value="expired", expires_at=world.now - timedelta(hours=1)),

@@ -349,7 +349,7 @@ def test_expansion_gives_each_post_its_insights(ask, account_id) -> None:
         ("reach,shoes", {}, 100, None),
     ],
 )
-def test_one_refusing_post_rejects_the_whole_page(ask, world, account_id, metric, changes, code, subcode) -> None:
+def test_one_middle_post_rejects_the_whole_page(ask, world, account_id, metric, changes, code, subcode) -> None:
     """An expansion in which one post refuses answers with that post's error and nothing else."""
     _place(world, "FEED", **changes)
     answer = ask(f"/{account_id}/media", fields=f"id,insights.metric({metric})", limit=100)

@@ -85,10 +85,10 @@ def test_an_account_without_stories_is_looked_at_again_after_half_a_life() -> No
         (Throttled("limit", retry_after=26 * 3600), None),
         (PermissionMissing("gone"), None),
     ],
-    ids=["named wait", "no wait named", "trouble", "beyond the end", "for good"],
+    ids=["named wait", "no wait named", "an error", "beyond the end", "for good"],
 )
 def test_a_failed_look_is_repeated_as_long_as_it_helps(error: Exception, again: timedelta | None) -> None:
-    """A limit is waited out as long as Meta names, trouble is tried again soon; what is final is kept for the end."""
+    """A limit is waited out as long as Meta names, an error is tried again soon; what is final is kept for the end."""
     plan = CapturePlan(ends=START + FOR, lead=LEAD)
     plan.start(["1"], now=START)
     plan.plan_after_failure("1", error, now=START)

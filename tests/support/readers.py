@@ -72,14 +72,14 @@ class Readers:
 
     @property
     def left_out(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """The findings by what was left out and the kind of reason."""
+        """What was left out, by what it is and the kind of reason."""
         found = [(finding["what"], finding["kind"]) for finding in self.left_out_log.summarize()]
-        assert len(found) == len(set(found)), "a finding is named twice"
+        assert len(found) == len(set(found)), "something is named twice"
         return {(str(each["what"]), str(each["kind"])): each for each in self.left_out_log.summarize()}
 
     @property
     def refused(self) -> list[tuple[str, str]]:
-        """What was left out although Meta answered: all but its silence."""
+        """What was left out although Meta answered: all but what did not come."""
         return [(what, kind) for what, kind in self.left_out if kind != "NoData"]
 
     def read_media(self, metrics: Metrics = None, breakdowns: Breakdowns = None, *, account: int = 0) -> Numbers:
@@ -141,7 +141,7 @@ class Readers:
 
     @property
     def provenance(self) -> Provenance:
-        """The stamp of the run, at the sandbox's time."""
+        """What tells where the run's rows come from, at the sandbox's time."""
         return Provenance(run_id="run", clock=self.sandbox.now)
 
     @property
@@ -166,7 +166,7 @@ def open_readers(
             yield Readers(sandbox, client)
 
 
-def odd(readers: Readers, product_type: str = "FEED") -> Media:
+def middle_post(readers: Readers, product_type: str = "FEED") -> Media:
     """Return a post in the middle of the page."""
     return [post for post in readers.posts if post.media_product_type == product_type][7]
 

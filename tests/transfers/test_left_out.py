@@ -1,4 +1,4 @@
-"""What a transfer leaves out never stops it: a row that its table cannot store, a metric about which Meta is silent."""
+"""What a transfer leaves out never stops it: a row that its table cannot store, a metric that Meta does not answer."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_a_row_that_is_refused_is_named(sandboxes: Sandboxes, kind: str, table: 
     assert sandboxes.account.id in refused[0]["whom"][0]
 
 
-def silence(sandboxes: Sandboxes) -> None:
-    """Let Meta be silent about likes in all days, as it may be where there are none."""
+def drop_likes(sandboxes: Sandboxes) -> None:
+    """Let Meta send no likes for any day, as it may where there are none."""
     sandboxes.world.overrides[sandboxes.account.id, "likes"] = 0
 
 
@@ -56,13 +56,13 @@ def _zeros_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_data(summary: Mapping[str, Any]) -> list[str]:
-    """Return what Meta was silent about."""
+    """Return what Meta did not answer."""
     return [each["what"] for each in summary["left_out"] if each["kind"] == "NoData"]
 
 
 def test_silence_is_a_remark_at_first(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
     """A metric that the account never had is named without a warning, and nothing is written for it."""
-    silence(sandboxes)
+    drop_likes(sandboxes)
     with caplog.at_level(logging.INFO):
         assert no_data(sandboxes.run("account", **LIKES)) == ["likes"]
     assert {row["metric"] for row in sandboxes.rows(INSIGHTS)} == {"views"}
@@ -71,10 +71,10 @@ def test_silence_is_a_remark_at_first(sandboxes: Sandboxes, caplog: pytest.LogCa
 
 
 def test_silence_after_numbers_is_a_warning(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
-    """Where our own table has the metric of the account, the silence is a warning; what is stored stays."""
+    """Where our own table has the metric of the account, that it did not come is a warning; what is stored stays."""
     sandboxes.run("account", **LIKES)
     before = sandboxes.rows(INSIGHTS)
-    silence(sandboxes)
+    drop_likes(sandboxes)
     with caplog.at_level(logging.INFO):
         summary = sandboxes.run("account", **LIKES)
     assert no_data(summary) == ["likes", "likes, which Meta answered lately"]
@@ -88,7 +88,7 @@ def test_silence_after_numbers_is_a_warning(sandboxes: Sandboxes, caplog: pytest
 
 
 def test_silence_costs_one_question_and_none_without_it(sandboxes: Sandboxes) -> None:
-    """BigQuery is asked once for all silent metrics, and not at all where Meta answered."""
+    """BigQuery is asked once for all metrics that did not come, and not at all where Meta answered."""
 
     def lookups() -> int:
         asked = [job.statement or "" for job in sandboxes.bigquery.jobs]
@@ -96,7 +96,7 @@ def test_silence_costs_one_question_and_none_without_it(sandboxes: Sandboxes) ->
 
     sandboxes.run("account", **LIKES)
     assert lookups() == 0
-    silence(sandboxes)
+    drop_likes(sandboxes)
     sandboxes.world.overrides[sandboxes.account.id, "views"] = 0
     sandboxes.run("account", **LIKES)
     assert lookups() == 1
