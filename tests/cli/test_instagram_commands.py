@@ -27,7 +27,7 @@ def test_the_connection_test(
     assert main(["test", "--conn-id", "instagram_default", "--api-version", "v24.0"]) == code
     said = getattr(capsys.readouterr(), stream)
     assert ("answered as Graph API v24.0." if code == 0 else "code 190") in said
-    assert not {world.system_user_token, "EAAGnobody12345678"} & set(said.split())
+    assert not any(secret in said for secret in (world.system_user_token, "EAAGnobody12345678"))
 
 
 @pytest.mark.parametrize("command", [["test"], ["accounts"], ["metrics", "--check"]], ids=" ".join)

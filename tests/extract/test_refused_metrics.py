@@ -51,12 +51,8 @@ def hidden(readers: Readers) -> str:
 
 def forbidden(readers: Readers) -> str:
     """Let one post lack a permission."""
-    refuse(
-        readers,
-        "(#10) Application does not have permission for this action",
-        code=10,
-        object_id=middle_post(readers).id,
-    )
+    message = "(#10) Application does not have permission for this action"
+    refuse(readers, message, code=10, object_id=middle_post(readers).id)
     return "PermissionMissing"
 
 
