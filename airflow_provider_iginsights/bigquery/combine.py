@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
 MAX_SOURCES = 1200
-"""BigQuery's limit of source tables in one copy job."""
+"""BigQuery's limit of source tables in one copy job ("Quotas and limits: copy jobs")."""
 _ROUNDS = 3
 
 
