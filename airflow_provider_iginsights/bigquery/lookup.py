@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
+MAX_VALUES = 10_000
+"""More values of a column are not named: a query's text may have 1 MB ("Quotas and limits: query jobs")."""
+
 Value = str | bool | datetime
 Operator = Literal["=", "<", ">", ">="]
 
@@ -61,11 +64,12 @@ class Lookup:
     ) -> list[dict[str, Any]]:
         """Return one dict per distinct values of the columns ``by``: these and each pick under its name.
 
+        :param by: holds each column of which more than MAX_VALUES values are wanted.
         :raises LoadError: BigQuery refuses.
         """
         target = ensure_dataset(target, session=self._session, create=False)
         sql = groups_query(target, by=by, picks=picks, where=where)
-        return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
+        return self._read(target, sql=sql, where=where)
 
     def find_rows(self, target: TargetTable, *, where: Where) -> list[dict[str, Any]]:
         """Return the rows with all columns of our table.
@@ -73,14 +77,14 @@ class Lookup:
         :raises LoadError: BigQuery refuses.
         """
         target = ensure_dataset(target, session=self._session, create=False)
-        sql = rows_query(target, where=where)
-        return [dict(row) for row in self._session.read(target, sql=sql, **_describe(target))]
+        return self._read(target, sql=rows_query(target, where=where), where=where)
 
-
-def _describe(target: TargetTable) -> dict[str, str]:
-    """Return what :meth:`BigQuerySession.read` wants to know of a lookup besides its text."""
-    # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
-    return {"payload": secrets.token_hex(16), "doing": f"look up earlier rows in {target.path}"}
+    def _read(self, target: TargetTable, *, sql: str, where: Where) -> list[dict[str, Any]]:
+        unnamed = {name: frozenset(values) for name, values in where.among.items() if len(values) > MAX_VALUES}
+        # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
+        payload, doing = secrets.token_hex(16), f"look up earlier rows in {target.path}"
+        found = map(dict, self._session.read(target, sql=sql, payload=payload, doing=doing))
+        return [row for row in found if all(row[name] in values for name, values in unnamed.items())]
 
 
 def groups_query(target: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
@@ -109,7 +113,11 @@ def _picked(pick: Pick) -> str:
 
 def _conditions(target: TargetTable, *, where: Where) -> str:
     days = PartitionRange(start=where.start.isoformat(), end=where.end.isoformat())
-    among = [f"T.{quoted(name)} IN UNNEST([{', '.join(map(literal, values))}])" for name, values in where.among.items()]
+    among = [
+        f"T.{quoted(name)} IN UNNEST([{', '.join(map(literal, values))}])"
+        for name, values in where.among.items()
+        if len(values) <= MAX_VALUES
+    ]
     compare = [f"T.{quoted(name)} {operator} {_literal(value)}" for name, operator, value in where.compare]
     return "\n  AND ".join((condition(days, table=target.table, alias="T"), *among, *compare))
 

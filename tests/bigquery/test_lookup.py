@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from tests.support.bigquery import rows
 from tests.support.bigquery.analyzer import analyzer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.bigquery.warehouses import Warehouse
 
 FIRST, LAST = date(2026, 10, 3), date(2026, 10, 20)
@@ -47,9 +50,14 @@ def expected() -> list[dict[str, object]]:
     ]
 
 
+MANY = [f"17841400{number:09}" for number in range(60_000)]
+
+
 @pytest.mark.referee
-def test_groups_and_rows_are_those_of_the_conditions(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("others", [(), MANY], ids=["few values", "more values than a query's text has room for"])
+def test_groups_and_rows_are_those_of_the_conditions(warehouse: Warehouse, others: Sequence[str]) -> None:
     """Both questions answer with exactly what a filter over the written rows says; a pick without a row is None."""
+    where = replace(WHERE, among={**WHERE.among, "media_id": [*WHERE.among["media_id"], *others]})
     destination = rows.target(STORY_INSIGHTS, project=warehouse.project, dataset=warehouse.dataset)
     with warehouse.loader(rows.identity()) as loader:
         loader.ensure([destination])
@@ -59,8 +67,8 @@ def test_groups_and_rows_are_those_of_the_conditions(warehouse: Warehouse) -> No
         loader.commit([row_file])
     with warehouse.connect() as client:
         lookup = Lookup(open_session(client, identity=rows.identity()))
-        found = lookup.find_rows(destination, where=WHERE)
-        groups = lookup.find_groups(destination, by=("account_id", "media_id"), picks=PICKS, where=WHERE)
+        found = lookup.find_rows(destination, where=where)
+        groups = lookup.find_groups(destination, by=("account_id", "media_id"), picks=PICKS, where=where)
     truth = expected()
     assert len(truth) == 5
     assert sorted(row["media_id"] for row in found) == sorted(str(row["media_id"]) for row in truth)

@@ -181,6 +181,14 @@ def test_query_options_outside_the_sandbox_are_refused(client: bigquery.Client, 
         client.query("SELECT 1", job_config=bigquery.QueryJobConfig(**options)).result()
 
 
+def test_a_text_of_more_than_a_megabyte_is_refused(client: bigquery.Client) -> None:
+    """A query may have 1 MB of text and not a character more ("Quotas and limits: query jobs")."""
+    sql = "SELECT 1 AS one"
+    assert [row.one for row in query(client, sql.ljust(1024 * 1024)).result()] == [1]
+    with pytest.raises(BadRequest, match="query is too large"):
+        query(client, sql.ljust(1024 * 1024 + 1))
+
+
 def test_the_days_load_jobs_are_counted_by_table_name(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """Failed loads count, dropping the table does not help, another table and another day do."""
     sandbox.switches.load_jobs_per_table_per_day = 2
