@@ -44,6 +44,11 @@ class Mistake:
     leaves: Mapping[str, int] = field(default_factory=dict)
 
 
+def misconfigured(*words: str, **given: Any) -> Mistake:
+    """Return a mistake in the Dag or the connection that is named before Meta is asked."""
+    return Mistake(error=ConfigurationError, words=words, calls_meta=False, **given)
+
+
 def token(**changes: Any) -> Callable[[Sandboxes], None]:
     """Give the connection a token of this kind."""
 
@@ -85,11 +90,8 @@ def throttle(sandboxes: Sandboxes) -> None:
 
 
 MISTAKES: Mapping[str, Mistake] = {
-    "no token": Mistake(
-        prepare=lambda sandboxes: sandboxes.connect(password=""),
-        error=ConfigurationError,
-        words=("instagram_default", "no access token", "password"),
-        calls_meta=False,
+    "no token": misconfigured(
+        "instagram_default", "no access token", "password", prepare=lambda sandboxes: sandboxes.connect(password="")
     ),
     "token of nobody": Mistake(
         prepare=lambda sandboxes: sandboxes.connect(password="EAAGnobody"),
@@ -128,123 +130,65 @@ MISTAKES: Mapping[str, Mistake] = {
         error=AccountUnavailable,
         words=(STRANGER, "17841400000000998", "2 of 2 accounts failed"),
     ),
-    "account id that is none": Mistake(
-        arguments={"account_ids": "the brand!"},
-        error=ConfigurationError,
-        words=("account_ids", "number 1 of 2", "A username needs its @"),
-        calls_meta=False,
+    "account id that is none": misconfigured(
+        "account_ids", "number 1 of 2", "A username needs its @", arguments={"account_ids": "the brand!"}
     ),
-    "no account ids": Mistake(
-        arguments={"account_ids": []},
-        error=ConfigurationError,
-        words=("account_ids is an empty list",),
-        calls_meta=False,
+    "no account ids": misconfigured("account_ids is an empty list", arguments={"account_ids": []}),
+    "retired metric": misconfigured(
+        "retired", "'impressions'", "v25.0", "Ask for views instead", arguments={"metrics": ["reach", "impressions"]}
     ),
-    "retired metric": Mistake(
-        arguments={"metrics": ["reach", "impressions"]},
-        error=ConfigurationError,
-        words=("retired", "'impressions'", "v25.0", "Ask for views instead"),
-        calls_meta=False,
+    "retired metric of reels": misconfigured(
+        "retired", "'plays'", "views", kind="media", arguments={"metrics": ["plays"]}
     ),
-    "retired metric of reels": Mistake(
-        kind="media",
-        arguments={"metrics": ["plays"]},
-        error=ConfigurationError,
-        words=("retired", "'plays'", "views"),
-        calls_meta=False,
+    "misspelt metric": misconfigured("'reech'", "Did you mean reach", arguments={"metrics": "reech"}),
+    "metric of another operator": misconfigured(
+        "'navigation'", "STORY media only", kind="media", arguments={"metrics": ["navigation"]}
     ),
-    "misspelt metric": Mistake(
-        arguments={"metrics": "reech"},
-        error=ConfigurationError,
-        words=("'reech'", "Did you mean reach"),
-        calls_meta=False,
-    ),
-    "metric of another operator": Mistake(
-        kind="media",
-        arguments={"metrics": ["navigation"]},
-        error=ConfigurationError,
-        words=("'navigation'", "STORY media only"),
-        calls_meta=False,
-    ),
-    "no metrics": Mistake(
-        arguments={"metrics": []}, error=ConfigurationError, words=("metrics", "nothing to fetch"), calls_meta=False
-    ),
-    "wrong breakdown": Mistake(
+    "no metrics": misconfigured("metrics", "nothing to fetch", arguments={"metrics": []}),
+    "wrong breakdown": misconfigured(
+        "'likes'",
+        "'country'",
+        "media_product_type",
         arguments={"metrics": ["likes"], "breakdowns": {"likes": ["country"]}},
-        error=ConfigurationError,
-        words=("'likes'", "'country'", "media_product_type"),
-        calls_meta=False,
     ),
-    "breakdown of a metric not asked for": Mistake(
-        arguments={"metrics": ["likes"], "breakdowns": {"views": ["follow_type"]}},
-        error=ConfigurationError,
-        words=("'views'", "not among the metrics"),
-        calls_meta=False,
+    "breakdown of a metric not asked for": misconfigured(
+        "'views'", "not among the metrics", arguments={"metrics": ["likes"], "breakdowns": {"views": ["follow_type"]}}
     ),
-    "breakdowns that are no mapping": Mistake(
-        arguments={"breakdowns": "follow_type"},
-        error=ConfigurationError,
-        words=("breakdowns must map",),
-        calls_meta=False,
-    ),
-    "until before since": Mistake(
+    "breakdowns that are no mapping": misconfigured("breakdowns must map", arguments={"breakdowns": "follow_type"}),
+    "until before since": misconfigured(
+        "until lies before since",
+        "2026-11-20",
+        "later than since",
         arguments={"since": "2026-11-20", "until": "2026-11-19"},
-        error=ConfigurationError,
-        words=("until lies before since", "2026-11-20", "later than since"),
-        calls_meta=False,
     ),
-    "since and until the same": Mistake(
+    "since and until the same": misconfigured(
+        "same instant",
+        "CronDataIntervalTimetable",
         arguments={"since": "2026-11-20T00:00:00+00:00", "until": "2026-11-20T00:00:00+00:00"},
-        error=ConfigurationError,
-        words=("same instant", "CronDataIntervalTimetable"),
-        calls_meta=False,
     ),
-    "unreadable since": Mistake(
-        arguments={"since": "yesterday"},
-        error=ConfigurationError,
-        words=("since='yesterday'", "ISO 8601", "Unix seconds"),
-        calls_meta=False,
+    "unreadable since": misconfigured(
+        "since='yesterday'", "ISO 8601", "Unix seconds", arguments={"since": "yesterday"}
     ),
-    "since in the future": Mistake(
-        arguments={"since": "2027-01-01", "until": "2027-01-02"},
-        error=ConfigurationError,
-        words=("future",),
-        calls_meta=False,
-    ),
-    "lookback that is no number": Mistake(
-        arguments={"lookback_days": "three"},
-        error=ConfigurationError,
-        words=("lookback_days", "'three'"),
-        calls_meta=False,
-    ),
-    "unknown on_account_error": Mistake(
-        arguments={"on_account_error": "ignore"},
-        error=ConfigurationError,
-        words=("on_account_error", "fail, skip, quarantine", "'ignore'"),
-        calls_meta=False,
+    "since in the future": misconfigured("future", arguments={"since": "2027-01-01", "until": "2027-01-02"}),
+    "lookback that is no number": misconfigured("lookback_days", "'three'", arguments={"lookback_days": "three"}),
+    "unknown on_account_error": misconfigured(
+        "on_account_error", "fail, skip, quarantine", "'ignore'", arguments={"on_account_error": "ignore"}
     ),
     "unknown load_mode": Mistake(
         arguments={"load_mode": "upsert"},
         error=ConfigurationError,
         words=("load_mode", "merge, replace, append"),
     ),
-    "unknown connection": Mistake(
-        arguments={"instagram_conn_id": "instagram_missing"},
-        error=ConfigurationError,
-        words=("'instagram_missing'", "AIRFLOW_CONN_INSTAGRAM_MISSING"),
-        calls_meta=False,
+    "unknown connection": misconfigured(
+        "'instagram_missing'", "AIRFLOW_CONN_INSTAGRAM_MISSING", arguments={"instagram_conn_id": "instagram_missing"}
     ),
-    "host of somebody else": Mistake(
+    "host of somebody else": misconfigured(
+        "instagram_default",
+        "not a Graph API host",
         prepare=lambda sandboxes: sandboxes.connect(host="https://graph.facebook.com.example.org"),
-        error=ConfigurationError,
-        words=("instagram_default", "not a Graph API host"),
-        calls_meta=False,
     ),
-    "version that is none": Mistake(
-        prepare=lambda sandboxes: sandboxes.connect(extra={"api_version": "latest"}),
-        error=ConfigurationError,
-        words=("api_version",),
-        calls_meta=False,
+    "version that is none": misconfigured(
+        "api_version", prepare=lambda sandboxes: sandboxes.connect(extra={"api_version": "latest"})
     ),
     "unreachable Graph API": Mistake(
         prepare=lambda sandboxes: sandboxes.connect(host=f"http://127.0.0.1:{unused_port()}"),

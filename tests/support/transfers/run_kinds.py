@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -116,16 +116,16 @@ def asset_triggered(_dag: DAG, scheduler_dag: Any) -> DagRun:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Case:
-    """One row of the table: a schedule, how the run came about, and what must follow."""
+    """A schedule, how the run came about (None: ``dag.test``), and what must follow: facts, rule, days of November."""
 
-    claim: str
     schedule: Any
     make: MakeRun | None
     facts: RunDates
     rule: str
-    days: tuple[str, ...]
+    days: tuple[int, ...]
+    _: KW_ONLY
     start: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     earlier_success: datetime | None = None
     since: str | None = None
@@ -133,16 +133,31 @@ class Case:
 
 
 def spanning(
-    start: str, end: str, *, run_after: datetime | str, logical_date: str | None = None, **more: Any
+    start: str,
+    end: str | None = None,
+    *,
+    run_after: datetime | None = None,
+    logical_date: str | None = None,
+    **more: Any,
 ) -> RunDates:
-    """Return facts with a data interval; the logical date is its start unless told."""
+    """Return the facts of a run with a data interval: its end is its start, it runs at its end, unless given."""
     return RunDates(
         data_interval_start=at(start),
-        data_interval_end=at(end),
-        run_after=at(run_after) if isinstance(run_after, str) else run_after,
+        data_interval_end=at(end or start),
+        run_after=run_after or at(end or start),
         logical_date=at(logical_date or start),
         **more,
     )
+
+
+def by_hand(start: str, end: str | None = None, **more: Any) -> RunDates:
+    """Return the facts of a run with a data interval that somebody triggered at 14:32."""
+    return spanning(start, end, run_after=CLICK, is_manual=True, **more)
+
+
+def partition(day: int, run_after: str) -> RunDates:
+    """Return the facts of a run for a partition of November."""
+    return RunDates(partition_date=date(2026, 11, day), run_after=at(run_after))
 
 
 def daily(zone: str) -> CronDataIntervalTimetable:
@@ -158,443 +173,264 @@ def partitioned(zone: str, key_format: str = "%Y-%m-%d") -> CronPartitionTimetab
 INTERVAL = CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1))
 BY_HAND = RunDates(run_after=CLICK, is_manual=True)
 BY_ASSET = RunDates(run_after=CLICK)
-INTERVAL_TEMPLATES = {"since": "{{ data_interval_start }}", "until": "{{ data_interval_end }}"}
-CASES = (
-    Case(
-        claim="@daily, scheduled, first run",
-        schedule="@daily",
-        start=at("21T00:00"),
-        make=scheduled,
-        facts=spanning("21T00:00", "21T00:00", run_after="21T00:00"),
-        rule="one_day",
-        days=("2026-11-19",),
+INTERVAL_TEMPLATES: dict[str, Any] = {"since": "{{ data_interval_start }}", "until": "{{ data_interval_end }}"}
+CASES: dict[str, Case] = {
+    "@daily, scheduled, first run": Case(
+        "@daily", scheduled, spanning("21T00:00"), "one_day", (19,), start=at("21T00:00")
     ),
-    Case(
-        claim="@daily, scheduled, after two failed days",
-        schedule="@daily",
+    "@daily, scheduled, after two failed days": Case(
+        "@daily",
+        scheduled,
+        spanning("21T00:00", previous_success_end=at("18T00:00")),
+        "since_previous_success",
+        (17, 18, 19),
         start=at("21T00:00"),
-        make=scheduled,
         earlier_success=at("18T00:00"),
-        facts=spanning("21T00:00", "21T00:00", run_after="21T00:00", previous_success_end=at("18T00:00")),
-        rule="since_previous_success",
-        days=("2026-11-17", "2026-11-18", "2026-11-19"),
     ),
-    Case(
-        claim="@daily, manual with logical date",
-        schedule="@daily",
-        make=manual(at("10T00:00")),
-        facts=spanning("10T00:00", "10T00:00", run_after=CLICK, is_manual=True),
-        rule="one_day",
-        days=("2026-11-08",),
-    ),
-    Case(
-        claim="@daily, manual without logical date",
-        schedule="@daily",
-        make=manual(None),
-        facts=BY_HAND,
-        rule="last_closed_day",
-        days=("2026-11-20",),
-    ),
-    Case(
-        claim="@daily, UI dialog: logical date is now",
-        schedule="@daily",
-        make=manual(CLICK),
+    "@daily, manual with logical date": Case("@daily", manual(at("10T00:00")), by_hand("10T00:00"), "one_day", (8,)),
+    "@daily, manual without logical date": Case("@daily", manual(None), BY_HAND, "last_closed_day", (20,)),
+    "@daily, UI dialog: logical date is now": Case(
+        "@daily",
+        manual(CLICK),
+        by_hand("21T14:32", previous_success_end=at("21T00:00")),
+        "since_previous_success",
+        (20,),
         earlier_success=at("21T00:00"),
-        facts=spanning("21T14:32", "21T14:32", run_after=CLICK, is_manual=True, previous_success_end=at("21T00:00")),
-        rule="since_previous_success",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="@daily, manual with an explicit data interval",
-        schedule="@daily",
-        make=manual(at("10T00:00"), data_interval_start=at("05T08:00"), data_interval_end=at("08T08:00")),
-        facts=spanning("05T08:00", "08T08:00", run_after=CLICK, is_manual=True, logical_date="10T00:00"),
-        rule="data_interval",
-        days=("2026-11-05", "2026-11-06", "2026-11-07"),
+    "@daily, manual with an explicit data interval": Case(
+        "@daily",
+        manual(at("10T00:00"), data_interval_start=at("05T08:00"), data_interval_end=at("08T08:00")),
+        by_hand("05T08:00", "08T08:00", logical_date="10T00:00"),
+        "data_interval",
+        (5, 6, 7),
     ),
-    Case(
-        claim="@daily, backfill",
-        schedule="@daily",
-        make=backfilled,
-        facts=spanning("10T00:00", "10T00:00", run_after="10T00:00"),
-        rule="one_day",
-        days=("2026-11-08",),
-    ),
-    Case(
-        claim="@daily, dag.test with a logical date",
-        schedule="@daily",
-        make=None,
-        facts=spanning("10T00:00", "10T00:00", run_after=CLICK, is_manual=True),
-        rule="one_day",
-        days=("2026-11-08",),
-    ),
-    Case(
-        claim="@hourly, scheduled: no day ends in this hour",
-        schedule="@hourly",
+    "@daily, backfill": Case("@daily", backfilled, spanning("10T00:00"), "one_day", (8,)),
+    "@daily, dag.test with a logical date": Case("@daily", None, by_hand("10T00:00"), "one_day", (8,)),
+    "@hourly, scheduled: no day ends in this hour": Case(
+        "@hourly",
+        scheduled,
+        spanning("21T02:00", previous_success_end=at("21T01:00")),
+        "since_previous_success",
+        (),
         start=at("21T02:00"),
-        make=scheduled,
         earlier_success=at("21T01:00"),
-        facts=spanning("21T02:00", "21T02:00", run_after="21T02:00", previous_success_end=at("21T01:00")),
-        rule="since_previous_success",
-        days=(),
     ),
-    Case(
-        claim="timedelta, scheduled at an odd instant",
-        schedule=timedelta(days=1),
-        start=at("20T18:38:00.720000"),
-        make=scheduled,
-        facts=spanning("20T18:38:00.720000", "20T18:38:00.720000", run_after="20T18:38:00.720000"),
-        rule="one_day",
-        days=("2026-11-19",),
+    "timedelta, scheduled at an odd instant": Case(
+        timedelta(days=1), scheduled, spanning("20T18:38:00.720000"), "one_day", (19,), start=at("20T18:38:00.720000")
     ),
-    Case(
-        claim="CronTriggerTimetable with interval, scheduled",
-        schedule=INTERVAL,
-        start=at("20T00:00"),
-        make=scheduled_second,
-        facts=spanning("20T00:00", "21T00:00", run_after="21T00:00"),
-        rule="data_interval",
-        days=("2026-11-19",),
+    "CronTriggerTimetable with interval, scheduled": Case(
+        INTERVAL, scheduled_second, spanning("20T00:00", "21T00:00"), "data_interval", (19,), start=at("20T00:00")
     ),
-    Case(
-        claim="CronTriggerTimetable with interval, manual at 14:32",
-        schedule=INTERVAL,
-        make=manual(CLICK),
-        facts=spanning("20T14:32", "21T14:32", run_after=CLICK, is_manual=True, logical_date="21T14:32"),
-        rule="data_interval",
-        days=("2026-11-20",),
+    "CronTriggerTimetable with interval, manual at 14:32": Case(
+        INTERVAL, manual(CLICK), by_hand("20T14:32", "21T14:32", logical_date="21T14:32"), "data_interval", (20,)
     ),
-    Case(
-        claim="UTC days, scheduled",
-        schedule=daily("UTC"),
-        start=at("20T00:00"),
-        make=scheduled,
-        facts=spanning("20T00:00", "21T00:00", run_after="21T00:00"),
-        rule="data_interval",
-        days=("2026-11-19",),
+    "UTC days, scheduled": Case(
+        daily("UTC"), scheduled, spanning("20T00:00", "21T00:00"), "data_interval", (19,), start=at("20T00:00")
     ),
-    Case(
-        claim="UTC days, manual with logical date: the last full day",
-        schedule=daily("UTC"),
-        make=manual(at("10T05:00")),
-        facts=spanning("09T00:00", "10T00:00", run_after=CLICK, is_manual=True, logical_date="10T05:00"),
-        rule="data_interval",
-        days=("2026-11-08",),
+    "UTC days, manual with logical date: the last full day": Case(
+        daily("UTC"),
+        manual(at("10T05:00")),
+        by_hand("09T00:00", "10T00:00", logical_date="10T05:00"),
+        "data_interval",
+        (8,),
     ),
-    Case(
-        claim="UTC days, backfill",
-        schedule=daily("UTC"),
-        make=backfilled,
-        facts=spanning("10T00:00", "11T00:00", run_after="11T00:00"),
-        rule="data_interval",
-        days=("2026-11-09",),
+    "UTC days, backfill": Case(daily("UTC"), backfilled, spanning("10T00:00", "11T00:00"), "data_interval", (9,)),
+    "UTC days, dag.test with a logical date": Case(
+        daily("UTC"), None, by_hand("09T00:00", "10T00:00", logical_date="10T00:00"), "data_interval", (8,)
     ),
-    Case(
-        claim="UTC days, dag.test with a logical date",
-        schedule=daily("UTC"),
-        make=None,
-        facts=spanning("09T00:00", "10T00:00", run_after=CLICK, is_manual=True, logical_date="10T00:00"),
-        rule="data_interval",
-        days=("2026-11-08",),
-    ),
-    Case(
-        claim="Pacific days, scheduled: the day itself",
-        schedule=daily("America/Los_Angeles"),
+    "Pacific days, scheduled: the day itself": Case(
+        daily("America/Los_Angeles"),
+        scheduled,
+        spanning("20T08:00", "21T08:00"),
+        "data_interval",
+        (20,),
         start=at("20T08:00"),
-        make=scheduled,
-        facts=spanning("20T08:00", "21T08:00", run_after="21T08:00"),
-        rule="data_interval",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="Pacific days, scheduled on the day of 25 hours",
-        schedule=daily("America/Los_Angeles"),
+    "Pacific days, scheduled on the day of 25 hours": Case(
+        daily("America/Los_Angeles"),
+        scheduled,
+        spanning("01T07:00", "02T08:00"),
+        "data_interval",
+        (1,),
         start=at("01T07:00"),
-        make=scheduled,
-        facts=spanning("01T07:00", "02T08:00", run_after="02T08:00"),
-        rule="data_interval",
-        days=("2026-11-01",),
     ),
-    Case(
-        claim="Berlin days, scheduled",
-        schedule=daily("Europe/Berlin"),
+    "Berlin days, scheduled": Case(
+        daily("Europe/Berlin"),
+        scheduled,
+        spanning("19T23:00", "20T23:00"),
+        "data_interval",
+        (19,),
         start=at("19T23:00"),
-        make=scheduled,
-        facts=spanning("19T23:00", "20T23:00", run_after="20T23:00"),
-        rule="data_interval",
-        days=("2026-11-19",),
     ),
-    Case(
-        claim="Berlin days, manual at 14:32",
-        schedule=daily("Europe/Berlin"),
-        make=manual(CLICK),
-        facts=spanning("19T23:00", "20T23:00", run_after=CLICK, is_manual=True, logical_date="21T14:32"),
-        rule="data_interval",
-        days=("2026-11-19",),
+    "Berlin days, manual at 14:32": Case(
+        daily("Europe/Berlin"),
+        manual(CLICK),
+        by_hand("19T23:00", "20T23:00", logical_date="21T14:32"),
+        "data_interval",
+        (19,),
     ),
-    Case(
-        claim="Tokyo days, scheduled",
-        schedule=daily("Asia/Tokyo"),
-        start=at("19T15:00"),
-        make=scheduled,
-        facts=spanning("19T15:00", "20T15:00", run_after="20T15:00"),
-        rule="data_interval",
-        days=("2026-11-19",),
+    "Tokyo days, scheduled": Case(
+        daily("Asia/Tokyo"), scheduled, spanning("19T15:00", "20T15:00"), "data_interval", (19,), start=at("19T15:00")
     ),
-    Case(
-        claim="partitions, scheduled",
-        schedule=partitioned("UTC"),
+    "partitions, scheduled": Case(
+        partitioned("UTC"), scheduled, partition(20, "21T00:00"), "partition_date", (20,), start=at("21T00:00")
+    ),
+    "Tokyo partitions, scheduled: the key's day, not the UTC day of its instant": Case(
+        partitioned("Asia/Tokyo"), scheduled, partition(20, "20T15:00"), "partition_date", (20,), start=at("20T15:00")
+    ),
+    "partitions whose key is no date, scheduled: the partition date": Case(
+        partitioned("UTC", "day %j"),
+        scheduled,
+        partition(20, "21T00:00"),
+        "partition_date",
+        (20,),
         start=at("21T00:00"),
-        make=scheduled,
-        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
-        rule="partition_date",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="Tokyo partitions, scheduled: the key's day, not the UTC day of its instant",
-        schedule=partitioned("Asia/Tokyo"),
-        start=at("20T15:00"),
-        make=scheduled,
-        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
-        rule="partition_date",
-        days=("2026-11-20",),
+    "partitions, backfill": Case(partitioned("UTC"), backfilled, partition(10, "10T00:00"), "partition_date", (10,)),
+    "partitions, manual with a key": Case(
+        partitioned("UTC"),
+        manual(None, partition_key="2026-11-12"),
+        RunDates(partition_date=date(2026, 11, 12), run_after=CLICK, is_manual=True),
+        "partition_date",
+        (12,),
     ),
-    Case(
-        claim="partitions whose key is no date, scheduled: the partition date",
-        schedule=partitioned("UTC", "day %j"),
-        start=at("21T00:00"),
-        make=scheduled,
-        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("21T00:00")),
-        rule="partition_date",
-        days=("2026-11-20",),
+    "asset, triggered": Case(
+        [Asset("bigquery://project/dataset/table")], asset_triggered, BY_ASSET, "last_closed_day", (20,)
     ),
-    Case(
-        claim="partitions, backfill",
-        schedule=partitioned("UTC"),
-        make=backfilled,
-        facts=RunDates(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
-        rule="partition_date",
-        days=("2026-11-10",),
-    ),
-    Case(
-        claim="partitions, manual with a key",
-        schedule=partitioned("UTC"),
-        make=manual(None, partition_key="2026-11-12"),
-        facts=RunDates(partition_date=date(2026, 11, 12), run_after=CLICK, is_manual=True),
-        rule="partition_date",
-        days=("2026-11-12",),
-    ),
-    Case(
-        claim="asset, triggered",
-        schedule=[Asset("bigquery://project/dataset/table")],
-        make=asset_triggered,
-        facts=BY_ASSET,
-        rule="last_closed_day",
-        days=("2026-11-20",),
-    ),
-    Case(
-        claim="no schedule, manual without logical date",
-        schedule=None,
-        make=manual(None),
-        facts=BY_HAND,
-        rule="last_closed_day",
-        days=("2026-11-20",),
-    ),
-    Case(
-        claim="no schedule, UI dialog: logical date is now",
-        schedule=None,
-        make=manual(CLICK),
-        facts=spanning("21T14:32", "21T14:32", run_after=CLICK, is_manual=True),
-        rule="one_day",
-        days=("2026-11-20",),
-    ),
-    Case(
-        claim="@daily, UI dialog, again on the same day: the last closed day once more",
-        schedule="@daily",
-        make=manual(CLICK),
+    "no schedule, manual without logical date": Case(None, manual(None), BY_HAND, "last_closed_day", (20,)),
+    "no schedule, UI dialog: logical date is now": Case(None, manual(CLICK), by_hand("21T14:32"), "one_day", (20,)),
+    "@daily, UI dialog, again on the same day: the last closed day once more": Case(
+        "@daily",
+        manual(CLICK),
+        by_hand("21T14:32", previous_success_end=at("21T11:00")),
+        "last_closed_day",
+        (20,),
         earlier_success=at("21T11:00"),
-        facts=spanning("21T14:32", "21T14:32", run_after=CLICK, is_manual=True, previous_success_end=at("21T11:00")),
-        rule="last_closed_day",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="@hourly, UI dialog: the last closed day, although no day ends in this hour",
-        schedule="@hourly",
-        make=manual(CLICK),
+    "@hourly, UI dialog: the last closed day, although no day ends in this hour": Case(
+        "@hourly",
+        manual(CLICK),
+        by_hand("21T14:32", previous_success_end=at("21T14:00")),
+        "last_closed_day",
+        (20,),
         earlier_success=at("21T14:00"),
-        facts=spanning("21T14:32", "21T14:32", run_after=CLICK, is_manual=True, previous_success_end=at("21T14:00")),
-        rule="last_closed_day",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="hours as intervals, manual: the last closed day, although no day ends in this hour",
-        schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
-        make=manual(CLICK),
-        facts=spanning("21T13:00", "21T14:00", run_after=CLICK, is_manual=True, logical_date="21T14:32"),
-        rule="last_closed_day",
-        days=("2026-11-20",),
+    "hours as intervals, manual: the last closed day, although no day ends in this hour": Case(
+        CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+        manual(CLICK),
+        by_hand("21T13:00", "21T14:00", logical_date="21T14:32"),
+        "last_closed_day",
+        (20,),
     ),
-    Case(
-        claim="@hourly, scheduled: the hour in which the day ends",
-        schedule="@hourly",
+    "@hourly, scheduled: the hour in which the day ends": Case(
+        "@hourly",
+        scheduled,
+        spanning("21T08:00", previous_success_end=at("21T07:00")),
+        "since_previous_success",
+        (20,),
         start=at("21T08:00"),
-        make=scheduled,
         earlier_success=at("21T07:00"),
-        facts=spanning("21T08:00", "21T08:00", run_after="21T08:00", previous_success_end=at("21T07:00")),
-        rule="since_previous_success",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="Tokyo partitions whose key is no date, scheduled: the day of Tokyo",
-        schedule=partitioned("Asia/Tokyo", "day %j"),
+    "Tokyo partitions whose key is no date, scheduled: the day of Tokyo": Case(
+        partitioned("Asia/Tokyo", "day %j"),
+        scheduled,
+        partition(20, "20T15:00"),
+        "partition_date",
+        (20,),
         start=at("20T15:00"),
-        make=scheduled,
-        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
-        rule="partition_date",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="ds alone as since is that Pacific day",
-        schedule="@daily",
-        make=manual(at("10T00:00")),
-        since="{{ ds }}",
-        facts=spanning("10T00:00", "10T00:00", run_after=CLICK, is_manual=True),
-        rule="given_date",
-        days=("2026-11-10",),
+    "ds alone as since is that Pacific day": Case(
+        "@daily", manual(at("10T00:00")), by_hand("10T00:00"), "given_date", (10,), since="{{ ds }}"
     ),
-    Case(
-        claim="the data interval as templates is the data interval",
-        schedule=daily("America/Los_Angeles"),
+    "the data interval as templates is the data interval": Case(
+        daily("America/Los_Angeles"),
+        scheduled,
+        spanning("20T08:00", "21T08:00"),
+        "data_interval",
+        (20,),
         start=at("20T08:00"),
-        make=scheduled,
         **INTERVAL_TEMPLATES,
-        facts=spanning("20T08:00", "21T08:00", run_after="21T08:00"),
-        rule="data_interval",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="ts_nodash alone as until takes its since from the run",
-        schedule="@daily",
-        make=manual(at("10T00:00")),
-        until="{{ ts_nodash }}",
-        facts=spanning("10T00:00", "10T00:00", run_after=CLICK, is_manual=True),
-        rule="given_until",
-        days=("2026-11-08",),
+    "ts_nodash alone as until takes its since from the run": Case(
+        "@daily", manual(at("10T00:00")), by_hand("10T00:00"), "given_until", (8,), until="{{ ts_nodash }}"
     ),
-    Case(
-        claim="a template that renders None counts as not given",
-        schedule="@daily",
-        make=manual(at("10T00:00")),
+    "a template that renders None counts as not given": Case(
+        "@daily",
+        manual(at("10T00:00")),
+        by_hand("10T00:00"),
+        "one_day",
+        (8,),
         since="{{ prev_data_interval_end_success }}",
-        facts=spanning("10T00:00", "10T00:00", run_after=CLICK, is_manual=True),
-        rule="one_day",
-        days=("2026-11-08",),
     ),
-    Case(
-        claim="templates of an interval without width are the run itself",
-        schedule="@daily",
+    "templates of an interval without width are the run itself": Case(
+        "@daily",
+        scheduled,
+        spanning("21T00:00", previous_success_end=at("19T00:00")),
+        "since_previous_success",
+        (18, 19),
         start=at("21T00:00"),
-        make=scheduled,
         earlier_success=at("19T00:00"),
         **INTERVAL_TEMPLATES,
-        facts=spanning("21T00:00", "21T00:00", run_after="21T00:00", previous_success_end=at("19T00:00")),
-        rule="since_previous_success",
-        days=("2026-11-18", "2026-11-19"),
     ),
-    Case(
-        claim="the start of an interval without width, alone, is the run itself",
-        schedule=timedelta(days=1),
+    "the start of an interval without width, alone, is the run itself": Case(
+        timedelta(days=1),
+        scheduled,
+        spanning("20T18:38:00.720000"),
+        "one_day",
+        (19,),
         start=at("20T18:38:00.720000"),
-        make=scheduled,
         since="{{ data_interval_start }}",
-        facts=spanning("20T18:38:00.720000", "20T18:38:00.720000", run_after="20T18:38:00.720000"),
-        rule="one_day",
-        days=("2026-11-19",),
     ),
-    Case(
-        claim="templates of an hour, manual: the last closed day",
-        schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
-        make=manual(CLICK),
+    "templates of an hour, manual: the last closed day": Case(
+        CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+        manual(CLICK),
+        by_hand("21T13:00", "21T14:00", logical_date="21T14:32"),
+        "last_closed_day",
+        (20,),
         **INTERVAL_TEMPLATES,
-        facts=spanning("21T13:00", "21T14:00", run_after=CLICK, is_manual=True, logical_date="21T14:32"),
-        rule="last_closed_day",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="templates of an interval, UI dialog",
-        schedule="@daily",
-        make=manual(CLICK),
+    "templates of an interval, UI dialog": Case(
+        "@daily", manual(CLICK), by_hand("21T14:32"), "one_day", (20,), **INTERVAL_TEMPLATES
+    ),
+    "templates of an interval, manual without logical date": Case(
+        daily("America/Los_Angeles"), manual(None), BY_HAND, "last_closed_day", (20,), **INTERVAL_TEMPLATES
+    ),
+    "templates of an interval, asset-triggered": Case(
+        [Asset("bigquery://project/dataset/table")],
+        asset_triggered,
+        BY_ASSET,
+        "last_closed_day",
+        (20,),
         **INTERVAL_TEMPLATES,
-        facts=spanning("21T14:32", "21T14:32", run_after=CLICK, is_manual=True),
-        rule="one_day",
-        days=("2026-11-20",),
     ),
-    Case(
-        claim="templates of an interval, manual without logical date",
-        schedule=daily("America/Los_Angeles"),
-        make=manual(None),
-        **INTERVAL_TEMPLATES,
-        facts=BY_HAND,
-        rule="last_closed_day",
-        days=("2026-11-20",),
+    "templates of an interval, partitions": Case(
+        partitioned("UTC"), backfilled, partition(10, "10T00:00"), "partition_date", (10,), **INTERVAL_TEMPLATES
     ),
-    Case(
-        claim="templates of an interval, asset-triggered",
-        schedule=[Asset("bigquery://project/dataset/table")],
-        make=asset_triggered,
-        **INTERVAL_TEMPLATES,
-        facts=BY_ASSET,
-        rule="last_closed_day",
-        days=("2026-11-20",),
+    "ds, handed to a macro, manual without logical date": Case(
+        "@daily", manual(None), BY_HAND, "last_closed_day", (20,), since="{{ macros.ds_add(ds, -1) }}"
     ),
-    Case(
-        claim="templates of an interval, partitions",
-        schedule=partitioned("UTC"),
-        make=backfilled,
-        **INTERVAL_TEMPLATES,
-        facts=RunDates(partition_date=date(2026, 11, 10), run_after=at("10T00:00")),
-        rule="partition_date",
-        days=("2026-11-10",),
-    ),
-    Case(
-        claim="ds, handed to a macro, manual without logical date",
-        schedule="@daily",
-        make=manual(None),
-        since="{{ macros.ds_add(ds, -1) }}",
-        facts=BY_HAND,
-        rule="last_closed_day",
-        days=("2026-11-20",),
-    ),
-    Case(
-        claim="arithmetic with the interval, asset-triggered; the given end stays",
-        schedule=[Asset("bigquery://project/dataset/table")],
-        make=asset_triggered,
+    "arithmetic with the interval, asset-triggered; the given end stays": Case(
+        [Asset("bigquery://project/dataset/table")],
+        asset_triggered,
+        BY_ASSET,
+        "given_date",
+        (15,),
         since="{{ data_interval_start.subtract(days=1) }}",
         until="2026-11-16",
-        facts=BY_ASSET,
-        rule="given_date",
-        days=("2026-11-15",),
     ),
-    Case(
-        claim="a template that provides for the missing date itself is obeyed",
-        schedule="@daily",
-        make=manual(None),
-        since="{{ ds if ds is defined else '2026-11-05' }}",
-        facts=BY_HAND,
-        rule="given_date",
-        days=("2026-11-05",),
+    "a template that provides for the missing date itself is obeyed": Case(
+        "@daily", manual(None), BY_HAND, "given_date", (5,), since="{{ ds if ds is defined else '2026-11-05' }}"
     ),
-    Case(
-        claim="the key of a partition",
-        schedule=partitioned("Asia/Tokyo"),
+    "the key of a partition": Case(
+        partitioned("Asia/Tokyo"),
+        scheduled,
+        partition(20, "20T15:00"),
+        "given_date",
+        (20,),
         start=at("20T15:00"),
-        make=scheduled,
         since="{{ partition_key }}",
-        facts=RunDates(partition_date=date(2026, 11, 20), run_after=at("20T15:00")),
-        rule="given_date",
-        days=("2026-11-20",),
     ),
-)
+}
 
 
 def build_dag(dag_id: str, schedule: Any, start: datetime, add: Callable[[], Any]) -> tuple[DAG, Any]:
