@@ -200,6 +200,8 @@ def _read_point(point: Mapping[str, Any], map_dimension: str, note: Callable[[st
 def _read_breakdown(
     breakdown: Mapping[str, Any], requested: str | None, note: Callable[[str], None]
 ) -> Iterator[Number]:
+    if "results" in breakdown and breakdown["results"] is None:
+        note("results is null instead of a list.")
     results = _read_elements(breakdown.get("results"), "results", note)
     # META-09: an empty breakdown has its dimensions and no results. Without dimensions it is an error.
     if requested == "" or (not results and read_list(breakdown.get("dimension_keys"))):

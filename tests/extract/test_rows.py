@@ -441,6 +441,11 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
             "",
             "a result of a breakdown has no value.",
         ),
+        (
+            {"total_value": {"value": 1, "breakdowns": [{"dimension_keys": ["a"], "results": None}]}},
+            "",
+            "results is null instead of a list.",
+        ),
     ],
     ids=[
         "a point without a value",
@@ -453,6 +458,7 @@ def test_odd_answers(entry: dict[str, Any], numbers: list[tuple[Any, ...]]) -> N
         "a number instead of hours",
         "a breakdown that is null",
         "a result without a value",
+        "results that are null",
     ],
 )
 def test_what_is_missing_inside_is_told(entry: dict[str, Any], dimension: str, why: str) -> None:

@@ -334,7 +334,8 @@ def _may_be_fewer(scenario: Scenario, row: Row) -> bool:
     allowed = (names for pattern, names in FEWER.items() if re.search(pattern, scenario.spot.shape))
     if not any(mutation.name in names for names in allowed):
         return False
-    gone = _find_new(mutation.after, mutation.before)
+    # Under another name, the values are still in the answer, and nobody asks for them by that name.
+    gone = set(_leaves(mutation.old)) if mutation.name == "rename" else _find_new(mutation.after, mutation.before)
     parts = [each for name in KEY_PARTS if (each := row.get(name)) is not None]
     is_made_of_it = any(_is_among(gone, each) for each in parts) or ("live_stories" in row and bool(gone))
     return is_made_of_it and _allow(scenario, "fewer")
