@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_iginsights.catalog.comparison import Differences, compare, read_accepted
 from airflow_provider_iginsights.errors import MetricRefused
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_id, read_objects
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.metrics import Level
@@ -24,8 +25,9 @@ def check_catalog(client: GraphClient, account_id: str) -> Iterator[Differences]
     yield _check(client, "account", Subject("account", account_id), account_id)
     listing = GraphRequest(f"{account_id}/media", {"fields": "id"}, Subject("account", account_id))
     newest = next(client.pages(listing, account_id=account_id, limit=1))
-    for media in newest.body.get("data") or ():
-        yield _check(client, "media", Subject("media", media["id"]), account_id)
+    for media in read_objects(newest.body.get("data")) or ():
+        if (media_id := read_id(media.get("id"))) is not None:
+            yield _check(client, "media", Subject("media", media_id), account_id)
 
 
 def _check(client: GraphClient, level: Level, subject: Subject, account_id: str) -> Differences:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_iginsights.cli.main import main
-from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World, errors, rules
+from airflow_provider_iginsights.sandbox.graph import Edit, GraphFault, GraphSandbox, World, errors, rules
 
 
 @pytest.mark.parametrize(("token", "code", "stream"), [("known", 0, "out"), ("EAAGnobody12345678", 1, "err")])
@@ -100,6 +100,18 @@ def test_check_without_media(world: World, sandbox: GraphSandbox, capsys: pytest
     world.deleted.update(post.id for post in world.media_of(next(iter(world.accounts)), world.now))
     assert main(["metrics", "--check"]) == 0
     assert "unchecked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("listed", [None, 7, {}, {"id": None}, {"id": "../me"}], ids=str)
+def test_check_with_a_listing_that_cannot_be_read(
+    sandbox: GraphSandbox, capsys: pytest.CaptureFixture[str], listed: object
+) -> None:
+    """A listed media without a usable id is no media: the command ends as without one, and never with a traceback."""
+    sandbox.faults.add(GraphFault(effect=Edit("/data", lambda _: [listed]), path="/media$", times=None))
+    assert main(["metrics", "--check"]) == 0
+    said = capsys.readouterr().out
+    assert "account metrics, v25.0" in said
+    assert "unchecked" in said
 
 
 def test_check_that_fails(world: World, sandbox: GraphSandbox, capsys: pytest.CaptureFixture[str]) -> None:
