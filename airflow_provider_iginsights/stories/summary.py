@@ -1,11 +1,12 @@
-"""What the story transfer says of gaps: in its summary, and in the events of the assets it updates."""
+"""What the story transfer says of gaps in its summary, also after several captures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-NAMED = 20  # stories of one account that are named; the rest is counted
+from airflow_provider_iginsights.stories.gaps import NAMED
+
 ACCOUNTS = 100  # accounts whose gaps are described; the rest is counted
 JOBS = 200  # job ids that the summary of many captures keeps, the latest
 _LISTS = {"left_out": JOBS, "notes": JOBS, "bigquery_jobs": JOBS}
@@ -36,16 +37,3 @@ def continue_gaps(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
 def shorten_lists(summary: dict[str, Any]) -> dict[str, Any]:
     """Return the summary of a run of many captures with its lists at a bounded length, the latest entries last."""
     return summary | {name: summary[name][-most:] for name, most in _LISTS.items()}
-
-
-def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
-    """Put the gaps, also where there are none, into the event of every asset that the task updates."""
-    from airflow_provider_iginsights._compat import Asset
-
-    # Only Airflow's task runner puts them into the context.
-    events = context.get("outlet_events")
-    if events is None:
-        return
-    for asset in (outlet for outlet in outlets if isinstance(outlet, Asset)):
-        event = events[asset]
-        event.extra = {**event.extra, "gaps": summary["gaps"], "captures": summary.get("captures", 1)}

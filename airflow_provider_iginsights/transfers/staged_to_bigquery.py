@@ -85,7 +85,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
 
     def _write(self, context: Context, chunks: Sequence[StagedChunk], missing: dict[int, str]) -> dict[str, Any]:
         """Write what is there; add the chunks of which the staged rows are gone to those that are missing."""
-        from airflow_provider_iginsights.stories.summary import add_gaps_to_asset_events
+        from airflow_provider_iginsights.task.gap_events import add_gaps_to_asset_events
         from airflow_provider_iginsights.task.join_summaries import join_summaries
 
         if not chunks:
