@@ -145,9 +145,7 @@ class AccountReader:
                     yield make_request(account_id, part, chunk, today)
         for query in self.plan.totals:
             for part, days in self._split_by_horizon(query, today):
-                for (
-                    day
-                ) in days:  # META-03: a total covers its whole window and has no date, so each day is one request.
+                for day in days:  # META-03: a total covers its whole window and has no date.
                     yield make_request(account_id, part, (day,), today)
         if self.current:  # META-08: demographics are always as of now, so a run over old days does not request them.
             for query in self.plan.snapshots:

@@ -100,9 +100,8 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ErrorCode(
         TooFewFollowers, "Meta keeps this metric back, as too few people stand behind {whom}.", subcodes={2874010}
     ),
-    ErrorCode(
-        MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}
-    ),  # META-23: -1 is no server error here.
+    # META-23: -1 is no server error here.
+    ErrorCode(MetricRefused, "Meta has no such metric for {whom}.", {-1}, {2207086}),
     # META-17: these are about a media even where the account was requested, since one post fails its whole page.
     ErrorCode(ObjectGone, _GONE, {24}, {2207006}),
     ErrorCode(ObjectGone, _RESTRICTED, {25}, {2207050}, subjects=_MEDIA),

@@ -1,9 +1,9 @@
-"""The fault table: every code that Meta documents or users met, in whatever language, means the right thing to do."""
+"""The table of error codes: every code that Meta documents or users met means what to do, in whatever language."""
 
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -26,8 +26,16 @@ from airflow_provider_iginsights.errors import (
     TooFewViewers,
     TooMuchData,
 )
+from airflow_provider_iginsights.graph.error_codes import TRANSPORT_PROBLEMS
 from airflow_provider_iginsights.graph.error_mapping import ERROR_CODES, classify, map_error, map_transport_problem
-from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply, Subject, SubjectKind
+from airflow_provider_iginsights.graph.messages import (
+    Call,
+    GraphRequest,
+    Reply,
+    Subject,
+    SubjectKind,
+    TransportProblem,
+)
 from airflow_provider_iginsights.graph.rate_limit import DEFAULT_BLOCK
 
 GONE = "Unsupported get request. Object with ID '1' does not exist, cannot be loaded due to missing permissions"
@@ -255,7 +263,7 @@ def test_a_limit_says_how_long() -> None:
 
 
 def test_errors_cross_processes() -> None:
-    """A classified error survives pickling with message, facts and seconds, also this ring's own leaf."""
+    """A classified error survives pickling with message, facts and seconds, also a subclass."""
     for code, text in ((4, "limit"), (1, "reduce the amount of data")):
         error = classify(_error(code, None, text), request=_request("account"), http_status=403)
         copy = pickle.loads(pickle.dumps(error))
@@ -266,7 +274,11 @@ def test_errors_cross_processes() -> None:
     ("reply", "expected", "retryable"),
     [
         (Reply(problem="no_answer", detail="host: refused"), ServerTrouble, True),
+        (Reply(problem="timed_out", detail="host: no answer in time"), ServerTrouble, True),
         (Reply(problem="cut", detail="host: cut"), BrokenResponse, True),
+        (Reply(problem="not_a_list", status=200, detail="x"), BrokenResponse, True),
+        (Reply(problem="too_large", detail="x"), TooMuchData, False),
+        (Reply(problem="unsupported_proxy", detail="x"), ConfigurationError, False),
         (Reply(problem="not_json", status=200, detail="x"), BrokenResponse, True),
         (Reply(problem="not_json", status=403, detail="x"), BrokenResponse, True),
         (Reply(problem="not_json", status=502, detail="x"), ServerTrouble, True),
@@ -274,12 +286,17 @@ def test_errors_cross_processes() -> None:
         (Reply(problem="redirect", status=302, detail="x"), ConfigurationError, False),
     ],
 )
-def test_a_flaw_means_what_to_do(reply: Reply, expected: type[InsightsError], retryable: bool) -> None:
+def test_a_transport_problem_means_what_to_do(reply: Reply, expected: type[InsightsError], retryable: bool) -> None:
     """What is no answer of the Graph API is classified by what happened to it."""
     found = map_transport_problem(reply, Call(_request("media")))
     assert (type(found.error), found.retryable) == (expected, retryable)
     assert "media 4711" in found.error.message
     assert found.error.message.endswith(f"Seen: {reply.detail}.")
+
+
+def test_every_transport_problem_has_a_row() -> None:
+    """A reply with any problem can be mapped."""
+    assert set(TRANSPORT_PROBLEMS) == set(get_args(TransportProblem))
 
 
 def test_a_reply_without_a_problem_is_not_mapped() -> None:
