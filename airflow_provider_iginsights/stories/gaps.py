@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_provider_iginsights.pacific import format_instant
 from airflow_provider_iginsights.stories.life import LIFETIME, Finality, LiveStory, Poll
+from airflow_provider_iginsights.stories.summary import NAMED
 
-NAMED = 20  # stories of one account that are named; the rest is counted
 _HOUR = timedelta(hours=1)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_iginsights.stories.gaps import NAMED
-
+NAMED = 20  # stories of one account that are named; the rest is counted
 ACCOUNTS = 100  # accounts whose gaps are described; the rest is counted
 JOBS = 200  # job ids that the summary of many captures keeps, the latest
 _LISTS = {"left_out": JOBS, "notes": JOBS, "bigquery_jobs": JOBS}

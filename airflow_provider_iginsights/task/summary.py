@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.stories.summary import continue_gaps
@@ -71,6 +71,19 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
 def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise."""
     return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables", "bigquery_bytes") if name in summary}
+
+
+def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
+    """Put the gaps, also where there are none, into the event of every asset that the task updates."""
+    from airflow_provider_iginsights._compat import Asset
+
+    # Only Airflow's task runner puts them into the context.
+    events = context.get("outlet_events")
+    if events is None:
+        return
+    for asset in (outlet for outlet in outlets if isinstance(outlet, Asset)):
+        event = events[asset]
+        event.extra = {**event.extra, "gaps": summary["gaps"], "captures": summary.get("captures", 1)}
 
 
 def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:

@@ -85,8 +85,8 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
 
     def _write(self, context: Context, chunks: Sequence[StagedChunk], missing: dict[int, str]) -> dict[str, Any]:
         """Write what is there; add the chunks of which the staged rows are gone to those that are missing."""
-        from airflow_provider_iginsights.task.gap_events import add_gaps_to_asset_events
         from airflow_provider_iginsights.task.join_summaries import join_summaries
+        from airflow_provider_iginsights.task.summary import add_gaps_to_asset_events
 
         if not chunks:
             return join_summaries((), ()) | {"chunks_missing": _describe(missing)}

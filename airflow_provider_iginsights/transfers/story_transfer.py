@@ -21,9 +21,13 @@ from airflow_provider_iginsights.stories.summary import shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
-from airflow_provider_iginsights.task.gap_events import add_gaps_to_asset_events
 from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
-from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
+from airflow_provider_iginsights.task.summary import (
+    add_gaps_to_asset_events,
+    continue_summary,
+    keep_summary,
+    summarize,
+)
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
 if TYPE_CHECKING:
