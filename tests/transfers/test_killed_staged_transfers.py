@@ -1,10 +1,14 @@
-"""Tasks that stage and the task that writes die at any moment, are run again, and leave the tables of one task."""
+"""Tasks that stage and the task that writes die at any moment, are run again, and leave the tables of one task.
+
+Each try is a process on a worker of its own: another HOME and TMPDIR, which are gone once the try has ended.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import tempfile
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -42,21 +46,26 @@ def write(staged: list[Any], chunks: list[list[str]], try_number: int, done: Pat
 def run(name: str, arguments: tuple[Any, ...], now: datetime, environment: Mapping[str, str]) -> None:
     """Run one of these functions in a process of its own."""
     os.environ.update(environment)
+    tempfile.tempdir = None  # remembered from the process that this one was forked from
+    assert (tempfile.gettempdir(), str(Path.home())) == (environment["TMPDIR"], environment["HOME"])
     with time_machine.travel(now, tick=True):
         {"stage": stage, "write": write}[name](*arguments)
 
 
 def run_and_kill(name: str, *arguments: Any, done: Path, dice: random.Random, longest: float) -> int:
     """Run a task, killed at random moments twice, until it is done; return how often it was killed."""
-    environment = {key: value for key, value in os.environ.items() if key.startswith(POINTED)}
+    pointed = {key: value for key, value in os.environ.items() if key.startswith(POINTED)}
     for try_number in range(1, 10):
         given = (*arguments, try_number, done)
-        process = SPAWN.Process(target=run, args=(name, given, NOW, environment), daemon=True)
-        process.start()
-        if try_number <= 2:
-            time.sleep(dice.uniform(0.3, 1) * longest)
-            process.kill()
-        process.join()
+        with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as temporary:
+            environment = pointed | {"HOME": home, "TMPDIR": temporary}
+            process = SPAWN.Process(target=run, args=(name, given, NOW, environment), daemon=True)
+            process.start()
+            if try_number <= 2:
+                time.sleep(dice.uniform(0.3, 1) * longest)
+                process.kill()
+            process.join()
+            assert [*Path(home).iterdir(), *Path(temporary).iterdir()] == []
         if done.exists():
             return try_number - 1
     raise AssertionError(f"{name} never came to its end")
@@ -64,7 +73,10 @@ def run_and_kill(name: str, *arguments: Any, done: Path, dice: random.Random, lo
 
 @pytest.mark.parametrize("kind", ["media", "story"])
 def test_killed_and_repeated(kind: str, tmp_path: Path) -> None:
-    """Each of two mapped tasks and the task that writes are killed up to twice; the tables are those of one task."""
+    """Each of two mapped tasks and the task that writes are killed up to twice; the tables are those of one task.
+
+    No try finds anything on its worker's disk, and none leaves anything there.
+    """
     dice = random.Random(5)
     world = {"accounts": 2, "media_per_account": 5, "stories_per_account": 2}
     with open_sandboxes(World.build(now=NOW, **world)) as sandboxes:
