@@ -23,11 +23,10 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
     settings = _read_settings(options)
     from airflow_provider_iginsights.sandbox.environment import run_sandbox
 
-    with run_sandbox(settings) as environment:
+    with run_sandbox(settings) as environment, suppress(KeyboardInterrupt):
         print_result(*(f"export {name}='{value}'" for name, value in environment.items()))
         print_result("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        threading.Event().wait()
     return ExitCode.DONE
 
 

@@ -31,7 +31,14 @@ DEMO = [str(EXAMPLES / f"{name}.py") for name in ("instagram_daily_insights", "i
 @contextmanager
 def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Start the command; yield the process and the variables that it prints. Kill what has not ended by then."""
-    process = subprocess.Popen([sys.executable, "-m", PACKAGE, "sandbox", *options], stdout=subprocess.PIPE, text=True)
+    # A shell starts what runs in its background with SIGINT ignored, and so do all processes that it starts (POSIX,
+    # "Asynchronous Lists"). A signal that has a handler here is one that does its default there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        command = [sys.executable, "-m", PACKAGE, "sandbox", *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     try:
