@@ -30,6 +30,7 @@ def join_summaries(summaries: Sequence[Mapping[str, Any]], results: Sequence[Loa
         "notes": list(dict.fromkeys(note for each in summaries for note in each["notes"]))[:ENTRIES],
         "graph_calls": sum(each["graph_calls"] for each in summaries),
         "http_requests": sum(each["http_requests"] for each in summaries),
+        "bigquery_bytes": {},
         "bigquery_jobs": jobs,
     }
 

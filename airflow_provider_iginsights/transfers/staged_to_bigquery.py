@@ -95,7 +95,8 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             missing.update(writing.lost)
             results, found = writing.write()
             summary = join_summaries([*(chunk.summary for chunk in writing.chunks), *found], results)
-            summary |= writing.remarks | {"chunks_missing": _describe(missing)}
+            summary |= {"bigquery_bytes": dataset.loader.session.costs.take(), "chunks_missing": _describe(missing)}
+            summary |= writing.remarks
             target = writing.main
             BigQueryTableLink().persist(
                 context, project=target.project, dataset=target.dataset, table_id=target.table_id

@@ -72,7 +72,9 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
                 received = [(notification, at or dataset.clock.now()) for notification, at in payload]
                 numbers = read_story_insights(received, run_id=context["ti"].run_id)
                 results = self._load(context, dataset, numbers, left_out_log := LeftOutLog())
-        summary = _summarize(numbers, results, refused=left_out_log.count) | {"notes": dataset.notes}
+                costs = dataset.loader.session.costs.take()
+        summary = _summarize(numbers, results, refused=left_out_log.count)
+        summary |= {"bigquery_bytes": costs, "notes": dataset.notes}
         for reason, count in numbers.left_out.items():
             self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
         self.log.info("Summary: %s", summary)

@@ -102,8 +102,10 @@ def test_it_asks_bigquery_as_often_as_one_task(sandboxes: Sandboxes, kind: str) 
         return sorted(sql.split(" ")[0] for sql in said if "FROM" in sql or "MERGE" in sql)
 
     chunks = chunks_of(sandboxes, size=1)
-    write([stage(kind, chunk, place) for place, chunk in enumerate(chunks)], chunks)
+    summary = write([stage(kind, chunk, place) for place, chunk in enumerate(chunks)], chunks)
     found = billing(sandboxes.bigquery.jobs)
+    costs = [counts["bytes_billed"] for kinds in summary["bigquery_bytes"].values() for counts in kinds.values()]
+    assert sum(costs) == sum(job.bytes_billed for job in sandboxes.bigquery.jobs)
     with open_sandboxes(
         World.build(now=NOW, accounts=4, media_per_account=6, stories_per_account=2), pricing=True
     ) as other:

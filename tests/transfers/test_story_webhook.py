@@ -78,6 +78,7 @@ def test_an_event_becomes_rows(small_sandboxes: Sandboxes) -> None:
     }
     jobs = summary.pop("bigquery_jobs")
     assert len(jobs) == 2
+    assert summary.pop("bigquery_bytes").keys() == {f"sandbox-project.{DATASET}.{TABLE}"}
     assert summary == {
         "tables": {f"sandbox-project.{DATASET}.{TABLE}": 2},
         "rows": 2,
