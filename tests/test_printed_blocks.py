@@ -1,0 +1,253 @@
+"""What README.md and docs/ print in blocks does what they say: each block is run as it is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+
+from airflow_provider_iginsights.cli.main import main, make_parser
+from airflow_provider_iginsights.hooks.connection import read_connection
+from airflow_provider_iginsights.sandbox.graph import Account, World
+from airflow_provider_iginsights.webhooks.payload import find_notifications
+from airflow_provider_iginsights.webhooks.verification import sign
+from tests.support.sandboxes import DATASET, NOW, Sandboxes, open_sandboxes
+from tests.support.transfers.dag_runs import dag_of, run
+from tests.support.webhooks import messages
+
+ROOT = Path(__file__).parents[1]
+PROJECT, ACCOUNT = "my-project", "17841405822304914"
+RUN_ELSEWHERE = {
+    "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_readmes_example_runs",
+    "No waiting in tests 1": "test_testing.py::test_the_readmes_example_runs",
+    "A first Dag 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",
+    "Rows for another destination 1": "hooks/test_read.py::test_the_example_of_the_readme",
+}
+
+
+class Block(NamedTuple):
+    """A fenced block. ``key``: the heading above it, and its number below that."""
+
+    key: str
+    language: str
+    text: str
+
+
+def find_blocks(path: Path) -> Iterator[Block]:
+    """Yield the blocks of a page."""
+    for section in re.split(r"^#+ ", path.read_text("utf-8"), flags=re.MULTILINE):
+        found = re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        for number, (language, text) in enumerate(found, start=1):
+            yield Block(f"{section.splitlines()[0]} {number}", language, text)
+
+
+# A comment of a shell block would be taken for a heading.
+BLOCKS = [block for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")) for block in find_blocks(path)]
+LINES = [
+    line.removeprefix("$ ")
+    for block in BLOCKS
+    if block.language in ("bash", "console")
+    for line in block.text.replace("\\\n", " ").splitlines()
+]
+QUERIES = [pytest.param(block.text, id=block.key) for block in BLOCKS if block.language == "sql"]
+RUN_HERE = {"Table options 1", "Fan-in: many tasks read, one writes 1", "Webhooks: the last numbers of every story 1"}
+
+
+def text_of(key: str) -> str:
+    """Return the text of a block."""
+    return next(block.text for block in BLOCKS if block.key == key)
+
+
+@pytest.fixture(scope="module")
+def sandboxes() -> Iterator[Sandboxes]:
+    """Serve the account that the README names; its numbers of a day are in the project that the README names."""
+    world = World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=1)
+    world.put(Account(id=ACCOUNT, username="brand", page_id="91"))
+    with open_sandboxes(world) as opened:
+        opened.bigquery.project = os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
+        for kind in ("account", "media", "story"):
+            opened.run(kind)
+        yield opened
+
+
+def test_every_block_is_run() -> None:
+    """A block of a language that no test here runs, or of Python that none names, is no example but a promise."""
+    keys = {block.key for block in BLOCKS}
+    assert len(keys) == len(BLOCKS) == text_count()
+    assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python"}
+    assert {block.key for block in BLOCKS if block.language == "python"} == RUN_HERE | RUN_ELSEWHERE.keys()
+    for place in RUN_ELSEWHERE.values():
+        path, _, test = place.partition("::")
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text("utf-8")
+
+
+def text_count() -> int:
+    """Return how many blocks there are, counted by their fences."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    return sum(len(re.findall(r"^\s*```", page.read_text("utf-8"), re.MULTILINE)) for page in pages) // 2
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_is_one(line: str) -> None:
+    """Make knows the target, pip the extra, Airflow or this package the command and its options."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+    elif words[:2] == ["pip", "install"]:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+        wanted = Requirement(words[2])
+        assert wanted.name == project["name"]
+        assert wanted.extras <= project["optional-dependencies"].keys()
+    elif words[:2] == ["airflow", "instagram"]:
+        assert make_parser().parse_args(words[2:]).command.name == words[2]
+    else:
+        assert words[:3] == ["airflow", "connections", "add"]
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # Airflow's own command uses it
+@pytest.mark.usefixtures("airflow_db")
+def test_the_connection_that_is_added() -> None:
+    """Airflow keeps it, and the hook reads out of it what the line says."""
+    from airflow.cli.cli_parser import get_parser
+    from airflow.models import connection
+    from airflow.utils.session import create_session
+
+    [line] = [line for line in LINES if "connections add" in line]
+    line = line.replace("$TOKEN", "EAAG0").replace('"app_id": "…"', '"app_id": "12"').replace("…", "secret")
+    model = connection.Connection
+    given = get_parser().parse_args(shlex.split(line)[1:])
+    with create_session() as session:
+        session.query(model).filter(model.conn_id == given.conn_id).delete()
+    given.func(given)
+    with create_session() as session:
+        kept = session.query(model).filter(model.conn_id == "instagram_default").one()
+        read = read_connection(kept, conn_id=kept.conn_id)
+        session.delete(kept)
+    assert (read.settings.token, read.app_id, read.settings.app_secret) == ("EAAG0", "12", "secret")
+
+
+def test_make_demo_runs_the_dags_that_the_tests_run() -> None:
+    """Its command is that of the test of the demo."""
+    from tests.cli.test_sandbox_commands import DEMO
+
+    said = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = shlex.split(said.splitlines()[-1])
+    assert command[-len(DEMO) - 1 :] == ["demo", *(str(Path(file).relative_to(ROOT)) for file in DEMO)]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_answers(sandboxes: Sandboxes, query: str) -> None:
+    """Over the tables of a day, and the views that the printed command makes of them, it has rows."""
+    [views] = re.findall(r"`(airflow instagram tables --views [^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+    assert main(shlex.split(views)[2:]) == 0
+    client = sandboxes.bigquery.client()
+    rows = list(client.query(query).result())
+    client.close()
+    assert bool(rows) is ("growth" not in query)  # of one snapshot nothing has grown
+
+
+def test_the_printed_checks(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both look at every table, and find nothing in good ones."""
+    printed = [line for line in LINES if line.startswith("airflow instagram tables")]
+    assert len(printed) == 2
+    for line in printed:
+        assert main(shlex.split(line)[2:]) == 0
+        assert f"{PROJECT}.{DATASET}.instagram_account_insights" in capsys.readouterr().out
+
+
+def test_the_printed_erasure(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal nothing is erased; with one that says yes, the account is, and nobody else."""
+    [line] = [line for line in LINES if line.startswith("airflow instagram forget")]
+    before = {row["account_id"] for row in sandboxes.rows("instagram_account_insights")}
+    assert main(shlex.split(line)[2:]) == 2
+    assert {row["account_id"] for row in sandboxes.rows("instagram_account_insights")} == before
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda question: "yes")
+    assert main(shlex.split(line)[2:]) == 0
+    assert {row["account_id"] for row in sandboxes.rows("instagram_account_insights")} == before - {ACCOUNT}
+    sandboxes.run("account")
+
+
+def test_the_printed_table_options(sandboxes: Sandboxes) -> None:
+    """A transfer takes them, and they are those of its tables."""
+    names: dict[str, Any] = {}
+    exec(compile(text_of("Table options 1"), "README.md", "exec"), names)
+    sandboxes.run("story", table_options=names["table_options"], dataset_id="options")
+    client = sandboxes.bigquery.client()
+    insights, media = (client.get_table(f"options.instagram_{name}") for name in ("story_insights", "media"))
+    client.close()
+    for table in (insights, media):
+        assert table.labels["cost-centre"] == "social"
+        assert table.encryption_configuration.kms_key_name.endswith("/cryptoKeys/k")
+    assert insights.time_partitioning.expiration_ms == 400 * 24 * 3600 * 1000
+    assert media.time_partitioning.expiration_ms is None
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_printed_fan_in(tmp_path: Path) -> None:
+    """Its tasks, in a Dag, write the rows of all accounts and leave nothing staged."""
+    head = (
+        "from airflow_provider_iginsights.transfers import staged_to_bigquery\n"
+        "InstagramWriteStagedToBigQueryOperator = staged_to_bigquery.InstagramWriteStagedToBigQueryOperator\n"
+        "InstagramAccountInsightsToBigQueryOperator = Account\n"
+    )
+    body = head + text_of("Fan-in: many tasks read, one writes 1")
+    with open_sandboxes() as sandboxes, dag_of(tmp_path, "fan_in", body) as dag:
+        client = sandboxes.bigquery.client()
+        client.create_dataset(DATASET)
+        client.close()
+        instances = run(dag)
+        assert {str(instance.state) for instance in instances.values()} == {"success"}
+        assert {task_id for task_id, _ in instances} == {"accounts", "account_insights", "write_account_insights"}
+        rows = sandboxes.rows("instagram_account_insights")
+        assert {row["account_id"] for row in rows} == set(sandboxes.world.accounts)
+        assert sandboxes.staging() == []
+
+
+class Published(list[bytes]):
+    """A topic of a message queue, and the client that publishes to it."""
+
+    def publish(self, topic: str, body: bytes) -> Published:
+        """Keep a message."""
+        assert topic == "stories"
+        self.append(body)
+        return self
+
+    def result(self, timeout: float) -> None:
+        """Wait until the message is kept."""
+
+
+def test_the_printed_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It confirms our subscription alone, and queues what Meta signed, in which the operator finds the numbers."""
+    published = Published()
+    modules = {"functions_framework": {"http": lambda function: function}, "google.cloud.pubsub_v1": {}}
+    for name, members in modules.items():
+        module = ModuleType(name)
+        vars(module).update(members, PublisherClient=lambda: published)
+        monkeypatch.setitem(sys.modules, name, module)
+    for name, value in {"VERIFY_TOKEN": "ours", "APP_SECRET": "secret", "TOPIC": "stories"}.items():
+        monkeypatch.setenv(name, value)
+    names: dict[str, Any] = {}
+    exec(compile(text_of("Webhooks: the last numbers of every story 1"), "README.md", "exec"), names)
+    for token, answer in (("ours", ("42", 200)), ("theirs", ("", 403)), ("", ("", 403))):
+        args = {"hub.verify_token": token, "hub.challenge": "42", "hub.mode": "subscribe"}
+        assert names["instagram"](SimpleNamespace(method="GET", args=args))[:2] == answer
+    body = json.dumps(messages.message()).encode()
+    for signature, status in (("sha256=0", 401), (None, 401), (sign(body, "other"), 401), (sign(body, "secret"), 200)):
+        headers = {"X-Hub-Signature-256": signature} if signature else {}
+        request = SimpleNamespace(method="POST", headers=headers, get_data=lambda: body)
+        assert names["instagram"](request)[1] == status
+    assert published == [body]
+    assert list(find_notifications(published[0])) == [messages.message()]
