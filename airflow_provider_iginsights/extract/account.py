@@ -238,6 +238,8 @@ class AccountReader:
                 self.left_out_log.note_no_data(f"account {answered.account_id}", *half)
             for number in numbers:
                 dated = self._read_day(number, name, days, today, answered, note)
+                if dated and days and dated["metric_date"] not in days:
+                    continue  # A neighbouring day, which is no answer to this request.
                 answered.record_answer(query, metric, (dated["metric_date"],) if dated and days else days)
                 if dated and (number.breakdown or name in query.totals):
                     key = (name, number.breakdown, number.breakdown_value, number.timeframe, dated["metric_date"])
@@ -251,6 +253,7 @@ class AccountReader:
         """Return the columns that say which day a number is about, or None where nothing says it.
 
         The day is that of the number's end_time; without one, the only day of the request; for a snapshot, ``today``.
+        It may be a neighbour of the requested days: Meta adds the running day, and may add others.
         """
         if number.end_time is None:
             if len(days) > 1:
@@ -262,10 +265,9 @@ class AccountReader:
             note(name, "Undated", f"its end_time is {describe(number.end_time)} and no date with its offset from UTC.")
             return None
         (end_time, day), is_midnight = dated, is_pacific_midnight(number.end_time)
-        if days and day not in days:
-            # Meta adds the running day, and may add a neighbouring day; other days are no answer to this request.
-            if not is_midnight or not days[0] - _NEIGHBOURS <= day <= days[-1] + _NEIGHBOURS:
-                note(name, "Undated", f"its end_time {end_time} belongs to a Pacific date that was not requested.")
+        is_near = is_midnight and days and days[0] - _NEIGHBOURS <= day <= days[-1] + _NEIGHBOURS
+        if days and day not in days and not is_near:
+            note(name, "Undated", f"its end_time {end_time} belongs to a Pacific date that was not requested.")
             return None
         if not is_midnight:
             why = "Meta's end_time is no Pacific midnight; the numbers are stored under its Pacific date."

@@ -348,6 +348,16 @@ def test_silence_of_an_account(answers: Answers) -> None:
     assert left_out(source) == set()
 
 
+@pytest.mark.parametrize("day", [16, 21], ids=["the day before", "the running day"])
+def test_a_neighbouring_day_is_no_answer(answers: Answers, day: int) -> None:
+    """Meta adds points of days that were not asked for: what was asked for is missing all the same, and is named."""
+    answers.bodies[f"{ACCOUNT}/insights"] = series({"value": 11, "end_time": f"2026-11-{day}T08:00:00+0000"})
+    rows, source = answers.read("account", ["reach"], 4, breakdowns={"reach": []})
+    assert insights(rows, "value") == []
+    assert left_out(source) == {("reach", "NoData")}
+    assert source.no_data_metrics.metrics == {ACCOUNT: {"reach"}}
+
+
 def test_silence_about_few_followers(answers: Answers) -> None:
     """An account under 100 followers does not get three metrics: that is why they are missing."""
     answers.bodies[ACCOUNT] = lambda _: PROFILE | {"followers_count": 50}
