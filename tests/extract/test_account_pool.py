@@ -153,7 +153,7 @@ def test_a_receiver_that_goes_away_ends_the_threads() -> None:
 
 
 def test_fast_readers_wait_for_a_slow_receiver() -> None:
-    """No more rows are held than the queue's parcels and one parcel in each hand, however many there are to come."""
+    """No more rows are held than the queue's chunks and one chunk per thread, however many there are to come."""
     made = 0
     lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Single reads over a real socket: headers, connections, versions, pacing, and the ways in which an answer can fail."""
+"""Single reads over a real socket: headers, connections, versions, rate limits, and how an answer can fail."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_one_connection_per_thread(perform: Perform, seen: list[dict[str, Any]],
     assert seen[-1]["port"] not in used
 
 
-def test_the_tally_is_exact_over_threads(perform: Perform, connect: Connect) -> None:
+def test_the_counts_are_exact_over_threads(perform: Perform, connect: Connect) -> None:
     """Calls of many threads are all counted."""
     client = connect(perform(OK))
     with ThreadPoolExecutor(8) as pool:

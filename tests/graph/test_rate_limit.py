@@ -1,4 +1,4 @@
-"""Pacing: what Meta's usage headers say and what follows for the next call."""
+"""Rate limits: what Meta's usage headers say and what follows for the next call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def usage_of(account_id: str, percent: float, minutes: float = 0) -> dict[str, s
 
 @pytest.fixture
 def rate_limiter(moment: list[float]) -> RateLimiter:
-    """Return a pacer that slows down above 80 percent, by 60 seconds at most."""
+    """Return a limiter that slows down above 80 percent, by 60 seconds at most."""
     return RateLimiter(threshold=80, max_pause=60, clock=lambda: moment[0])
 
 

@@ -1,4 +1,4 @@
-"""Nothing that leaves the ring as text holds a secret: logs of all libraries, errors and their chains, reprs, notes."""
+"""Nothing that leaves graph/ as text holds a secret: logs of all libraries, errors and their chains, reprs, notes."""
 
 from __future__ import annotations
 

@@ -256,6 +256,6 @@ def test_no_message_breaks_the_reader(entry: Any, changes: Any, value: Any) -> N
         message({"field": "story_insights", "value": value}, change(reach=value)),
     ]
     for row in read(payload).rows:
-        assert isinstance(row["value"], int | float)
+        assert isinstance(row["value"], int | float | Decimal)
         assert not isinstance(row["value"], bool)
     select_story_insights(payload)
