@@ -7,7 +7,7 @@ import pytest
 from tests.support.mutation.invariants import check
 from tests.support.mutation.scenarios import ScenarioRunner, number_scenarios
 
-PLAYED = {"media": 4, "media, all, discovered": 24, "media, appended": 24, "media, Instagram Login": 3}
+PLAYED = {"media": 12, "media, all, discovered": 20, "media, appended": 20, "media, Instagram Login": 3}
 
 
 @pytest.mark.parametrize(("question", "seed"), number_scenarios(PLAYED))
