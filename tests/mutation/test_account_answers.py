@@ -7,7 +7,12 @@ import pytest
 from tests.support.mutation.invariants import check
 from tests.support.mutation.scenarios import ScenarioRunner, number_scenarios
 
-PLAYED = {"account": 10, "account, all, discovered": 16, "account, settled, replaced": 12, "account, Instagram Login": 3}
+PLAYED = {
+    "account": 10,
+    "account, all, discovered": 16,
+    "account, settled, replaced": 12,
+    "account, Instagram Login": 3,
+}
 
 
 @pytest.mark.parametrize(("question", "seed"), number_scenarios(PLAYED))

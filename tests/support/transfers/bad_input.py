@@ -174,11 +174,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "unknown on_account_error": misconfigured(
         "on_account_error", "fail, skip, quarantine", "'ignore'", arguments={"on_account_error": "ignore"}
     ),
-    "unknown load_mode": Mistake(
-        arguments={"load_mode": "upsert"},
-        error=ConfigurationError,
-        words=("load_mode", "merge, replace, append"),
-    ),
+    "unknown load_mode": misconfigured("load_mode", "merge, replace, append", arguments={"load_mode": "upsert"}),
     "unknown connection": misconfigured(
         "'instagram_missing'", "AIRFLOW_CONN_INSTAGRAM_MISSING", arguments={"instagram_conn_id": "instagram_missing"}
     ),
@@ -201,11 +197,13 @@ MISTAKES: Mapping[str, Mistake] = {
         arguments={"create_dataset": False},
         error=DatasetUnavailable,
         words=("sandbox-project.instagram", "does not exist", "create_dataset=True"),
+        calls_meta=False,
     ),
     "dataset without permission": Mistake(
         prepare=deny_dataset,
         error=DatasetUnavailable,
         words=("sandbox-project.instagram", "roles/bigquery.dataEditor"),
+        calls_meta=False,
     ),
     "jobs without permission": Mistake(
         prepare=lambda sandboxes: sandboxes.bigquery.faults.add(
@@ -213,6 +211,7 @@ MISTAKES: Mapping[str, Mistake] = {
         ),
         error=DatasetUnavailable,
         words=("roles/bigquery",),
+        calls_meta=False,
     ),
     "incompatible table": Mistake(
         prepare=put_incompatible_table,
@@ -220,14 +219,12 @@ MISTAKES: Mapping[str, Mistake] = {
         words=("sandbox-project.instagram.instagram_account_insights", "value", "STRING"),
         leaves={"instagram_account_insights": 1},
     ),
-    "dataset id that is none": Mistake(
-        arguments={"dataset_id": "insta gram"}, error=ConfigurationError, words=("insta gram",)
-    ),
+    "dataset id that is none": misconfigured("insta gram", arguments={"dataset_id": "insta gram"}),
     "unreachable BigQuery": Mistake(
-        arguments={},
         prepare=lambda sandboxes: sandboxes.bigquery.faults.add(BigQueryFault("", "answerLost", times=None)),
         error=LoadError,
         words=("BigQuery", "given up", "run the task again"),
         retried=True,
+        calls_meta=False,
     ),
 }
