@@ -87,6 +87,12 @@ def test_other_bytes_are_refused_alike(content: bytes) -> None:
     assert read(content) == read_plainly(content)
 
 
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "-Infinity", "1e400", "[-1e400]", "9" * 4301, "[" * 100_000])
+def test_what_python_alone_would_accept_is_refused(text: str) -> None:
+    """What is no JSON, or more than a float or a column can hold, is refused by both readers."""
+    assert read(text) == read(text.encode()) == read_plainly(text) == "refused"
+
+
 def test_a_page_is_read_by_msgspec() -> None:
     """Where Airflow brought msgspec, it is used."""
     pytest.importorskip("msgspec")

@@ -92,6 +92,16 @@ def test_what_asks_for_less_is_no_further_try(pauses: list[float], moment: list[
     assert moment[0] - begun == pytest.approx(150)
 
 
+def test_what_asks_for_less_is_asked_after_the_last_try(pauses: list[float], moment: list[float]) -> None:
+    """A size that was found too large at the last try is halved all the same."""
+    results = iter(["busy", "too large", "good"])
+    waits = {"busy": None, "too large": 0.0}
+    found = _retrier(pauses, moment, tries=2).call(
+        lambda: next(results), retry_if=waits.__contains__, retry_after=waits.get
+    )
+    assert found == "good"
+
+
 UNCLEAR = GraphFailure(ServerTrouble("It failed."), retryable=True, may_be_size=True)
 OTHER = GraphFailure(ServerTrouble("It failed."), retryable=True)
 NAMED = GraphFailure(TooMuchData("It was too much."), retryable=True, max_tries=2, may_be_size=True)
