@@ -72,11 +72,6 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """Return the columns that are not part of the key, in table order."""
-        return tuple(name for name in self.column_names if name not in self.key)
-
-    @property
     def text_keys(self) -> tuple[str, ...]:
         """Return the key's text columns that are no ids, in table order: which number of an object a row holds."""
         texts = (column.name for column in self.columns if column.type == "STRING" and column.identifies is None)

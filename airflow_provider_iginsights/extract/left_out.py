@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import InsightsError
@@ -19,6 +19,19 @@ UNNAMED_METRIC = "insights"
 """The name for a metric that the answer does not name."""
 MAX_GROUPS = 1000
 """Above this number, groups with unreadable values are kept by metric alone, since all go into one SQL statement."""
+
+
+def limit_groups(groups: Iterable[Group]) -> list[Group]:
+    """Return the groups, each once; where there are more than MAX_GROUPS, by metric alone, which covers more rows."""
+    known = {_identify(group): group for group in groups}
+    if len(known) > MAX_GROUPS:
+        coarse = ({"metric": group["metric"]} if "metric" in group else {} for group in known.values())
+        known = {_identify(group): group for group in coarse}
+    return list(known.values())
+
+
+def _identify(group: Group) -> frozenset[tuple[str, tuple[str, ...]]]:
+    return frozenset((name, tuple(values)) for name, values in group.items())
 
 
 @dataclass(slots=True)
@@ -64,10 +77,9 @@ class LeftOutLog:
     def keep_unreadable(self, group: Group) -> None:
         """Record that a group may have more rows than are stored."""
         with self._lock:
-            self._unreadable[frozenset((name, tuple(values)) for name, values in group.items())] = group
+            self._unreadable[_identify(group)] = group
             if len(self._unreadable) > MAX_GROUPS:
-                coarse = [{"metric": each["metric"]} if "metric" in each else {} for each in self._unreadable.values()]
-                self._unreadable = {frozenset((name, tuple(of)) for name, of in each.items()): each for each in coarse}
+                self._unreadable = {_identify(each): each for each in limit_groups(self._unreadable.values())}
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Record a refusal of Meta under the name of its error class."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart, StagedRows
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNT_STATUS, STORY_INSIGHTS, STORY_POLLS
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.left_out import LeftOutLog, limit_groups
 from airflow_provider_iginsights.stories.polls import PollRecorder
 from airflow_provider_iginsights.stories.staged_polls import unpack_poll
 from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
@@ -100,7 +100,7 @@ class StagedWriting:
         parts = [part for part in self.new if not self._is_poll(part)] + list(own)
         status = [part for part in parts if part.table == ACCOUNT_STATUS.name]
         others = [part for part in parts if part.table != ACCOUNT_STATUS.name]
-        protected = [group for chunk in self.chunks for group in chunk.handed["protected"]]
+        protected = limit_groups(group for chunk in self.chunks for group in chunk.handed["protected"])
         results = loader.write_staged(self._group(others), load_mode=self.load_mode, protected=protected, kept=own)
         results += loader.write_staged(self._group(status))
         if self.new and any(chunk.handed["create_views"] for chunk in self.chunks):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_iginsights.errors import GraphFacts, ObjectGone
-from airflow_provider_iginsights.extract.left_out import MAX_EXAMPLES, MAX_GROUPS, LeftOutLog
+from airflow_provider_iginsights.extract.left_out import MAX_EXAMPLES, MAX_GROUPS, LeftOutLog, limit_groups
 
 
 def test_the_same_thing_counts_once() -> None:
@@ -109,6 +109,16 @@ def test_what_may_be_anywhere_stays_so() -> None:
     for number in range(MAX_GROUPS):
         left_out_log.keep_unreadable({"metric": ("reach",), "account_id": (str(number),)})
     assert {} in left_out_log.list_unreadable()
+
+
+def test_the_groups_of_many_tasks_are_limited_together() -> None:
+    """What several tasks hand on goes into one statement, too: each group once, and above the limit by metric."""
+    few = [{"account_id": [str(number)], "metric": ["reach"]} for number in range(MAX_GROUPS)]
+    assert limit_groups([*few, *few]) == few
+    assert limit_groups([*few, {"account_id": ["x"], "metric": ["likes"]}]) == [
+        {"metric": ["reach"]},
+        {"metric": ["likes"]},
+    ]
 
 
 def test_remarks_are_about_what_was_stored() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.errors import ConfigurationError, StagedRowsMissing
+from airflow_provider_iginsights.extract.left_out import MAX_GROUPS
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from tests.support.sandboxes import (
@@ -226,6 +227,21 @@ def test_what_cannot_be_written_together_is_refused(sandboxes: Sandboxes) -> Non
     operator = TRANSFERS["story"](task_id="s", load="stage", capture="before_expiry", **TO)
     with pytest.raises(ConfigurationError, match="before_expiry"):
         operator.check_arguments()
+
+
+def test_very_many_unread_groups_fit_into_one_statement(sandboxes: Sandboxes) -> None:
+    """Each chunk hands on as many as it may; of all together, the statement names no more than one task's would."""
+    chunks = chunks_of(sandboxes, size=1)
+    staged = [stage("account", chunk, place, load_mode="replace") for place, chunk in enumerate(chunks)]
+    for [account_id], summary in zip(chunks, staged, strict=True):
+        summary["staged"]["protected"] = [
+            {"account_id": [account_id], "metric": ["reach"], "breakdown": [f"{'long' * 20}-{number}"]}
+            for number in range(MAX_GROUPS)
+        ]
+    written = write(staged, chunks)
+    texts = [job.statement or "" for job in sandboxes.bigquery.jobs]
+    assert 0 < max(map(len, texts)) < 100_000
+    assert written["rows"] == written["rows_changed"] > 0
 
 
 def test_replace_spares_and_quarantine_goes_along(sandboxes: Sandboxes) -> None:
