@@ -13,7 +13,6 @@ from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.bigquery.merge import append_statement, merge_statement
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
-from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
@@ -34,19 +33,8 @@ def run_text_dry(target: TargetTable, *, sql: str, doing: str, session: BigQuery
 
     # A dry run checks syntax, columns and permissions, and bills nothing ("Estimate and control costs").
     config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
-
-    def ask() -> Any:
-        return session.client.query(
-            sql,
-            job_config=config,
-            project=session.project_of_jobs(target),
-            location=target.location,
-            retry=None,
-            job_retry=None,
-            timeout=HTTP_TIMEOUT,
-        )
-
-    return session.retrier.call(ask, doing=doing, role=error_mapping.JOB_ROLE)
+    submit = session.prepare_query(target, sql=sql, config=config)
+    return session.retrier.call(submit, doing=doing, role=error_mapping.JOB_ROLE)
 
 
 def dry_run_statement(target: TargetTable, *, load_mode: LoadMode, day: str) -> str:

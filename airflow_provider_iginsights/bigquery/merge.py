@@ -35,7 +35,7 @@ from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange, condition, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_iginsights.bigquery.target import ProtectedGroups, TargetTable
     from airflow_provider_iginsights.catalog.columns import Role
@@ -59,29 +59,21 @@ def merge_statement(
     :param partitions: where the target can hold these keys.
     :param source_partitions: the part of the staged rows to merge; None = all.
     """
-    table = target.table
-    source = f"SELECT * FROM ({_newest(table, staging=staging, partitions=source_partitions)})"
-    return "\n".join(
-        (*_head(target, source=source, partitions=partitions), _update(table, also=""), _insert(table, also=""))
-    )
+    return _merge(target, staging, partitions, source_partitions, clauses=(_update, _insert))
 
 
 def insert_statement(
     target: TargetTable, *, staging: str, partitions: PartitionRange, source_partitions: PartitionRange | None = None
 ) -> str:
     """Return the MERGE that inserts the keys that the target does not have. Parameters as in merge_statement."""
-    table = target.table
-    source = _newest(table, staging=staging, partitions=source_partitions)
-    return "\n".join((*_head(target, source=source, partitions=partitions), _insert(table, also="")))
+    return _merge(target, staging, partitions, source_partitions, clauses=(_insert,))
 
 
 def update_statement(
     target: TargetTable, *, staging: str, partitions: PartitionRange, source_partitions: PartitionRange | None = None
 ) -> str:
     """Return the MERGE that rewrites stored rows and inserts none. Parameters as in merge_statement."""
-    table = target.table
-    source = _newest(table, staging=staging, partitions=source_partitions)
-    return "\n".join((*_head(target, source=source, partitions=partitions), _update(table, also="")))
+    return _merge(target, staging, partitions, source_partitions, clauses=(_update,))
 
 
 def changed_days_query(target: TargetTable, *, staging: str, partitions: PartitionRange) -> str:
@@ -171,6 +163,19 @@ def moved_keys_query(target: TargetTable, *, staging: str, partitions: Partition
     )
 
 
+def _merge(
+    target: TargetTable,
+    staging: str,
+    partitions: PartitionRange,
+    source_partitions: PartitionRange | None,
+    *,
+    clauses: Iterable[Callable[[Table], str]],
+) -> str:
+    source = _newest(target.table, staging=staging, partitions=source_partitions)
+    head = _head(target, source=source, partitions=partitions)
+    return "\n".join((*head, *(clause(target.table) for clause in clauses)))
+
+
 # The condition on the partition has to be in ON, with constants: BigQuery prunes the target by these, not by values
 # that it reads from the source ("Querying partitioned tables: MERGE").
 def _head(target: TargetTable, *, source: str, partitions: PartitionRange) -> tuple[str, ...]:
@@ -221,7 +226,7 @@ def _is_in(group: Mapping[str, Sequence[str]], *, table: Table, alias: str) -> s
     return " AND ".join(f"{alias}.{quoted(name)} IN ({values})" for name, values in listed.items()) or "TRUE"
 
 
-def _update(table: Table, *, also: str) -> str:
+def _update(table: Table, also: str = "") -> str:
     values = [column for column in table.columns if column.name not in table.key]
     assignments = ", ".join(f"{quoted(column.name)} = {_updated(column)}" for column in values)
     return f"WHEN MATCHED{also} AND {_is_corrected(table)}\n  THEN UPDATE SET {assignments}"
@@ -236,7 +241,7 @@ def _is_corrected(table: Table) -> str:
 
 
 # Columns are named: INSERT ROW goes by their order, which a user's own column can change.
-def _insert(table: Table, *, also: str) -> str:
+def _insert(table: Table, also: str = "") -> str:
     values = ", ".join(_INSERTED[column.role].format(quoted(column.name)) for column in table.columns)
     return f"WHEN NOT MATCHED BY TARGET{also} THEN INSERT ({_listed(table.column_names)}) VALUES ({values})"
 

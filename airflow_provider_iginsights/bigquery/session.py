@@ -25,7 +25,7 @@ from airflow_provider_iginsights.clock import RunClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from google.cloud.bigquery import Client
+    from google.cloud.bigquery import Client, QueryJobConfig
 
     from airflow_provider_iginsights.bigquery.job_ids import Verb
     from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
@@ -117,15 +117,11 @@ class BigQuerySession:
                 found = read(path, retry=None, timeout=HTTP_TIMEOUT)
         return found
 
-    def _request_query(self, target: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
-        from google.cloud.bigquery import QueryJobConfig
-
+    def prepare_query(self, target: TargetTable, *, sql: str, config: QueryJobConfig) -> Callable[..., Any]:
+        """Return the function that sends a query or statement about a target, once; it takes ``job_id``."""
         # The library would send a failed query again under another id (job_retry), so that neither a lost answer nor a
-        # cancellation could find it. A cached result is up to 24 hours old ("Using cached query results").
-        config = QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=self.try_labels(target))
-        if self.maximum_bytes_billed is not None:
-            config.maximum_bytes_billed = self.maximum_bytes_billed
-        submit = partial(
+        # cancellation could find it.
+        return partial(
             self.client.query,
             sql,
             job_config=config,
@@ -135,11 +131,19 @@ class BigQuerySession:
             job_retry=None,
             timeout=HTTP_TIMEOUT,
         )
+
+    def _request_query(self, target: TargetTable, *, verb: Verb, sql: str, payload: str, doing: str) -> JobRequest:
+        from google.cloud.bigquery import QueryJobConfig
+
+        # A cached result is up to 24 hours old ("Using cached query results").
+        config = QueryJobConfig(use_legacy_sql=False, use_query_cache=False, labels=self.try_labels(target))
+        if self.maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = self.maximum_bytes_billed
         return JobRequest(
             job_id=self.job_id(target, verb=verb, payload=payload or hashlib.sha256(sql.encode()).hexdigest()),
             project=self.project_of_jobs(target),
             location=target.location,
-            submit=submit,
+            submit=self.prepare_query(target, sql=sql, config=config),
             matches=lambda job: job.job_type == "query" and job.query == sql,
             doing=doing,
         )
