@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_iginsights.catalog.tables import Column, Table
+from airflow_provider_iginsights.catalog.tables import STORY_POLLS, Column, Table
 from airflow_provider_iginsights.extract.provenance import FetchTime
 from airflow_provider_iginsights.stories.life import LiveStory, Poll
 
-STAGED_POLLS = Table(
-    name="story_polls",
-    default_id="instagram_story_polls",
+STAGED_POLLS: Table = replace(
+    STORY_POLLS,
     description="Polls for stories on their way to the task that writes them.",
     key=("account_id", "fetched_at"),
-    partition_by="snapshot_date",
-    cluster_by=("account_id",),
     columns=(
-        Column("account_id", "STRING", "Account that was polled.", required=True, identifies="account"),
+        *(column for column in STORY_POLLS.columns if column.name in ("account_id", "snapshot_date")),
         Column("fetched_at", "STRING", "When the poll began.", required=True),
-        Column("snapshot_date", "DATE", "Pacific date of the poll.", required=True),
         Column("snapshot_at", "STRING", "Hour (UTC) of the poll.", required=True),
         Column("is_whole", "BOOL", "Whether the listing was read to its end.", required=True),
         Column("stories", "STRING", "JSON: media id -> when it was published and when it expires.", required=True),
