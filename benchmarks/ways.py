@@ -40,8 +40,8 @@ def with_provider(url: str, token: str, account_ids: Sequence[str], _out: IO[byt
         pool = AccountPool(source.read_media(refresh_days=None), workers=WORKERS)
         for name, row in pool.read(account_ids):
             row_files[name].write(row)
-    if pool.outcome.failed:
-        raise next(iter(pool.outcome.failed.values()))
+    if pool.results.failed:
+        raise next(iter(pool.results.failed.values()))
     rows = row_files[MEDIA_INSIGHTS.name].rows
     for row_file in row_files.values():
         row_file.close()
@@ -58,8 +58,8 @@ def with_provider_accounts(url: str, token: str, account_ids: Sequence[str], out
         for name, row in pool.read(account_ids):
             rows += name == "account_insights"
             out.write(json.dumps(row, default=str).encode() + b"\n")
-    if pool.outcome.failed:
-        raise next(iter(pool.outcome.failed.values()))
+    if pool.results.failed:
+        raise next(iter(pool.results.failed.values()))
     return rows
 
 

@@ -64,7 +64,7 @@ class AccountResults:
 
 
 class AccountPool:
-    """Reads accounts with ``workers`` threads. Iterate :meth:`read` to its end, then use ``outcome``."""
+    """Reads accounts with ``workers`` threads. Iterate :meth:`read` to its end, then use ``results``."""
 
     def __init__(self, read_account: ReadAccount, *, workers: int) -> None:
         self._read_account = read_account
@@ -80,7 +80,7 @@ class AccountPool:
         self._unanswered: dict[str, tuple[UnansweredRequest, ...]] = {}
 
     @property
-    def outcome(self) -> AccountResults:
+    def results(self) -> AccountResults:
         """Return the results of the accounts that were read so far."""
         return AccountResults([*self._done], {**self._failed}, {**self._unanswered})
 

@@ -161,9 +161,9 @@ class TableReading:
             for name, row in pool.read(accounts):
                 if name in tables:
                     yield name, row
-            for poll in source.polls.of(pool.outcome.done) if "story_polls" in tables else ():
+            for poll in source.polls.of(pool.results.done) if "story_polls" in tables else ():
                 yield "story_polls", describe_poll(poll, run_id=self.source.provenance.run_id)
-            raise_failures(pool.outcome)
+            raise_failures(pool.results)
 
 
 def _resolve(arguments: Mapping[str, Any], clock: RunClock) -> Window:

@@ -56,11 +56,11 @@ class CapturePlan:
         """Return the accounts to read now."""
         return [account_id for account_id, at in self.due_at.items() if at <= now + self.lead]
 
-    def advance(self, outcome: AccountResults, polls: PollLog, *, now: datetime) -> None:
+    def advance(self, results: AccountResults, polls: PollLog, *, now: datetime) -> None:
         """Plan what follows from one capture."""
-        for poll in polls.of(outcome.done):
+        for poll in polls.of(results.done):
             self.plan_after_poll(poll)
-        for account_id, error in outcome.failed.items():
+        for account_id, error in results.failed.items():
             self.plan_after_failure(account_id, error, now=now)
         self.captures += 1
 

@@ -105,11 +105,11 @@ class Progress:
 
         return AccountResults(done=sorted(self.done))
 
-    def advance(self, outcome: AccountResults, summary: Mapping[str, Any]) -> Progress:
+    def advance(self, results: AccountResults, summary: Mapping[str, Any]) -> Progress:
         """Return the progress after one more try. Who failed again keeps the questions that were open before."""
-        kept = {name: questions for name, questions in self.unanswered.items() if name in outcome.failed}
-        left = {name: [each.repeat for each in questions] for name, questions in outcome.unanswered.items()}
-        return Progress(done=frozenset(outcome.done), unanswered=kept | left, summary=summary)
+        kept = {name: questions for name, questions in self.unanswered.items() if name in results.failed}
+        left = {name: [each.repeat for each in questions] for name, questions in results.unanswered.items()}
+        return Progress(done=frozenset(results.done), unanswered=kept | left, summary=summary)
 
     def pack(self, account_ids: Collection[str]) -> dict[str, Any]:
         """Return JSON-able values: one bit per account, since what Airflow keeps should stay small.

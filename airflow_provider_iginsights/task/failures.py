@@ -31,17 +31,17 @@ def is_last_try(context: Context) -> bool:
     return not isinstance(number, int) or not isinstance(most, int) or number > most
 
 
-def give_up_unanswered(outcome: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
-    """Return an outcome whose accounts that are not whole count as done, as no further try will ask them.
+def give_up_unanswered(results: AccountResults, left_out_log: LeftOutLog) -> AccountResults:
+    """Return results in which accounts that are not whole count as done, as no further try will ask them.
 
     What is open is named. Those that failed over something else as well stay as they are: they may be read again after
     a rate limit.
     """
-    closed = [account_id for account_id in outcome.unanswered if account_id not in outcome.failed]
-    for question in (question for account_id in closed for question in outcome.unanswered[account_id]):
+    closed = [account_id for account_id in results.unanswered if account_id not in results.failed]
+    for question in (question for account_id in closed for question in results.unanswered[account_id]):
         left_out_log.note_error(question.whom, question.what, question.error)
-    still_open = {account_id: each for account_id, each in outcome.unanswered.items() if account_id not in closed}
-    return replace(outcome, done=[*outcome.done, *closed], unanswered=still_open)
+    still_open = {account_id: each for account_id, each in results.unanswered.items() if account_id not in closed}
+    return replace(results, done=[*results.done, *closed], unanswered=still_open)
 
 
 def describe_open(account_id: str, questions: Sequence[UnansweredRequest]) -> InsightsError:
@@ -59,7 +59,7 @@ def describe_open(account_id: str, questions: Sequence[UnansweredRequest]) -> In
     return error
 
 
-def raise_failures(outcome: AccountResults, *, skips: bool = False) -> None:
+def raise_failures(results: AccountResults, *, skips: bool = False) -> None:
     """Raise what the failed accounts call for; return where all are done, or the failed ones are to be skipped.
 
     An account that is not whole counts as failed here. One failed account raises its own error. Several raise one error
@@ -69,13 +69,13 @@ def raise_failures(outcome: AccountResults, *, skips: bool = False) -> None:
 
     :raises InsightsError: as described.
     """
-    failed = {name: describe_open(name, questions) for name, questions in outcome.unanswered.items()}
-    failed |= outcome.failed
-    if not failed or (skips and outcome.done):
+    failed = {name: describe_open(name, questions) for name, questions in results.unanswered.items()}
+    failed |= results.failed
+    if not failed or (skips and results.done):
         return
-    if len(failed) == 1 and not outcome.done:
+    if len(failed) == 1 and not results.done:
         raise next(iter(failed.values()))
-    raise combine(failed, len(failed) + len(outcome.done))
+    raise combine(failed, len(failed) + len(results.done))
 
 
 def combine(failed: Mapping[str, InsightsError], of: int) -> InsightsError:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How the accounts fared, what was written, and what else the summary ought to say (JSON-able).
+    """The results of the accounts, what was written, and what else the summary ought to say (JSON-able).
 
-    ``quarantined``: accounts that were left out, or would have failed if they were not; the outcome has none of them.
+    ``quarantined``: accounts that were left out, or would have failed if they were not; the results have none of them.
     ``costs``: bytes of the statements.
     """
 
-    outcome: AccountResults
-    results: Sequence[LoadResult]
+    results: AccountResults
+    loads: Sequence[LoadResult]
     remarks: Mapping[str, Any]
     quarantined: Mapping[str, AccountHistory] = field(default_factory=dict)
     costs: Costs = field(default_factory=dict)

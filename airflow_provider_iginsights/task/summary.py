@@ -27,27 +27,27 @@ def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
     left questions open, which the next try asks), ``quarantined`` (left out, asked again once a week), ``failed``, or
     ``skipped`` (they failed, and ``on_account_error="skip"`` lets that pass).
     """
-    window, outcome, results = source.window, loaded.outcome, loaded.results
-    throttled = find_throttled(outcome.failed)
-    failed = {account_id: error for account_id, error in outcome.failed.items() if account_id not in throttled}
-    skips = skips and bool(outcome.done)
+    window, results, loads = source.window, loaded.results, loaded.loads
+    throttled = find_throttled(results.failed)
+    failed = {account_id: error for account_id, error in results.failed.items() if account_id not in throttled}
+    skips = skips and bool(results.done)
     return {
         "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
-        "tables": {result.target.path: result.rows for result in results},
-        "rows": sum(result.rows for result in results),
-        "rows_changed": sum(result.affected for result in results),
-        "accounts_done": list(outcome.done),
+        "tables": {result.target.path: result.rows for result in loads},
+        "rows": sum(result.rows for result in loads),
+        "rows_changed": sum(result.affected for result in loads),
+        "accounts_done": list(results.done),
         "accounts_skipped": _name(failed if skips else {}),
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
         "accounts_quarantined": {name: each.describe() for name, each in list(loaded.quarantined.items())[:NAMED]},
-        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in outcome.unanswered.items()}),
+        "accounts_not_whole": _name({name: describe_open(name, each) for name, each in results.unanswered.items()}),
         "left_out": source.left_out_log.summarize(),
         "notes": [*source.notes, *source.client.notes, *source.left_out_log.list_remarks()],
         "graph_calls": source.client.call_counts.calls,
         "http_requests": source.client.call_counts.http,
         "bigquery_bytes": loaded.costs,
-        "bigquery_jobs": [job for result in results for job in (result.load_job_id, result.merge_job_id) if job],
+        "bigquery_jobs": [job for result in loads for job in (result.load_job_id, result.merge_job_id) if job],
         **loaded.remarks,
     }
 

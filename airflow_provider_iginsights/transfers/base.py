@@ -164,7 +164,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
         loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
-        loaded = replace(loaded, outcome=(outcome := loaded.outcome.join(before.done, of=account_ids)))
+        loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
         summary = continue_summary(
             before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
         )
@@ -172,15 +172,15 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         if self._load == "stage":
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
             run.context["ti"].xcom_push(key="staged", value=summary)
-        if not outcome.is_complete:
+        if not results.is_complete:
             run.context["ti"].xcom_push(key="summary", value=summary)
-            kept = checkpoint.write(before.advance(outcome, keep_summary(summary)).pack(account_ids))
-            if throttled := find_throttled(outcome.failed):
+            kept = checkpoint.write(before.advance(results, keep_summary(summary)).pack(account_ids))
+            if throttled := find_throttled(results.failed):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
                 since = read_waiting_since(carried) or before.waiting_since or first
                 save = partial(checkpoint.write_beside, kept)
                 wait_for_limit(self, throttled, of=len(account_ids), since=since, save=save)
-            raise_failures(outcome, skips=self._on_account_error == "skip")
+            raise_failures(results, skips=self._on_account_error == "skip")
         checkpoint.delete()
         return {name: said for name, said in summary.items() if name != "staged"}  # XCom has that already
 
@@ -221,27 +221,27 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
             if name in row_files:
                 write_row(row_files[name], row, left_out_log)
-        outcome = pool.outcome
+        results = pool.results
         if self._on_account_error == "skip" or is_last_try(run.context):
-            outcome = give_up_unanswered(outcome, left_out_log)
-        remarks = self.finish_reading(run, outcome, row_files)
+            results = give_up_unanswered(results, left_out_log)
+        remarks = self.finish_reading(run, results, row_files)
         # An answer that could not be read to the end does not say which values are gone.
-        results = loader.commit(
+        loads = loader.commit(
             list(row_files.values()), load_mode=self._load_mode, protected=left_out_log.list_unreadable()
         )
         if quarantine:
-            results += quarantine.write_status(outcome)
-            outcome, left_out = quarantine.separate(outcome)
+            loads += quarantine.write_status(results)
+            results, left_out = quarantine.separate(results)
             quarantined |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(targets)
         self.persist_link(run.context, run.dataset)
-        return Loaded(outcome, results, remarks, quarantined=quarantined, costs=loader.session.costs.take())
+        return Loaded(results, loads, remarks, quarantined=quarantined, costs=loader.session.costs.take())
 
     def finish_reading(
         self,
         run: TransferRun,  # noqa: ARG002 - for the subclasses
-        outcome: AccountResults,  # noqa: ARG002
+        results: AccountResults,  # noqa: ARG002
         row_files: dict[str, RowFile],  # noqa: ARG002
     ) -> Mapping[str, Any]:
         """Add the rows that follow from all that was read, before anything is written; none by default.

@@ -98,7 +98,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         return source.read_accounts(lookback_days=self._lookback_days, profiles=ACCOUNTS in self.tables)
 
     def finish_reading(
-        self, run: TransferRun, outcome: AccountResults, row_files: dict[str, RowFile]
+        self, run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]
     ) -> Mapping[str, Any]:
         """Warn of metrics without a number that our own table has of the days before."""
         from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
@@ -110,7 +110,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
                 target=row_files[ACCOUNT_INSIGHTS.name].target,
                 left_out_log=run.source.left_out_log,
             )
-        return super().finish_reading(run, outcome, row_files)
+        return super().finish_reading(run, results, row_files)
 
     @property
     def _lookback_days(self) -> int:

@@ -91,16 +91,16 @@ class Quarantine:
         would_ask_nobody = not self.before.done and quarantined.keys() >= set(self.account_ids)
         return {} if would_ask_nobody and not self.is_single else quarantined
 
-    def separate(self, outcome: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
-        """Return the outcome without the failures of accounts that are quarantined by now, and these accounts."""
-        if not (self.is_single or self._has_answers(outcome)) and any(map(_is_refusal, outcome.failed.values())):
+    def separate(self, results: AccountResults) -> tuple[AccountResults, dict[str, AccountHistory]]:
+        """Return the results without the failures of accounts that are quarantined by now, and these accounts."""
+        if not (self.is_single or self._has_answers(results)) and any(map(_is_refusal, results.failed.values())):
             log.warning(
                 "None of the accounts answered, which may be the token's fault: no account is counted as unavailable. "
                 "Test the connection."
             )
         quarantined = {
             account_id: history
-            for account_id, history in self._find_unavailable(outcome).items()
+            for account_id, history in self._find_unavailable(results).items()
             if history.is_quarantined
         }
         for account_id, history in quarantined.items():
@@ -114,44 +114,44 @@ class Quarantine:
                 history.asked_again,
                 history.reason,
             )
-        failed = {name: error for name, error in outcome.failed.items() if name not in quarantined}
-        return replace(outcome, failed=failed), quarantined
+        failed = {name: error for name, error in results.failed.items() if name not in quarantined}
+        return replace(results, failed=failed), quarantined
 
-    def write_status(self, outcome: AccountResults) -> tuple[LoadResult, ...]:
+    def write_status(self, results: AccountResults) -> tuple[LoadResult, ...]:
         """Write down which accounts were unavailable, and which answered again; nothing of those that always did.
 
-        :param outcome: before :meth:`separate`.
+        :param results: before :meth:`separate`.
         """
         row_file = self.run.dataset.loader.row_file(self.target)
-        for account_id, history in self._find_unavailable(outcome).items():
+        for account_id, history in self._find_unavailable(results).items():
             write_row(row_file, self._row(account_id, "unavailable", history.reason), self.run.source.left_out_log)
-        for account_id in (name for name in (*outcome.done, *outcome.unanswered) if name in self.histories):
+        for account_id in (name for name in (*results.done, *results.unanswered) if name in self.histories):
             log.info("Account %s answers again.", account_id)
             write_row(row_file, self._row(account_id, "answered", None), self.run.source.left_out_log)
         # Always merged: every run of every transfer, whatever its load_mode, writes to this one table.
         return self.run.dataset.loader.commit([row_file])
 
-    def _find_unavailable(self, outcome: AccountResults) -> dict[str, AccountHistory]:
+    def _find_unavailable(self, results: AccountResults) -> dict[str, AccountHistory]:
         """Return the accounts whose error is their own, with today added to their histories."""
         return {
             account_id: self.histories.get(account_id, _NO_HISTORY).add(self.today, str(error))
-            for account_id, error in outcome.failed.items()
-            if self._is_of_the_account(error, outcome)
+            for account_id, error in results.failed.items()
+            if self._is_of_the_account(error, results)
         }
 
-    def _is_of_the_account(self, error: InsightsError, outcome: AccountResults) -> bool:
+    def _is_of_the_account(self, error: InsightsError, results: AccountResults) -> bool:
         """Return whether an error is the account's, not the token's.
 
         A token that lost a permission, or sight of its accounts, is refused by each of them: so an error is an
         account's own only where another account of the task answered. A single account that is not to be seen is taken
         at its word.
         """
-        if self._has_answers(outcome):
+        if self._has_answers(results):
             return _is_refusal(error)
         return self.is_single and isinstance(error, AccountUnavailable)
 
-    def _has_answers(self, outcome: AccountResults) -> bool:
-        return bool(outcome.done or outcome.unanswered or self.before.done)
+    def _has_answers(self, results: AccountResults) -> bool:
+        return bool(results.done or results.unanswered or self.before.done)
 
     def _row(self, account_id: str, status: Status, reason: str | None) -> dict[str, Any]:
         now = self.run.source.provenance.read_now()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.task.staged_chunks import StagedChunk
     from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
+    from airflow_provider_iginsights.transfers.target import OpenDataset
 
 ON_MISSING = ("fail", "skip")
 
@@ -105,7 +106,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             add_gaps_to_asset_events(context, self.outlets, summary)
         return summary
 
-    def _open_writing(self, context: Context, dataset: Any, chunks: Sequence[StagedChunk]) -> StagedWriting:
+    def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:
         from airflow_provider_iginsights.catalog.tables import TABLES
         from airflow_provider_iginsights.task.identity import identify_task
         from airflow_provider_iginsights.transfers.staged_writing import StagedWriting

@@ -84,9 +84,9 @@ def _name_status(operator: StagingTransfer) -> dict[str, str]:
     return {ACCOUNT_STATUS.name: operator.status_table_id} if operator.on_account_error == "quarantine" else {}
 
 
-def stage_polls(run: TransferRun, outcome: AccountResults, row_files: dict[str, RowFile]) -> None:
+def stage_polls(run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]) -> None:
     """Stage the polls of the accounts that were read to the end, for one task to compare all with the earlier ones."""
     polls = dataclasses.replace(row_files[STORY_POLLS.name].target, table=STAGED_POLLS)
     row_files["staged_polls"] = run.dataset.loader.row_file(polls)
-    for poll in run.source.polls.of(outcome.done):
+    for poll in run.source.polls.of(results.done):
         write_row(row_files["staged_polls"], pack_poll(poll), run.source.left_out_log)

@@ -64,7 +64,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         return source.read_stories(finality=self.finality)
 
     def finish_reading(
-        self, run: TransferRun, outcome: AccountResults, row_files: dict[str, RowFile]
+        self, run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]
     ) -> Mapping[str, Any]:
         """Write down the successful polls, compare them with the earlier ones, and move the mark of final numbers."""
         if STORY_POLLS not in self.tables:
@@ -72,7 +72,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         if self._load == "stage":
             from airflow_provider_iginsights.transfers.staging import stage_polls
 
-            stage_polls(run, outcome, row_files)
+            stage_polls(run, results, row_files)
             return {"gaps": {}, "first_polls": 0}
         from airflow_provider_iginsights.stories.polls import PollRecorder
 
@@ -83,7 +83,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             finality=self.finality,
             corrects_finals=self._load_mode != "append",
         )
-        return record.complete(run.source.polls.of(outcome.done), row_files)
+        return record.complete(run.source.polls.of(results.done), row_files)
 
     def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
         """Read once, as the other transfers do; or go on with the plan of captures."""
@@ -113,9 +113,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         earlier = AccountResults(done=sorted(plan.done), failed=plan.errors())
         loaded = self.load_accounts(run, read, plan.find_due(clock.now()), before=earlier)
         # The next look asks everything anew.
-        loaded = replace(loaded, outcome=give_up_unanswered(loaded.outcome, left_out_log))
+        loaded = replace(loaded, results=give_up_unanswered(loaded.results, left_out_log))
         plan.drop(loaded.quarantined)
-        plan.advance(loaded.outcome, run.source.polls, now=clock.now())
+        plan.advance(loaded.results, run.source.polls, now=clock.now())
         summary = shorten_lists(
             continue_summary(before, summarize(run.source, loaded, skips=self._on_account_error == "skip"))
         )
@@ -135,10 +135,10 @@ class StoryTransfer(InstagramToBigQueryOperator):
     def _end(self, run: TransferRun, plan: CapturePlan, summary: dict[str, Any]) -> dict[str, Any]:
         from airflow_provider_iginsights.extract.account_pool import AccountResults
 
-        outcome = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
-        if outcome.failed:
+        results = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
+        if results.failed:
             run.context["ti"].xcom_push(key="summary", value=summary)
-        raise_failures(outcome, skips=self._on_account_error == "skip")
+        raise_failures(results, skips=self._on_account_error == "skip")
         return summary
 
     def _make_plan(self, run: TransferRun) -> CapturePlan:

@@ -38,8 +38,8 @@ def test_every_row_arrives_once(workers: int, count: int) -> None:
     pool = AccountPool(lambda account_id: rows_of(account_id, count), workers=workers)
     found = numbers_in(pool.read(accounts))
     assert found == Counter((account, number) for account in accounts for number in range(count))
-    assert sorted(pool.outcome.done) == sorted(accounts)
-    assert pool.outcome.failed == {}
+    assert sorted(pool.results.done) == sorted(accounts)
+    assert pool.results.failed == {}
 
 
 def test_no_accounts() -> None:
@@ -82,8 +82,8 @@ def test_one_account_fails_alone(error: AccountUnavailable | Throttled) -> None:
     pool = AccountPool(read, workers=2)
     found = numbers_in(pool.read(["1", "2", "3"]))
     assert {account for account, _ in found} == {"1", "2", "3"}
-    assert pool.outcome.failed == {"2": error}
-    assert sorted(pool.outcome.done) == ["1", "3"]
+    assert pool.results.failed == {"2": error}
+    assert sorted(pool.results.done) == ["1", "3"]
 
 
 @pytest.mark.parametrize("kind", [TokenExpired, PolicyBlocked])
@@ -101,8 +101,8 @@ def test_a_token_error_stops_those_not_yet_begun(kind: type[TokenExpired]) -> No
     found = numbers_in(pool.read(["1", "2", "3", "4"]))
     assert {account for account, _ in found} == {"1"}
     assert asked == ["1", "2"]
-    assert set(pool.outcome.failed) == {"2", "3", "4"}
-    assert len(set(map(id, pool.outcome.failed.values()))) == 1
+    assert set(pool.results.failed) == {"2", "3", "4"}
+    assert len(set(map(id, pool.results.failed.values()))) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_our_own_faults_cost_one_account(fault: Exception) -> None:
 
     pool = AccountPool(read, workers=2)
     assert len(list(pool.read(["1", "2", "3"]))) == 9
-    assert sorted(pool.outcome.done) == ["1", "3"]
-    assert type(pool.outcome.failed["2"]) is BrokenResponse
-    assert "account 2" in str(pool.outcome.failed["2"])
+    assert sorted(pool.results.done) == ["1", "3"]
+    assert type(pool.results.failed["2"]) is BrokenResponse
+    assert "account 2" in str(pool.results.failed["2"])
 
 
 @pytest.mark.parametrize("signal", [KeyboardInterrupt(), SystemExit(1), AirflowSkipException("no")])

@@ -168,9 +168,9 @@ def test_a_lasting_error_of_one_post() -> None:
         given = [row for table, row in pool.read([readers.accounts[0].id]) if table == "media_insights"]
         wanted = {key: value for key, value in whole.items() if key[0] != post.id or key[1] in CORE}
         assert by_key(given, MEDIA_KEY) == wanted
-        assert pool.outcome.done == []
-        assert pool.outcome.failed == {}
-        questions = pool.outcome.unanswered[readers.accounts[0].id]
+        assert pool.results.done == []
+        assert pool.results.failed == {}
+        questions = pool.results.unanswered[readers.accounts[0].id]
         assert {question.whom for question in questions} == {f"media {post.id}"}
         assert {type(question.error) for question in questions} == {ServerTrouble}
         assert readers.left_out == {}
@@ -186,8 +186,8 @@ def test_an_error_that_passes_leaves_nothing_unanswered() -> None:
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
         given = [row for table, row in pool.read([readers.accounts[0].id]) if table == "media_insights"]
         assert by_key(given, MEDIA_KEY) == whole
-        assert pool.outcome.done == [readers.accounts[0].id]
-        assert pool.outcome.unanswered == pool.outcome.failed == {}
+        assert pool.results.done == [readers.accounts[0].id]
+        assert pool.results.unanswered == pool.results.failed == {}
 
 
 @pytest.mark.parametrize(("code", "subcode"), [(3001, None), (9, None), (21009, 12), (777, None)])

@@ -160,7 +160,7 @@ def test_an_error_of_the_profile_costs_no_insights() -> None:
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
         given = list(pool.read([readers.accounts[0].id]))
         assert {table for table, _ in given} == {"account_insights"}
-        assert [question.what for question in pool.outcome.unanswered[readers.accounts[0].id]] == ["profile"]
+        assert [question.what for question in pool.results.unanswered[readers.accounts[0].id]] == ["profile"]
 
 
 NAMED = "(#100) Tried accessing nonexisting field (website) on node type (IGUser)"
@@ -196,7 +196,7 @@ def test_a_profile_that_may_not_be_read_is_the_accounts() -> None:
         fault(readers, ErrorEffect(10, message="(#10) Application does not have permission for this action"))
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=True), workers=1)
         assert {table for table, _ in pool.read([readers.accounts[0].id])} == {"account_insights"}
-        assert [type(error) for error in pool.outcome.failed.values()] == [PermissionMissing]
+        assert [type(error) for error in pool.results.failed.values()] == [PermissionMissing]
         assert readers.http == 2
 
 

@@ -29,7 +29,7 @@ def read_all(errors: dict[str, Exception]) -> tuple[AccountPool, list[str]]:
         yield "t", {"account_id": account_id}
 
     pool = AccountPool(read, workers=1)
-    assert [row["account_id"] for _, row in pool.read(ACCOUNTS)] == pool.outcome.done
+    assert [row["account_id"] for _, row in pool.read(ACCOUNTS)] == pool.results.done
     return pool, asked
 
 
@@ -38,10 +38,10 @@ def test_three_in_a_row_stop_the_others(code: int) -> None:
     """After three accounts in a row met the app's or user's limit no other is asked; all wait, as long as Meta said."""
     pool, asked = read_all({account: limited(code) for account in ACCOUNTS[2:]})
     assert asked == ACCOUNTS[:5]
-    assert pool.outcome.done == ACCOUNTS[:2]
-    assert list(pool.outcome.failed) == ACCOUNTS[2:]
-    assert {type(error) for error in pool.outcome.failed.values()} == {Throttled}
-    assert {error.retry_after for error in pool.outcome.failed.values()} == {60}  # type: ignore[attr-defined]
+    assert pool.results.done == ACCOUNTS[:2]
+    assert list(pool.results.failed) == ACCOUNTS[2:]
+    assert {type(error) for error in pool.results.failed.values()} == {Throttled}
+    assert {error.retry_after for error in pool.results.failed.values()} == {60}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("code", [32, 613, 80002, None])
@@ -49,17 +49,17 @@ def test_an_account_s_own_limit_stops_nobody_else(code: int | None) -> None:
     """Limits of accounts and Pages are theirs: every account is asked."""
     pool, asked = read_all({account: limited(code) for account in ACCOUNTS[:9]})  # type: ignore[arg-type]
     assert asked == ACCOUNTS
-    assert pool.outcome.done == ACCOUNTS[9:]
+    assert pool.results.done == ACCOUNTS[9:]
 
 
 def test_an_answer_in_between_says_that_the_limit_is_not_shared() -> None:
     """Where accounts still answer, the limit is not everybody's: all are asked."""
     pool, asked = read_all({account: limited(4) for account in ACCOUNTS if int(account) % 3})
     assert asked == ACCOUNTS
-    assert pool.outcome.done == ACCOUNTS[::3]
+    assert pool.results.done == ACCOUNTS[::3]
 
 
 def test_failures_hold_no_frames() -> None:
     """A kept error has no traceback: its frames would hold the pages of a thousand failed accounts in memory."""
     pool, _ = read_all({"3": AccountUnavailable("gone")})
-    assert pool.outcome.failed["3"].__traceback__ is None
+    assert pool.results.failed["3"].__traceback__ is None

@@ -65,8 +65,8 @@ def test_no_number_is_lost_to_a_short_outage(monkeypatch: pytest.MonkeyPatch, se
         fail_requests(readers, monkeypatch, lambda request: "breakdown" in request.params and passed[0] < seconds)
         pool, found = read_accounts(readers)
         assert found == whole
-        assert len(pool.outcome.done) == 10
-        assert pool.outcome.unanswered == pool.outcome.failed == readers.left_out == {}
+        assert len(pool.results.done) == 10
+        assert pool.results.unanswered == pool.results.failed == readers.left_out == {}
 
 
 def test_a_lasting_error_is_paid_for_by_three_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,10 +84,10 @@ def test_a_lasting_error_is_paid_for_by_three_accounts(monkeypatch: pytest.Monke
         fail_requests(readers, monkeypatch, strikes)
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[4] != "age"}
-        assert set(pool.outcome.unanswered) == {account.id for account in readers.accounts}
-        assert pool.outcome.failed == readers.left_out == {}
+        assert set(pool.results.unanswered) == {account.id for account in readers.accounts}
+        assert pool.results.failed == readers.left_out == {}
         assert 6 * 60 <= passed[0] <= 6 * 120
-        questions = {question.what for each in pool.outcome.unanswered.values() for question in each}
+        questions = {question.what for each in pool.results.unanswered.values() for question in each}
         assert all("by age" in what for what in questions)
         plan = plan_account(None, None, version="v25.0", login="facebook")
         groups = [query for query in plan.snapshots if query.breakdown == "age"]
@@ -128,7 +128,7 @@ def test_many_failing_posts_cost_the_tries_of_one_batch() -> None:
         assert found
         assert found.items() < whole.items()
         missing = {key[0] for key in whole if key not in found}
-        assert {question.whom for question in pool.outcome.unanswered[readers.accounts[0].id]} == {
+        assert {question.whom for question in pool.results.unanswered[readers.accounts[0].id]} == {
             f"media {media_id}" for media_id in missing
         }
         assert passed[0] <= 2 * 2 * 120
@@ -145,7 +145,7 @@ def test_an_error_of_a_whole_page_or_batch(path: str) -> None:
         assert numbers_of(rows, MEDIA_KEY) == whole
         by_key([{**row, "value": 0} for table, row in rows if table == "media"], ("media_id",))
         assert sum(table == "media" for table, _ in rows) == 250
-        assert pool.outcome.done == [readers.accounts[0].id]
+        assert pool.results.done == [readers.accounts[0].id]
 
 
 def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
@@ -155,9 +155,9 @@ def test_an_account_without_any_answer_fails_by_its_own_error() -> None:
         readers.sandbox.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{bad}/media", times=None))
         pool = AccountPool(readers.open_source().read_media(refresh_days=None), workers=1)
         list(pool.read([account.id for account in readers.accounts]))
-        assert sorted(pool.outcome.done) == sorted(account.id for account in readers.accounts if account.id != bad)
-        assert {key: type(error) for key, error in pool.outcome.failed.items()} == {bad: ServerTrouble}
-        assert pool.outcome.unanswered == {}
+        assert sorted(pool.results.done) == sorted(account.id for account in readers.accounts if account.id != bad)
+        assert {key: type(error) for key, error in pool.results.failed.items()} == {bad: ServerTrouble}
+        assert pool.results.unanswered == {}
 
 
 def test_stories_go_on_with_the_same_poll() -> None:
@@ -206,7 +206,7 @@ def test_one_metric_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> Non
         fail_requests(readers, monkeypatch, lambda request: "replies" in request.params.get("metric", "").split(","))
         pool, found = read_accounts(readers)
         assert found == {key: value for key, value in whole.items() if key[1] != "replies"}
-        [questions] = pool.outcome.unanswered.values()
+        [questions] = pool.results.unanswered.values()
         assert {name for question in questions for name in question.repeat["metrics"]} == {"replies"}
 
 
@@ -232,10 +232,10 @@ def test_a_batch_of_another_length(surplus: int) -> None:
         pool = AccountPool(readers.open_source().read_accounts(lookback_days=0, profiles=False), workers=1)
         found = numbers_of(pool.read([readers.accounts[0].id]), ACCOUNT_KEY)
         if surplus > 0:
-            assert (found, pool.outcome.unanswered) == (whole, {})
+            assert (found, pool.results.unanswered) == (whole, {})
         else:
             assert found.items() < whole.items()
-            [questions] = pool.outcome.unanswered.values()
+            [questions] = pool.results.unanswered.values()
             assert {type(question.error) for question in questions} == {BrokenResponse}
 
 
@@ -254,7 +254,7 @@ def test_an_outage_is_waited_for_by_three_accounts(kind: str) -> None:
             }
             pool = AccountPool(kinds[kind], workers=1)
             assert list(pool.read([account.id for account in readers.accounts])) == []
-            assert len(pool.outcome.failed) == count
+            assert len(pool.results.failed) == count
             assert readers.http >= 2 * count
             waited.append(passed[0])
     assert waited[1] <= 1.2 * waited[0]

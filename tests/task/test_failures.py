@@ -32,7 +32,7 @@ from airflow_provider_iginsights.task.failures import (
 FACTS = GraphFacts(asked="GET 1/insights", code=100, subcode=33)
 
 
-def outcome(*done: str, **failed: InsightsError) -> AccountResults:
+def make_results(*done: str, **failed: InsightsError) -> AccountResults:
     """Return how accounts fared; ``failed`` names them ``a1``, ``a2`` and so on."""
     return AccountResults(done=list(done), failed=dict(failed))
 
@@ -40,28 +40,28 @@ def outcome(*done: str, **failed: InsightsError) -> AccountResults:
 @pytest.mark.parametrize("skips", [False, True])
 def test_nobody_failed(skips: bool) -> None:
     """The task succeeds."""
-    raise_failures(outcome("1", "2"), skips=skips)
+    raise_failures(make_results("1", "2"), skips=skips)
 
 
 def test_skip_is_content_with_one_account() -> None:
     """One account that answered is enough for "skip"; none is not."""
-    raise_failures(outcome("1", a2=AccountUnavailable("gone")), skips=True)
+    raise_failures(make_results("1", a2=AccountUnavailable("gone")), skips=True)
     with pytest.raises(AccountUnavailable, match="gone"):
-        raise_failures(outcome(a2=AccountUnavailable("gone")), skips=True)
+        raise_failures(make_results(a2=AccountUnavailable("gone")), skips=True)
 
 
 def test_one_of_one_raises_its_own_error() -> None:
     """A single account's error is raised as it is, facts and all."""
     error = AccountUnavailable("Meta does not know account 1.", facts=FACTS)
     with pytest.raises(AccountUnavailable) as caught:
-        raise_failures(outcome(a1=error))
+        raise_failures(make_results(a1=error))
     assert caught.value is error
 
 
 def test_one_of_many_is_named() -> None:
     """The error says how many failed, which, why, and that the others are loaded."""
     with pytest.raises(AccountUnavailable) as caught:
-        raise_failures(outcome("1", "2", a3=AccountUnavailable("Meta does not know it.", facts=FACTS)))
+        raise_failures(make_results("1", "2", a3=AccountUnavailable("Meta does not know it.", facts=FACTS)))
     assert caught.value.message.startswith("1 of 3 accounts failed, all others are loaded.")
     assert "a3: Meta does not know it." in caught.value.message
     assert caught.value.facts == FACTS
