@@ -16,7 +16,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
-from airflow_provider_iginsights.json_values import read_number, read_whole_number
+from airflow_provider_iginsights.json_values import read_id, read_number, read_whole_number
 from airflow_provider_iginsights.pacific import as_utc, format_instant, pacific_date
 from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items
 
@@ -145,8 +145,8 @@ def _row(account_id: str, media_id: str, metric: str, number: float | Decimal, s
 
 
 def _read_id(value: Any) -> str | None:
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if _ID.fullmatch(text) else None
+    found = read_id(value)
+    return found if found and _ID.fullmatch(found) else None
 
 
 def _read_sent_at(value: Any, received_at: datetime) -> datetime:

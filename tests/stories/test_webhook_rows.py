@@ -175,6 +175,7 @@ def test_what_is_no_number_is_left_out(value: Any) -> None:
         (message(account_id=None), "malformed"),
         (message(account_id=True), "malformed"),
         (message(account_id="brand"), "malformed"),
+        (message(account_id=10**5000), "malformed"),
         (message(change(None, reach=1)), "malformed"),
         (message(change("18023345989012587; DROP", reach=1)), "malformed"),
         (message({"field": "story_insights", "value": 17}), "malformed"),
