@@ -72,13 +72,13 @@ class Listing:
     refused_metrics: RefusedMetrics
     published: tuple[datetime | None, datetime | None] = (None, None)
     expects_all: bool = False
-    _seen: set[str] = field(default_factory=set, init=False)
-    _without_id: int = field(default=0, init=False)
-    _without_insights: int = field(default=0, init=False)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
     unanswered: Sequence[RepeatParameters] | None = None
     _insights: BatchedInsights = field(init=False)
+    _seen: set[str] = field(default_factory=set, init=False)
+    _without_id: int = field(default=0, init=False)
+    _without_insights: int = field(default=0, init=False)
     _unanswered: list[UnansweredRequest] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
