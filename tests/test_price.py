@@ -25,7 +25,8 @@ from tests.support.sandboxes import DAY, END, START, Row, Sandboxes, open_sandbo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-PAGE = Path(__file__).parents[1] / "docs" / "price.md"
+ROOT = Path(__file__).parents[1]
+PAGE, README = ROOT / "docs" / "price.md", ROOT / "README.md"
 NAMES = {table.default_id: table.name for table in TABLES}
 OWNERS_TEXTS = {"accounts", "media"}
 """Tables whose width depends on the texts that people write: longer ones are assumed than the sandbox has."""
@@ -233,3 +234,13 @@ def test_the_statements_are_those_of_the_transfers(runs: Runs) -> None:
     assert a_poll - runs.hourly == marks_that_move
     assert not runs.daily - daily
     assert not runs.hourly - a_poll
+
+
+@pytest.mark.parametrize(("row", "kind"), [("MERGEs in all", "merge"), ("queries in all", "verify")])
+def test_the_readme_counts_the_same_statements(row: str, kind: str) -> None:
+    """Its table of quotas: each transfer once a day or once an hour, in one task or in 20 mapped ones."""
+    [line] = re.findall(rf"^\| {row}.*$", README.read_text("utf-8"), re.MULTILINE)
+    hourly = sum(each.kind == kind for each in price.send_hourly_stories(1)) // 24
+    once = sum(each.kind == kind for each in price.send_daily(1)) + hourly
+    stated = [int(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")[1:]]
+    assert stated == [once, 24 * once, 20 * once, 480 * once]
