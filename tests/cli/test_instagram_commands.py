@@ -79,6 +79,16 @@ def test_check_without_differences(sandbox: GraphSandbox, conn_id: str, capsys: 
     assert not any(received.token_in_url for received in sandbox.log)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_account_that_is_asked_about(world: World, sandbox: GraphSandbox, place: int) -> None:
+    """--account-id decides whose metrics Meta is asked for, and nobody else's are."""
+    ids = list(world.accounts)
+    assert main(["metrics", "--check", "--account-id", ids[place]]) == 0
+    asked = [f"{received.path} {received.items}" for received in sandbox.log]
+    assert any(f"{ids[place]}/insights" in each for each in asked)
+    assert not any(ids[1 - place] in each for each in asked)
+
+
 def test_check_with_differences(
     sandbox: GraphSandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

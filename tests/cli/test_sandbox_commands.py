@@ -74,6 +74,18 @@ def test_the_command_prints_what_airflow_needs_and_ends_on_interrupt() -> None:
             requests.get(datasets, timeout=1)
 
 
+def test_an_interrupt_while_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses Ctrl-C as soon as the first lines are there ends it as well as later."""
+    before = threading.active_count()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("airflow_provider_iginsights.cli.sandbox.print_result", interrupt)
+    assert main(["sandbox", "--accounts", "1"]) == 0
+    assert threading.active_count() == before
+
+
 def test_options_shape_the_world() -> None:
     """Clock, seed, number of posts and pinned version arrive in the servers; the pin also in the connection."""
     now = datetime(2026, 11, 21, 20, tzinfo=UTC)
