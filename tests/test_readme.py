@@ -7,24 +7,32 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights._compat import BaseOperator
+from airflow_provider_iginsights.bigquery.target import LOAD_MODES
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.catalog.views import VIEWS
 from airflow_provider_iginsights.cli.commands import COMMANDS
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS
+from airflow_provider_iginsights.hooks.reading import Kind
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox import fixtures
+from airflow_provider_iginsights.task.arguments import ON_ACCOUNT_ERROR
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
     InstagramMediaInsightsToBigQueryOperator,
     InstagramStoryInsightsToBigQueryOperator,
 )
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
+from airflow_provider_iginsights.transfers.story_transfer import Capture
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
+from airflow_provider_iginsights.transfers.table_options import OPTIONS
+from airflow_provider_iginsights.transfers.target import LOADS
+from airflow_provider_iginsights.window import RULES
 
 ROOT = Path(__file__).parents[1]
 TRANSFERS = (
@@ -111,6 +119,9 @@ def expected_words() -> dict[str, set[str]]:
         "options": {flag for each in COMMANDS for option in each.arguments for flag in option.flags if flag[0] == "-"},
         "settings": find_settings(),
         "reasons": find_reasons(),
+        "choices": {*ON_ACCOUNT_ERROR, *LOAD_MODES, *LOADS, *get_args(Capture), *get_args(Kind)},
+        "rules": set(RULES),
+        "table options": {*OPTIONS, *(table.name for table in TABLES)},
         "fixtures": set(fixtures.__all__),
     }
 
