@@ -16,7 +16,7 @@ from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange, condition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
@@ -69,7 +69,7 @@ class Lookup:
         """
         target = ensure_dataset(target, session=self._session, create=False)
         sql = groups_query(target, by=by, picks=picks, where=where)
-        return self._read(target, sql=sql, where=where)
+        return _select_wanted(self._session.read(target, sql=sql, **_describe(target)), where)
 
     def find_rows(self, target: TargetTable, *, where: Where) -> list[dict[str, Any]]:
         """Return the rows with all columns of our table.
@@ -77,14 +77,20 @@ class Lookup:
         :raises LoadError: BigQuery refuses.
         """
         target = ensure_dataset(target, session=self._session, create=False)
-        return self._read(target, sql=rows_query(target, where=where), where=where)
+        sql = rows_query(target, where=where)
+        return _select_wanted(self._session.read(target, sql=sql, **_describe(target)), where)
 
-    def _read(self, target: TargetTable, *, sql: str, where: Where) -> list[dict[str, Any]]:
-        unnamed = {name: frozenset(values) for name, values in where.among.items() if len(values) > MAX_VALUES}
-        # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
-        payload, doing = secrets.token_hex(16), f"look up earlier rows in {target.path}"
-        found = map(dict, self._session.read(target, sql=sql, payload=payload, doing=doing))
-        return [row for row in found if all(row[name] in values for name, values in unnamed.items())]
+
+def _describe(target: TargetTable) -> dict[str, str]:
+    """Return what :meth:`BigQuerySession.read` wants to know of a lookup besides its text."""
+    # Asked anew each time: an answer of a moment ago under the same job id would be the old one.
+    return {"payload": secrets.token_hex(16), "doing": f"look up earlier rows in {target.path}"}
+
+
+def _select_wanted(found: Iterable[Mapping[str, Any]], where: Where) -> list[dict[str, Any]]:
+    """Return the rows that have one of the wanted values in each column whose values the query does not name."""
+    unnamed = {name: frozenset(values) for name, values in where.among.items() if len(values) > MAX_VALUES}
+    return [dict(row) for row in found if all(row[name] in values for name, values in unnamed.items())]
 
 
 def groups_query(target: TargetTable, *, by: Sequence[str], picks: Mapping[str, Pick], where: Where) -> str:
