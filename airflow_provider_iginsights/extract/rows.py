@@ -99,7 +99,7 @@ def read_numbers(
     if total is None and entry.get("values") is None:
         note("it has neither values nor a total_value.")
     total = _read_container(total, "total_value", note)
-    if total is None or "value" not in total:
+    if total is None or total.get("value") is None:
         for point in points:
             numbers += _read_point(point, map_dimension, note)
     if total is not None:

@@ -353,6 +353,10 @@ ODD: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
         {"total_value": {"breakdowns": []}, "values": [{"value": 3}]},
         [(3, "", "", "", None)],
     ),
+    "a total that has a null value beside values": (
+        {"total_value": {"value": None}, "values": [{"value": 3}]},
+        [(3, "", "", "", None)],
+    ),
     "a zero": ({"total_value": {"value": 0}}, [(0, "", "", "", None)]),
     "a zero in a series": ({"values": [{"value": 0, "end_time": POINT}]}, [(0, "", "", "", POINT)]),
     "a negative count": ({"values": [{"value": -1}]}, [(-1, "", "", "", None)]),
