@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,17 +12,10 @@ import pytest
 from airflow_provider_iginsights.catalog import tables
 from airflow_provider_iginsights.catalog.tables import Column, Table
 from airflow_provider_iginsights.transfers import instagram_to_bigquery
-from tests.support.sandboxes import Sandboxes, open_sandboxes
+from tests.support.sandboxes import Sandboxes
 
 PACKAGE = "airflow_provider_iginsights"
 ROOMS = ("extract", "bigquery", "transfers")
-
-
-@pytest.fixture
-def sandboxes() -> Iterator[Sandboxes]:
-    """Serve a small world."""
-    with open_sandboxes() as opened:
-        yield opened
 
 
 def widen(monkeypatch: pytest.MonkeyPatch, name: str, column: Column) -> None:

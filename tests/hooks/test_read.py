@@ -19,20 +19,13 @@ from airflow_provider_iginsights.catalog.tables import TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.hooks.reading import KINDS
-from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes, open_sandboxes
+from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {table.name: table for table in TABLES}
 PROVENANCE = ("api_version", "fetched_at", "run_id")
 NEEDS_MEMORY = ("previous_poll_at", "seen_late", "finals_missed")
 WINDOW = {"since": START, "until": END}
-
-
-@pytest.fixture
-def sandboxes() -> Iterator[Sandboxes]:
-    """Serve a small world."""
-    with open_sandboxes() as opened:
-        yield opened
 
 
 def facts(table: Table, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:

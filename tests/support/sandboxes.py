@@ -60,6 +60,18 @@ class RecordingTaskInstance:
         self.pushed[key] = value
 
 
+class TaskStateStore(dict[str, Any]):
+    """A task state store that keeps JSON, as Airflow's does."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        """Forget a value; an unknown one is no error."""
+        self.pop(key, None)
+
+
 @dataclass(slots=True)
 class Sandboxes:
     """A world behind a Graph API, an empty BigQuery, and the environment that points Airflow at both."""

@@ -42,6 +42,7 @@ from tests.support.sandboxes import (
     RecordingTaskInstance,
     Row,
     Sandboxes,
+    TaskStateStore,
     facts,
     open_sandboxes,
     pacific_days,
@@ -84,18 +85,6 @@ COMPARED = (
     "instagram_media_insights",
     "instagram_story_insights",
 )
-
-
-class Memory(dict[str, Any]):
-    """A task state store."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self.pop(key, None)
 
 
 @dataclass(slots=True)
@@ -148,7 +137,7 @@ class Season:
     def _run(self, kind: str, until: datetime) -> None:
         operator = TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None, create_dataset=True)
         instance = RecordingTaskInstance(task_id=kind, run_id=f"scheduled__{until}")
-        store = Memory()
+        store = TaskStateStore()
         interval = {"data_interval_start": until - DAY, "data_interval_end": until}
         for _ in range(MOST_TRIES):
             self.tries += 1

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.task.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
+from tests.support.sandboxes import TaskStateStore
 
 ACCOUNTS = [str(17841400000000000 + number) for number in range(1000)]
 INPUTS = {"window": (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)), "metrics": None}
@@ -17,30 +18,18 @@ PROGRESS = Progress(
 )
 
 
-class Store(dict[str, Any]):
-    """A task state store that keeps JSON, as Airflow's does."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self[key] = json.loads(json.dumps(value))
-
-    def delete(self, key: str) -> None:
-        """Forget a value; an unknown one is no error."""
-        self.pop(key, None)
-
-
 def about(inputs: dict[str, Any] = INPUTS, accounts: list[str] = ACCOUNTS) -> dict[str, Any]:
     """Return the inputs with these accounts."""
     return inputs | {"accounts": sorted(accounts)}
 
 
-def write(store: Store | None, progress: Progress) -> dict[str, Any]:
+def write(store: TaskStateStore | None, progress: Progress) -> dict[str, Any]:
     """Keep progress on the inputs, and return it as a deferral carries it."""
     return Checkpoint(store, inputs=about()).write(progress.pack(ACCOUNTS))
 
 
 def read(
-    store: Store | None,
+    store: TaskStateStore | None,
     *,
     inputs: dict[str, Any] = INPUTS,
     accounts: list[str] = ACCOUNTS,
@@ -53,7 +42,7 @@ def read(
 
 def test_the_next_try_finds_what_was_written() -> None:
     """The same inputs find the same progress, in whatever order its accounts come."""
-    store = Store()
+    store = TaskStateStore()
     write(store, PROGRESS)
     assert read(store, accounts=ACCOUNTS[::-1]) == PROGRESS
 
@@ -71,21 +60,21 @@ def test_the_next_try_finds_what_was_written() -> None:
 )
 def test_other_inputs_start_afresh(inputs: dict[str, Any], accounts: list[str]) -> None:
     """What was done for other metrics, another window, version or list of accounts counts for nothing."""
-    store = Store()
+    store = TaskStateStore()
     write(store, PROGRESS)
     assert read(store, inputs=inputs, accounts=accounts) == Progress()
 
 
 def test_it_stays_small() -> None:
     """A thousand accounts take a few hundred bytes."""
-    store = Store()
+    store = TaskStateStore()
     write(store, PROGRESS)
     assert len(json.dumps(store)) < 500
 
 
 def test_it_is_forgotten() -> None:
     """After success nothing is kept, so that a clear fetches everything; forgetting twice is no error."""
-    store = Store()
+    store = TaskStateStore()
     write(store, PROGRESS)
     checkpoint = Checkpoint(store, inputs=about())
     checkpoint.delete()
@@ -96,7 +85,7 @@ def test_it_is_forgotten() -> None:
 @pytest.mark.parametrize("kept", [None, "", [], {"inputs": "another"}, {KEY: 1}])
 def test_what_it_does_not_know_is_nothing(kept: Any) -> None:
     """A value that somebody else left under the key is no progress."""
-    store = Store({KEY: kept})
+    store = TaskStateStore({KEY: kept})
     assert read(store) == Progress()
 
 
@@ -111,7 +100,7 @@ def test_an_airflow_without_a_store_remembers_nothing() -> None:
 def test_a_deferral_carries_the_progress_without_a_store() -> None:
     """What a deferral carried, as JSON, is as good as what a store kept, and wins over it."""
     carried = json.loads(json.dumps(write(None, PROGRESS)))
-    store = Store()
+    store = TaskStateStore()
     write(store, Progress())
     for kept in (None, store):
         assert read(kept, carried=carried) == PROGRESS
@@ -120,7 +109,7 @@ def test_a_deferral_carries_the_progress_without_a_store() -> None:
 
 def test_open_questions_are_kept_within_bounds() -> None:
     """Open questions survive as JSON; of accounts beyond the bound nothing is kept, so that all is asked again."""
-    store = Store()
+    store = TaskStateStore()
     accounts = ["1", "2", "3"]
     checkpoint = Checkpoint(store, inputs={})
     few = [{"metrics": ["reach"], "period": "day", "breakdown": "", "timeframe": "", "days": ["2026-11-20"]}]

@@ -14,7 +14,7 @@ from airflow_provider_iginsights.errors import AccountUnavailable, Throttled
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
 from airflow_provider_iginsights.task.rate_limit_wait import JITTER, find_throttled, plan_wait
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
-from tests.support.sandboxes import NOW, Sandboxes
+from tests.support.sandboxes import NOW, Sandboxes, TaskStateStore
 
 MINUTE = timedelta(minutes=1)
 SIX_HOURS = timedelta(hours=6)
@@ -74,18 +74,6 @@ def test_who_has_to_wait() -> None:
     assert find_throttled({**waiting, "b": AccountUnavailable("gone")}) == waiting
 
 
-class Store(dict[str, Any]):
-    """A task state store."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self.pop(key, None)
-
-
 def execute(sandboxes: Sandboxes, operator: Any, *, method: str = "execute", store: Any = None, **state: Any) -> Any:
     """Run an operator as a worker does."""
     context = {"ti": sandboxes.instance, "data_interval_start": NOW - timedelta(days=1), "data_interval_end": NOW}
@@ -117,7 +105,7 @@ def test_a_deferral_survives_as_json(sandboxes: Sandboxes, has_store: bool) -> N
     """Trigger and state hold no secret and survive JSON; the resumed task asks only for the blocked account."""
     first, second = sandboxes.world.accounts
     block(sandboxes, second)
-    store = Store() if has_store else None
+    store = TaskStateStore() if has_store else None
     with pytest.raises(TaskDeferred) as caught:
         execute(sandboxes, transfer(deferrable=True), store=store)
     assert listings(sandboxes) == [first, second]
@@ -157,7 +145,7 @@ def test_the_wait_is_bounded_over_deferrals(sandboxes: Sandboxes) -> None:
 def test_a_clear_after_the_bound_waits_anew(sandboxes: Sandboxes) -> None:
     """The failed task keeps what it loaded; cleared the next day it asks for the rest and has six hours again."""
     first, second = sandboxes.world.accounts
-    store = Store()
+    store = TaskStateStore()
     block(sandboxes, second, times=2)
     with pytest.raises(AirflowRescheduleException):
         execute(sandboxes, transfer(), store=store)
@@ -174,7 +162,7 @@ def test_a_clear_after_the_bound_waits_anew(sandboxes: Sandboxes) -> None:
 def test_skip_counts_what_was_loaded_before_the_wait(sandboxes: Sandboxes) -> None:
     """With "skip", accounts that answered before the wait are enough, when the last ones fail after it."""
     first, second = sandboxes.world.accounts
-    store = Store()
+    store = TaskStateStore()
     block(sandboxes, second)
     with pytest.raises(AirflowRescheduleException):
         execute(sandboxes, transfer(on_account_error="skip"), store=store)

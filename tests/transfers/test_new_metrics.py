@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from airflow_provider_iginsights.sandbox.graph import MediaMetric, UserMetric, numbers
-from tests.support.sandboxes import Sandboxes, open_sandboxes
+from tests.support.sandboxes import Sandboxes
 
 TABLES = {
     "account": "instagram_account_insights",
@@ -17,13 +16,6 @@ TABLES = {
     "story": "instagram_story_insights",
 }
 NEW = "profile_shares"
-
-
-@pytest.fixture
-def sandboxes() -> Iterator[Sandboxes]:
-    """Serve a small world."""
-    with open_sandboxes() as opened:
-        yield opened
 
 
 def offer(sandboxes: Sandboxes) -> None:

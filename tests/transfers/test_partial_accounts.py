@@ -12,9 +12,9 @@ from airflow_provider_iginsights.errors import ServerTrouble
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
-from tests.support.sandboxes import END, START, RecordingTaskInstance, Sandboxes
+from tests.support.sandboxes import END, START, RecordingTaskInstance, Sandboxes, TaskStateStore
 
-TROUBLE = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
+SERVER_ERROR = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
 
 pytestmark = pytest.mark.usefixtures("without_waits")
 
@@ -25,17 +25,7 @@ class Instance(RecordingTaskInstance):
     max_tries = 2
 
 
-class Store(dict[str, Any]):
-    """Airflow's task state store."""
-
-    set = dict.__setitem__
-
-    def delete(self, key: str) -> None:
-        """Forget the value."""
-        self.pop(key, None)
-
-
-def execute(store: Store | None, *, try_number: int, **arguments: Any) -> dict[str, Any]:
+def execute(store: TaskStateStore | None, *, try_number: int, **arguments: Any) -> dict[str, Any]:
     """Run the media transfer as one try of three."""
     options = {"dataset_id": "instagram", "gcp_conn_id": None, "create_dataset": True} | arguments
     operator = InstagramMediaInsightsToBigQueryOperator(task_id="media", **options)
@@ -44,16 +34,16 @@ def execute(store: Store | None, *, try_number: int, **arguments: Any) -> dict[s
     return operator.execute(context)  # type: ignore[arg-type]
 
 
-def trouble_one_post(sandboxes: Sandboxes) -> str:
+def fail_one_post(sandboxes: Sandboxes) -> str:
     """Let Meta's servers fail on what is asked of one post of the first account by itself."""
     media_id = sandboxes.world.media_of(next(iter(sandboxes.world.accounts)), sandboxes.world.now)[3].id
-    sandboxes.graph.faults.add(GraphFault(effect=TROUBLE, path=f"{media_id}/insights", times=None))
+    sandboxes.graph.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{media_id}/insights", times=None))
     return media_id
 
 
 def test_only_the_open_question_is_asked_again(sandboxes: Sandboxes) -> None:
     """The first try loads all else and fails; the second, with a store, asks for that post alone, and ends well."""
-    store, media_id = Store(), trouble_one_post(sandboxes)
+    store, media_id = TaskStateStore(), fail_one_post(sandboxes)
     with pytest.raises(ServerTrouble, match=media_id):
         execute(store, try_number=1)
     before = sandboxes.rows("instagram_media_insights")
@@ -75,8 +65,8 @@ def test_only_the_open_question_is_asked_again(sandboxes: Sandboxes) -> None:
 @pytest.mark.parametrize(("try_number", "arguments"), [(3, {}), (1, {"on_account_error": "skip"})])
 def test_the_end_names_it(sandboxes: Sandboxes, try_number: int, arguments: dict[str, Any]) -> None:
     """On the last try, and where failures are to be skipped, the task ends well and names what is missing."""
-    media_id = trouble_one_post(sandboxes)
-    summary = execute(Store(), try_number=try_number, **arguments)
+    media_id = fail_one_post(sandboxes)
+    summary = execute(TaskStateStore(), try_number=try_number, **arguments)
     assert sorted(summary["accounts_done"]) == sorted(sandboxes.world.accounts)
     assert {found["kind"] for found in summary["left_out"]} == {"ServerTrouble"}
     assert all(found["whom"] == [f"media {media_id}"] for found in summary["left_out"])
@@ -84,7 +74,7 @@ def test_the_end_names_it(sandboxes: Sandboxes, try_number: int, arguments: dict
 
 def test_without_a_store_all_is_asked_again(sandboxes: Sandboxes) -> None:
     """Where Airflow keeps nothing between tries, the second try reads everything and is complete."""
-    trouble_one_post(sandboxes)
+    fail_one_post(sandboxes)
     with pytest.raises(ServerTrouble):
         execute(None, try_number=1)
     sandboxes.graph.faults.clear()
@@ -94,14 +84,14 @@ def test_without_a_store_all_is_asked_again(sandboxes: Sandboxes) -> None:
 def test_an_account_that_answered_nothing_has_failed(sandboxes: Sandboxes) -> None:
     """Not even the last try ends well for an account of which no row is there."""
     first = next(iter(sandboxes.world.accounts))
-    sandboxes.graph.faults.add(GraphFault(effect=TROUBLE, path=f"{first}/", times=None))
+    sandboxes.graph.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{first}/", times=None))
     with pytest.raises(ServerTrouble, match=first):
-        execute(Store(), try_number=3)
+        execute(TaskStateStore(), try_number=3)
 
 
 def test_a_rate_limit_meanwhile_costs_no_question(sandboxes: Sandboxes) -> None:
     """What one try left open is still all that is asked after another try met the account's rate limit."""
-    store, media_id = Store(), trouble_one_post(sandboxes)
+    store, media_id = TaskStateStore(), fail_one_post(sandboxes)
     with pytest.raises(ServerTrouble, match=media_id):
         execute(store, try_number=1)
     sandboxes.graph.faults.clear()
@@ -119,7 +109,7 @@ def test_a_rate_limit_meanwhile_costs_no_question(sandboxes: Sandboxes) -> None:
 
 def test_the_hook_raises_at_the_end(sandboxes: Sandboxes) -> None:
     """The hook's iterator gives all other rows first; whoever reads it learns that some are missing."""
-    media_id = trouble_one_post(sandboxes)
+    media_id = fail_one_post(sandboxes)
     rows: list[dict[str, Any]] = []
     with pytest.raises(ServerTrouble, match=media_id):
         rows.extend(InstagramHook("instagram_default").media_insights(refresh_days=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,19 @@ import pytest
 pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
 
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
-from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
-from tests.support.transfers.dag_runs import clear_and_run, dag_of, pull, run, states
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
+from tests.support.sandboxes import Sandboxes
+from tests.support.transfers.dag_runs import (
+    BUSY,
+    DOWN,
+    clear_and_run,
+    count_rows,
+    dag_of,
+    open_sandboxes_of_dags,
+    pull,
+    run,
+    states,
+)
 
 BODY = """
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator as Write
@@ -22,23 +31,14 @@ options = dict(metrics=["likes"], lookback_days=0, profile_table_id=None, load="
 insights = Account.partial(task_id="read"{arguments}, **options, **TO).expand(account_ids=accounts.output)
 Write(task_id="write", staged=insights.output["staged"], account_ids=accounts.output, **TO)
 """
-BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
-DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
 REFUSED = ErrorEffect(10, message="(#10) Application does not have permission for this action")
 
 
 @pytest.fixture
-def sandboxes(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandboxes]:
-    """Open sandboxes with three accounts; waits that take hours take a second."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.error_mapping.DEFAULT_BLOCK", 1.0)
-    monkeypatch.setattr("airflow_provider_iginsights.task.rate_limit_wait.JITTER", 0.1)
-    with open_sandboxes(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
+def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
+    """Serve three accounts; waits that take hours take a second."""
+    with open_sandboxes_of_dags() as opened:
         yield opened
-
-
-def written(sandboxes: Sandboxes) -> Counter[str]:
-    """Return how many rows each account has, by its last digit."""
-    return Counter(row["account_id"][-1] for row in sandboxes.rows("instagram_account_insights"))
 
 
 def merges(sandboxes: Sandboxes) -> int:
@@ -59,8 +59,8 @@ def test_a_throttled_chunk_waits_and_is_written(sandboxes: Sandboxes, tmp_path: 
         ("read", 0): "success",
         ("write", -1): "success",
     }
-    assert set(written(sandboxes)) == {"1", "2", "3"}
-    assert pull(found["write", -1])["rows"] == sum(written(sandboxes).values())
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
+    assert pull(found["write", -1])["rows"] == sum(count_rows(sandboxes).values())
     assert sandboxes.staging() == []
 
 
@@ -74,7 +74,7 @@ def test_a_retry_stages_only_what_is_missing(sandboxes: Sandboxes, tmp_path: Pat
         found = run(dag)
     assert states(found)["read", 0] == ("success", 2)
     assert states(found)["write", -1] == ("success", 1)
-    assert set(written(sandboxes)) == {"1", "2", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
     assert pull(found["write", -1])["accounts_done"] == list(sandboxes.world.accounts)
     assert sandboxes.staging() == []
 
@@ -92,7 +92,7 @@ def test_a_failed_chunk_is_named_cleared_and_written(sandboxes: Sandboxes, tmp_p
             ("read", 2): "success",
             ("write", -1): "failed",
         }
-        assert set(written(sandboxes)) == {"1", "3"}
+        assert set(count_rows(sandboxes)) == {"1", "3"}
         assert merges(sandboxes) == 1
         assert list(pull(found["write", -1], key="summary")["accounts_failed"]) == [second]
         sandboxes.graph.faults.clear()
@@ -100,6 +100,6 @@ def test_a_failed_chunk_is_named_cleared_and_written(sandboxes: Sandboxes, tmp_p
         again = clear_and_run(dag, found["write", -1])
         assert again.state == "success"
         assert pull(again)["accounts_done"] == list(sandboxes.world.accounts)
-    assert set(written(sandboxes)) == {"1", "2", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
     assert merges(sandboxes) == 2
     assert sandboxes.staging() == []

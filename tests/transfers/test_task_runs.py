@@ -12,21 +12,27 @@ import pytest
 pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
 
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
-from tests.support.sandboxes import NOW, Sandboxes, facts, open_sandboxes
-from tests.support.transfers.dag_runs import clear_and_run, dag_of, pull, run, states
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
+from tests.support.sandboxes import Sandboxes, facts
+from tests.support.transfers.dag_runs import (
+    BUSY,
+    DOWN,
+    clear_and_run,
+    count_rows,
+    dag_of,
+    open_sandboxes_of_dags,
+    pull,
+    run,
+    states,
+)
 
 ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
-BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
-DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
 
 
 @pytest.fixture
-def sandboxes(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandboxes]:
+def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
     """Serve three accounts; waits that take hours take a second."""
-    monkeypatch.setattr("airflow_provider_iginsights.graph.error_mapping.DEFAULT_BLOCK", 1.0)
-    monkeypatch.setattr("airflow_provider_iginsights.task.rate_limit_wait.JITTER", 0.1)
-    with open_sandboxes(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
+    with open_sandboxes_of_dags() as opened:
         yield opened
 
 
@@ -41,11 +47,6 @@ def asked(sandboxes: Sandboxes) -> Counter[str]:
         if f"/{account}" in item or item.startswith(account)
     ]
     return Counter(account[-1] for account in ids)
-
-
-def per_account(sandboxes: Sandboxes) -> Counter[str]:
-    """Return how often each account stands in the table."""
-    return Counter(row["account_id"][-1] for row in sandboxes.rows("instagram_account_insights"))
 
 
 @pytest.mark.usefixtures("without_waits")
@@ -103,7 +104,7 @@ def test_a_throttled_task_comes_back_for_what_is_missing(
         (instance,) = run(dag).values()
     assert (instance.state, instance.try_number) == ("success", 1)
     assert asked(sandboxes) == Counter({"1": 1, "2": 2, "3": 1})
-    assert set(per_account(sandboxes)) == {"1", "2", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
     summary = pull(instance)
     assert summary["accounts_done"] == list(sandboxes.world.accounts)
     assert summary["accounts_throttled"] == {}
@@ -118,7 +119,7 @@ def test_the_wait_is_bounded(sandboxes: Sandboxes, tmp_path: Path) -> None:
     with dag_of(tmp_path, "bounded", ACCOUNT.format(arguments)) as dag:
         (instance,) = run(dag).values()
     assert (instance.state, instance.try_number) == ("failed", 1)
-    assert set(per_account(sandboxes)) == {"1", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "3"}
     summary = pull(instance, key="summary")
     assert list(summary["accounts_throttled"]) == [second]
     assert "rate limit" in summary["accounts_throttled"][second]
@@ -143,7 +144,7 @@ Account.partial(task_id="account", metrics=["likes"], lookback_days=0, **TO).exp
         ("account", 0): ("success", 1),
         ("account", 1): ("success", 1),
     }
-    assert set(per_account(sandboxes)) == {"1", "2", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
 
 
 CONNECTIONS = {
@@ -174,7 +175,7 @@ def test_several_connections(sandboxes: Sandboxes, tmp_path: Path, name: str) ->
     assert mapped == {0: "success", 1: "success", 2: "failed"}
     done: list[Any] = [pull(found["account", index])["accounts_done"] for index in (0, 1)]
     assert done == [[first, second], [third]]
-    assert set(per_account(sandboxes)) == {"1", "2", "3"}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
 
 
 @pytest.mark.usefixtures("airflow_db")

@@ -62,7 +62,7 @@ def find_local_bigquery() -> Path | None:
 @contextmanager
 def serve_local_bigquery(executable: Path, *, data: Path, project: str) -> Iterator[str]:
     """Run local-bigquery and yield its address."""
-    port, grpc_port = _free_port(), _free_port()
+    port, grpc_port = find_free_port(), find_free_port()
     options = ["--port", str(port), "--grpc-port", str(grpc_port), "--project", project, "--data-dir", str(data)]
     with (data.parent / "local-bigquery.log").open("wb") as log:
         process = subprocess.Popen([executable, *options], stdout=log, stderr=log)
@@ -83,7 +83,8 @@ def connect_to_emulator(project: str, url: str) -> Client:
     return Client(project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
+    """Return a loopback port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

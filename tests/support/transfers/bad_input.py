@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +21,7 @@ from airflow_provider_iginsights.errors import (
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, Token
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
+from tests.support.bigquery.warehouses import find_free_port
 from tests.support.sandboxes import DATASET, NOW, Sandboxes
 
 STRANGER = "17841400000000999"
@@ -57,13 +57,6 @@ def token(**changes: Any) -> Callable[[Sandboxes], None]:
         sandboxes.connect(password="EAAGodd")
 
     return prepare
-
-
-def unused_port() -> int:
-    """Return a loopback port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def put_incompatible_table(sandboxes: Sandboxes) -> None:
@@ -187,7 +180,7 @@ MISTAKES: Mapping[str, Mistake] = {
         "api_version", prepare=lambda sandboxes: sandboxes.connect(extra={"api_version": "latest"})
     ),
     "unreachable Graph API": Mistake(
-        prepare=lambda sandboxes: sandboxes.connect(host=f"http://127.0.0.1:{unused_port()}"),
+        prepare=lambda sandboxes: sandboxes.connect(host=f"http://127.0.0.1:{find_free_port()}"),
         error=ServerTrouble,
         words=("No answer", "network"),
         retried=True,

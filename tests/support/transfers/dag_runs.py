@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, World
+from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 
 HEAD = """
 from datetime import UTC, datetime, timedelta
@@ -29,6 +33,24 @@ with DAG(
     catchup=False,
 ) as dag:
 """
+
+BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
+DOWN = ErrorEffect(2, http=500, message="Service temporarily unavailable")
+
+
+@contextmanager
+def open_sandboxes_of_dags() -> Iterator[Sandboxes]:
+    """Serve three accounts without media; waits that take hours take a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_provider_iginsights.graph.error_mapping.DEFAULT_BLOCK", 1.0)
+        patch.setattr("airflow_provider_iginsights.task.rate_limit_wait.JITTER", 0.1)
+        with open_sandboxes(World.build(now=NOW, accounts=3, media_per_account=0, stories_per_account=0)) as opened:
+            yield opened
+
+
+def count_rows(sandboxes: Sandboxes) -> Counter[str]:
+    """Return how many numbers of each account are stored, by the account's last digit."""
+    return Counter(row["account_id"][-1] for row in sandboxes.rows("instagram_account_insights"))
 
 
 @contextmanager
