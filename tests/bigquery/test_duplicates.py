@@ -134,7 +134,7 @@ def test_a_lost_answer_to_a_deduplication_does_no_harm(sandbox: BigQuerySandbox,
 
 
 @pytest.mark.referee
-def test_the_check_finds_and_heals(warehouse: Warehouse) -> None:
+def test_the_check_finds_and_deduplicates(warehouse: Warehouse) -> None:
     """The check counts doubled keys, changes nothing by itself, and on request leaves the newest row of each."""
     given = rows.rows(ACCOUNT_INSIGHTS, range(10), version=1)
     newer = rows.rows(ACCOUNT_INSIGHTS, range(4), version=2)

@@ -194,7 +194,7 @@ def test_a_full_queue_is_waited_for(sandbox: BigQuerySandbox, faulty: Warehouse)
         ("jobBackendError", "BigQuery has trouble of its own"),
     ],
 )
-def test_patience_ends(sandbox: BigQuerySandbox, faulty: Warehouse, effect: str, said: str) -> None:
+def test_the_retries_end(sandbox: BigQuerySandbox, faulty: Warehouse, effect: str, said: str) -> None:
     """What does not pass within the given time fails, in words, and the target is as it was."""
     load(faulty, given=[])
     route = QUERY if effect != "answerLost" else JOB

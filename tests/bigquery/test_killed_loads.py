@@ -29,7 +29,7 @@ def test_killed_while_rows_move(shared_sandbox: BigQuerySandbox, point: str) -> 
 
 @pytest.mark.referee
 @pytest.mark.parametrize("point", ["load submitted", "MERGE submitted"])
-def test_killed_on_every_bed(warehouse: Warehouse, point: str) -> None:
+def test_killed_on_every_warehouse(warehouse: Warehouse, point: str) -> None:
     """The same on an emulator that was written by others."""
     with warehouse.connect() as client:
         survives(client._connection.API_BASE_URL, chaos.POINTS[point])

@@ -131,7 +131,7 @@ def test_tasks_that_race_with_two_dates_leave_one_row(sandbox: BigQuerySandbox, 
 
 
 @pytest.mark.referee
-def test_twins_in_two_days_are_found_and_deduplicated(warehouse: Warehouse) -> None:
+def test_duplicates_in_two_days_are_found_and_removed(warehouse: Warehouse) -> None:
     """The check looks at all days: of a key in two partitions the newest row stays, with what only the other has."""
     first, second = media(1, "2026-10-05"), media(1, "2019-02-28", version=2) | {"like_count": None}
     load(warehouse, first)
