@@ -62,21 +62,22 @@ def describe(value: Any) -> str:
 def read_entries(data: Any, *, names: Collection[str], note: NoteFault) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the elements of an answer's ``data`` with the names of their metrics, for metrics in ``names`` only.
 
-    Where Meta sent other metrics, requested metrics that are missing are noted: Meta may have renamed them.
+    Where Meta sent other metrics, or one twice, requested metrics that are missing are noted: another name may stand in
+    their place.
     """
-    answered: set[str] = set()
+    answered: list[str] = []
     for entry in _read_elements(data, "data", lambda why: note("insights", "Unreadable", why)):
         name = entry.get("name")
         if not isinstance(name, str):
             note("insights", "Unreadable", f"the name of a metric is {describe(name)}.")
             continue
-        answered.add(name)
+        answered.append(name)
         if name in names:
             yield name, entry
-    if not answered.issubset(names):
-        for name in names:
-            if name not in answered:
-                note(name, "Unreadable", "Meta answered with a metric that was not requested, and without this one.")
+    if len(answered) > len(set(answered).intersection(names)):
+        for name in sorted(set(names).difference(answered)):
+            why = "Meta answered with a metric that was not requested, or with one twice, and without this one."
+            note(name, "Unreadable", why)
 
 
 def read_numbers(

@@ -480,6 +480,15 @@ def test_another_metric_instead_of_the_one_that_was_asked(answers: Answers) -> N
     assert left_out(source) == set()
 
 
+def test_a_metric_twice_instead_of_two(answers: Answers) -> None:
+    """The one that is missing is named: its numbers may be those under the other's name, of which two are none."""
+    twice = [{"name": "views", "total_value": {"value": number}} for number in (5, 6)]
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda _: {"data": twice}
+    rows, source = answers.read("account", ["likes", "views"], breakdowns={"likes": [], "views": []})
+    assert insights(rows, "metric") == []
+    assert left_out(source) == {("likes", "Unreadable"), ("views", "Contradictory")}
+
+
 @pytest.mark.parametrize("product_type", [7, None, "", {}, "HOLOGRAM"])
 def test_an_unknown_product_type(answers: Answers, product_type: Any) -> None:
     """Where nobody can say which metrics a post has beside those of all, that is named, and the others are read."""

@@ -27,7 +27,7 @@ UNEXPECTED = re.compile(r"unexpected (\w+(Error|Exception|Iteration))")
 FEWER: dict[str, tuple[str, ...]] = {
     r"results\[\]$": ("drop",),  # a breakdown has as many values as it has
     r"results$": ("cut", "list", "drop", "rename"),
-    r"breakdowns\[\]$": ("drop",),  # a breakdown beside its total may be empty, but not absent
+    r"breakdowns\[\]$": ("cut", "drop"),  # a breakdown beside its total may be empty, but not absent
     r"breakdowns$": ("cut", "list"),
     r"values\[\]$": ("drop",),  # a series has a point for each day that has one
     r"values$": ("cut", "list"),
@@ -354,7 +354,7 @@ def _is_optional(scenario: Scenario, column: str) -> bool:
         return column == "end_time" and mutation is not None and mutation.name in ABSENT
     if any(step in OPTIONAL for step in path):
         return mutation is not None and mutation.name in ABSENT
-    return mutation is not None and mutation.name in ("cut",) and column in OPTIONAL
+    return mutation is not None and mutation.name == "cut" and (column in OPTIONAL or column == "end_time")
 
 
 def _is_reading(scenario: Scenario, value: Any) -> bool:
