@@ -18,7 +18,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import stage, tidy
+from airflow_provider_iginsights.bigquery import predecessors, stage
 from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.combine import combine
 from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
@@ -58,7 +58,7 @@ class FanInLoader(BigQueryLoader):
             for row_file in row_files:
                 row_file.target = self._at(row_file.target)
             paths = {part.path for part in kept}
-            tidy.end_predecessors([each.target for each in row_files], session=self.session, kept=paths)
+            predecessors.end_predecessors([each.target for each in row_files], session=self.session, kept=paths)
             parts = tuple(self._stage_part(row_file) for row_file in row_files if row_file.rows)
             # Staged for another task: from here on only that task drops them, or their expiration.
             self._staging.clear()
@@ -75,7 +75,7 @@ class FanInLoader(BigQueryLoader):
         return frozenset(
             path
             for dataset in datasets
-            for table_id in tidy.list_table_ids(dataset, session=self.session)
+            for table_id in predecessors.list_table_ids(dataset, session=self.session)
             if (path := f"{dataset}.{table_id}") in wanted
         )
 
@@ -102,7 +102,7 @@ class FanInLoader(BigQueryLoader):
         located = [dataclasses.replace(each, target=self._at(each.target)) for each in staged]
         paths = {part.path for part in kept}
         try:
-            tidy.end_predecessors([each.target for each in located], session=self.session, kept=paths)
+            predecessors.end_predecessors([each.target for each in located], session=self.session, kept=paths)
             combined = [(each, self._combine(each)) for each in located]
             check_bytes_limit(combined, load_mode=load_mode, session=self.session)
             return tuple(
@@ -122,7 +122,7 @@ class FanInLoader(BigQueryLoader):
             return
         record_written(self._at(target), parts, session=self.session)
         for part in parts:
-            tidy.drop(part.path, session=self.session)
+            predecessors.drop(part.path, session=self.session)
 
     def _stage_part(self, row_file: RowFile) -> StagedPart:
         staged = self._stage(row_file, lifetime=stage.LIFETIME_FOR_ANOTHER)

@@ -29,7 +29,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_iginsights.bigquery import dry_run, ensure, stage, table_options, tidy, views
+from airflow_provider_iginsights.bigquery import dry_run, ensure, predecessors, stage, table_options, views
 from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.session import open_session
@@ -131,7 +131,7 @@ class BigQueryLoader:
         try:
             for row_file in full:
                 row_file.target = self._at(row_file.target)
-            tidy.end_predecessors([row_file.target for row_file in full], session=self.session)
+            predecessors.end_predecessors([row_file.target for row_file in full], session=self.session)
             # All or nothing for what can fail: a load that is refused leaves every target as it was.
             staged: dict[RowFile, Staged] = {}
             for row_file in full:
@@ -190,7 +190,7 @@ class BigQueryLoader:
 
     def _drop_staging(self) -> None:
         while self._staging:
-            tidy.drop(self._staging.pop(), session=self.session)
+            predecessors.drop(self._staging.pop(), session=self.session)
 
     def _at(self, target: TargetTable) -> TargetTable:
         """Return the target with its dataset's location, which is asked for once."""

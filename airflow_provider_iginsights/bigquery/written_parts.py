@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.identifiers import literal
 from airflow_provider_iginsights.bigquery.job_ids import job_id
-from airflow_provider_iginsights.bigquery.tidy import find_jobs
+from airflow_provider_iginsights.bigquery.predecessors import find_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

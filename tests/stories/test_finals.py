@@ -21,7 +21,7 @@ FINALITY = Finality()
 
 
 @dataclass(slots=True)
-class Shelf:
+class StoredStories:
     """What a table would hold: per story and hour, when it was read and whether it is marked."""
 
     snapshots: dict[str, dict[datetime, tuple[datetime, bool]]] = field(default_factory=dict)
@@ -77,18 +77,18 @@ def test_one_final_snapshot_each_and_every_loss_found_once(polls: list[int], pub
         )
         for at in published
     ]
-    shelf, moments = Shelf(), [START + at * MINUTE for at in (0, *polls, 5001)]
+    stored, moments = StoredStories(), [START + at * MINUTE for at in (0, *polls, 5001)]
     for at in moments:
-        shelf.poll(at, stories)
+        stored.poll(at, stories)
     for story in stories:
         seen = [at for at in moments if story.published_at <= at < story.expires_at]
-        held = shelf.snapshots.get(story.media_id, {})
+        held = stored.snapshots.get(story.media_id, {})
         marked = [hour for hour, (_, is_final) in held.items() if is_final]
         if seen and story.expires_at - seen[-1] <= BOUND:
             assert marked == [seen[-1].replace(minute=0)]
             assert held[marked[0]][0] == seen[-1]
-            assert story.media_id not in shelf.missed
+            assert story.media_id not in stored.missed
         else:
             assert marked == []
-            assert shelf.missed.count(story.media_id) == bool(seen)
-            assert (story.media_id in shelf.lost) == (not seen)
+            assert stored.missed.count(story.media_id) == bool(seen)
+            assert (story.media_id in stored.lost) == (not seen)

@@ -1,6 +1,7 @@
 """GoogleSQL into DuckDB.
 
-One statement is parsed, its parameters filled in, its tables, views and INFORMATION_SCHEMA resolved against the shelf.
+One statement is parsed, its parameters filled in, its tables, views and INFORMATION_SCHEMA resolved against
+the storage.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The warehouse's shelf: datasets, tables and the DuckDB tables that hold their rows.
+"""What the local BigQuery stores: datasets, tables and the DuckDB tables that hold their rows.
 
 A BigQuery table is a DuckDB table under an opaque name, so names that differ only in case, tables that are replaced and
 rows that are being read never meet. Metadata is kept as the REST resources the callers declared; with a storage folder
@@ -50,7 +50,7 @@ class Storage:
     def __init__(
         self, folder: Path | None, *, location: str, clock: Clock | None = None, switches: Switches | None = None
     ) -> None:
-        """Open the shelf in ``folder`` (created when missing), or in memory. ``location`` is the default region."""
+        """Open the storage in ``folder`` (created when missing), or in memory. ``location`` is the default region."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         self.location = location
