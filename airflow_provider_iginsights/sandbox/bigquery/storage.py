@@ -182,8 +182,9 @@ class Storage:
         with self._lock:
             if self.find_table(ref) is not None:
                 raise BigQueryError("duplicate", f"Already Exists: Table {ref}")
-            moment = self.now_ms()
-            dated = expirations.created(resource, defaults, now=self.clock.now(), billing=self._switches.billing)
+            now = self.clock.now()  # read once: what ends 60 days after the creation does so to the millisecond
+            moment = str(milliseconds(now))
+            dated = expirations.created(resource, defaults, now=now, billing=self._switches.billing)
             declared = checked({**dated, "tableReference": ref.resource, "creationTime": moment})
             physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
             table = StoredTable(ref, {**declared, "lastModifiedTime": moment}, physical)
