@@ -24,7 +24,7 @@ _INT64 = 2**63
 _NUMERIC_END = Decimal("99999999999999999999999999999.9999999995")
 _WHOLE = re.compile(r"-?[0-9]{1,40}(?:\.0{1,40})?")
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
-_ID = re.compile(r"[0-9A-Za-z_]{1,100}")
+_ID = re.compile(r"[0-9]{1,25}")
 _INSTANT = re.compile(
     r"(?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)"
@@ -48,7 +48,7 @@ def read_text(value: Any) -> str | None:
 
 
 def read_id(value: Any) -> str | None:
-    """Return the id of an object: letters, digits and ``_``, as it becomes part of a path; 17841 as ``"17841"``."""
+    """Return the id of an object, a text of at most 25 digits (it becomes part of a path); 17841 as ``"17841"``."""
     if isinstance(value, str):
         return value if _ID.fullmatch(value) else None
     return str(value) if _is_int64(value) and value >= 0 else None

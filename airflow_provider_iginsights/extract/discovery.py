@@ -93,7 +93,7 @@ def discover_portfolio_accounts(client: GraphClient, known: Collection[str]) -> 
 
 def _read_ids(client: GraphClient, path: str, fields: str) -> Iterator[str]:
     for item in _read_list(client, path, fields):
-        if found := _read_account_id(item.get("id")):
+        if found := read_id(item.get("id")):
             yield found
         else:
             client.note(f"{path}: an item without a readable id is left out.")
@@ -190,7 +190,7 @@ def _read_page(client: GraphClient, page: Mapping[str, Any]) -> Iterator[Discove
     """Yield the account of a Page, if it has one."""
     linked = page.get("instagram_business_account")
     account = read_object(linked)
-    if account and (account_id := _read_account_id(account.get("id"))):
+    if account and (account_id := read_id(account.get("id"))):
         yield _make_account(account, account_id, page_id=read_id(page.get("id")) or "")
     elif linked is not None:
         client.note(f"The account of Page {quote_value(page.get('id'))} is left out: its id cannot be read.")
@@ -210,15 +210,10 @@ def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
 
     :raises BrokenResponse: the answer has no ``user_id``.
     """
-    account_id = _read_account_id(body.get("user_id"))
+    account_id = read_id(body.get("user_id"))
     if account_id is None:
         raise BrokenResponse("The answer to me has no user_id, so the token's own account is not known.")
     return _make_account(body, account_id)
-
-
-def _read_account_id(value: Any) -> str | None:
-    found = read_id(value)
-    return found if found and found.isdigit() else None
 
 
 def _make_account(node: Mapping[str, Any], account_id: str, *, page_id: str = "") -> DiscoveredAccount:

@@ -40,7 +40,6 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
 )
 TEST_ACCOUNT = "0"
 
-_ID = re.compile(r"[0-9]{1,25}")
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _FEWER_THAN_FIVE = -1  # META-36
 _FIRST_YEAR = datetime(2010, 1, 1, tzinfo=UTC)
@@ -95,7 +94,7 @@ def _read_notification(notification: Notification, received_at: datetime, left_o
         left_out["foreign_object"] += 1
         return
     for entry in items(notification.get("entry")):
-        account_id = _read_id(entry.get("id")) if isinstance(entry, Mapping) else None
+        account_id = read_id(entry.get("id")) if isinstance(entry, Mapping) else None
         if account_id is None:
             left_out["malformed"] += 1
             continue
@@ -107,7 +106,7 @@ def _read_notification(notification: Notification, received_at: datetime, left_o
 def _read_change(change: Any, account_id: str, sent_at: datetime, left_out: Counter[str]) -> Iterator[Row]:
     named = change if isinstance(change, Mapping) else {}
     value = named.get("value")
-    media_id = _read_id(value.get("media_id")) if isinstance(value, Mapping) else None
+    media_id = read_id(value.get("media_id")) if isinstance(value, Mapping) else None
     if named and named.get("field") != FIELD:
         left_out["foreign_field"] += 1
     elif account_id == TEST_ACCOUNT:
@@ -142,11 +141,6 @@ def _row(account_id: str, media_id: str, metric: str, number: float | Decimal, s
         "is_final": True,
         "fetched_at": format_instant(sent_at),
     }
-
-
-def _read_id(value: Any) -> str | None:
-    found = read_id(value)
-    return found if found and _ID.fullmatch(found) else None
 
 
 def _read_sent_at(value: Any, received_at: datetime) -> datetime:
