@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 MIB, TIB = 2**20, 2**40
 DOLLARS_PER_TIB = 6.25
@@ -42,6 +43,8 @@ class Account:
 
 ACCOUNT = Account()
 REFRESH_DAYS, LOOKBACK_DAYS, REVISED_DAYS, POLLS_KEPT_DAYS, NO_DATA_DAYS = 28, 3, 2, 36, 28
+STORIES_LOOKED_BACK = timedelta(hours=48)
+"""Before the last poll: a story of its last 24 hours, and a day more for the day of its first snapshots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +156,11 @@ def send_hourly_stories(accounts: int, *, of: Account = ACCOUNT) -> Iterator[Sta
     times, live = DAYS_A_MONTH, accounts * of.live_stories
     poll, two_days = live * of.rows_a_story, 2 * accounts * (of.posts_a_day + of.stories_a_day)
     for hour in range(24):
-        today, yesterday = hour * poll, 24 * poll
+        today, day = hour * poll, 24 * poll
         insights = Load(table="story_insights", times=times, stored=today, staged=poll, corrected=today)
         yield from insights.statements()
-        yield insights.send("verify", target=WIDTHS["story_insights"].looked_up * (today + yesterday))
+        days_before = math.ceil((STORIES_LOOKED_BACK - timedelta(hours=hour - 1)) / timedelta(days=1))
+        yield insights.send("verify", target=WIDTHS["story_insights"].looked_up * (today + days_before * day))
         # The rows whose mark moves are read with all their columns, in the blocks of their accounts.
         yield insights.send("verify", target=WIDTHS["story_insights"].row * today)
         yield from Load(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,6 +153,8 @@ class Runs:
     hourly: Sent
     lookups: dict[str, set[str]]
     """The columns of a table that the polls' lookups read."""
+    days_looked_back: list[int]
+    """Days before that of the poll in which its lookup of stories reads."""
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,20 @@ def runs() -> Iterator[Runs]:
                 for table, _, sql in polls
                 if sql.startswith("SELECT T.`account_id`") and "GROUP BY" in sql
             },
+            days_looked_back=[
+                count_days(sql)
+                for table, _, sql in polls
+                if sql.startswith("SELECT T.`account_id`, T.`media_id`")
+                and "GROUP BY" in sql
+                and table == "story_insights"
+            ],
         )
+
+
+def count_days(sql: str) -> int:
+    """Return how many days lie between the first and the last that a query reads."""
+    first, last = (date.fromisoformat(day) for day in re.findall(r"DATE '([\d-]+)'", sql)[:2])
+    return (last - first).days
 
 
 def find_queries(sandboxes: Sandboxes, *, since: datetime) -> list[tuple[str, str, str]]:
@@ -202,6 +217,11 @@ def test_widths_are_those_of_the_transfers(runs: Runs, name: str) -> None:
     for which, width in measured.items():
         assert width <= getattr(assumed, which)
         assert which in free or getattr(assumed, which) <= 1.25 * width
+
+
+def test_stories_are_looked_up_as_far_back_as_assumed(runs: Runs) -> None:
+    """An hour after the last poll, but not in the first hour of a day: in as many days before as the hours assumed."""
+    assert runs.days_looked_back == [price.STORIES_LOOKED_BACK.days]
 
 
 def test_an_account_has_as_many_rows_as_assumed(runs: Runs) -> None:

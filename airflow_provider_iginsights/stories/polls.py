@@ -2,14 +2,15 @@
 
 This happens after the accounts were read and before anything is written; what follows is written with the new rows. A
 poll is written last, after its numbers. There are two query jobs, or three where ``is_final`` of stored rows changes,
-however many accounts there are.
+however many accounts there are; accounts whose last poll was longer ago than :data:`PAUSES` says add up to two.
 """
 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,12 @@ log: logging.Logger = logging.getLogger(__name__)
 
 LOOKUP_RANGE = timedelta(days=35)
 _DAY = timedelta(days=1)
+PAUSES = (timedelta(days=2), timedelta(days=7), LOOKUP_RANGE)
+"""Accounts are looked up together whose last poll was no longer ago than one of these, and longer than the one before.
+
+One account that was away for weeks would otherwise make the lookup of all others read these weeks. Each group is a
+query of its own, since Google documents pruning for constants that hold for all rows ("Query partitioned tables").
+"""
 _POLLED = ("source", "poll")
 _FINAL = (_POLLED, ("is_final", True))
 _STORY_PICKS = {
@@ -109,25 +116,25 @@ class PollRecorder:
     ) -> dict[str, list[KnownStory]]:
         """Return what is stored of the stories that lived at the previous poll, or are not long dead, by account."""
         known: dict[str, list[KnownStory]] = defaultdict(list)
-        if not last:
-            return known
-        # A story that was live at the previous poll was published in the 24 hours before it (META-34).
-        since = min(last.values()) - LIFETIME
-        found = self.lookup.find_groups(
-            target,
-            by=("account_id", "media_id"),
-            picks=_STORY_PICKS,
-            where=Where(
-                start=pacific_date(since - _DAY),
-                end=max(pacific_date(poll.at) for poll in polls),
-                among={"account_id": [poll.account_id for poll in polls]},
-                compare=[("expires_at", ">", since)],
-            ),
-        )
-        for group in found:
-            sent_at = group.pop("sent_at")
-            story = KnownStory(**group, by_webhook=sent_at is not None)
-            known[story.account_id].append(story)
+        end = max(pacific_date(poll.at) for poll in polls)
+        for group in group_by_pause(polls, last):
+            # A story that was live at the previous poll was published in the 24 hours before it (META-34).
+            since = min(group.values()) - LIFETIME
+            found = self.lookup.find_groups(
+                target,
+                by=("account_id", "media_id"),
+                picks=_STORY_PICKS,
+                where=Where(
+                    start=pacific_date(since - _DAY),
+                    end=end,
+                    among={"account_id": list(group)},
+                    compare=[("expires_at", ">", since)],
+                ),
+            )
+            for each in found:
+                sent_at = each.pop("sent_at")
+                story = KnownStory(**each, by_webhook=sent_at is not None)
+                known[story.account_id].append(story)
         return known
 
     def _correct(self, corrections: Sequence[Correction], row_file: RowFile) -> None:
@@ -163,6 +170,19 @@ class PollRecorder:
             "seen_late": len(gap.seen_late),
             "finals_missed": len(gap.finals_missed),
         }
+
+
+def group_by_pause(polls: Sequence[Poll], last: Mapping[str, datetime]) -> Iterator[dict[str, datetime]]:
+    """Return the accounts of each group of :data:`PAUSES`, with the instant of their last poll; no group is empty.
+
+    :param last: the last polls. An account without one counts as polled now: a listing that broke off left stories.
+    """
+    groups: list[dict[str, datetime]] = [{} for _ in PAUSES]
+    for poll in polls:
+        before = last.get(poll.account_id, poll.at)
+        place = bisect_left(PAUSES, poll.at - before)
+        groups[min(place, len(groups) - 1)][poll.account_id] = before
+    return filter(None, groups)
 
 
 def _describe_gap(gap: Gap, earlier: Mapping[str, Any]) -> dict[str, Any] | None:

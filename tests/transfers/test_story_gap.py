@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_iginsights._compat import Asset
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, ReduceData
-from tests.support.sandboxes import open_sandboxes
+from tests.support.sandboxes import Sandboxes, open_sandboxes
 from tests.support.transfers.story_runs import (
     DAY,
     HOUR,
@@ -19,6 +19,7 @@ from tests.support.transfers.story_runs import (
     START,
     TABLE,
     Event,
+    final_hours,
     gap_sums,
     hour_of,
     make_operator,
@@ -148,6 +149,65 @@ def test_the_number_of_jobs_does_not_depend_on_the_accounts() -> None:
             poll(sandboxes, START + HOUR)
             counts.append(len(sandboxes.bigquery.jobs) - before)
     assert counts[0] == counts[1]
+
+
+def test_an_account_that_was_away_makes_no_lookup_of_others_longer() -> None:
+    """One of twelve accounts comes back after 20 days: only its own stories are looked up so far back."""
+    away, *others = (f"178414{number:011d}" for number in range(12))
+    back = START + 20 * DAY
+    world = quiet_world(away, *others)
+    lost = publish(world, away, START - HOUR, 0)
+    ended = publish(world, others[0], back - 22 * HOUR - 55 * MINUTE, 1)  # read last 65 minutes before it expires
+    for number, account_id in enumerate(others):
+        publish(world, account_id, START - HOUR, 100 + number)
+    with open_sandboxes(world, pricing=True) as sandboxes:
+        sandboxes.bigquery.switches.block_bytes = 400  # a few rows: the accounts of a day fill several blocks
+        poll(sandboxes, START)
+        copy_to_days(sandboxes, 20, but=away)
+        poll(sandboxes, back, account_ids=others)
+        alone = lookup_bytes(sandboxes)
+        found = poll(sandboxes, back + 2 * HOUR, account_ids=[away, *others])
+        both = lookup_bytes(sandboxes)[len(alone) :]
+        assert gap_sums(found) == {away: ([20 * 24 + 2], 0, 1)}
+        assert final_hours(sandboxes) == {ended.id: {back}}
+        assert lost.id in {row["media_id"] for row in sandboxes.rows(TABLE)}
+    # The poll of the eleven after 20 days reads all these days; with hourly polls, and one account away, few are read.
+    assert (len(alone), len(both)) == (2, 2)
+    assert sum(both) < alone[-1] / 3
+
+
+def copy_to_days(sandboxes: Sandboxes, days: int, *, but: str) -> None:
+    """Copy what is stored of the stories to each of so many days after START, but for one account's."""
+    columns = ", ".join(sandboxes.rows(TABLE)[0])
+    copied = columns.replace("snapshot_date", "day AS snapshot_date")
+    listed = ", ".join(f"DATE '{(START + step * DAY).date()}'" for step in range(1, days))
+    with sandboxes.bigquery.client() as client:
+        client.query(
+            f"INSERT INTO instagram.{TABLE} ({columns}) SELECT {copied} FROM instagram.{TABLE}, UNNEST([{listed}]) day "
+            f"WHERE account_id != '{but}'"
+        ).result()
+
+
+def lookup_bytes(sandboxes: Sandboxes) -> list[int]:
+    """Return what each lookup of stories processed until now."""
+    statements = ((job.statement or "", job.bytes_processed) for job in sandboxes.bigquery.jobs)
+    return [size for sql, size in statements if sql.endswith("GROUP BY T.`account_id`, T.`media_id`")]
+
+
+@pytest.mark.usefixtures("without_waits")
+def test_final_numbers_are_marked_once_after_a_first_listing_that_broke_off() -> None:
+    """No poll is remembered of it, but its rows are there: the next poll unmarks what it had marked."""
+    world = quiet_world(ONE)
+    for name in range(12):
+        publish(world, ONE, START - 23 * HOUR + 5 * MINUTE, name)
+    with open_sandboxes(world) as sandboxes:
+        down = GraphFault(effect=ErrorEffect(-1, http=500), path=f"{ONE}/stories", times=None, skip=6)
+        sandboxes.graph.faults.add(GraphFault(effect=ReduceData(10), path=f"{ONE}/stories", times=None), down)
+        poll(sandboxes, START + 10 * MINUTE)
+        assert list(final_hours(sandboxes).values()) == [{START}] * 10
+        sandboxes.graph.faults.clear()
+        assert poll(sandboxes, START + HOUR)["first_polls"] == 1
+        assert list(final_hours(sandboxes).values()) == [{START + HOUR}] * 12
 
 
 def test_outlets_that_are_missing_do_no_harm() -> None:
