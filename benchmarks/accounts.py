@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that each Graph API answer takes")
-    parser.add_argument("--workers", type=int, default=4, help="accounts read at the same time (max_workers)")
+    parser.add_argument("--workers", type=int, default=16, help="most accounts read at the same time (max_workers)")
     parser.add_argument("--measure", choices=TASKS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:

@@ -61,7 +61,12 @@ LINES = [
     for line in block.text.replace("\\\n", " ").splitlines()
 ]
 QUERIES = [pytest.param(block.text, id=block.key) for block in BLOCKS if block.language == "sql"]
-RUN_HERE = {"Table options 1", "Fan-in: many tasks read, one writes 1", "Webhooks: the last numbers of every story 1"}
+RUN_HERE = {
+    "Table options 1",
+    "Many accounts 2",
+    "Fan-in: many tasks read, one writes 1",
+    "Webhooks: the last numbers of every story 1",
+}
 
 
 def text_of(key: str) -> str:
@@ -113,7 +118,7 @@ def test_a_command_line_is_one(line: str) -> None:
     elif words[:2] == ["airflow", "instagram"]:
         assert make_parser().parse_args(words[2:]).command.name == words[2]
     else:
-        assert words[:3] == ["airflow", "connections", "add"]
+        assert words[:3] in (["airflow", "connections", "add"], ["airflow", "pools", "set"])
 
 
 @pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # Airflow's own command uses it
@@ -218,6 +223,40 @@ def test_the_printed_fan_in(tmp_path: Path) -> None:
         rows = sandboxes.rows("instagram_account_insights")
         assert {row["account_id"] for row in rows} == set(sandboxes.world.accounts)
         assert sandboxes.staging() == []
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # Airflow's own command uses it
+@pytest.mark.usefixtures("airflow_db")
+def test_the_printed_pool(tmp_path: Path) -> None:
+    """The printed command makes the pool, and all tasks of the printed Dag take a slot of it and load their rows."""
+    from airflow.cli.cli_parser import get_parser
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+
+    [line] = [line for line in LINES if "pools set" in line]
+    given = get_parser().parse_args(shlex.split(line)[1:])
+    given.func(given)
+    names = ("Account", "Media")
+    head = "".join(f"Instagram{name}InsightsToBigQueryOperator = {name}\n" for name in names)
+    body = (
+        "from airflow_provider_iginsights.transfers.instagram_to_bigquery import (\n"
+        "    InstagramMediaInsightsToBigQueryOperator as Media,\n)\n"
+        f"{head}{text_of('Many accounts 2')}"
+    )
+    with open_sandboxes() as sandboxes, dag_of(tmp_path, "pool", body) as dag:
+        client = sandboxes.bigquery.client()
+        client.create_dataset(DATASET)
+        client.close()
+        instances = run(dag)
+        assert {(str(instance.state), instance.pool) for instance in instances.values()} == {("success", given.pool)}
+        assert len(instances) == len(names)
+        assert {row["account_id"] for row in sandboxes.rows("instagram_account_insights")} == set(
+            sandboxes.world.accounts
+        )
+    with create_session() as session:
+        pool = session.query(Pool).filter(Pool.pool == given.pool).one()
+        assert pool.slots == 4
+        session.delete(pool)
 
 
 class Published(list[bytes]):

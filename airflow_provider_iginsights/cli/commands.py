@@ -120,6 +120,7 @@ SANDBOX = (
     _option("--now", type=_read_instant, help="freeze the clock at this ISO 8601 instant (default: real time)"),
     _option("--pin", metavar="v10.0", help="play this API version only; v10.0 plays the API of 2021"),
     _option("--latency", type=_read_seconds, default=0.0, help="seconds that each Graph API answer takes"),
+    _option("--app-limit", type=_read_count, help="Graph calls that the app may make in an hour (default: any number)"),
     _option(
         "--fault",
         action="append",

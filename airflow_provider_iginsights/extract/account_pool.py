@@ -1,5 +1,7 @@
 """Reads many accounts with a pool of threads. Each thread reads one account at a time; rows go through a bounded queue.
 
+How many threads are at work at the same time follows Meta's rate limit: see :mod:`.worker_limit`.
+
 An error of one account does not stop the others. An error of the token (expired, blocked by policy) does, since each of
 their calls would fail, too. The rate limit of the app or the user does so after several accounts in a row, since each
 further call would prolong the block. Requests that failed with a server error are repeated after all other accounts.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +26,7 @@ from airflow_provider_iginsights.extract.unanswered import (
     UnansweredRequest,
     is_transient,
 )
+from airflow_provider_iginsights.extract.worker_limit import WorkerLimit
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -64,11 +68,17 @@ class AccountResults:
 
 
 class AccountPool:
-    """Reads accounts with ``workers`` threads. Iterate :meth:`read` to its end, then use ``results``."""
+    """Reads accounts with up to ``workers`` threads. Iterate :meth:`read` to its end, then use ``results``.
 
-    def __init__(self, read_account: ReadAccount, *, workers: int) -> None:
+    :param take_app_usage: see :class:`WorkerLimit`.
+    """
+
+    def __init__(
+        self, read_account: ReadAccount, *, workers: int, take_app_usage: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._read_account = read_account
         self._workers = max(1, workers)
+        self._worker_limit = WorkerLimit(workers, take_app_usage=take_app_usage)
         self._chunks: queue.Queue[Chunk] = queue.Queue(maxsize=2 * self._workers)
         self._stopped = threading.Event()
         self._stopping_error: InsightsError | None = None
@@ -108,8 +118,10 @@ class AccountPool:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _read_all(self, pool: ThreadPoolExecutor, accounts: Mapping[str, Unanswered]) -> Iterator[TableRow]:
-        for account_id, unanswered in accounts.items():
-            pool.submit(self._read_account_safely, account_id, unanswered)
+        # An account is taken once its thread may read it, so that accounts are begun in their order.
+        waiting = deque(accounts.items())
+        for _ in accounts:
+            pool.submit(self._read_next, waiting)
         yield from self._receive(len(accounts))
 
     def _receive(self, remaining: int) -> Iterator[TableRow]:
@@ -121,6 +133,11 @@ class AccountPool:
                 raise chunk
             else:
                 yield from chunk
+
+    def _read_next(self, waiting: deque[tuple[str, Unanswered]]) -> None:
+        with self._worker_limit.wait_for_turn():
+            if not self._stopped.is_set():
+                self._read_account_safely(*waiting.popleft())
 
     def _read_account_safely(self, account_id: str, unanswered: Unanswered) -> None:
         try:
@@ -151,6 +168,7 @@ class AccountPool:
             if self._stopped.is_set():
                 return
         self._limited_accounts = 0
+        self._worker_limit.record_result()
         self._unanswered.pop(account_id, None)
         self._failed.pop(account_id, None)
         self._done.append(account_id)
@@ -165,6 +183,7 @@ class AccountPool:
     def _record_unanswered(self, account_id: str, requests: tuple[UnansweredRequest, ...]) -> None:
         """Keep the unanswered requests of an account. An account without any row has failed."""
         self._limited_accounts = 0
+        self._worker_limit.record_result(requests[0].error)
         self._failed.pop(account_id, None)
         if account_id in self._with_rows:
             self._unanswered[account_id] = requests
@@ -176,6 +195,7 @@ class AccountPool:
     def _record_error(self, account_id: str, error: InsightsError) -> None:
         # A traceback would keep the pages in the frames' variables in memory, for each of a thousand failed accounts.
         self._failed[account_id] = error.with_traceback(None)
+        self._worker_limit.record_result(error)
         if is_transient(error) and account_id not in self._with_rows:
             self._repeat_later[account_id] = None
         if self._stopping_error is None and self._stops_all(error):

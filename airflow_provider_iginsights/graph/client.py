@@ -57,6 +57,10 @@ class GraphClient:
         """Return the notes about this run, each once: for example that Meta served another API version."""
         return self._session.stats.notes
 
+    def take_app_usage(self) -> float:
+        """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""
+        return self._session.take_app_usage()
+
     def note(self, text: str) -> None:
         """Add a sentence to the notes of the run and log it as a warning, unless it is there already."""
         self._session.stats.note(text)

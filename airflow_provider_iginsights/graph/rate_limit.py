@@ -63,6 +63,7 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._next_call_at: dict[str, float] = {}
         self._blocked_until: dict[str, float] = {}
+        self._app_percent = 0.0
 
     def find_pause(self, account_id: str | None) -> float:
         """Return the seconds to wait before the next call for an account (None = calls without an account).
@@ -82,8 +83,18 @@ class RateLimiter:
         usages = read_usage(headers)
         for usage in usages:
             self._set_pause(usage.object_id, (usage,))
+        app_usages = read_app_usage(headers)
         # META-29: graph.instagram.com reports only the usage of the app, even for a call about an account.
-        self._set_pause(account_id or "", (account_id and usages) or read_app_usage(headers))
+        self._set_pause(account_id or "", (account_id and usages) or app_usages)
+        if account_id and app_usages:
+            with self._lock:
+                self._app_percent = max(self._app_percent, *(usage.percent for usage in app_usages))
+
+    def take_app_usage(self) -> float:
+        """Return the highest percentage of the app's limit since the last time, in answers about accounts; 0 = none."""
+        with self._lock:
+            percent, self._app_percent = self._app_percent, 0.0
+        return percent
 
     def block(self, account_id: str | None, seconds: float) -> None:
         """Block calls for an account for that long; a longer block that is known already stays."""

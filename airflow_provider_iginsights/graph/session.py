@@ -88,6 +88,10 @@ class GraphSession:
         """Record the used part of an account's rate limit from the headers of one item of a batch."""
         self._rate_limiter.record_usage(headers, account_id)
 
+    def take_app_usage(self) -> float:
+        """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""
+        return self._rate_limiter.take_app_usage()
+
     def close(self) -> None:
         """Close the connections of all threads."""
         self._transport.close()

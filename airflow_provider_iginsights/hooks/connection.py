@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = 60
-DEFAULT_MAX_WORKERS = 4
+DEFAULT_MAX_WORKERS = 16
 
 
 class Connection(Protocol):
@@ -48,7 +48,7 @@ class InstagramConnection:
 
     :param account_ids: IG user ids and ``@usernames`` in the order of the connection, each once; empty = every account
         that the token sees.
-    :param max_workers: accounts asked for at the same time.
+    :param max_workers: the largest number of accounts that a task reads at the same time.
     """
 
     conn_id: str

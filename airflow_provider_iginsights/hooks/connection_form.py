@@ -48,7 +48,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "max_workers": {
         "label": "Accounts in parallel",
-        "description": "How many accounts a task asks for at the same time. Empty: 4.",
+        "description": "How many accounts a task may read at the same time. Empty: 16.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 32},
     },
 }
@@ -66,7 +66,7 @@ CONNECTION_FORM: dict[str, Any] = {
             "api_version": DEFAULT_API_VERSION,
             "account_ids": "17841405822304914,17841401441775531",
             "timeout": "60",
-            "max_workers": "4",
+            "max_workers": "16",
         },
     },
     "conn-fields": CONN_FIELDS,

@@ -157,7 +157,9 @@ class TableReading:
             accounts = self.find_accounts()
             # Finding the accounts may have asked Meta, whose Date header then has set the clock.
             source = replace(self.source, window=_resolve(self.arguments, self.clock))
-            pool = AccountPool(self.make_reader(source), workers=self.workers)
+            pool = AccountPool(
+                self.make_reader(source), workers=self.workers, take_app_usage=source.client.take_app_usage
+            )
             for name, row in pool.read(accounts):
                 if name in tables:
                     yield name, row

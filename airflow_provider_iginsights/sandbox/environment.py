@@ -18,7 +18,8 @@ class SandboxSettings:
     """The world to build and how it answers.
 
     ``now``: the instant at which the clock stands still, None = real time. ``pin``: the only API version played.
-    ``latency``: seconds of each answer of the Graph API. ``fault``: names of odd answers to play again and again.
+    ``latency``: seconds of each answer of the Graph API. ``app_limit``: Graph calls that its app may make in an hour.
+    ``fault``: names of odd answers to play again and again.
     """
 
     accounts: int = 2
@@ -28,6 +29,7 @@ class SandboxSettings:
     now: datetime | None = None
     pin: str | None = None
     latency: float = 0.0
+    app_limit: int | None = None
     fault: Sequence[str] = ()
     project: str = "sandbox-project"
 
@@ -47,6 +49,7 @@ def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
         GraphSandbox(world, clock=clock, latency=settings.latency, pin=settings.pin) as graph,
         BigQuerySandbox(project=settings.project, clock=clock) as bigquery,
     ):
+        graph.usage.app_limit = settings.app_limit
         for name in settings.fault:
             graph.faults.play(name, times=None)
         connection = {

@@ -217,7 +217,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in targets}
         quarantine = self._open_quarantine(run, account_ids, before)
         quarantined = quarantine.find_quarantined() if quarantine else {}
-        pool = AccountPool(read, workers=run.hook.max_workers)
+        pool = AccountPool(read, workers=run.hook.max_workers, take_app_usage=run.source.client.take_app_usage)
         for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
             if name in row_files:
                 write_row(row_files[name], row, left_out_log)

@@ -77,6 +77,14 @@ def test_reads_the_app_header() -> None:
     assert read_app_usage({}) == ()
 
 
+def test_the_app_s_usage_is_taken_once_and_from_answers_about_accounts(rate_limiter: RateLimiter) -> None:
+    """The highest reading since the last time counts; that of a call about no account does not."""
+    for percent, account_id in ((99, None), (30, "1"), (85, "2"), (40, "1")):
+        rate_limiter.record_usage({"x-app-usage": json.dumps({"call_count": percent})}, account_id)
+    rate_limiter.record_usage(usage_of("1", 95), "1")
+    assert (rate_limiter.take_app_usage(), rate_limiter.take_app_usage()) == (85, 0)
+
+
 @pytest.mark.parametrize(("percent", "pause"), [(0, 0), (80, 0), (85, 15), (90, 30), (99, 57)])
 def test_the_pause_grows_with_usage(rate_limiter: RateLimiter, percent: float, pause: float) -> None:
     """Above the threshold each call waits in proportion to what is left, below not at all."""

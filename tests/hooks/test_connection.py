@@ -33,7 +33,7 @@ def test_token_alone_is_enough(read):
     found = read()
     assert found.settings.token == TOKEN
     assert found.settings.base_url == "https://graph.facebook.com"
-    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 4)
+    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 16)
     assert (found.account_ids, found.app_id, found.settings.app_secret) == ((), None, None)
 
 
@@ -50,7 +50,7 @@ def test_empty_extras_are_defaults(read):
     """What a form leaves empty counts as not given."""
     found = read(host=" ", extra={"api_version": "", "account_ids": "", "timeout": None, "max_workers": ""})
     assert found.settings.base_url == "https://graph.facebook.com"
-    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 4)
+    assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 16)
 
 
 @pytest.mark.parametrize(

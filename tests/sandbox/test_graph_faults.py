@@ -198,3 +198,24 @@ def test_the_app_has_a_limit_of_its_own(sandbox, ask, account_id) -> None:
     assert (answer.json()["error"]["code"], answer.json()["error"]["is_transient"]) == (4, True)
     assert json.loads(answer.headers["x-app-usage"])["call_count"] == 100
     assert ask(f"/{account_id}").ok
+
+
+def test_an_app_limit_counts_every_call_of_a_rolling_hour(sandbox, ask, account_id) -> None:
+    """Items of a batch count one each, refused calls count too, every answer has the percentage."""
+    sandbox.usage.app_limit = 4
+    batch = [{"method": "GET", "relative_url": f"v25.0/{account_id}"}] * 3
+    token = sandbox.world.system_user_token
+    form = {"access_token": token, "batch": json.dumps(batch)}
+    envelope = requests.post(f"{sandbox.url}/v25.0/", data=form, timeout=10)
+    headers = {header["name"]: header["value"] for header in envelope.json()[2]["headers"]}
+    assert json.loads(headers["x-app-usage"])["call_count"] == 75
+    sandbox.clock.advance(timedelta(minutes=59))
+    percents = []
+    for code in (None, 4, 4):
+        answer = ask(f"/{account_id}")
+        assert answer.json().get("error", {}).get("code") == code
+        percents.append(json.loads(answer.headers["x-app-usage"])["call_count"])
+    assert (percents, sandbox.usage.app_refused) == ([100, 125, 150], 2)
+    sandbox.clock.advance(timedelta(minutes=1))
+    answer = ask(f"/{account_id}")
+    assert (answer.ok, json.loads(answer.headers["x-app-usage"])["call_count"]) == (True, 100)

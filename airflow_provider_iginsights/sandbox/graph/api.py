@@ -72,6 +72,8 @@ class GraphAPI:
         answer = GraphAnswer(status=200, body=None, effects=call.effects)
         try:
             self._enter(call, request)
+            if work is None:  # each item of a batch is a call, the batch around them is none
+                self.usage.count_app_call(call.now)
             answer.body = (work or _route)(call)
         except GraphError as error:
             answer.status, answer.body = error.kind.http, error.body(self._trace())
@@ -123,7 +125,7 @@ class GraphAPI:
             return headers
         # graph.instagram.com reports the app's use only, whomever a call is about.
         if call.account is None or call.login == "instagram":
-            return headers | self.usage.app_header()
+            return headers | self.usage.app_header(call.now)
         return headers | self.usage.account_header(call.account, call.now)
 
     def _trace(self) -> str:

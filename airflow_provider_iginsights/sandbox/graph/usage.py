@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +15,16 @@ from airflow_provider_iginsights.sandbox.graph.objects import Account
 __all__ = ["UsageCounter"]
 
 
+APP_WINDOW = timedelta(hours=1)
+
+
 class UsageCounter:
     """Percentages per account. A call at or above ``threshold`` is refused with 80002 and blocks for ``minutes``.
 
     Calls during a block prolong it, as Meta's do; when it is over the account starts again at 0.
+
+    ``app_limit``: calls in a rolling hour that the app may make, about whatever; None = any number. A call above it is
+    refused with 4, and counts as well. With such a limit every answer reports what the app has used.
     """
 
     def __init__(self, *, per_call: float = 0.0, threshold: float = 100.0, minutes: int = 5) -> None:
@@ -27,6 +34,10 @@ class UsageCounter:
         self.foreign: list[Mapping[str, Any]] = []
         """Entries of other products, added under the business's key."""
         self.app_percent: float = 0.0
+        self.app_limit: int | None = None
+        self.app_refused: int = 0
+        """Number of calls that were refused at ``app_limit``."""
+        self._app_calls: deque[datetime] = deque()
         self._percent: dict[str, float] = {}
         self._blocked_until: dict[str, datetime] = {}
         self._lock = threading.Lock()
@@ -56,6 +67,16 @@ class UsageCounter:
                 raise fail("account_limit")
             self._percent[account.id] = used + self.per_call
 
+    def count_app_call(self, now: datetime) -> None:
+        """Count one call of the app. Raises the app's limit error (4) when it is one too many."""
+        if self.app_limit is None:
+            return
+        with self._lock:
+            self._app_calls.append(now)
+            if self._count_app_calls(now) > self.app_limit:
+                self.app_refused += 1
+                raise fail("app_limit")
+
     def check_app(self) -> None:
         """Raise the app's limit error (4) when the app is at its limit."""
         if self.app_percent >= 100:
@@ -74,9 +95,17 @@ class UsageCounter:
             "estimated_time_to_regain_access": minutes,
         }
         value = {account.business_id: [*self.foreign, entry], account.id: [entry]}
-        return {"x-business-use-case-usage": json.dumps(value)}
+        app_header = {} if self.app_limit is None else self.app_header(now)
+        return {"x-business-use-case-usage": json.dumps(value), **app_header}
 
-    def app_header(self) -> dict[str, str]:
-        """Return the header of a call that is about no account."""
-        percent = int(self.app_percent)
+    def app_header(self, now: datetime) -> dict[str, str]:
+        """Return the header with what the app has used."""
+        with self._lock:
+            used = 100 * self._count_app_calls(now) / self.app_limit if self.app_limit else 0.0
+        percent = int(max(self.app_percent, used))
         return {"x-app-usage": json.dumps({"call_count": percent, "total_time": percent, "total_cputime": percent})}
+
+    def _count_app_calls(self, now: datetime) -> int:
+        while self._app_calls and self._app_calls[0] <= now - APP_WINDOW:
+            self._app_calls.popleft()
+        return len(self._app_calls)
