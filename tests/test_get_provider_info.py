@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 from airflow_provider_iginsights import __version__
-from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.get_provider_info import get_provider_info
 from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONNECTION_FORM
 
 EXTRAS = ["api_version", "app_id", "app_secret", "webhook_verify_token", "account_ids", "timeout", "max_workers"]

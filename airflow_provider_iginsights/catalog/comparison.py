@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
-from airflow_provider_iginsights.catalog.metrics import Level, Login, Metric
+from airflow_provider_iginsights.catalog.metrics import Level, Metric
+from airflow_provider_iginsights.graph_api import Login
 
 _NAME = r"[a-z][a-z0-9_]*"
 _LIST = re.compile(rf"{_NAME}(?:\s*[,;、،，]\s*{_NAME})+")

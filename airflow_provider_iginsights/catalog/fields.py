@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_iginsights.catalog.columns import Table
-from airflow_provider_iginsights.catalog.versions import parse_version
+from airflow_provider_iginsights.graph_api import parse_version
 
 
 def list_fields(table: Table, version: str) -> tuple[str, ...]:

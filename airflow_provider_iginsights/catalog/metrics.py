@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from airflow_provider_iginsights.catalog.versions import parse_version, was_served_on
+from airflow_provider_iginsights.catalog.versions import was_served_on
+from airflow_provider_iginsights.graph_api import Login, parse_version
 
-Login = Literal["facebook", "instagram"]
 Level = Literal["account", "media"]
 MetricType = Literal["time_series", "total_value", "default"]
 Selection = Literal["default", "all", "named", "never"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_iginsights.catalog.account_metrics import HISTORY_DAYS
-from airflow_provider_iginsights.catalog.metrics import Level, Login, Metric
+from airflow_provider_iginsights.catalog.metrics import Level, Metric
+from airflow_provider_iginsights.graph_api import Login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

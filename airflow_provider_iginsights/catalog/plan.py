@@ -9,10 +9,10 @@ from functools import partial
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import FEED, MEDIA_METRICS, REELS, STORY
-from airflow_provider_iginsights.catalog.metrics import Login, Metric
+from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.offer import Offer
 from airflow_provider_iginsights.catalog.selection import Breakdowns, MetricChoice, Metrics, select
-from airflow_provider_iginsights.catalog.versions import parse_version
+from airflow_provider_iginsights.graph_api import Login, parse_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from airflow_provider_iginsights.catalog.columns import ColumnType
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.tables import TABLES, Table
-from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION, parse_version
+from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, parse_version
 
 
 def describe_tables() -> Iterator[str]:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
-
-from airflow_provider_iginsights.errors import ConfigurationError
-
-DEFAULT_API_VERSION = "v25.0"
 
 # version: (released, last day on which Meta served it; None = not announced)
 VERSIONS: dict[str, tuple[date, date | None]] = {
@@ -30,20 +25,6 @@ VERSIONS: dict[str, tuple[date, date | None]] = {
     "v26.0": (date(2026, 7, 29), None),
     "v27.0": (date(2026, 11, 4), None),
 }
-
-
-def parse_version(version: str) -> tuple[int, int]:
-    """Return ``(25, 0)`` for ``v25.0``.
-
-    :raises ConfigurationError: the text is not a version such as ``v25.0``.
-    """
-    found = re.fullmatch(r"v([0-9]{1,3})\.([0-9]{1,2})", version)
-    if not found:
-        raise ConfigurationError(
-            f"The API version {version!r} is not of the form v25.0. "
-            f"Set api_version in the connection's extra, such as {DEFAULT_API_VERSION}."
-        )
-    return int(found[1]), int(found[2])
 
 
 def was_served_on(version: str, day: date) -> bool:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.catalog.tables import MEDIA
-from airflow_provider_iginsights.catalog.versions import parse_version
 from airflow_provider_iginsights.errors import (
     FatalGraphError,
     InsightsError,
@@ -37,6 +36,7 @@ from airflow_provider_iginsights.extract.request_params import format_insights_f
 from airflow_provider_iginsights.extract.unanswered import is_transient
 from airflow_provider_iginsights.graph.batch import STOPPING_ERRORS
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
+from airflow_provider_iginsights.graph_api import parse_version
 from airflow_provider_iginsights.json_values import read_id, read_objects
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from airflow_provider_iginsights.graph_api import is_version
+
 MAX_WAIT: Final = 7 * 86_400.0
 """Longer waits of ``Retry-After`` (in seconds) are cut: Meta's longest window is a day, and a clock may be wrong."""
 
-_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,40}/[A-Za-z0-9!#$&^_.+-]{1,40}")
 
@@ -19,7 +20,7 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,40}/[A-Za-z0-9!#$&^_.+-]{1,40}
 def read_served_version(headers: Mapping[str, str]) -> str:
     """Return the Graph API version that Meta served, such as ``v25.0``; ``""`` where the header is missing."""
     text = headers.get("facebook-api-version", "").strip(" ")
-    return text if _VERSION.fullmatch(text) else ""
+    return text if is_version(text) else ""
 
 
 def read_media_type(headers: Mapping[str, str]) -> str:

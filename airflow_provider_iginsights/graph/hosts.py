@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from airflow_provider_iginsights.errors import ConfigurationError
-
-Login = Literal["facebook", "instagram"]
+from airflow_provider_iginsights.graph_api import Login
 
 META_HOSTS: Final[Mapping[str, Login]] = {"graph.facebook.com": "facebook", "graph.instagram.com": "instagram"}
 """The hosts of the Graph API, each with its login: Facebook Login or Instagram Login."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph.answer_limits import AnswerLimits
-from airflow_provider_iginsights.graph.hosts import DEFAULT_HOST, Login, find_login, is_loopback, resolve_base_url
+from airflow_provider_iginsights.graph.hosts import DEFAULT_HOST, find_login, is_loopback, resolve_base_url
+from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, Login, parse_version
 
 DEFAULT_BASE_URL = f"https://{DEFAULT_HOST}"
-DEFAULT_API_VERSION = "v25.0"
-
-_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +48,7 @@ class GraphSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", resolve_base_url(self.base_url))
         object.__setattr__(self, "app_secret", self.app_secret or None)
-        if not _VERSION.fullmatch(self.api_version):
-            raise ConfigurationError(
-                f"The Graph API version {self.api_version!r} is invalid: write it like {DEFAULT_API_VERSION}."
-            )
+        parse_version(self.api_version)
         # The HTTP libraries quote a header with a line break in their error, and so the token.
         if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
             raise ConfigurationError(

@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.json_values import read_id
 from airflow_provider_iginsights.quoting import quote_value
 from airflow_provider_iginsights.task.arguments import is_not_given, read_object
 
-_ID = re.compile(r"[0-9]{1,25}")
 _USERNAME = re.compile(r"@[A-Za-z0-9._]{1,30}")
 _OPENING = ("[", "{", "(", '"')
 # The results of a mapped task that is mapped again are lists of lists.
@@ -75,14 +75,12 @@ def _split(text: str, depth: int) -> Iterator[str | _Unreadable]:
             # Instagram's usernames have no upper case.
             yield entry.lower()
         else:
-            yield entry if _ID.fullmatch(entry) else _Unreadable(entry)
+            yield read_id(entry) or _Unreadable(entry)
 
 
 def _read_number(value: Any) -> str | _Unreadable:
     """Return the digits of a whole number; a float has lost the last digits of an id."""
     if not isinstance(value, bool | Mapping):
         with suppress(TypeError, ValueError):
-            text = str(operator.index(value))
-            if _ID.fullmatch(text):
-                return text
+            return read_id(str(operator.index(value))) or _Unreadable(value)
     return _Unreadable(value)

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets

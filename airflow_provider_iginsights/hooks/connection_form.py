@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_iginsights.catalog.versions import DEFAULT_API_VERSION
+from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 
 CONN_TYPE = "instagram"
 HOOK_NAME = "Instagram Insights"

@@ -33,8 +33,8 @@ from airflow_provider_iginsights.json_values import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.hosts import Login
     from airflow_provider_iginsights.graph.settings import GraphSettings
+    from airflow_provider_iginsights.graph_api import Login
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
 
 ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username"}

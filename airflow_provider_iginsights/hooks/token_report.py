@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from airflow_provider_iginsights.graph.hosts import Login
 from airflow_provider_iginsights.graph.redact import escape
+from airflow_provider_iginsights.graph_api import Login
 
 LOGINS: Mapping[Login, str] = {
     "facebook": "Facebook Login (graph.facebook.com)",

@@ -81,7 +81,7 @@ def test_the_host_says_which_login(host: str, login: str, batches: bool) -> None
 @pytest.mark.parametrize("version", ["25.0", "v25", "latest", "", "v25.0/me", "v25.0 "])
 def test_a_version_must_be_one(version: str) -> None:
     """What does not read like v25.0 is refused before it becomes part of a path."""
-    with pytest.raises(ConfigurationError, match=r"write it like v25\.0"):
+    with pytest.raises(ConfigurationError, match=r"of the form v25\.0"):
         GraphSettings(token="t0ken", api_version=version)
 
 

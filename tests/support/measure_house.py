@@ -24,7 +24,7 @@ PACKAGE = "airflow_provider_iginsights"
 REPOSITORY = Path(__file__).parents[2]
 
 FLOORS = (
-    ("errors", "waiting", "clock", "pacific", "window", "json_values", "quoting", "_compat", "__init__"),
+    ("errors", "waiting", "clock", "pacific", "window", "json_values", "quoting", "graph_api", "_compat", "__init__"),
     ("sandbox",),
     ("catalog",),
     ("bigquery",),

@@ -57,8 +57,7 @@ def test_off_by_default() -> None:
         "airflow_provider_iginsights.plugins.webhook_plugin",
         # Airflow reads the package's options from it when it first looks into its configuration.
         "airflow_provider_iginsights.get_provider_info",
-        "airflow_provider_iginsights.catalog",
-        "airflow_provider_iginsights.catalog.versions",
+        "airflow_provider_iginsights.graph_api",
         "airflow_provider_iginsights.errors",
     }
 
