@@ -7,7 +7,7 @@ anything is read; the first ``Date`` of Meta that agrees with it sets the clock 
 there on it runs by the worker's monotonic time, which no correction of its clock moves.
 
 Not taken from it: how long to wait for a rate limit, or until the next look at a story. Airflow's triggerer and
-scheduler compare such a moment with their own clock, so it is a number of seconds from now on the worker's.
+scheduler compare such an instant with their own clock, so it is a number of seconds from now on the worker's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RunClock:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._set: tuple[datetime, float] | None = None
-        self._asked_bigquery = self._heard_meta = self._disagreed = False
+        self._is_set_by_bigquery = self._is_set_by_meta = self._has_disagreed = False
 
     def now(self) -> datetime:
         """Return the current instant (UTC)."""
@@ -50,44 +50,44 @@ class RunClock:
         return datetime.now(UTC) if known is None else known[0] + timedelta(seconds=self._monotonic() - known[1])
 
     def set_by_bigquery(self, instant: datetime) -> None:
-        """Take BigQuery's time, at the moment at which it arrives: the clock is never ahead of BigQuery's."""
+        """Take BigQuery's time when it arrives: the clock is never ahead of BigQuery's."""
         with self._lock:
             self._set_to(instant)
-            self._asked_bigquery = True
+            self._is_set_by_bigquery = True
         self._compare_worker(instant)
 
-    def hear_meta(self, date: datetime) -> None:
+    def set_by_meta(self, date: datetime) -> None:
         """Take Meta's ``Date``: the first that agrees with BigQuery's time; the first at all where nobody asked that.
 
         What comes later is not looked at.
         """
         with self._lock:
-            if self._heard_meta:
+            if self._is_set_by_meta:
                 return
             difference = abs(date - self.now())
-            if self._asked_bigquery and difference > AGREES:
+            if self._is_set_by_bigquery and difference > AGREES:
                 self._disagree(date)
                 return
-            self._heard_meta = True
+            self._is_set_by_meta = True
             if difference > EXACT:
                 self._set_to(date)
-        if not self._asked_bigquery:
+        if not self._is_set_by_bigquery:
             self._compare_worker(date)
 
-    def on_worker(self, moment: datetime) -> datetime:
-        """Return what the worker's clock shows at a moment, for those who compare with a clock of their own.
+    def as_worker_time(self, instant: datetime) -> datetime:
+        """Return what the worker's clock shows at an instant, for those who compare with a clock of their own.
 
-        A worker that is right within 60 seconds shows the moment itself.
+        A worker whose clock is right within 60 seconds shows the instant itself.
         """
         ahead = datetime.now(UTC) - self.now()
-        return moment + ahead if abs(ahead) > SKEW else moment
+        return instant + ahead if abs(ahead) > SKEW else instant
 
     def _set_to(self, instant: datetime) -> None:
         self._set = instant.astimezone(UTC), self._monotonic()
 
     def _disagree(self, date: datetime) -> None:
-        if not self._disagreed:
-            self._disagreed = True
+        if not self._has_disagreed:
+            self._has_disagreed = True
             self._note(
                 f"Meta's clock says {date.isoformat()} and BigQuery's {self.now().isoformat(timespec='seconds')}: they "
                 "differ by more than 5 minutes, so rows are dated by BigQuery's."

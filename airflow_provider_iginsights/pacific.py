@@ -15,9 +15,9 @@ SERIES_DAYS = 30
 SERIES_SECONDS = 2_592_000  # META-04: and so many are still answered
 
 
-def as_utc(moment: datetime) -> datetime:
-    """Return ``moment`` as a plain aware datetime in UTC; a naive one is read as UTC, never as local time."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def as_utc(instant: datetime) -> datetime:
+    """Return an instant as a plain aware datetime in UTC; a naive one is read as UTC, never as local time."""
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     shifted = aware.astimezone(UTC)
     return datetime.combine(shifted.date(), shifted.time(), UTC)
 

@@ -25,14 +25,12 @@ from airflow_provider_iginsights.pacific import (
     closing_time,
     day_before,
     days_closing,
+    format_instant,
     pacific_date,
     pacific_day_bounds,
     pacific_midnight,
     request_window,
     split_by_horizon,
-)
-from airflow_provider_iginsights.pacific import (
-    format_instant as _show,
 )
 from airflow_provider_iginsights.quoting import quote_value
 
@@ -41,21 +39,22 @@ __all__ = [
     "PACIFIC",
     "REFRESH_DAYS",
     "RULES",
-    "Moment",
     "Rule",
     "RunDates",
     "Window",
+    "WindowBound",
     "chunks",
     "pacific_date",
     "pacific_day_bounds",
     "pacific_midnight",
-    "parse_moment",
+    "parse_window_bound",
     "request_window",
     "resolve_window",
     "split_by_horizon",
 ]
 
-Moment = str | int | date | datetime | None
+WindowBound = str | int | date | datetime | None
+"""What ``since`` and ``until`` may be."""
 Rule = Literal[
     "given",
     "given_date",
@@ -145,20 +144,22 @@ class Window:
         named = days_closing(self.since, self.until)
         waiting = [day for day in named if closing_time(day) > self.now]
         if not named:
+            following = format_instant(closing_time(pacific_date(self.until)))
             return (
-                f"No Pacific day ends between {_show(self.since)} and {_show(self.until)}, so there is no day to read; "
-                f"the next one ends at {_show(closing_time(pacific_date(self.until)))}, in the window of another run."
+                f"No Pacific day ends between {format_instant(self.since)} and {format_instant(self.until)}, so there "
+                f"is no day to read; the next one ends at {following}, in the window of another run."
             )
         if not waiting:
             return ""
         whom = str(waiting[0]) if len(waiting) == 1 else f"{waiting[0]} to {waiting[-1]}"
         return (
-            f"Pacific day {whom} is left out because it is still open until {_show(closing_time(waiting[-1]))} "
-            f"(now {_show(self.now)}); a later run reads it if its window or lookback_days reach it."
+            f"Pacific day {whom} is left out because it is still open until "
+            f"{format_instant(closing_time(waiting[-1]))} (now {format_instant(self.now)}); a later run reads it if "
+            "its window or lookback_days reach it."
         )
 
 
-def resolve_window(since: Moment, until: Moment, *, run: RunDates, now: datetime) -> Window:
+def resolve_window(since: WindowBound, until: WindowBound, *, run: RunDates, now: datetime) -> Window:
     """Return the window of a run.
 
     Both given: as given. One bare date alone: as ``since`` that Pacific day, as ``until`` the Pacific day that ends
@@ -169,7 +170,7 @@ def resolve_window(since: Moment, until: Moment, *, run: RunDates, now: datetime
 
     :raises ConfigurationError: unreadable text, ``until <= since``, or ``since`` is more than a day ahead of ``now``.
     """
-    start, end = parse_moment(since, argument="since"), parse_moment(until, argument="until")
+    start, end = parse_window_bound(since, argument="since"), parse_window_bound(until, argument="until")
     if _is_own_interval(start, end, run):
         start = end = None
     first, last, rule = _choose(start, end, run, as_utc(now))
@@ -177,20 +178,20 @@ def resolve_window(since: Moment, until: Moment, *, run: RunDates, now: datetime
         raise ConfigurationError(_describe_backward(since, until, first, last))
     if rule.startswith("given") and first > as_utc(now) + DAY:
         raise ConfigurationError(
-            f"since={quote_value(str(since))} lies in the future (now {_show(as_utc(now))}): there are no insights "
-            "yet. Give an earlier since."
+            f"since={quote_value(str(since))} lies in the future (now {format_instant(as_utc(now))}): there are no "
+            "insights yet. Give an earlier since."
         )
     return Window(since=first, until=last, rule=rule, now=as_utc(now))
 
 
-def parse_moment(value: Moment, *, argument: str = "since") -> date | datetime | None:
+def parse_window_bound(value: WindowBound, *, argument: str = "since") -> date | datetime | None:
     """Return a bare date as ``date``, an instant as aware UTC ``datetime``, and ``None`` for a value that is not given.
 
     :param argument: the argument's name, for the message.
     :raises ConfigurationError: ``value`` is none of the forms that the module describes.
     """
     try:
-        return _read_moment(value)
+        return _read_bound(value)
     except Exception as error:  # what str() and the methods of a foreign date or time zone raise may be anything
         raise ConfigurationError(
             f"{argument}={quote_value(value)} is no instant. Give a date (2026-11-20, a Pacific date), ISO 8601 "
@@ -198,15 +199,15 @@ def parse_moment(value: Moment, *, argument: str = "since") -> date | datetime |
         ) from error
 
 
-def _read_moment(value: object) -> date | datetime | None:
+def _read_bound(value: object) -> date | datetime | None:
     text = str(value).strip()  # by its text: a native template may hand over a lazy proxy of None
     if text in ("", "None"):
         return None
     is_written = isinstance(value, str | int | float) and not isinstance(value, bool)
-    moment = _read_text(text) if is_written else value
-    if not isinstance(moment, date) or moment.year not in _YEARS:
+    bound = _read_text(text) if is_written else value
+    if not isinstance(bound, date) or bound.year not in _YEARS:
         raise ValueError("neither a date nor an instant of these centuries")
-    return as_utc(moment) if isinstance(moment, datetime) else date(moment.year, moment.month, moment.day)
+    return as_utc(bound) if isinstance(bound, datetime) else date(bound.year, bound.month, bound.day)
 
 
 def _read_text(text: str) -> date | datetime:
@@ -221,7 +222,7 @@ def _read_text(text: str) -> date | datetime:
 def _choose(
     start: date | datetime | None, end: date | datetime | None, run: RunDates, now: datetime
 ) -> tuple[datetime, datetime, Rule]:
-    first, last = _instant(start), _instant(end)
+    first, last = _to_instant(start), _to_instant(end)
     if first and last:
         return first, last, "given"
     if first and not isinstance(start, datetime):
@@ -244,14 +245,14 @@ def _choose_by_run(run: RunDates, until: datetime | None, now: datetime) -> tupl
     # Somebody asked for this run: where the hour or the point it stands for ends no day, the last closed day is meant.
     if chosen and not (run.is_manual and not days_closing(chosen[0], chosen[1])):
         return chosen
-    last = until or (chosen[1] if chosen else _instant(run.run_after or run.logical_date)) or now
+    last = until or (chosen[1] if chosen else _to_instant(run.run_after or run.logical_date)) or now
     return pacific_midnight(pacific_date(min(last, now)) - DAY), last, "last_closed_day"
 
 
 def _choose_by_interval(run: RunDates, until: datetime | None) -> tuple[datetime, datetime, Rule] | None:
-    start, end = _instant(run.data_interval_start), _instant(run.data_interval_end)
+    start, end = _to_instant(run.data_interval_start), _to_instant(run.data_interval_end)
     if start and end and run.has_no_width:
-        return _choose_by_success(_instant(run.previous_success_end), until or end)
+        return _choose_by_success(_to_instant(run.previous_success_end), until or end)
     if start and end:
         return start, until or end, "data_interval"
     if run.partition_date:
@@ -266,16 +267,16 @@ def _choose_by_success(previous: datetime | None, end: datetime) -> tuple[dateti
     return day_before(end), end, "one_day"
 
 
-def _instant(moment: date | datetime | None) -> datetime | None:
-    if moment is None or isinstance(moment, datetime):
-        return moment and as_utc(moment)
-    return pacific_midnight(moment)
+def _to_instant(bound: date | datetime | None) -> datetime | None:
+    if bound is None or isinstance(bound, datetime):
+        return bound and as_utc(bound)
+    return pacific_midnight(bound)
 
 
-def _describe_backward(since: Moment, until: Moment, first: datetime, last: datetime) -> str:
-    start, end = parse_moment(since), parse_moment(until)
+def _describe_backward(since: WindowBound, until: WindowBound, first: datetime, last: datetime) -> str:
+    start, end = parse_window_bound(since), parse_window_bound(until)
     named = " and ".join(
-        f"{name}={quote_value(value)} ({_show(instant)})" if given else f"{name} from the run ({_show(instant)})"
+        (f"{name}={quote_value(value)}" if given else f"{name} from the run") + f" ({format_instant(instant)})"
         for name, value, given, instant in (("since", str(since), start, first), ("until", str(until), end, last))
     )
     if last < first:

@@ -40,7 +40,7 @@ def test_bigquery_wins_over_the_worker(skew: int) -> None:
         clock.set_by_bigquery(NOW)
         assert clock.now() == NOW + 5 * SECOND
         shown = NOW + 65 * SECOND + (skew - 5) * SECOND * (abs(skew - 5) > 60)
-        assert clock.on_worker(NOW + 65 * SECOND) == shown
+        assert clock.as_worker_time(NOW + 65 * SECOND) == shown
     direction = "ahead" if skew > 0 else "behind"
     assert [f"{abs(skew)} seconds {direction}" in note for note in notes] == [True] * (abs(skew) > 60)
 
@@ -52,8 +52,8 @@ def test_meta_wins_within_five_minutes_of_bigquery(off: int) -> None:
     with worker(timedelta(hours=24)):
         clock = RunClock(note=notes.append, monotonic=standing)
         clock.set_by_bigquery(NOW)
-        clock.hear_meta(NOW + off * SECOND)
-        clock.hear_meta(NOW + off * SECOND)
+        clock.set_by_meta(NOW + off * SECOND)
+        clock.set_by_meta(NOW + off * SECOND)
         assert clock.now() == NOW + (off if 2 < abs(off) <= 300 else 0) * SECOND
     assert len(notes) == 1 + (abs(off) > 300)
 
@@ -64,7 +64,7 @@ def test_only_the_first_agreeing_date_counts() -> None:
         clock = RunClock(note=lambda _: None, monotonic=standing)
         clock.set_by_bigquery(NOW)
         for off in (9000, 60, -60, 0):
-            clock.hear_meta(NOW + off * SECOND)
+            clock.set_by_meta(NOW + off * SECOND)
         assert clock.now() == NOW + 60 * SECOND
 
 
@@ -74,6 +74,6 @@ def test_without_bigquery_it_is_metas(skew: int) -> None:
     notes: list[str] = []
     with worker(skew * SECOND):
         clock = RunClock(note=notes.append, monotonic=standing)
-        clock.hear_meta(NOW)
+        clock.set_by_meta(NOW)
         assert clock.now() == NOW
     assert len(notes) == (abs(skew) > 60)

@@ -16,14 +16,14 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.pacific import day_before, days_closing
 from airflow_provider_iginsights.window import (
     RULES,
-    Moment,
     RunDates,
     Window,
+    WindowBound,
     chunks,
     pacific_date,
     pacific_day_bounds,
     pacific_midnight,
-    parse_moment,
+    parse_window_bound,
     request_window,
     resolve_window,
     split_by_horizon,
@@ -78,16 +78,16 @@ def midnight(day: date) -> datetime:
         (datetime(2026, 11, 20, tzinfo=ZoneInfo("Asia/Tokyo")), "2026-11-19T15:00"),
     ],
 )
-def test_reads_every_form_of_an_instant(value: Moment, instant: str) -> None:
+def test_reads_every_form_of_an_instant(value: WindowBound, instant: str) -> None:
     """Dates are Pacific, naive instants UTC, ten digits Unix seconds, eight digits a date."""
     until = utc(instant) + DAY
     assert resolve_window(value, until, run=RunDates(), now=until).since == utc(instant)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "None", Proxy(lambda: None)])
-def test_reads_an_empty_rendering_as_not_given(value: Moment) -> None:
+def test_reads_an_empty_rendering_as_not_given(value: WindowBound) -> None:
     """What a template renders for a missing value counts as left out."""
-    assert parse_moment(value) is None
+    assert parse_window_bound(value) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_reads_an_empty_rendering_as_not_given(value: Moment) -> None:
         "2026-11",
     ],
 )
-def test_refuses_what_is_no_instant(value: Moment) -> None:
+def test_refuses_what_is_no_instant(value: WindowBound) -> None:
     """A value that cannot be read is named together with its argument."""
     with pytest.raises(ConfigurationError) as caught:
         resolve_window(None, value, run=NO_RUN, now=NOW)
@@ -242,7 +242,7 @@ def test_a_run_by_hand_never_covers_nothing(run: RunDates, since: str, until: st
     ids=["a point", "a point after failures", "a day", "an hour, by hand"],
 )
 @pytest.mark.parametrize("until", ["2026-11-21T00:00:00+00:00", datetime(2026, 11, 21, tzinfo=UTC), None, "None"])
-def test_the_runs_own_interval_given_as_templates_is_the_run(until: Moment, run: RunDates) -> None:
+def test_the_runs_own_interval_given_as_templates_is_the_run(until: WindowBound, run: RunDates) -> None:
     """What the templates of the data interval render is no window of its own: the run decides, as without them."""
     given = resolve_window(str(run.data_interval_start), until, run=run, now=NOW)
     assert given == resolve_window(None, None, run=run, now=NOW)
@@ -276,7 +276,7 @@ DAILY = interval("2026-11-20T00:00", "2026-11-21T00:00")
     ],
 )
 def test_fills_in_the_side_that_is_not_given(
-    since: Moment, until: Moment, run: RunDates, rule: str, days: list[str]
+    since: WindowBound, until: WindowBound, run: RunDates, rule: str, days: list[str]
 ) -> None:
     """A date alone is one Pacific day; an instant alone takes its other end from the run."""
     window = resolve_window(since, until, run=run, now=NOW)
@@ -301,7 +301,7 @@ def test_fills_in_the_side_that_is_not_given(
         ("2027-01-01", "2027-01-02", ["2027-01-01", "future"]),
     ],
 )
-def test_refuses_a_window_that_runs_backward_or_ahead(since: Moment, until: Moment, words: list[str]) -> None:
+def test_refuses_a_window_that_runs_backward_or_ahead(since: WindowBound, until: WindowBound, words: list[str]) -> None:
     """Both values are named, and the cure where they are equal."""
     with pytest.raises(ConfigurationError) as caught:
         resolve_window(since, until, run=DAILY, now=NOW)
@@ -523,4 +523,4 @@ def test_no_chunk_is_longer_than_meta_allows(scattered: set[date], first: date, 
 def test_reads_back_any_rendered_instant(moment: datetime, minutes: int) -> None:
     """Any aware instant survives being rendered by a template, with ``T`` or a blank, whatever its offset."""
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    assert parse_moment(aware.isoformat()) == parse_moment(str(aware)) == parse_moment(aware) == aware
+    assert parse_window_bound(aware.isoformat()) == parse_window_bound(str(aware)) == parse_window_bound(aware) == aware

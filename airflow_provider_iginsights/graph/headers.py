@@ -42,8 +42,8 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip(" ")
     if _SECONDS.fullmatch(text):
         return min(float(text), MAX_WAIT)
-    moment = _read_http_date(text)
-    return None if moment is None else min(max((moment - datetime.now(UTC)).total_seconds(), 0), MAX_WAIT)
+    instant = _read_http_date(text)
+    return None if instant is None else min(max((instant - datetime.now(UTC)).total_seconds(), 0), MAX_WAIT)
 
 
 def _read_http_date(text: str) -> datetime | None:
@@ -51,7 +51,7 @@ def _read_http_date(text: str) -> datetime | None:
     if not text.isascii() or len(text) > 60:
         return None
     try:
-        moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        instant = parsedate_to_datetime(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError):
         return None

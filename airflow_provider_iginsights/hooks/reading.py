@@ -22,7 +22,14 @@ from airflow_provider_iginsights.task.arguments import (
 )
 from airflow_provider_iginsights.task.failures import raise_failures
 from airflow_provider_iginsights.task.source import Source
-from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS, Moment, RunDates, Window, resolve_window
+from airflow_provider_iginsights.window import (
+    LOOKBACK_DAYS,
+    REFRESH_DAYS,
+    RunDates,
+    Window,
+    WindowBound,
+    resolve_window,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog import rows
@@ -48,8 +55,8 @@ class ReadArguments(TypedDict, total=False):
 
     metrics: str | Sequence[str] | None
     breakdowns: Mapping[str, str | Sequence[str]] | str | None
-    since: Moment
-    until: Moment
+    since: WindowBound
+    until: WindowBound
     run_id: str
     tables: Collection[TableName] | None
 
@@ -137,7 +144,7 @@ class TableReading:
             return asked.make_reader(source, arguments)
 
         make_reader(source)
-        client.set_date_callback(clock.hear_meta)
+        client.set_date_callback(clock.set_by_meta)
         return cls(
             find_accounts=find_accounts,
             workers=workers,

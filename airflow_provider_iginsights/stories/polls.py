@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,6 @@ from airflow_provider_iginsights.stories.summary import ACCOUNTS, merge_gaps
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.row_file import RowFile
-    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -71,98 +70,44 @@ class PollRecorder:
         :return: for the run's summary: the gaps per account, and how many accounts had no poll before.
         :raises LoadError: BigQuery refuses to be asked.
         """
-        gaps: dict[str, dict[str, Any]] = {}
         if not polls:
-            return summarize_gaps(gaps, first_polls=[])
-        earlier = self._find_earlier(polls, row_files[STORY_POLLS.name].target)
+            return summarize_gaps({}, first_polls=[])
+        insights, poll_rows = row_files[STORY_INSIGHTS.name], row_files[STORY_POLLS.name]
+        picks, where = _pick_polls(self.run_id), _polls_before(polls)
+        found = self.lookup.find_groups(poll_rows.target, by=("account_id",), picks=picks, where=where)
+        earlier = {group["account_id"]: group for group in found}
         last = {account_id: polled["polled_at"] for account_id, polled in earlier.items()}
-        known = self._find_stories(polls, last, row_files[STORY_INSIGHTS.name].target)
-        # A history (append) keeps what was said at the time.
-        if self.corrects_finals:
-            self._correct(list(find_corrections(polls, known, finality=self.finality)), row_files[STORY_INSIGHTS.name])
-        whole = [poll for poll in polls if poll.is_whole]
-        for poll in whole:
-            account_id, previous = poll.account_id, last.get(poll.account_id)
-            gap = find_gap(poll, previous=previous, known=known.get(account_id, ()), finality=self.finality)
-            write_row(row_files[STORY_POLLS.name], self._poll_row(poll, previous, gap), self.left_out_log)
-            if described := _describe_gap(gap, earlier.get(account_id, {})):
-                gaps[account_id] = described
-        return summarize_gaps(gaps, first_polls=[poll.account_id for poll in whole if poll.account_id not in last])
-
-    def _find_earlier(self, polls: Sequence[Poll], target: TargetTable) -> dict[str, dict[str, Any]]:
-        """Return per account its last poll in an earlier hour, and the pause that this very run found before."""
-        now = min(poll.at for poll in polls)
-        own = (("run_id", self.run_id),)
-        found = self.lookup.find_groups(
-            target,
-            by=("account_id",),
-            picks={
-                "polled_at": Pick("MAX", "fetched_at"),
-                "own_since": Pick("MIN", "previous_poll_at", own),
-                "own_until": Pick("MIN", "fetched_at", own),
-            },
-            where=Where(
-                start=pacific_date(now - LOOKUP_RANGE),
-                end=pacific_date(now),
-                among={"account_id": [poll.account_id for poll in polls]},
-                # A retry within the hour finds the same previous poll, and so writes the same row again.
-                compare=[("snapshot_at", "<", now.replace(minute=0, second=0, microsecond=0))],
-            ),
-        )
-        return {group["account_id"]: group for group in found}
-
-    def _find_stories(
-        self, polls: Sequence[Poll], last: Mapping[str, datetime], target: TargetTable
-    ) -> dict[str, list[KnownStory]]:
-        """Return what is stored of the stories that lived at the previous poll, or are not long dead, by account."""
         known: dict[str, list[KnownStory]] = defaultdict(list)
-        end = max(pacific_date(poll.at) for poll in polls)
         for group in group_by_pause(polls, last):
-            # A story that was live at the previous poll was published in the 24 hours before it (META-34).
-            since = min(group.values()) - LIFETIME
-            found = self.lookup.find_groups(
-                target,
-                by=("account_id", "media_id"),
-                picks=_STORY_PICKS,
-                where=Where(
-                    start=pacific_date(since - _DAY),
-                    end=end,
-                    among={"account_id": list(group)},
-                    compare=[("expires_at", ">", since)],
-                ),
-            )
-            for each in found:
-                sent_at = each.pop("sent_at")
-                story = KnownStory(**each, by_webhook=sent_at is not None)
+            where, by = _stories_of(group, until=max(poll.at for poll in polls)), ("account_id", "media_id")
+            found = self.lookup.find_groups(insights.target, by=by, picks=_STORY_PICKS, where=where)
+            for story in map(_read_story, found):
                 known[story.account_id].append(story)
-        return known
+        corrections = list(find_corrections(polls, known, finality=self.finality))
+        # A history (append) keeps what was said at the time.
+        if corrections and self.corrects_finals:
+            rows = self.lookup.find_rows(insights.target, where=_snapshots_of(corrections))
+            for row in _correct(rows, corrections):
+                write_row(insights, row, self.left_out_log)
+        return self._write_polls([poll for poll in polls if poll.is_whole], earlier, known, poll_rows)
 
-    def _correct(self, corrections: Sequence[Correction], row_file: RowFile) -> None:
-        """Write the rows of these snapshots again with the other ``is_final``; nothing else about them changes.
-
-        All rows of a snapshot are written, also those that are right: to ``replace``, what is written of a
-        snapshot is all that there is.
-        """
-        if not corrections:
-            return
-        wanted = {(each.account_id, each.media_id, each.hour): each.is_final for each in corrections}
-        hours = [each.hour for each in corrections]
-        rows = self.lookup.find_rows(
-            row_file.target,
-            where=Where(
-                start=pacific_date(min(hours)),
-                end=pacific_date(max(hours)),
-                among={
-                    "account_id": sorted({each.account_id for each in corrections}),
-                    "media_id": sorted({each.media_id for each in corrections}),
-                    "source": ["poll"],
-                },
-            ),
-        )
-        for row in rows:
-            is_final = wanted.get((row["account_id"], row["media_id"], row["snapshot_at"]))
-            if is_final is not None:
-                write_row(row_file, row | {"is_final": is_final}, self.left_out_log)
+    def _write_polls(
+        self,
+        polls: Sequence[Poll],
+        earlier: Mapping[str, Mapping[str, Any]],
+        known: Mapping[str, Sequence[KnownStory]],
+        row_file: RowFile,
+    ) -> dict[str, Any]:
+        """Write the polls, each compared with the one before it, and return what the summary says."""
+        gaps: dict[str, dict[str, Any]] = {}
+        for poll in polls:
+            before: Mapping[str, Any] = earlier.get(poll.account_id, {})
+            previous: datetime | None = before.get("polled_at")
+            gap = find_gap(poll, previous=previous, known=known.get(poll.account_id, ()), finality=self.finality)
+            write_row(row_file, self._poll_row(poll, previous, gap), self.left_out_log)
+            if described := _describe_gap(gap, before):
+                gaps[poll.account_id] = described
+        return summarize_gaps(gaps, first_polls=[each.account_id for each in polls if each.account_id not in earlier])
 
     def _poll_row(self, poll: Poll, previous: datetime | None, gap: Gap) -> dict[str, Any]:
         return describe_poll(poll, run_id=self.run_id) | {
@@ -170,6 +115,76 @@ class PollRecorder:
             "seen_late": len(gap.seen_late),
             "finals_missed": len(gap.finals_missed),
         }
+
+
+def _pick_polls(run_id: str) -> dict[str, Pick]:
+    """Return what is asked of an account's polls: the last one, and the pause that this very run found before."""
+    own = (("run_id", run_id),)
+    return {
+        "polled_at": Pick("MAX", "fetched_at"),
+        "own_since": Pick("MIN", "previous_poll_at", own),
+        "own_until": Pick("MIN", "fetched_at", own),
+    }
+
+
+def _polls_before(polls: Sequence[Poll]) -> Where:
+    """Return which polls count as earlier ones: those of an earlier hour."""
+    now = min(poll.at for poll in polls)
+    return Where(
+        start=pacific_date(now - LOOKUP_RANGE),
+        end=pacific_date(now),
+        among={"account_id": [poll.account_id for poll in polls]},
+        # A retry within the hour finds the same previous poll, and so writes the same row again.
+        compare=[("snapshot_at", "<", now.replace(minute=0, second=0, microsecond=0))],
+    )
+
+
+def _stories_of(group: Mapping[str, datetime], *, until: datetime) -> Where:
+    """Return which rows are of stories that were live at the last poll of an account, or have expired since.
+
+    :param group: account id -> its last poll.
+    """
+    # META-34: a story that was live at a poll was published in the 24 hours before it.
+    since = min(group.values()) - LIFETIME
+    return Where(
+        start=pacific_date(since - _DAY),
+        end=pacific_date(until),
+        among={"account_id": list(group)},
+        compare=[("expires_at", ">", since)],
+    )
+
+
+def _read_story(group: dict[str, Any]) -> KnownStory:
+    """Return what is stored of a story."""
+    sent_at = group.pop("sent_at")
+    return KnownStory(**group, by_webhook=sent_at is not None)
+
+
+def _snapshots_of(corrections: Sequence[Correction]) -> Where:
+    """Return which rows are of the snapshots to correct; there may be others of the same stories and hours."""
+    hours = [each.hour for each in corrections]
+    return Where(
+        start=pacific_date(min(hours)),
+        end=pacific_date(max(hours)),
+        among={
+            "account_id": sorted({each.account_id for each in corrections}),
+            "media_id": sorted({each.media_id for each in corrections}),
+            "source": ["poll"],
+        },
+    )
+
+
+def _correct(rows: Iterable[Mapping[str, Any]], corrections: Sequence[Correction]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of these snapshots with the other ``is_final``; nothing else about them changes.
+
+    All rows of a snapshot, also those that are right: to ``replace``, what is written of a snapshot is all that there
+    is.
+    """
+    wanted = {(each.account_id, each.media_id, each.hour): each.is_final for each in corrections}
+    for row in rows:
+        is_final = wanted.get((row["account_id"], row["media_id"], row["snapshot_at"]))
+        if is_final is not None:
+            yield {**row, "is_final": is_final}
 
 
 def group_by_pause(polls: Sequence[Poll], last: Mapping[str, datetime]) -> Iterator[dict[str, datetime]]:

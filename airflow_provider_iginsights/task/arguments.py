@@ -9,14 +9,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.json_values import read_whole_number
 from airflow_provider_iginsights.quoting import quote_value
 
+Choice = TypeVar("Choice", bound=str)
 OnAccountError = Literal["fail", "skip", "quarantine"]
-ON_ACCOUNT_ERROR: tuple[str, ...] = get_args(OnAccountError)
+ON_ACCOUNT_ERROR: tuple[OnAccountError, ...] = get_args(OnAccountError)
 
 MOST_DAYS = 10_000
 """More days than Meta has had the API for, and few enough for every calendar."""
@@ -111,7 +112,7 @@ def parse_count(value: Any, *, argument: str, of: str = "", most: int = 10**12) 
     return number
 
 
-def parse_choice(value: Any, choices: Sequence[str], *, argument: str) -> str:
+def parse_choice(value: Any, choices: Sequence[Choice], *, argument: str) -> Choice:
     """Return the value if it is one of the choices.
 
     :raises ConfigurationError: it is not.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.stories.summary import continue_gaps
 from airflow_provider_iginsights.task.failures import describe_open
 from airflow_provider_iginsights.task.rate_limit_wait import find_throttled
 
@@ -57,6 +56,7 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
     if not before:
         return after
     from airflow_provider_iginsights.bigquery.costs import add_costs
+    from airflow_provider_iginsights.stories.summary import continue_gaps
 
     costs = add_costs(before.get("bigquery_bytes", {}), after["bigquery_bytes"])
     counts = {name: before[name] + after[name] for name in COUNTS}
@@ -74,12 +74,12 @@ def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
-    """Put the gaps, also where there are none, into the event of every asset that the task updates."""
+    """Put the gaps of a summary that has them, also where there are none, into the event of each asset it updates."""
     from airflow_provider_iginsights._compat import Asset
 
     # Only Airflow's task runner puts them into the context.
     events = context.get("outlet_events")
-    if events is None:
+    if events is None or "gaps" not in summary:
         return
     for asset in (outlet for outlet in outlets if isinstance(outlet, Asset)):
         event = events[asset]

@@ -1,29 +1,17 @@
-"""What the three transfers share: arguments, the straight line from a window to loaded tables, and the summary."""
+"""What the three transfers share: the straight line from a window to loaded tables, and the summary."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights import __version__
-from airflow_provider_iginsights._compat import conf, find_first_reschedule
-from airflow_provider_iginsights.bigquery.target import LOAD_MODES, LoadMode
+from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.errors import Throttled
-from airflow_provider_iginsights.task.arguments import (
-    ON_ACCOUNT_ERROR,
-    OnAccountError,
-    parse_boolean,
-    parse_breakdowns,
-    parse_choice,
-    parse_metrics,
-    parse_text,
-    parse_timedelta,
-)
+from airflow_provider_iginsights.task.arguments import parse_boolean, parse_breakdowns, parse_metrics
 from airflow_provider_iginsights.task.checkpoint import Checkpoint, Progress, read_waiting_since
 from airflow_provider_iginsights.task.failures import (
     failing_without_retry,
@@ -32,87 +20,30 @@ from airflow_provider_iginsights.task.failures import (
     raise_failures,
 )
 from airflow_provider_iginsights.task.identity import identify_task
-from airflow_provider_iginsights.task.rate_limit_wait import (
-    THROTTLE_TIMEOUT,
-    ResumableOperator,
-    find_throttled,
-    wait_for_limit,
+from airflow_provider_iginsights.task.rate_limit_wait import find_throttled, wait_for_limit
+from airflow_provider_iginsights.task.summary import (
+    add_gaps_to_asset_events,
+    continue_summary,
+    keep_summary,
+    summarize,
 )
-from airflow_provider_iginsights.task.summary import continue_summary, keep_summary, summarize
-from airflow_provider_iginsights.task.template_dates import TemplateDates
-from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, OpenDataset, WritesToBigQuery
+from airflow_provider_iginsights.transfers.arguments import TransferArguments
+from airflow_provider_iginsights.transfers.target import OpenDataset
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.row_file import RowFile
-    from airflow_provider_iginsights.catalog.tables import Table
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.task.loaded import Loaded
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.quarantine import Quarantine
-    from airflow_provider_iginsights.transfers.run import TransferRun
-
-_ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint holds what became of them
+    from airflow_provider_iginsights.transfers.run import Transfer, TransferRun
 
 
-class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQuery):
-    """Base of the transfers; see the subclasses. Every argument is keyword-only and parsed when the task runs."""
-
-    template_fields: Sequence[str] = (
-        "instagram_conn_id",
-        *TARGET_FIELDS,
-        "account_ids",
-        "metrics",
-        "breakdowns",
-        "since",
-        "until",
-        "status_table_id",
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
-
-    def __init__(
-        self,
-        *,
-        instagram_conn_id: str = "instagram_default",
-        account_ids: str | Sequence[str] | None = None,
-        metrics: str | Sequence[str] | None = None,
-        breakdowns: Mapping[str, Sequence[str]] | str | None = None,
-        since: str | datetime | None = None,
-        until: str | datetime | None = None,
-        on_account_error: OnAccountError = "fail",
-        status_table_id: str = ACCOUNT_STATUS.default_id,
-        load_mode: LoadMode = "merge",
-        load: Load = "write",
-        create_views: bool = False,
-        throttle_timeout: timedelta = THROTTLE_TIMEOUT,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.instagram_conn_id = instagram_conn_id
-        self.account_ids = account_ids
-        self.metrics = metrics
-        self.breakdowns = breakdowns
-        self.since = since
-        self.until = until
-        self.on_account_error = on_account_error
-        self.status_table_id = status_table_id
-        self.load_mode = load_mode
-        self.load = load
-        self.create_views = create_views
-        self.throttle_timeout = throttle_timeout
-        self.deferrable = deferrable
-
-    table_arguments: ClassVar[Mapping[Table, str]]
-    """Each table that the transfer can write -> the argument that names it; the main one first."""
-
-    @property
-    def tables(self) -> Mapping[Table, str]:
-        """Return the tables that this transfer writes, each with its table id; without those that are not wanted."""
-        named = {table: self.read_optional(argument) for table, argument in self.table_arguments.items()}
-        return {table: table_id for table, table_id in named.items() if table_id}
+class InstagramToBigQueryOperator(TransferArguments):
+    """Base of the transfers; see the subclasses."""
 
     @abstractmethod
     def make_reader(self, source: Source) -> ReadAccount:
@@ -134,21 +65,19 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
                 with hook.get_conn() as client:
                     source = self._make_source(context, client, window, dataset)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
-                    return self.transfer(run, progress)
+                    transfer = self.choose_transfer(run, progress)
+                    return transfer(run, progress)
 
-    def check_arguments(self) -> None:
-        """Refuse, before anything is asked, what would otherwise fail in the middle of the work.
+    def choose_transfer(
+        self,
+        run: TransferRun,  # noqa: ARG002 - for the subclasses
+        carried: Mapping[str, Any] | None,  # noqa: ARG002
+    ) -> Transfer:
+        """Return what this try does once everything is open.
 
-        :raises ConfigurationError: an argument cannot be.
+        :param carried: the progress that a deferral carried.
         """
-        parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
-        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
-        parse_choice(self.load, LOADS, argument="load")
-        parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
-        parse_text(self.status_table_id, argument="status_table_id")
-        self.check_target()
-        for name in self.table_arguments.values():
-            self.read_optional(name)
+        return self.transfer
 
     def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
         """Read and load the accounts that are missing yet, and return the summary of all; or wait, or fail.
@@ -182,6 +111,7 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
                 wait_for_limit(self, throttled, of=len(account_ids), since=since, save=save)
             raise_failures(results, skips=self._on_account_error == "skip")
         checkpoint.delete()
+        add_gaps_to_asset_events(run.context, self.outlets, summary)
         return {name: said for name, said in summary.items() if name != "staged"}  # XCom has that already
 
     def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -250,11 +180,6 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         """
         return {}
 
-    def describe_inputs(self) -> dict[str, Any]:
-        """Return the arguments that decide what an account's rows are: progress on other ones counts for nothing."""
-        asked = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
-        return asked | {"load_mode": self.load_mode, "load": self.load, "version": __version__}
-
     def _open_checkpoint(
         self, run: TransferRun, account_ids: Sequence[str], carried: Mapping[str, Any] | None
     ) -> Checkpoint:
@@ -273,23 +198,11 @@ class InstagramToBigQueryOperator(ResumableOperator, TemplateDates, WritesToBigQ
         transfer = next(iter(self.tables)).name
         return Quarantine.open(run, target=target, transfer=transfer, account_ids=account_ids, before=before)
 
-    @property
-    def _load_mode(self) -> LoadMode:
-        return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")  # type: ignore[return-value]
-
-    @property
-    def _load(self) -> Load:
-        return parse_choice(self.load, LOADS, argument="load")  # type: ignore[return-value]
-
-    @property
-    def _on_account_error(self) -> str:
-        return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
-
     def _make_source(self, context: Context, client: GraphClient, window: Window, dataset: OpenDataset) -> Source:
         from airflow_provider_iginsights.extract.provenance import Provenance
         from airflow_provider_iginsights.task.source import Source
 
-        client.set_date_callback(dataset.clock.hear_meta)
+        client.set_date_callback(dataset.clock.set_by_meta)
         return Source(
             client=client,
             window=window,

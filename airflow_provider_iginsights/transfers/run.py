@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -20,3 +21,7 @@ class TransferRun:
     dataset: OpenDataset
     hook: InstagramHook
     source: Source
+
+
+Transfer = Callable[[TransferRun, Mapping[str, Any] | None], dict[str, Any]]
+"""What a try does: it gets the progress that a deferral carried, and returns the summary; or waits, or fails."""

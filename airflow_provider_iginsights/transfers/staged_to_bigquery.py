@@ -102,8 +102,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             BigQueryTableLink().persist(
                 context, project=target.project, dataset=target.dataset, table_id=target.table_id
             )
-        if "gaps" in summary:
-            add_gaps_to_asset_events(context, self.outlets, summary)
+        add_gaps_to_asset_events(context, self.outlets, summary)
         return summary
 
     def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.catalog.tables import STORY_POLLS
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.stories.capture_plan import CapturePlan, check_lead
-from airflow_provider_iginsights.stories.summary import shorten_lists
 from airflow_provider_iginsights.task.arguments import parse_choice, parse_timedelta
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.stories.life import Finality
     from airflow_provider_iginsights.task.source import Source
-    from airflow_provider_iginsights.transfers.run import TransferRun
+    from airflow_provider_iginsights.transfers.run import Transfer, TransferRun
 
 Capture = Literal["now", "before_expiry"]
+CAPTURES: tuple[Capture, ...] = get_args(Capture)
 SHORTEST = timedelta(seconds=1)
 
 
@@ -85,28 +86,25 @@ class StoryTransfer(InstagramToBigQueryOperator):
         )
         return record.complete(run.source.polls.of(results.done), row_files)
 
-    def transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> dict[str, Any]:
+    def choose_transfer(self, run: TransferRun, carried: Mapping[str, Any] | None) -> Transfer:
         """Read once, as the other transfers do; or go on with the plan of captures."""
-        new_plan = self._make_plan(run)
-        is_carried = bool(carried and "plan" in carried)
-        if self._capture == "now" or (new_plan.ends <= run.dataset.clock.now() and not is_carried):
-            summary = super().transfer(run, carried)
-            add_gaps_to_asset_events(run.context, self.outlets, summary)
-            return summary
-        ends = carried["plan"]["ends"] if carried and is_carried else new_plan.ends.isoformat()
-        store, inputs = run.context.get("task_state_store"), self.describe_inputs() | {"ends": ends}
-        checkpoint = Checkpoint(store, inputs=inputs, carried=carried)
-        kept = checkpoint.read()
-        plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
-        return self._capture_due(run, plan, kept.get("summary"), checkpoint)
+        plan = self._make_plan(run)
+        is_over = plan.ends <= run.dataset.clock.now() and not (carried and "plan" in carried)
+        if self._capture == "now" or is_over:
+            return super().choose_transfer(run, carried)
+        return partial(self._capture_due, new_plan=plan)
 
     def _capture_due(
-        self, run: TransferRun, plan: CapturePlan, before: Mapping[str, Any] | None, checkpoint: Checkpoint
+        self, run: TransferRun, carried: Mapping[str, Any] | None, *, new_plan: CapturePlan
     ) -> dict[str, Any]:
         """Read and load what is due, then wait for the next story, or end."""
         from airflow_provider_iginsights.extract.account_pool import AccountResults
+        from airflow_provider_iginsights.stories.summary import shorten_lists
 
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
+        checkpoint = self._open_plan(run, carried, new_plan)
+        kept = checkpoint.read()
+        plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
         read = self.make_reader(run.source)
         if not plan.captures:
             plan.start(self.find_accounts(run), now=clock.now())
@@ -117,20 +115,26 @@ class StoryTransfer(InstagramToBigQueryOperator):
         plan.drop(loaded.quarantined)
         plan.advance(loaded.results, run.source.polls, now=clock.now())
         summary = shorten_lists(
-            continue_summary(before, summarize(run.source, loaded, skips=self._on_account_error == "skip"))
+            continue_summary(kept.get("summary"), summarize(run.source, loaded, skips=self._on_account_error == "skip"))
         )
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
         add_gaps_to_asset_events(run.context, self.outlets, summary)
         if plan.next_capture_at:
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
-            moment = clock.on_worker(plan.next_capture_at)
-            self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, moment.isoformat())
-            kept = {**keep_summary(summary), "captures": plan.captures}
+            by_worker = clock.as_worker_time(plan.next_capture_at)
+            self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, by_worker.isoformat())
+            said = {**keep_summary(summary), "captures": plan.captures}
             run.context["ti"].xcom_push(key="summary", value=summary)
-            free_worker_slot(self, moment, checkpoint.write({"plan": plan.pack(), "summary": kept}))
+            free_worker_slot(self, by_worker, checkpoint.write({"plan": plan.pack(), "summary": said}))
         checkpoint.delete()
         self.log.info("Summary: %s", summary)
         return self._end(run, plan, summary)
+
+    def _open_plan(self, run: TransferRun, carried: Mapping[str, Any] | None, new_plan: CapturePlan) -> Checkpoint:
+        """Return where the plan is kept: it counts as long as the arguments and the end of its run are the same."""
+        ends = carried["plan"]["ends"] if carried and "plan" in carried else new_plan.ends.isoformat()
+        store, inputs = run.context.get("task_state_store"), self.describe_inputs() | {"ends": ends}
+        return Checkpoint(store, inputs=inputs, carried=carried)
 
     def _end(self, run: TransferRun, plan: CapturePlan, summary: dict[str, Any]) -> dict[str, Any]:
         from airflow_provider_iginsights.extract.account_pool import AccountResults
@@ -163,5 +167,5 @@ class StoryTransfer(InstagramToBigQueryOperator):
         return Finality(at_once=at_once, at_most=max(final_within, at_once) + LATENESS)
 
     @property
-    def _capture(self) -> str:
-        return parse_choice(self.capture, ("now", "before_expiry"), argument="capture")
+    def _capture(self) -> Capture:
+        return parse_choice(self.capture, CAPTURES, argument="capture")

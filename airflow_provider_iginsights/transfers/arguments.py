@@ -1,0 +1,116 @@
+"""The arguments that the three transfers share: as a Dag writes them, checked before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights._compat import conf
+from airflow_provider_iginsights.bigquery.target import LOAD_MODES, LoadMode
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
+from airflow_provider_iginsights.task.arguments import (
+    ON_ACCOUNT_ERROR,
+    OnAccountError,
+    parse_choice,
+    parse_text,
+    parse_timedelta,
+)
+from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator
+from airflow_provider_iginsights.task.template_dates import TemplateDates
+from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, WritesToBigQuery
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.catalog.tables import Table
+
+_ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint has the window and the accounts themselves
+
+
+class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
+    """An operator with the arguments of a transfer. Every one is keyword-only and parsed when the task runs."""
+
+    template_fields: Sequence[str] = (
+        "instagram_conn_id",
+        *TARGET_FIELDS,
+        "account_ids",
+        "metrics",
+        "breakdowns",
+        "since",
+        "until",
+        "status_table_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
+
+    def __init__(
+        self,
+        *,
+        instagram_conn_id: str = "instagram_default",
+        account_ids: str | Sequence[str] | None = None,
+        metrics: str | Sequence[str] | None = None,
+        breakdowns: Mapping[str, Sequence[str]] | str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        on_account_error: OnAccountError = "fail",
+        status_table_id: str = ACCOUNT_STATUS.default_id,
+        load_mode: LoadMode = "merge",
+        load: Load = "write",
+        create_views: bool = False,
+        throttle_timeout: timedelta = THROTTLE_TIMEOUT,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.instagram_conn_id = instagram_conn_id
+        self.account_ids = account_ids
+        self.metrics = metrics
+        self.breakdowns = breakdowns
+        self.since = since
+        self.until = until
+        self.on_account_error = on_account_error
+        self.status_table_id = status_table_id
+        self.load_mode = load_mode
+        self.load = load
+        self.create_views = create_views
+        self.throttle_timeout = throttle_timeout
+        self.deferrable = deferrable
+
+    table_arguments: ClassVar[Mapping[Table, str]]
+    """Each table that the transfer can write -> the argument that names it; the main one first."""
+
+    @property
+    def tables(self) -> Mapping[Table, str]:
+        """Return the tables that this transfer writes, each with its table id; without those that are not wanted."""
+        named = {table: self.read_optional(argument) for table, argument in self.table_arguments.items()}
+        return {table: table_id for table, table_id in named.items() if table_id}
+
+    def check_arguments(self) -> None:
+        """Refuse, before anything is asked, what would otherwise fail in the middle of the work.
+
+        :raises ConfigurationError: an argument cannot be.
+        """
+        parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
+        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
+        parse_choice(self.load, LOADS, argument="load")
+        parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
+        parse_text(self.status_table_id, argument="status_table_id")
+        self.check_target()
+        for name in self.table_arguments.values():
+            self.read_optional(name)
+
+    def describe_inputs(self) -> dict[str, Any]:
+        """Return the arguments that decide what an account's rows are: progress on other ones counts for nothing."""
+        asked = {name: getattr(self, name) for name in self.template_fields if name not in _ASKED_OTHERWISE}
+        return asked | {"load_mode": self.load_mode, "load": self.load, "version": __version__}
+
+    @property
+    def _load_mode(self) -> LoadMode:
+        return parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
+
+    @property
+    def _load(self) -> Load:
+        return parse_choice(self.load, LOADS, argument="load")
+
+    @property
+    def _on_account_error(self) -> OnAccountError:
+        return parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
