@@ -17,6 +17,8 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
 
 __all__ = ["JobsApi"]
 
+# jobs.query takes a QueryRequest, which mixes the fields of the query's configuration with these of the call
+# ("jobs.query").
 _REQUEST_ONLY = {
     "formatOptions",
     "kind",
@@ -27,6 +29,7 @@ _REQUEST_ONLY = {
     "timeoutMs",
     "jobCreationMode",
 }
+# The default of timeoutMs ("jobs.query", "jobs.getQueryResults").
 _PATIENCE_MS = 10_000
 _LATENCY = 0.1
 _LONGEST_NAP = 0.05
@@ -57,6 +60,7 @@ class JobsApi:
 
     def list(self, call: TableCall) -> JsonAnswer:
         """jobs.list, the newest first, by stateFilter, minCreationTime and maxCreationTime."""
+        # The filter is in lower case where a job's own state is in upper case ("jobs.list").
         states = {state.upper() for state in call.query.get("stateFilter", "").split(",") if state}
         earliest = int(call.query.get("minCreationTime") or 0)
         latest = int(call.query.get("maxCreationTime") or 2**63)
@@ -83,6 +87,7 @@ class JobsApi:
         except BigQueryError as error:
             if error.reason != "duplicate":
                 raise
+            # A request that is sent again with its requestId gets the job of the first one ("jobs.query").
             job = next(job for job in self._jobs if job.project == call.project and job.id == f"job_{request_id}")
         return await self._results(
             job, {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
@@ -93,6 +98,7 @@ class JobsApi:
         return await self._results(self._find(call), dict(call.query))
 
     async def _results(self, job: Job, parameters: dict[str, str]) -> JsonAnswer:
+        # Not an error: the caller is to ask again, with the same job ("jobs.getQueryResults", jobComplete).
         if not await _wait(job, int(parameters.get("timeoutMs") or _PATIENCE_MS) / 1000):
             return JsonAnswer(
                 {"kind": "bigquery#getQueryResultsResponse", "jobReference": job.reference, "jobComplete": False}
@@ -116,6 +122,7 @@ class JobsApi:
             return JsonAnswer(resource)
         page = read_page(self._storage, outcome.source, outcome.fields, parameters)
         resource |= {"schema": outcome.schema, "totalRows": str(page.total)}
+        # Google's client waits for a job in this way, before it reads the first page.
         if parameters.get("maxResults") == "0":
             return JsonAnswer(resource)
         return JsonAnswer(resource | ({"pageToken": page.next_token} if page.next_token else {}), page)
@@ -136,4 +143,5 @@ async def _wait(job: Job, seconds: float) -> bool:
 def _listed(job: Job) -> Resource:
     """Return a job as jobs.list gives it."""
     resource = job.resource
+    # jobs.list repeats the state beside the status ("jobs.list", ListFormatJob).
     return {**resource, "state": resource["status"]["state"]}

@@ -103,6 +103,7 @@ class TablesApi:
         table = self._storage.table(call.table)
         with table.lock:
             if call.if_match not in (None, "*", table.etag):
+                # The etag guards a read and the patch that follows from it against another client's patch between them.
                 raise BigQueryError("conditionNotMet", "Precondition check failed.")
             self._storage.update_table(table, self._with_view_schema(table.ref, call.body))
         return JsonAnswer(self._resource(table))
@@ -133,6 +134,7 @@ class TablesApi:
         path.write_text("".join(json.dumps(row["json"]) + "\n" for row in rows), encoding="utf-8")
         try:
             with table.lock, self._storage.transaction() as cursor:
+                # insertErrors count rows from 0, the errors of a load job from 1.
                 bad = {row.number - 1: row for row in find_bad_rows(cursor, path, table.fields, ignore_unknown=ignore)}
                 if not bad:
                     insert_lines(cursor, table, path, table.fields, ignore_unknown=ignore)
@@ -154,6 +156,7 @@ class TablesApi:
             return resource
         session = Session(self._storage, ref.project, self._storage.dataset(ref.project, ref.dataset).location)
         described = schema_of(session, parse(resource["view"]["query"]).copy())
+        # tables.insert may carry descriptions of a view's columns; their names and types are the query's.
         declared = {entry["name"]: entry for entry in (resource.get("schema") or {}).get("fields", ())}
         fields = [{**declared.get(entry["name"], {}), **entry} for entry in described["fields"]]
         return {**resource, "schema": {"fields": fields}}
@@ -193,5 +196,6 @@ def _summary(table: StoredTable) -> Resource:
 
 
 def _insert_error(index: int, message: str | None) -> Resource:
+    # One bad row refuses the whole request: the good ones are "stopped" ("tabledata.insertAll", insertErrors).
     reason = "invalid" if message else "stopped"
     return {"index": index, "errors": [{"reason": reason, "message": message or "", "location": "", "debugInfo": ""}]}

@@ -117,6 +117,8 @@ def _respond(answer: JsonAnswer) -> Response:
 async def _begin_upload(jobs: JobRegistry, uploads: Uploads, request: Request) -> Response:
     """Take a whole multipart upload, or begin a resumable one."""
     body = await request.body()
+    # Google's client sends up to 5 MB as one multipart request, and larger files in chunks ("Upload data with the
+    # API").
     if request.query_params.get("uploadType") == "resumable":
         upload_id = uploads.begin(json.loads(body), request.state.fault)
         address = request.url.include_query_params(upload_id=upload_id)
@@ -135,9 +137,12 @@ async def _continue_upload(jobs: JobRegistry, uploads: Uploads, request: Request
     if upload.answer is None:
         complete = await uploads.receive(upload, request.headers.get("content-range", ""), request.stream())
         if not complete:
+            # 308: more chunks are awaited; Range says how far the file has come ("API uploads",
+            # resumable).
             return Response(status_code=308, headers=upload.range)
         fault = request.state.fault or upload.fault
         insert = partial(jobs.insert, request.path_params["project"], upload.job, upload=upload.path, fault=fault)
+        # Kept: a last chunk whose answer was lost is sent again, and must not make a second job.
         upload.answer = (await run_in_threadpool(insert)).resource
     return JSONResponse(upload.answer)
 

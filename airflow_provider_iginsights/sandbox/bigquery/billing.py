@@ -57,8 +57,10 @@ class Bill:
     @property
     def forecast(self) -> dict[str, str]:
         """What the REST JobStatistics2 says of it after a dry run."""
+        # JobStatistics2 has both words: what clustering leaves out is known only after the run ("Estimate query size").
         accuracy = "PRECISE" if self.at_most == self.processed else "UPPER_BOUND"
         said = {"totalBytesProcessed": str(self.at_most), "totalBytesProcessedAccuracy": accuracy}
+        # A dry run itself is free ("Estimate and control costs").
         return {**said, "totalBytesBilled": "0"}
 
     def check(self, limit: str | None) -> None:
@@ -113,6 +115,7 @@ def _add_up(sizes: Sequence[tuple[StoredTable, int, int]]) -> Bill:
 def _billed(by_table: Mapping[str, int]) -> int:
     if not any(by_table.values()):
         return 0
+    # "BigQuery pricing": at least 10 MB for each table that a query references, rounded up to the next MB.
     return sum(max(LEAST, -(-size // MIB) * MIB) for size in by_table.values())
 
 
@@ -149,6 +152,7 @@ def _read_by_merge(tree: exp.Merge) -> tuple[exp.Expression, exp.Expression | No
     by_source = any(when.args.get("source") for when in whens)
     select, on = _select(values, tree.this), tree.args["on"].copy()
     select.join(tree.args["using"].copy(), on=on, join_type="full" if by_source else "inner", copy=False)
+    # "On-demand query size calculation" (DML): a MERGE with only INSERT clauses pays for what it reads, no partition.
     only_inserts = all(isinstance(when.args["then"], exp.Insert) for when in whens)
     return select, None if only_inserts else tree.this
 
@@ -185,6 +189,7 @@ def _conditions(select: exp.Expression, node: exp.Expression) -> Iterator[exp.Ex
     if where := select.args.get("where"):
         yield from _conjuncts(where.this)
     for join in select.args.get("joins") or ():
+        # The outer side of a join comes through whatever ON says, so its partitions are read all the same.
         is_inner = join.side == "" or (join.side == "LEFT" and join.this is node)
         if join.args.get("on") and is_inner:
             yield from _conjuncts(join.args["on"])

@@ -50,9 +50,12 @@ class ColumnType:
 
 
 _DATE = r"\d{4}-\d{1,2}-\d{1,2}"
+# "Loading JSON data from Cloud Storage", limitations: date parts by dashes, time parts by colons; the separator may be
+# a blank.
 _MOMENT = _DATE + r"([ Tt]([01]?\d|2[0-3]):\d{1,2}:\d{1,2}(\.\d{1,6})?)?(Z|z| UTC|[+-]\d{2}(:\d{2})?)?"
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?"
 _IS_WHOLE = "$t IN ('BIGINT', 'UBIGINT')"
+# DuckDB reads a JSON fraction as DOUBLE, which holds 15 digits; what has more would be changed without a word.
 _IS_SHORT = "length(ltrim(regexp_replace($s, '[^0-9]', '', 'g'), '0')) <= 15 AND NOT contains($s, 'e')"
 
 
@@ -106,6 +109,7 @@ _TYPES: tuple[ColumnType, ...] = (
     ),
     ColumnType("JSON", "JSON", "JSON", "CASE WHEN $t <> 'NULL' THEN $r END", size="strlen(CAST($c AS VARCHAR))"),
 )
+# No column of ours: a result may have the type, by DATETIME(...) for example.
 _DATETIME = ColumnType("DATETIME", "DATETIME", "TIMESTAMP", "NULL", "replace(CAST($c AS VARCHAR), ' ', 'T')")
 _BY_NAME: dict[str, ColumnType] = {name: kind for kind in _TYPES for name in (kind.name, kind.standard_name)}
 _RESULT_TYPES: dict[str, ColumnType] = {
@@ -162,6 +166,7 @@ def quote(name: str) -> str:
 def _field(resource: Mapping[str, Any]) -> SchemaField:
     name, mode = str(resource.get("name", "")), str(resource.get("mode") or "NULLABLE").upper()
     kind = _BY_NAME.get(str(resource.get("type", "")).upper())
+    # "Specify a schema", column names: at most 300 letters, digits and underscores. Flexible names are not played.
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,299}", name):
         raise BigQueryError(
             "invalid",

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Stored
 
 __all__ = ["check_copy", "copy", "sources_of"]
 
+# "Quotas and limits", copy jobs: source tables per job.
 MOST_SOURCES = 1200
 _KNOWN_OPTIONS = {
     "createDisposition", "destinationEncryptionConfiguration", "destinationTable", "operationType", "sourceTable",
@@ -58,6 +59,7 @@ def copy(storage: Storage, options: Resource, *, location: str) -> int:
 def _prepare(
     storage: Storage, table: StoredTable, options: Resource, like: StoredTable, cursor: duckdb.DuckDBPyConnection
 ) -> None:
+    # The default of copies, while that of loads is WRITE_APPEND ("JobConfigurationTableCopy").
     disposition = options.get("writeDisposition") or "WRITE_EMPTY"
     if disposition == "WRITE_TRUNCATE":
         storage.replace_rows(table, like.resource["schema"], cursor)
@@ -79,8 +81,10 @@ def _destination(storage: Storage, options: Resource, like: StoredTable, locatio
         if found.physical is None:
             raise BigQueryError("invalid", f"Cannot copy into the view {ref}.")
         return found
+    # The default is CREATE_IF_NEEDED ("JobConfigurationTableCopy").
     if options.get("createDisposition") == "CREATE_NEVER":
         raise not_found("Table", str(ref))
+    # A copy has no expiration of its own; the dataset's default comes by create_table ("Managing tables", copy).
     kept = ("schema", "timePartitioning", "clustering")
     return storage.create_table(ref, {key: like.resource[key] for key in kept if key in like.resource})
 

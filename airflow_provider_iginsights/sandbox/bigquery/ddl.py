@@ -35,6 +35,7 @@ def create(session: Session, tree: exp.Create, select: Callable[[exp.Expression]
     kind = "CREATE_VIEW" if is_view else "CREATE_TABLE_AS_SELECT" if tree.expression is not None else "CREATE_TABLE"
     existing = session.storage.find_table(ref)
     if existing is not None and tree.args.get("exists"):
+        # IF NOT EXISTS leaves what is there, whatever its columns ("DDL statements").
         return "CREATE_TABLE" if not is_view else kind, ref
     if existing is not None and tree.args.get("replace"):
         _check_kind(existing, is_view)
@@ -66,6 +67,7 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
     """Run ALTER TABLE with ADD COLUMN, ADD or DROP PRIMARY KEY and SET OPTIONS actions, all or nothing."""
     table = session.target(tree.this)
     changes: Resource = {}
+    # All actions of one ALTER happen or none does; so they are collected before the table is touched.
     with table.lock:
         columns = list(table.resource["schema"]["fields"])
         for action in tree.args["actions"]:
@@ -85,6 +87,7 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
 
 
 def _add_column(table: StoredTable, action: exp.ColumnDef, columns: list[Resource]) -> None:
+    # Names of columns are not case-sensitive ("Lexical structure", case sensitivity).
     if action.name.lower() not in {column["name"].lower() for column in columns}:
         columns.append(_column(action))
     elif not action.args.get("exists"):
@@ -99,6 +102,7 @@ def _constraints(table: StoredTable, action: exp.Expression, resource: Resource)
             raise BigQueryError("invalidQuery", f"Table {table.ref.dotted} has no primary key.")
         return None
     (key,) = action.expressions
+    # BigQuery refuses a key that is to be enforced ("Use primary and foreign keys").
     if not isinstance(key, exp.PrimaryKey) or key.args.get("options") != ["NOT ENFORCED"]:
         raise not_supported(f"ALTER TABLE with {action.sql(dialect='bigquery')}: only PRIMARY KEY (...) NOT ENFORCED")
     if claimed is not None:
@@ -113,6 +117,7 @@ def options_of(properties: Iterable[exp.Property]) -> Resource:
         value, name = entry.args["value"], entry.name.lower()
         if name not in _OPTIONS:
             raise not_supported(f"The option {name}")
+        # NULL clears an option ("DDL statements", table_option_list).
         key, read = _OPTIONS[name]
         resource[key] = None if isinstance(value, exp.Null) else read(value)
     return resource
@@ -122,6 +127,7 @@ def _partitions_of(options: Resource, table: StoredTable) -> Resource:
     """Return options with the expiration of partitions where the REST API has it."""
     if "expirationMs" not in options:
         return options
+    # SQL counts days in an option of the table, the REST API milliseconds in its partitioning.
     partitioning = {**table.resource.get("timePartitioning", {}), "expirationMs": options.pop("expirationMs")}
     return {**options, "timePartitioning": partitioning}
 

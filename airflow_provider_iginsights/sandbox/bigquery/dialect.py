@@ -26,8 +26,10 @@ MACROS = (
     f" ELSE cast_to_type(a / b, {_KIND}) END",
     f"CREATE OR REPLACE MACRO bq_safe_divide(a, b) AS CASE WHEN b <> 0 THEN cast_to_type(a / b, {_KIND}) END",
     "CREATE OR REPLACE MACRO bq_avg(a) AS cast_to_type(avg(a), list_median([min(a)]))",
+    # CAST of a float to INT64 rounds half away from zero ("Conversion rules"), and DuckDB to even.
     "CREATE OR REPLACE MACRO bq_integer(a) AS CASE WHEN typeof(a) IN ('DOUBLE', 'FLOAT')"
     " THEN CAST(round(TRY_CAST(a AS DOUBLE)) AS BIGINT) ELSE CAST(a AS BIGINT) END",
+    # A NUMERIC has no trailing zeros as text in BigQuery, and its whole scale in DuckDB.
     "CREATE OR REPLACE MACRO bq_string(a) AS CASE WHEN starts_with(typeof(a), 'DECIMAL')"
     " THEN rtrim(rtrim(CAST(TRY_CAST(a AS DECIMAL(38, 9)) AS VARCHAR), '0'), '.')"
     " WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN regexp_replace(CAST(a AS VARCHAR), '\\.0$', '')"
@@ -79,14 +81,17 @@ class GoogleSql(BigQuery):  # type: ignore[misc]
 def rewrite(tree: exp.Expression) -> None:
     """Give types and calls their BigQuery meaning, in place. Raises BigQueryError for functions that are not known."""
     for call in tree.find_all(exp.Anonymous, exp.AnonymousAggFunc):
+        # What sqlglot does not know would go to DuckDB by its name, and mean something else there.
         raise not_supported(f"The function {call.name.upper()}")
     for kind in list(tree.find_all(exp.DataType)):
         if kind.this == exp.DataType.Type.BIGDECIMAL:
             raise not_supported("The type BIGNUMERIC")
         if kind.this == exp.DataType.Type.DECIMAL:
+            # "Data types": NUMERIC has 38 digits, 9 of them behind the point; a bare DECIMAL of DuckDB has 3.
             kind.replace(exp.DataType.build("DECIMAL(38, 9)", dialect="duckdb"))
     for number in list(tree.find_all(exp.Literal)):
         if not number.is_string and not number.is_int and not isinstance(number.parent, exp.Cast):
+            # 1.5 is a FLOAT64 in GoogleSQL ("Lexical structure", floating point literals), a DECIMAL in DuckDB.
             number.replace(exp.cast(number.copy(), "DOUBLE", dialect="duckdb"))
     for node in list(tree.find_all(exp.Div, exp.SafeDivide, exp.Avg, exp.Cast, *_DATE_CALLS, bfs=False))[::-1]:
         macro = _macro(node)
@@ -124,6 +129,7 @@ def _macro(node: exp.Expression) -> exp.Expression | None:
         is_plain = not isinstance(node.parent, exp.Window) and not isinstance(node.this, exp.Distinct)
         return exp.Anonymous(this="bq_avg", expressions=[node.this]) if is_plain else None
     if isinstance(node, _DATE_CALLS):
+        # DATE_ADD and DATE_TRUNC return a DATE in BigQuery ("Date functions"), a TIMESTAMP in DuckDB.
         return None if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "DATE", dialect="duckdb")
     name = _CASTS.get(node.to.this, "")
     if not name or type(node) is not exp.Cast or isinstance(node.this, exp.Null) or node.this.is_string:
@@ -139,6 +145,7 @@ def _comparable(one: exp.Expression, other: exp.Expression) -> bool:
     first, second = _family(one), _family(other)
     if first is None or second is None or first == second or {first, second} <= _NUMBERS:
         return True
+    # A text literal is coerced to a date or a time, a column of texts is not ("Conversion rules", literal coercion).
     moments = {"DATE", "TIMESTAMP"}
     return (isinstance(one.unnest(), exp.Literal) and first == "STRING" and second in moments) or (
         isinstance(other.unnest(), exp.Literal) and second == "STRING" and first in moments

@@ -23,6 +23,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["Concurrency", "DmlStats", "check_assignable", "check_dml", "run_dml", "target_of"]
 
+# "Conversion rules", coercion: INT64 to NUMERIC and FLOAT64, NUMERIC to FLOAT64; nothing the other way round.
 _ASSIGNABLE = {("INTEGER", "NUMERIC"), ("INTEGER", "FLOAT"), ("NUMERIC", "FLOAT")}
 
 
@@ -105,6 +106,8 @@ def _mutate(session: Session, mutation: Mutation, concurrency: Concurrency) -> D
             for index, clause in enumerate(mutation.clauses):
                 _work_out(cursor, mutation, clause, f'"@clause{index}"')
             _check_single_matches(cursor, mutation)
+            # The snapshot is taken: whoever inserts from here on is not seen ("Data manipulation language", concurrent
+            # statements).
             concurrency.pause()
             held.enter_context(mutation.table.lock)
             if not mutation.is_current or session.storage.find_table(mutation.table.ref) is not mutation.table:
@@ -182,6 +185,7 @@ def _apply(cursor: duckdb.DuckDBPyConnection, mutation: Mutation) -> DmlStats:
             )
         if clause.action != "DELETE":
             written = _changed(cursor, f"INSERT INTO {physical} ({names}) SELECT {names} FROM {rows}")
+            # An UPDATE is a deletion and an insertion here; it counts once, as the deletion.
             counts[clause.action] += written if clause.action == "INSERT" else 0
     return DmlStats(counts["INSERT"], counts["UPDATE"], counts["DELETE"])
 

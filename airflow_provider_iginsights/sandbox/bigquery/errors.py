@@ -9,6 +9,7 @@ import duckdb
 
 __all__ = ["BigQueryError", "not_found", "not_supported", "translate"]
 
+# "Error messages" of BigQuery's documentation lists the reasons with these codes.
 _STATUS: dict[str, int] = {
     "accessDenied": 403,
     "backendError": 503,
@@ -82,6 +83,7 @@ def translate(error: duckdb.Error) -> BigQueryError:
     text = str(error).partition(": ")[2].split("\n")[0] or str(error)
     if isinstance(error, duckdb.InterruptException):
         return BigQueryError("stopped", "Job execution was cancelled: User requested cancellation")
+    # DuckDB's transactions conflict where BigQuery's statements do; the texts are its only sign.
     if isinstance(error, duckdb.TransactionException) or any(sign in text for sign in _CONFLICTS):
         return BigQueryError("concurrentUpdate", text)
     if "NOT NULL constraint failed" in text:

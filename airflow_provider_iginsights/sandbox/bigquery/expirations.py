@@ -15,6 +15,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, millis
 
 __all__ = ["changed", "created", "free_tier", "of_dataset", "shortened"]
 
+# "Use the BigQuery sandbox", limits: tables and partitions expire after 60 days at most.
 LONGEST_MS = 60 * 24 * 3600 * 1000
 _DEFAULTS = ("defaultTableExpirationMs", "defaultPartitionExpirationMs")
 
@@ -50,6 +51,8 @@ def created(resource: Resource, defaults: Resource, *, now: dt.datetime, billing
         if partitions:
             partitioning = {"expirationMs": str(partitions), **partitioning}
         declared["timePartitioning"] = partitioning
+    # A partitioned table takes the default of partitions alone ("Managing partitioned tables", "Update default table
+    # expiration").
     if tables and not (partitioning and partitions) and not declared.get("view"):
         declared = {"expirationTime": str(milliseconds(now) + int(tables)), **declared}
     return changed(declared, now=now, billing=billing)

@@ -43,11 +43,14 @@ _REFUSALS: dict[str, tuple[str, str]] = {
     "rateLimitExceeded": ("rateLimitExceeded", "Exceeded rate limits: too many api requests per user per method."),
     "serviceUnavailable": ("backendError", "The service is currently unavailable (503)."),
 }
+# Reasons of a job's errorResult, which comes with HTTP 200: only the job says that it failed ("Error messages").
 _JOB_ERRORS: dict[str, tuple[str, str]] = {
     "jobBackendError": ("jobBackendError", "The job encountered an error during execution. Retrying may solve it."),
     "backendError": ("backendError", "An internal error occurred during execution. Retrying may solve the problem."),
     "jobInternalError": ("jobInternalError", "The job encountered an internal error during execution."),
 }
+# Texts as users have published them: BigQuery has one reason, accessDenied, for most of these, and only the text tells
+# them apart.
 _DENIALS: dict[str, tuple[str, str]] = {
     "billingNotEnabled": (
         "billingNotEnabled",
@@ -120,6 +123,7 @@ class BigQueryFault:
     def refusal(self, route: str) -> BigQueryError | None:
         """Return the answer, if the effect is a refusal of this ``"METHOD /path"``."""
         told = _REFUSALS.get(self.effect)
+        # Such a refusal of a request that makes a job ends the job instead; see job_error.
         if not _MAKES_A_JOB.search(route):
             told = told or _DENIALS.get(self.effect)
         return BigQueryError(*told) if told else None
@@ -192,6 +196,7 @@ class FaultGate:
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                # The work is done by then: the client cannot tell a lost answer from a lost request.
                 status = None if is_lost else message["status"]
                 self._log.append(BigQueryRequest(scope["method"], scope["path"], status))
             if not is_lost:

@@ -28,6 +28,7 @@ def select(storage: Storage, project: str, dataset: str, view: str) -> str:
     ]
     lines = [_row(columns, row) for row in rows]
     return (
+        # Without tables the view has no rows, but still its columns.
         " UNION ALL ".join(lines) if lines else f"SELECT * FROM ({_row(columns, (None,) * len(columns))}) WHERE false"
     )
 

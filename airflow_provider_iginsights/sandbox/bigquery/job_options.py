@@ -8,6 +8,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
 
 __all__ = ["check_configuration"]
 
+# "Quotas and limits", query jobs: the longest unresolved GoogleSQL query is 1 MB.
 MAX_QUERY_CHARACTERS = 1024 * 1024
 _QUERY_OPTIONS = {
     "allowLargeResults", "createDisposition", "defaultDataset", "flattenResults", "maximumBytesBilled", "parameterMode",
@@ -31,5 +32,6 @@ def check_configuration(configuration: Resource, *, has_file: bool) -> None:
             "and white space characters.",
         )
     strange = sorted(key for key, value in (query or {}).items() if key not in _QUERY_OPTIONS and value)
+    # useLegacySql is true where a request does not say it ("JobConfigurationQuery").
     if strange or (query and query.get("useLegacySql", True)):
         raise not_supported(f"A query job with {', '.join(strange) or 'legacy SQL'}", reason="notImplemented")

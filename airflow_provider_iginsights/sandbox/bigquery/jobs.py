@@ -54,14 +54,18 @@ class JobRegistry:
     ) -> Job:
         """Make a job and start it. Raises BigQueryError for a burnt id (409), and for a load's dataset (404, 403)."""
         configuration, reference = resource["configuration"], resource.get("jobReference") or {}
+        # A job without a location runs where its table lies ("Specify locations").
         location = reference.get("location") or self._location(project, configuration)
         check_configuration(configuration, has_file=upload is not None)
         if (written := written_table(configuration)) is not None:
             self._storage.dataset(written.project, written.dataset, location=location)
         job_id = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
         job = Job(project, location, job_id, configuration, fault, created=int(self._storage.now_ms()))
+        # A dry run takes no id: jobs.get would not find it ("jobs.insert", dryRun).
         if configuration.get("dryRun"):
             return self._dry_run(job)
+        # An id is unique in a project and a location, and stays used up when its job fails ("Running jobs
+        # programmatically").
         key = (project, location.upper(), job.id)
         with self._lock:
             if key in self._jobs:
@@ -72,6 +76,7 @@ class JobRegistry:
 
     def get(self, project: str, job_id: str, location: str | None) -> Job:
         """Return the job; without a location only US and EU are searched. Raises BigQueryError (404)."""
+        # "jobs.get", location: needed where it is neither US nor EU.
         for region in (location,) if location else ("US", "EU"):
             job = self._jobs.get((project, region.upper(), job_id))
             if job is not None:
@@ -104,6 +109,7 @@ class JobRegistry:
         place: tuple[TableRef, object] | None = None
         try:
             if job.type == "LOAD":
+                # A load that fails counts as well ("Quotas and limits", load jobs).
                 self._quota.use(target_of(job.configuration["load"]))
             elif (ref := self._mutated(job)) is not None:
                 place = ref, self._queue.admit(ref)
@@ -146,6 +152,7 @@ class JobRegistry:
         query = job.configuration["query"]
         self._check_billing(job)
         job.bill = self._price(job)
+        # Before the statement runs: a query over the limit fails without a charge ("Estimate and control costs").
         job.bill.check(query.get("maximumBytesBilled"))
         pause = Concurrency(self._switches.insert_race, lambda: _pause(job, self._switches.snapshot_seconds))
         job.outcome = run_statement(self._session(job), query["query"], query.get("queryParameters") or [], pause)

@@ -29,6 +29,7 @@ class DmlQueue:
         """Return a place in the table's queue. Raises BigQueryError (resourcesExceeded) when it is full."""
         runs, waits = self._switches.dml_queue
         with self._changed:
+            # "Quotas and limits", DML: per table 2 mutating statements run and 20 wait; the next fails.
             if self._running[ref] + len(self._waiting[ref]) >= runs + waits:
                 raise BigQueryError(
                     "resourcesExceeded",
@@ -74,6 +75,7 @@ class LoadQuota:
         """Count one job. Raises BigQueryError (quotaExceeded) when the day's are used up."""
         today = self._clock.now().date()
         with self._lock:
+            # By name: a table that is dropped and made anew goes on with the count ("Quotas and limits", load jobs).
             self._used[ref, today] += 1
             if self._used[ref, today] > self._switches.load_jobs_per_table_per_day:
                 raise BigQueryError(

@@ -26,10 +26,12 @@ _KNOWN_OPTIONS = {
     "destinationTable", "encoding", "ignoreUnknownValues", "maxBadRecords", "schema", "schemaUpdateOptions",
     "sourceFormat", "writeDisposition",
 }  # fmt: skip
+# One column, a separator that no line has, and no quotes: so each line comes as it stands, 16 MiB of it at most.
 _LINES = (
     "read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false,"
     " auto_detect = false, max_line_size = 16777216)"
 )
+# JSON allows no bare control character in a text (RFC 8259, 7), so no valid row has this byte.
 _SEPARATOR = b"\x01"
 _CHUNK = 1 << 20
 
@@ -56,6 +58,7 @@ def load(storage: Storage, options: Resource, path: Path, *, location: str) -> i
         try:
             return _write(storage, table, options, path)
         except BigQueryError:
+            # "jobs.insert": a load that fails leaves no table that it created.
             if fresh:
                 storage.delete_table(table.ref)
             raise
@@ -140,6 +143,8 @@ def _prepare(
     schema = options.get("schema") or table.resource["schema"]
     wanted = {column.name.lower(): column for column in fields_of(schema)}
     if disposition == "WRITE_TRUNCATE":
+        # WRITE_TRUNCATE takes the job's schema and drops constraints, WRITE_TRUNCATE_DATA keeps both
+        # ("JobConfigurationLoad").
         storage.replace_rows(table, schema, cursor)
         if key := options.get("destinationEncryptionConfiguration"):
             table.resource = {**table.resource, "encryptionConfiguration": key}
@@ -149,6 +154,7 @@ def _prepare(
         raise BigQueryError("duplicate", f"Already Exists: Table {table.ref}")
     have = {column.name.lower(): column for column in table.fields}
     added = [column for name, column in wanted.items() if name not in have]
+    # "JobConfigurationLoad", schemaUpdateOptions: without them a load does not widen its table.
     if added and "ALLOW_FIELD_ADDITION" not in options.get("schemaUpdateOptions", ()):
         raise _mismatch(table, f"Cannot add fields (field: {added[0].name})")
     for name, column in have.items():
@@ -203,6 +209,7 @@ def _check_options(options: Resource) -> None:
     """Refuse what a load could ask for and the sandbox does not do."""
     strange = sorted(key for key, value in options.items() if key not in _KNOWN_OPTIONS and value not in (None, [], {}))
     source = options.get("sourceFormat")
+    # Refused, not ignored: a test would pass here, and the option would do something at Google.
     if options.get("autodetect") or strange:
         raise not_supported(f"A load with {', '.join(strange) or 'autodetect'}", reason="invalid")
     if source != "NEWLINE_DELIMITED_JSON":
@@ -239,6 +246,7 @@ def _too_many(bad: Sequence[BadRow]) -> BigQueryError:
         "invalid",
         f"{prefix} table encountered too many errors, giving up. Rows: {first.number}; errors: {len(bad)}. Please look "
         f"into the errors[] collection for more details. (row {first.number}: {first.message})",
+        # A job's errors are only the first ones ("JobStatus").
         details=tuple(f"{prefix} parsing error in row {row.number}: {row.message}" for row in bad[:5]),
     )
 

@@ -81,6 +81,7 @@ def _merge(session: Session, tree: exp.Expression) -> Mutation:
         kind = bool(when.args.get("matched")), bool(when.args.get("source"))
         condition = f"({duckdb_sql(when.args['condition'])})" if when.args.get("condition") else "true"
         clauses.append(_when(table, alias, when.args["then"], f"{rows[kind]}{earlier[kind]} AND {condition}"))
+        # A row goes to the first clause of its kind whose condition holds ("DML syntax", MERGE).
         earlier[kind] += f" AND NOT coalesce({condition}, false)"
     return _mutation(table, alias, clauses, prelude)
 
@@ -147,6 +148,7 @@ def _alias(node: exp.Expression) -> str:
 
 def _where(tree: exp.Expression) -> str:
     if not tree.args.get("where"):
+        # "DML syntax": UPDATE and DELETE need WHERE; WHERE TRUE changes all rows.
         raise BigQueryError("invalidQuery", f"{tree.key.upper()} must have a WHERE clause")
     return duckdb_sql(tree.args["where"].this)
 
@@ -156,6 +158,8 @@ def _check_merge_filter(table: StoredTable, tree: exp.Expression, target: exp.Ta
     on = tree.args["on"]
     if isinstance(on, exp.Boolean) and not on.this and table.required_partition_filter:
         column = table.required_partition_filter
+        # With ON FALSE nothing matches, and only NOT MATCHED BY SOURCE reads the target ("Query partitioned tables",
+        # MERGE).
         reads = [when for when in tree.args["whens"].expressions if when.args.get("source")]
         if all(when.args.get("condition") and has_constant_filter(when.args["condition"], column) for when in reads):
             return

@@ -26,6 +26,7 @@ def partition_condition(table: StoredTable, alias: str, conditions: Sequence[exp
     column = table.partitioned_by
     if column is None:
         return None
+    # "Query partitioned tables": only constants prune, and only where the column stands alone in its comparison.
     constant = [_plain(each) for each in conditions if _is_about(each, alias, column)]
     if not constant:
         return None
@@ -49,6 +50,7 @@ def _is_about(condition: exp.Expression, alias: str, column: str) -> bool:
     columns = list(condition.find_all(exp.Column))
     return (
         bool(columns)
+        # A subquery is no constant: BigQuery knows its value only after it has begun to read.
         and not condition.find(exp.Query)
         and all(each.table == alias and each.name.lower() == column.lower() for each in columns)
     )

@@ -24,6 +24,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Stored
 
 __all__ = ["Session", "bind", "check_partition_filter", "duckdb_sql", "has_constant_filter", "location_of", "parse"]
 
+# "Quotas and limits", views: levels of nested views.
 _DEEPEST_VIEW = 16
 _CONSTANT_COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
 _FILTERED = (exp.Select, exp.Update, exp.Delete)
@@ -94,6 +95,7 @@ class Session:
             raise BigQueryError(
                 "invalidQuery", f'Table "{node.name}" must be qualified with a dataset (e.g. dataset.table).'
             )
+        # Without a project, a name is of the job's own one; without a dataset, of the default dataset's.
         project = node.catalog or (self.project if node.db else default.get("projectId")) or self.project
         return TableRef(project, dataset, node.name)
 
@@ -125,6 +127,7 @@ class Session:
 
     def _read_clock(self, tree: exp.Expression) -> None:
         """Put the sandbox's time where the statement asks for the current one."""
+        # DuckDB's own clock would be the machine's, and a test that sets the sandbox's time would see two.
         now = self.storage.clock.now()
         for node in list(tree.find_all(exp.CurrentTimestamp)):
             node.replace(exp.cast(exp.Literal.string(now.isoformat()), "TIMESTAMPTZ", dialect="duckdb"))
@@ -153,6 +156,7 @@ class Session:
     def _view(self, view: StoredTable) -> exp.Expression:
         if self.depth >= _DEEPEST_VIEW:
             raise BigQueryError("invalidQuery", f"Too many nested views at {view.ref}.")
+        # A view's query names its datasets ("Introduction to views"): the reader's default dataset does not count.
         inner = Session(self.storage, view.ref.project, self.location, None, self.depth + 1, self.read)
         return inner.resolve(parse(str(view.view_query)).copy())
 
@@ -223,6 +227,7 @@ def _literal(kind: Resource, value: Resource) -> exp.Expression:
         items = [_literal(kind["arrayType"], item) for item in value.get("arrayValues") or ()]
         array: exp.Expression = exp.Array(expressions=items)
         return exp.cast(array, exp.DataType.build(f"ARRAY<{kind['arrayType']['type']}>", dialect="bigquery"))
+    # None of these is a type of our columns; a wrong reading of them would be worse than none.
     if name in ("STRUCT", "RANGE", "BYTES", "GEOGRAPHY", "BIGNUMERIC", "INTERVAL"):
         raise not_supported(f"A query parameter of the type {name}")
     text = value.get("value")

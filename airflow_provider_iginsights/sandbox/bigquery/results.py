@@ -17,6 +17,7 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["ResultPage", "count_bytes", "count_rows", "python_rows", "read_page"]
 
+# Google cuts a page by its bytes; what counts for a reader is that there can be a next one ("Paging through results").
 _LARGEST_PAGE = 50_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -47,6 +48,8 @@ def read_page(
     """Read the page of the DuckDB table ``source`` that the query parameters of a REST call ask for."""
     start = int(parameters.get("pageToken") or parameters.get("startIndex") or 0)
     size = min(int(parameters.get("maxResults") or _LARGEST_PAGE), _LARGEST_PAGE)
+    # The REST API has every value as text under f and v ("tabledata.list"); a TIMESTAMP in microseconds, as Google's
+    # client asks for it.
     cells = ", ".join(f"{{'v': {column.wire}}}" for column in fields)
     with storage.cursor() as cursor:
         total = _scalar(cursor, f"SELECT count(*) FROM {source}")

@@ -35,7 +35,9 @@ _DML: dict[type[exp.Expression], str] = {
     exp.Merge: "MERGE",
     exp.TruncateTable: "TRUNCATE_TABLE",
 }
+# "Data manipulation language", conflicts: a statement that conflicts is run again up to three times.
 _ATTEMPTS = 4
+# INSERT conflicts with nothing and has a queue of its own ("Data manipulation language", concurrency).
 _QUEUED = (exp.Update, exp.Delete, exp.Merge)
 
 

@@ -37,6 +37,7 @@ __all__ = ["Storage"]
 
 _SETTINGS = (
     "SET GLOBAL TimeZone = 'UTC'",
+    # No test may depend on the network, from which DuckDB would fetch what it lacks.
     "SET GLOBAL autoinstall_known_extensions = false",
     "ATTACH ':memory:' AS results",
     "CREATE TABLE IF NOT EXISTS catalogue (name VARCHAR, entry VARCHAR)",
@@ -109,6 +110,7 @@ class Storage:
             raise BigQueryError(
                 "accessDenied",
                 f"Access Denied: Dataset {project}:{name}: Permission denied on dataset {project}:{name} "
+                # Whether a dataset exists is not told to those who may not see it.
                 "(or it may not exist).",
             )
         found = self._datasets.get((project, name))
@@ -209,6 +211,7 @@ class Storage:
             merged = {
                 **table.resource,
                 **changes,
+                # tables.patch merges labels; null takes one away ("Updating labels").
                 "labels": {key: text for key, text in labels.items() if text is not None},
             }
             resource = checked({key: value for key, value in merged.items() if value is not None})
@@ -220,6 +223,7 @@ class Storage:
 
     def replace_rows(self, table: StoredTable, schema: Resource, cursor: duckdb.DuckDBPyConnection) -> None:
         """Empty the table within the cursor's transaction and give it ``schema``; what was there is dropped."""
+        # The schema of the job replaces the table's, and its key with it ("JobConfigurationLoad", WRITE_TRUNCATE).
         kept = {key: value for key, value in table.resource.items() if key != "tableConstraints"}
         if alterations.shape(fields_of(schema)) == alterations.shape(table.fields):
             cursor.execute(f"DELETE FROM {table.physical}")
