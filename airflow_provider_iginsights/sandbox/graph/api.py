@@ -76,6 +76,7 @@ class GraphAPI:
                 self.usage.count_app_call(call.now)
             answer.body = (work or _route)(call)
         except GraphError as error:
+            # META-18: the status is the error's own and says nothing of its kind.
             answer.status, answer.body = error.kind.http, error.body(self._trace())
             answer.headers.update(error.headers())
         if work is None:  # the items of a batch are edited, not the list around them
@@ -133,10 +134,7 @@ class GraphAPI:
 
 
 def _route(call: GraphCall) -> Any:
-    if call.method != "GET":
-        raise fail("unsupported", method=call.method.lower())
-    if "ids" in call.params:
-        raise fail("ids_gone")
+    _check_request(call)
     match call.path.strip("/").split("/"):
         case ["me"] if call.login == "facebook" and call.token.kind != "page":
             return _answer_me(call)
@@ -151,10 +149,20 @@ def _route(call: GraphCall) -> Any:
             return _answer_object(call, object_id, None)
         case [object_id, ("insights" | "media" | "stories" | "children") as edge]:
             return _answer_object(call, object_id, edge)
+        # The root answers only batches, which are POSTs.
         case [""]:
             raise fail("unsupported", method="get")
         case _:
             raise fail("unknown_path", path=call.path.strip("/"))
+
+
+def _check_request(call: GraphCall) -> None:
+    """Refuse what no path takes."""
+    if call.method != "GET":
+        raise fail("unsupported", method=call.method.lower())
+    if "ids" in call.params:
+        # META-25: on every version, also on the pinned ones.
+        raise fail("ids_gone")
 
 
 def _without_account(call: GraphCall, answer: Callable[[], Any]) -> Any:
@@ -163,6 +171,7 @@ def _without_account(call: GraphCall, answer: Callable[[], Any]) -> Any:
 
 
 def _answer_own_list(call: GraphCall, edge: str) -> Any:
+    # META-32: "me" is the Page itself there, and a Page has no such list.
     if call.token.kind == "page" and edge != "permissions":
         raise fail("no_field", field=edge, node="Page")
     return _without_account(call, lambda: _OWN_LISTS[edge](call, call.params))
@@ -215,6 +224,7 @@ def _refuse_edge_of_page(edge: str | None) -> None:
 
 def _find_account(call: GraphCall, object_id: str) -> Account | None:
     if object_id == "me" and call.login == "instagram":
+        # A token of Instagram Login is one account's ("Instagram API with Instagram Login").
         return call.world.account((call.token.account_ids or ("",))[0])
     return call.world.account(object_id)
 

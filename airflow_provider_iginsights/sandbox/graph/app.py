@@ -28,6 +28,7 @@ from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut
 __all__ = ["GraphApplication"]
 
 INSTAGRAM_PREFIX = "/graph.instagram.com"
+# Small answers come as they are: a client has to read both forms.
 _GZIP_FROM = 1000
 _ENVELOPE = re.compile(r"^/(v\d+\.\d+/?)?$")
 
@@ -71,8 +72,10 @@ class GraphApplication:
         return await _send(scope, send, answer, accepts_gzip=incoming.accepts_gzip)
 
     def _answer(self, incoming: _Incoming) -> tuple[GraphAnswer, int]:
+        # No source shows that graph.instagram.com takes batches: so it does not here.
         if incoming.request.login == "facebook" and incoming.is_batch:
             answer = answer_batch(self._api, incoming.request, incoming.form)
+            # Each item of a batch counts as a call ("Batch requests"); a batch that is refused as a whole is one.
             return answer, len(answer.body) if answer.status == 200 else 1
         return self._api.answer(incoming.request), 1
 
@@ -150,6 +153,7 @@ async def _send(scope: Scope, send: Send, answer: GraphAnswer, *, accepts_gzip: 
     await send({"type": "http.response.start", "status": status, "headers": raw})
     cut = next((len(body) // 2 for effect in answer.effects if isinstance(effect, TruncatedBody)), None)
     if any(isinstance(effect, DropAfterHeaders) for effect in answer.effects):
+        # The headers are out, so the client has a status and no body.
         cut = 0
     await send({"type": "http.response.body", "body": body[:cut], "more_body": cut is not None})
     if cut is not None:

@@ -34,10 +34,12 @@ def authenticate(
     if not value:
         raise fail("no_active_token" if path.startswith("/me") else "no_token")
     token = world.token(value)
+    # A token of one login is unreadable to the host of the other.
     if token is None or token.revoked or (token.kind == "instagram") != (login == "instagram"):
         raise fail("bad_token")
     if token.expires_at is not None and now >= token.expires_at:
         raise fail("expired_token", expired=_spell(token.expires_at), now=_spell(now))
+    # A proof is checked wherever it is sent, and asked for only where the app says so ("Secure Graph API requests").
     proof = params.get("appsecret_proof")
     if proof is None and token.proof_required:
         raise fail("proof_missing")
@@ -57,6 +59,7 @@ def debug_token(world: World, value: str, now: datetime) -> dict[str, Any]:
     token = world.token(value)
     if token is None or token.revoked:
         error = {"code": 190, "message": "Invalid OAuth access token."}
+        # What is wrong with a token is told in a good answer, not as an error ("Debug token").
         return {"data": {"error": error, "is_valid": False, "scopes": []}}
     is_valid = token.expires_at is None or now < token.expires_at
     data: dict[str, Any] = {
@@ -75,6 +78,7 @@ def debug_token(world: World, value: str, now: datetime) -> dict[str, Any]:
 
 
 def _unix(moment: datetime | None) -> int:
+    # 0 means never ("Debug token").
     return 0 if moment is None else int(moment.timestamp())
 
 

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.sandbox.graph.errors import fail
 
 __all__ = ["MAX_ITEMS", "BatchEnvelope", "answer_batch", "read_batch"]
 
+# "Batch requests", limits.
 MAX_ITEMS = 50
 
 
@@ -58,6 +59,7 @@ def _answer_item(
     address = urlsplit(str(item.get("relative_url", "")))
     params = dict(parse_qsl(address.query, keep_blank_values=True))
     own_token = params.pop("access_token", None) or item.get("access_token")
+    # The proof of the envelope belongs to its token: an item with a token of its own needs its own proof.
     if not own_token and "appsecret_proof" in envelope.params:
         params.setdefault("appsecret_proof", envelope.params["appsecret_proof"])
     answer = api.answer(
@@ -71,10 +73,12 @@ def _answer_item(
         )
     )
     if any(isinstance(effect, NullItem) for effect in answer.effects):
+        # META-26: an item that timed out is null in its place.
         return None
     effects += answer.effects
     result: dict[str, Any] = {"code": answer.status}
     if batch.include_headers:
         headers = {"Content-Type": "text/javascript; charset=UTF-8", **answer.headers}
         result["headers"] = [{"name": name, "value": value} for name, value in headers.items()]
+    # A body is JSON inside JSON ("Batch requests").
     return {**result, "body": json.dumps(answer.body)}

@@ -23,6 +23,7 @@ _DAY = ("day",)
 _LIFETIME = ("lifetime",)
 _ROLLING = ("day", "week", "days_28")
 _ROLLING_DAYS = {"day": 1, "week": 7, "days_28": 28}
+# META-15
 _FEWEST_FOLLOWERS = 100
 _FEWEST_VIEWERS = 5
 
@@ -145,6 +146,7 @@ def _value(call: GraphCall, account: Account, metric: str, period: str, day: dat
         return numbers.online_hours(call.world.seed, account.id, day)
     if metric in _AUDIENCE:
         people = numbers.demographics(call.world.seed, account.id, metric, _AUDIENCE[metric], account.followers_count)
+        # Keys such as "F.25-34": one metric for two dimensions, in the documentation of v10.0.
         return {".".join(key): count for key, count in people.items()}
     days = [date.fromordinal(day.toordinal() - back) for back in range(_ROLLING_DAYS[period])]
     values = [account_value(call, account, metric, each) for each in days]

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
+# "IG User Media": at most the 10,000 most recently created media.
 MOST_RECENT = 10_000
 
 
@@ -60,6 +61,7 @@ def list_stories(call: GraphCall, account: Account, params: Params) -> dict[str,
 
 def list_pages(call: GraphCall, params: Params) -> dict[str, Any]:
     """Return a page of the token's Pages; a token without business_management sees none, without an error."""
+    # META-33
     accounts: list[Account | FacebookPage] = []
     if "business_management" in call.token.permissions:
         accounts = [each for each in call.world.accounts.values() if each.page_id and call.token.sees(each.id)]
@@ -155,6 +157,7 @@ def _page(
     start, end = _bounds(keys, params, limit)
     is_empty, is_same = (any(isinstance(effect, kind) for effect in odd) for kind in (EmptyPage, SamePage))
     shown = () if is_empty else items[start:end]
+    # Without a page there is no paging either: nothing has a cursor.
     if not shown and not is_empty:
         return {"data": []}
     # A cursor of the script's own names a place; it must differ from the one that led here.
@@ -163,6 +166,7 @@ def _page(
     paging: dict[str, Any] = {"cursors": cursors}
     kept = {name: value for name, value in params.items() if name not in ("after", "before", "access_token")}
     kept["limit"] = str(limit)
+    # META-12: the last page has its cursors, but no next. META-13: next has the token.
     if end < len(items) or is_empty or is_same:
         paging["next"] = call.address(path, {**kept, "after": cursors["after"]})
     if start > 0:
@@ -187,6 +191,7 @@ def _place(keys: list[str], cursor: str, side: Literal["before", "after"]) -> in
         return keys.index(key) + (side == "after")
     if ":" not in key:
         return 0 if side == "before" else len(keys)
+    # What was deleted since its cursor was told still has its place in time: newest first.
     return sum(_order(each) > _order(key) for each in keys)
 
 
@@ -210,4 +215,5 @@ def _read_limit(params: Params) -> int:
     text = params.get("limit", str(DEFAULT_LIMIT))
     if not text.isdecimal():
         raise fail("bad_limit")
+    # A limit above the edge's own is no error: as many as the edge allows are answered ("Paginated results").
     return min(MAX_LIMIT, max(1, int(text)))

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.sandbox.graph.world import World
 __all__ = ["answer_media_insights", "check_readable", "media_value", "value_at_age", "viewers"]
 
 _FEWEST_VIEWERS = 5
+# Instagram Platform changelog, v22.0: older versions go on answering for media created up to 2024-07-01.
 _IMPRESSIONS_UNTIL = 21
 
 
@@ -38,8 +39,10 @@ def answer_media_insights(call: GraphCall, media: Media, params: Mapping[str, st
     for metric in metrics:
         _check_breakdown(call, metric, breakdown)
         _check_product(call, media, metric)
+    # META-17
     if media.before_business:
         raise fail("before_business")
+    # META-15; META-22: the same code as for a permission that is missing.
     if media.media_product_type == "STORY" and viewers(call, media) < _FEWEST_VIEWERS:
         raise fail("few_viewers")
     return {"data": [_entry(call, media, metric, breakdown) for metric in metrics]}
@@ -63,6 +66,7 @@ def value_at_age(world: World, media: Media, metric: str, age: timedelta) -> int
     if override is not None:
         return sum(override.values()) if isinstance(override, Mapping) else override
     account = world.accounts[media.account_id]
+    # "Instagram Media Insights", limitations: accounts in Europe and Japan have no replies.
     if metric == "replies" and (account.europe or account.japan):
         return 0
     return numbers.media_total(world.seed, media.id, metric, age)
@@ -75,6 +79,7 @@ def viewers(call: GraphCall, media: Media) -> int:
 
 def _age(call: GraphCall, media: Media) -> timedelta:
     age = call.now - media.timestamp
+    # Nobody sees a story after its 24 hours, so its numbers stand still.
     return min(age, STORY_LIFE) if media.media_product_type == "STORY" else age
 
 
@@ -93,10 +98,12 @@ def _check_product(call: GraphCall, media: Media, metric: str) -> None:
     if rule.only_media_until is not None and (
         major(call.version) > _IMPRESSIONS_UNTIL or media.timestamp.date() > rule.only_media_until
     ):
+        # META-16: the name is refused, and with it all that was asked beside it.
         raise fail("impressions_gone")
     if media.media_product_type not in rule.products:
         raise fail("not_this_product", metric=metric)
     if rule.needs_facebook and not media.shared_to_facebook:
+        # META-23
         raise fail("fatal")
 
 
@@ -110,6 +117,7 @@ def _entry(call: GraphCall, media: Media, metric: str, breakdown: tuple[str, ...
         parts: dict[tuple[str, ...], int] = {(key,): part for key, part in override.items()}
     else:
         parts = numbers.media_breakdown(call.world.seed, media.id, metric, breakdown, int(value))
+    # META-09: groups without a number are not sent as 0.
     results = [{"dimension_values": list(key), "value": part} for key, part in parts.items() if part]
     total = {"value": value, "breakdowns": [{"dimension_keys": list(breakdown), "results": results}]}
     return entry(media.id, metric, "lifetime", values=values, total_value=total)

@@ -36,6 +36,7 @@ def read_node(call: GraphCall, thing: Any, fields: str, readers: Mapping[str, Re
             kind = "no_field" if getattr(effect, "code", 100) == 100 else "no_permission_for_field"
             raise fail(kind, field=field.name, node=node)
         value = readers[field.name](call, thing, field)
+        # META-10
         if value is not None:
             answer[field.name] = value
     return {**answer, "id": readers["id"](call, thing, RequestedField("id"))}

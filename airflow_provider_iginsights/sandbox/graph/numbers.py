@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
+# "Instagram User Insights": demographics are the top 45 performers.
 TOP_KEYS = 45
 
 _HOUR = timedelta(hours=1)
@@ -94,6 +95,7 @@ MEDIA_SUMS: Mapping[str, tuple[str, ...]] = {
 def mix(seed: int, *parts: object) -> int:
     """Return a number in [0, 2**24) that is the same for the same arguments and looks random between them."""
     key = zlib.crc32("|".join(map(str, (seed, *parts))).encode())
+    # Knuth's multiplicative hash: neighbours in CRC-32 become strangers. No hash() of Python, which differs by process.
     return (key * 2654435761 >> 7) & 0xFFFFFF
 
 
@@ -115,12 +117,14 @@ def seen_of_day(value: int, day: date, read_at: datetime) -> int:
     if read_at >= end + 48 * _HOUR:
         return value
     hours, day_hours = max(0, (read_at - start) // _HOUR), (end - start) // _HOUR
+    # META-07: a number goes on growing for 48 hours after its day.
     permille = 800 * hours // day_hours if hours < day_hours else 800 + 200 * (hours - day_hours) // 48
     return value * permille // 1000
 
 
 def is_left_out(seed: int, account_id: str, metric: str, day: date) -> bool:
     """Say whether a zero of this metric and day is left out of the answer (two of three are) instead of sent as 0."""
+    # META-09: the API hardly ever sends 0.
     return mix(seed, account_id, metric, day, "zero") % 3 != 0
 
 
@@ -128,6 +132,7 @@ def split(seed: int, total: int, dimensions: Sequence[str], *of: object) -> dict
     """Split ``total`` over the values of the dimensions, so that the parts, zeros included, add up to it."""
     keys = list(product(*(DIMENSION_VALUES[dimension] for dimension in dimensions)))
     weights = [mix(seed, *of, *key) % 9 for key in keys]
+    # So the weights are never all zero.
     weights[0] += 1
     whole, parts = sum(weights), {}
     used = carried = 0
@@ -142,6 +147,7 @@ def split(seed: int, total: int, dimensions: Sequence[str], *of: object) -> dict
 def reach_of_days(days: Sequence[int]) -> int:
     """Return the unique accounts over several days from each day's: at least the best day, less than the sum."""
     best = max(days, default=0)
+    # Somebody who was reached on two days is one person, so days of people do not add up.
     return best + (sum(days) - best) * 3 // 5
 
 

@@ -61,6 +61,7 @@ class Account:
     @property
     def app_scoped_id(self) -> str:
         """The ``id`` that graph.instagram.com gives beside the ``user_id``."""
+        # Any other id would do; only it must not be the account's.
         return "25" + self.id[2:]
 
 

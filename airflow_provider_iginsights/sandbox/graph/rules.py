@@ -64,6 +64,7 @@ _PEOPLE = ("age", "city", "country", "gender")
 _RECENT = ("this_month", "this_week")
 _BY_PRODUCT = UserMetric(total=_DAY, breakdowns=("media_product_type",))
 _PLAIN = UserMetric(total=_DAY)
+# Names that the error text lists, and that are of Threads or documented nowhere: accepted, without data.
 _ELSEWHERE = UserMetric()
 
 # In the order in which the error text lists the accepted names.

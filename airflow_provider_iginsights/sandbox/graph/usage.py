@@ -15,6 +15,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import Account
 __all__ = ["UsageCounter"]
 
 
+# "Rate limits", platform rate limits: a rolling hour.
 APP_WINDOW = timedelta(hours=1)
 
 
@@ -63,6 +64,7 @@ class UsageCounter:
                 self._percent[account.id] = 0.0
             used = self._percent.get(account.id, 0.0)
             if used >= self.threshold:
+                # META-30
                 self._blocked_until[account.id] = now + timedelta(minutes=self.minutes)
                 raise fail("account_limit")
             self._percent[account.id] = used + self.per_call
@@ -86,6 +88,7 @@ class UsageCounter:
         """Return the header of a call about an account: one read under the business and under the account."""
         with self._lock:
             percent, until = self._percent.get(account.id, 0.0), self._blocked_until.get(account.id)
+        # Rounded up: a caller that waits as many minutes is not too early.
         minutes = 0 if until is None else max(0, -int(-(until - now).total_seconds() // 60))
         entry = {
             "type": "instagram",
@@ -94,6 +97,7 @@ class UsageCounter:
             "total_time": int(percent / 2),
             "estimated_time_to_regain_access": minutes,
         }
+        # META-28: the same read under two keys, beside entries of other products.
         value = {account.business_id: [*self.foreign, entry], account.id: [entry]}
         app_header = {} if self.app_limit is None else self.app_header(now)
         return {"x-business-use-case-usage": json.dumps(value), **app_header}

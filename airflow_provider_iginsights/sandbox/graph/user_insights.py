@@ -49,6 +49,7 @@ def answer_user_insights(call: GraphCall, account: Account, params: Mapping[str,
 
 def check_enum(name: str, values: tuple[str, ...], accepted: tuple[str, ...]) -> None:
     """Raise Meta's enum error for the first value that is not accepted, with its position."""
+    # META-16: one name at a time, so a caller learns of two wrong ones by two refusals.
     for place, value in enumerate(values):
         if value not in accepted:
             raise fail("not_in_enum", name=f"{name}[{place}]", values=", ".join(accepted))
@@ -61,6 +62,7 @@ def paging(call: GraphCall, account: Account, params: Mapping[str, str], window:
     def address(there: InsightsWindow) -> str:
         return call.address(f"/{account.id}/insights", {"since": str(there.since), "until": str(there.until), **kept})
 
+    # META-13: neighbouring windows rather than pages, for ever.
     return {"previous": address(window.previous), "next": address(window.next)}
 
 
@@ -97,6 +99,7 @@ def _check_types(call: GraphCall, asked: Asked) -> None:
         if wrong:
             raise fail("not_that_type", metrics=",".join(wrong), type="total_value")
         return
+    # META-03: most metrics have no series.
     wrong = [metric for metric in asked.metrics if table[metric].total and not table[metric].series]
     # On graph.instagram.com such metrics are silently left out of the answer.
     if wrong and call.login == "facebook":
@@ -156,6 +159,7 @@ def _series(
 def _point(call: GraphCall, account: Account, period: str, metric: str, day: date) -> int | dict[str, int] | None:
     if metric == "online_followers":
         is_open = call.now < numbers.midnight(day + timedelta(days=1))
+        # The hours of a day are there when the day is over; before, the point is an empty object.
         return {} if is_open else numbers.online_hours(call.world.seed, account.id, day)
     back = range(_ROLLING_DAYS[period])
     value = numbers.reach_of_days([account_value(call, account, metric, day - timedelta(days=n)) for n in back])
@@ -165,6 +169,7 @@ def _point(call: GraphCall, account: Account, period: str, metric: str, day: dat
 def _total(
     call: GraphCall, account: Account, asked: Asked, metric: str, days: list[date]
 ) -> Iterator[dict[str, object]]:
+    # Two opposite movements have no sum: without its breakdown this metric answers nothing but its name.
     has_no_total = metric == "follows_and_unfollows"
     if has_no_total and not asked.breakdown:
         yield entry(account.id, metric, asked.period)
@@ -199,6 +204,7 @@ def _parts_of_day(call: GraphCall, account: Account, dimensions: tuple[str, ...]
 
 
 def _demographics(call: GraphCall, account: Account, asked: Asked, metric: str) -> dict[str, object]:
+    # META-15
     if account.followers_count < call.world.user_metrics[metric].min_followers:
         raise fail("not_enough_users")
     if not asked.breakdown:
@@ -210,6 +216,7 @@ def _demographics(call: GraphCall, account: Account, asked: Asked, metric: str) 
 
 
 def _breakdown(dimensions: tuple[str, ...], parts: Parts, timeframe: str | None = None) -> dict[str, object]:
+    # The timeframe comes back as a dimension, its value in upper case ("Instagram User Insights", sample).
     keys = ["timeframe", *dimensions] if timeframe else list(dimensions)
     first = [timeframe.upper()] if timeframe else []
     results = [{"dimension_values": [*first, *key], "value": value} for key, value in parts.items() if value]

@@ -26,11 +26,14 @@ __all__ = ["NEW_NAMES", "OLD_NAMES", "RETRY_AGES", "TEST_MESSAGE", "Attempt", "W
 Post = Callable[[str, bytes, dict[str, str]], int | None]
 """Sends a body with headers to an address; returns the HTTP status, None where no answer came."""
 
+# As connectors report; Meta's page says only "when stories expire".
 AFTER_EXPIRY = timedelta(hours=1)
+# "Webhooks": up to 1,000 updates in one POST.
 MOST_CHANGES = 1000
 RETRY_AGES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 960, 1440, 2160))
 """When a message that was refused twice at once is sent again, counted from the first time: ever more rarely, 36 h."""
 
+# The names of Meta's sample. Nothing says that today's messages have others, nor that they do not: both are played.
 OLD_NAMES = ("exits", "replies", "reach", "taps_forward", "taps_back", "impressions")
 NEW_NAMES = ("views", "reach", "replies", "navigation", "shares", "total_interactions", "profile_visits", "follows")
 TEST_MESSAGE: dict[str, str | int] = {
@@ -125,6 +128,7 @@ class WebhookSender:
         if age > RETRY_AGES[-1]:
             self.dropped.extend(message.media_ids)
             return
+        # META-35: at once, then ever more rarely for 36 hours.
         taken = self._try(message, now) or (is_first and self._try(message, now))
         later = next((step for step in RETRY_AGES if step > age), None)
         if taken:
@@ -170,6 +174,7 @@ class WebhookSender:
     def _value(self, story: Media) -> dict[str, Any]:
         counts = {name: value_at_age(self.world, story, name, STORY_LIFE) for name in self.names}
         if self.few_as is not None:
+            # META-36
             counts = {name: self.few_as if count < 5 else count for name, count in counts.items()}
         return {"media_id": story.id, **counts}
 

@@ -12,8 +12,11 @@ from airflow_provider_iginsights.sandbox.graph.numbers import PACIFIC, midnight
 __all__ = ["InsightsWindow", "read_time", "read_window", "spell"]
 
 _DAY = timedelta(days=1)
+# META-04
 MAX_SECONDS = 2_592_000
+# META-05
 HISTORY_DAYS = 729
+# META-06
 RECENT_DAYS = 30
 
 
@@ -29,6 +32,7 @@ class InsightsWindow:
         last = min(self.until, int(now.timestamp()))
         day = datetime.fromtimestamp(self.since, PACIFIC).date()
         days = []
+        # META-02: a point is in the window if the midnight with which its day begins is.
         while (at := midnight(day).timestamp()) <= last:
             if at >= self.since:
                 days.append(day)

@@ -147,6 +147,7 @@ class World:
         today = (now - EPOCH).days
         own = {
             story.id: story
+            # A story that is live was published today or yesterday.
             for day in (today - 1, today)
             for story in (make_story(self.seed, account, day, place) for place in range(account.stories_per_day))
         }
@@ -180,6 +181,7 @@ class World:
             if account_id in (media.account_id, *media.collaborators)
             and (media.media_product_type == "STORY") == is_story
         )
+        # The clock of a test may go back: what is published later is not there yet.
         shown = [media for media in own.values() if media.timestamp <= now and media.id not in self.deleted]
         return sorted(shown, key=lambda media: (media.timestamp, media.id), reverse=True)
 
