@@ -9,7 +9,8 @@ from tests.support.mutation.scenarios import ScenarioRunner, number_scenarios
 
 PLAYED = {
     "account": 10,
-    "account, all, discovered": 16,
+    "account, all, discovered": 14,
+    "account, deferred": 2,
     "account, settled, replaced": 12,
     "account, Instagram Login": 3,
 }

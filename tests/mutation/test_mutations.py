@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.support.mutation.documents import INSIDE, Inner, find, open_texts, shape, walk, write
 from tests.support.mutation.invariants import check
 from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
-from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner
+from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner, choose_question
 
 ANSWER = {
     "status": 200,
@@ -56,6 +57,48 @@ def test_every_shape_of_path_is_offered_once(runner: ScenarioRunner, question: s
     if QUESTIONS[question].kind == "account" or QUESTIONS[question].metrics == "all":
         answer = "(text)" if QUESTIONS[question].login == "facebook" else "body"  # only graph.facebook.com has batches
         assert any(f"{answer}.data[].total_value.breakdowns[].results[].value" in each for each in shapes)
+
+
+def test_what_a_seed_asks_does_not_change() -> None:
+    """Seeds below a million choose among the questions that there were before tasks waited."""
+    chosen = [choose_question(seed, random.Random(seed)) for seed in (1, 2, 3, 300490, 10**6 - 1, 10**6 + 4)]
+    assert chosen == [
+        "media",
+        "test connection, debugged",
+        "media, all, discovered",
+        "story, all, discovered",
+        "media, all, discovered",
+        "media, deferred",
+    ]
+
+
+def test_the_invariants_notice_a_capture_that_was_not_made(runner: ScenarioRunner) -> None:
+    """A task that waits goes on in a second step; without the rows of that step, each is missed by name."""
+    scenario = runner.run(10**6, "story, before expiry")
+    assert len(scenario.mutated.steps) == 2
+    assert check(scenario) == []
+    first = scenario.mutated.steps[0]
+    rows = {
+        table: [row for row in each if row["fetched_at"] < first + timedelta(hours=1)]
+        for table, each in scenario.tables.items()
+    }
+    found = check(replace(scenario, tables=rows))
+    assert {(each.invariant, each.kind) for each in found} >= {
+        ("d: a row is missing, unnamed", "instagram_story_insights"),
+        ("d: a row is missing, unnamed", "instagram_story_polls"),
+    }
+
+
+@pytest.mark.parametrize("question", [name for name, question in QUESTIONS.items() if question.limited])
+def test_a_limit_in_the_middle_costs_one_wait(runner: ScenarioRunner, question: str) -> None:
+    """The limit of the second account is used up after it began, and it is asked again in the second step, alone."""
+    runner.list_shapes(question)
+    second = list(runner.sandboxes.world.accounts)[1]
+    assert any("80002" in write(each.document["body"]) for each in runner.heard[question])
+    later = [each.signature for each in runner.heard[question] if each.signature[-1] == "step 2"]
+    assert later
+    others = set(runner.sandboxes.world.accounts) - {second}
+    assert not any(account_id in text for text in map(str, later) for account_id in others)
 
 
 def test_the_invariants_notice_what_is_wrong(runner: ScenarioRunner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -55,12 +55,16 @@ class Middle:
     heard: list[Exchange] = field(default_factory=list)
     tamperings: tuple[Tampering, ...] = ()
     listens: bool = False
+    steps: Sequence[object] = ()
+    """The steps that the task has begun: after a wait there is one more."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         asked = await _read(receive)
         signature = sign(scope, asked)
+        if len(self.steps) > 1:
+            signature = (*signature, f"step {len(self.steps)}")  # later, the same request gets another answer
         plain = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
         said: list[dict[str, Any]] = []
 

@@ -4,8 +4,9 @@ Plays scenario after scenario from a printed seed, each with the next number as 
 where another run stopped, and ``SEED=... COUNT=1`` repeats one. Prints counts, each violation with its seed and
 spots, and with ``--report FILE`` all of them grouped. The exit code is 1 if anything did not hold.
 
-What a number stands for is format 2: more questions to choose from, and up to three spots in a scenario. In format 1,
-a number chose among the first eight questions, and one spot.
+What a number stands for: below a million format 2, a choice among the first 14 questions, and up to three spots in a
+scenario; from a million on format 3, the same choice among all questions, also those of tasks that wait. In format 1, a
+number chose among the first eight questions, and one spot.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--question", help="only this one")
     parser.add_argument("--report", type=Path, help="write the violations, grouped, into this file")
     given = parser.parse_args()
-    seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
+    seed = random.SystemRandom().randrange(10**6, 10**7) if given.seed is None else given.seed
     print(f"from seed {seed} on", flush=True)
     with tempfile.TemporaryDirectory(prefix="chaos-") as home:
         os.environ |= {

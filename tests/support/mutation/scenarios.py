@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,15 @@ from tests.support import truth
 from tests.support.mutation.documents import Path, shape, walk, write
 from tests.support.mutation.mutating_graph import Document, Exchange, Middle, MutatingGraph, Tampering
 from tests.support.mutation.mutations import Mutation, mutate, names_for
+from tests.support.mutation.waits import (
+    LEAD,
+    MOST_STEPS,
+    find_earlier_polls,
+    follow,
+    lift_limits,
+    limit_account,
+    plan_captures,
+)
 from tests.support.sandboxes import (
     DAY,
     END,
@@ -34,6 +44,7 @@ from tests.support.sandboxes import (
     RecordingTaskInstance,
     Row,
     Sandboxes,
+    TaskStateStore,
     open_sandboxes,
     pacific_days,
 )
@@ -59,7 +70,7 @@ class Question:
     """What a scenario runs: the kind of task, its arguments, and whether the accounts are given or discovered.
 
     ``days_ago``: how long ago the interval ended; ``login``: of the token, one of Instagram Login sees one account;
-    ``extra``: of the connection.
+    ``extra``: of the connection; ``limited``: the limit of the second account is used up after its first call.
     """
 
     kind: str
@@ -69,6 +80,12 @@ class Question:
     days_ago: int = 0
     login: str = "facebook"
     extra: Mapping[str, str] = field(default_factory=dict)
+    limited: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the task gives its worker slot back in the middle, and goes on later."""
+        return self.limited or "capture" in self.arguments
 
 
 TABLE_OF = {
@@ -111,7 +128,18 @@ QUESTIONS: dict[str, Question] = {
     "test connection, debugged": Question(
         kind="token", discovers=True, extra={"app_id": APP_ID, "app_secret": APP_SECRET}
     ),
+    "account, deferred": Question(kind="account", arguments={"lookback_days": 0, "deferrable": True}, limited=True),
+    "media, deferred": Question(kind="media", arguments={"deferrable": True}, limited=True),
+    "media, rescheduled": Question(kind="media", arguments={"deferrable": False}, limited=True),
+    "story, deferred": Question(kind="story", arguments={"deferrable": True}, limited=True),
+    "story, before expiry": Question(
+        kind="story",
+        arguments={"capture": "before_expiry", "capture_for": timedelta(hours=19), "deferrable": True},
+    ),
 }
+FORMAT_3 = 10**6
+"""From this seed on, a number chooses among all questions; a smaller one among the first, as it always did."""
+QUESTIONS_OF_FORMAT_2 = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +169,8 @@ class Ending:
     error: BaseException | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     log: str = ""
+    steps: list[datetime] = field(default_factory=list)
+    """When it began, and when it went on after each wait."""
 
     @property
     def is_named(self) -> bool:
@@ -190,12 +220,11 @@ class ScenarioRunner:
     number: int = 0
     heard: dict[str, list[Exchange]] = field(default_factory=dict)
     shapes: dict[str, dict[str, list[tuple[int, Path]]]] = field(default_factory=dict)
-    truths: dict[tuple[int, Any], dict[str, Tables]] = field(default_factory=dict)
 
     def run(self, seed: int, name: str | None = None) -> Scenario:
         """Run the scenario of a seed."""
         dice = random.Random(seed)
-        chosen = dice.choice(list(QUESTIONS))
+        chosen = choose_question(seed, dice)
         name = name or chosen  # the seed's own choice is made in any case, so that what follows is the same
         question = QUESTIONS[name]
         spot = self._choose(name, dice)
@@ -208,18 +237,18 @@ class ScenarioRunner:
             tamperings.append(Tampering(another.exchange.signature, its_rewrite, another.times))
             more.append((another, its_mutation))
         self.middle.tamperings = tuple(tamperings)
-        wanted = self._find_truth(question)
         try:
             mutated = self._run(question)
             run_id = self.sandboxes.instance.run_id
             self.middle.tamperings = ()
             tables = after = self._tables(question)
+            wanted = self._find_truth(question, mutated, tables)
             clean, wanted_after = Ending(), wanted
-            if not self._holds_truth(tables, wanted):
+            if not self._holds_truth(tables, wanted, mutated):
                 self.sandboxes.travel(HALF_AN_HOUR)
-                wanted_after = self._find_truth(question)
-                clean = self._run(question)
+                clean = self._run(replace(question, limited=False))
                 after = self._tables(question)
+                wanted_after = self._find_truth(replace(question, limited=False), clean, after)
         finally:
             self.middle.tamperings = ()
             self._forget()
@@ -229,14 +258,14 @@ class ScenarioRunner:
             (self.sandboxes.token, self._instagram_token, APP_SECRET), tuple(more), run_id, start,
         )  # fmt: skip
 
-    def _holds_truth(self, tables: Mapping[str, list[Row]], wanted: Mapping[str, Tables]) -> bool:
+    def _holds_truth(self, tables: Mapping[str, list[Row]], wanted: Mapping[str, Tables], ending: Ending) -> bool:
         """Say whether nothing is amiss: a clean run after that is what every other test plays."""
         for table in {table for each in wanted.values() for table in each}:
             rows = tables.get(table, [])
             true = {key: row for each in wanted.values() for key, row in each.get(table, {}).items()}
             if index(table, rows) != true or len(rows) != len(true):
                 return False
-            if any(abs(row["fetched_at"] - self.sandboxes.now) > timedelta(minutes=5) for row in rows):
+            if any(not is_at_a_step(row, ending) for row in rows):
                 return False
         return True
 
@@ -253,8 +282,10 @@ class ScenarioRunner:
     def list_shapes(self, name: str) -> dict[str, list[tuple[int, Path]]]:
         """Return where a question's answers can be changed: an answer and a path, by what they have in common."""
         if name not in self.heard:
-            self.middle.listens, self.middle.heard = True, []
+            self.middle.listens, self.middle.heard, start = True, [], self.sandboxes.now
             ending = self._run(QUESTIONS[name])
+            if QUESTIONS[name].waits:
+                self.sandboxes.travel(start - self.sandboxes.now)
             if ending.error is not None:
                 raise ending.error
             self.middle.listens = False
@@ -282,6 +313,7 @@ class ScenarioRunner:
             task_id=question.kind, run_id=f"run at {self.sandboxes.now}"
         )
         ending, log = Ending(), _Log()
+        self.middle.steps = ending.steps
         root = logging.getLogger()
         level = root.level
         root.addHandler(log)
@@ -291,36 +323,35 @@ class ScenarioRunner:
         for logger in wire:
             logger.setLevel(logging.DEBUG)
         try:
-            ending.result = self._execute(question, instance)
-        except Exception as error:
+            ending.result = self._execute(question, instance, ending.steps)
+        except (Exception, TaskDeferred) as error:  # Airflow's TaskDeferred is no Exception
             ending.error = error
         finally:
             root.removeHandler(log)
             root.setLevel(level)
             for logger, before in zip(wire, levels, strict=True):
                 logger.setLevel(before)
+            lift_limits(self.sandboxes)
         ending.log = "\n".join(log.lines)
         pushed = instance.pushed.get("summary")
         ending.summary = ending.result if isinstance(ending.result, dict) else pushed or {}
         return ending
 
-    def _execute(self, question: Question, instance: RecordingTaskInstance) -> Any:
+    def _execute(self, question: Question, instance: RecordingTaskInstance, steps: list[datetime]) -> Any:
         end = END - question.days_ago * DAY
-        context = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
+        context: dict[str, Any] = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
+        if question.waits:
+            context["task_state_store"] = TaskStateStore()
+        if question.limited:
+            limit_account(self.sandboxes, list(self.sandboxes.world.accounts)[1])
         if question.kind == "token":
             return InstagramHook().test_connection()
         if question.kind == "list":
             return InstagramListAccountsOperator(task_id="list").execute(context)
         given = {} if question.discovers else {"account_ids": list(self.sandboxes.world.accounts)}
-        operator = TRANSFERS[question.kind](
-            task_id=question.kind,
-            dataset_id=self._dataset,
-            gcp_conn_id=None,
-            create_dataset=True,
-            **given,
-            **question.arguments,
-        )
-        return operator.execute(context)
+        options = {"dataset_id": self._dataset, "gcp_conn_id": None, "create_dataset": True, **given}
+        make_operator = partial(TRANSFERS[question.kind], task_id=question.kind, **options, **question.arguments)
+        return follow(self.sandboxes, make_operator, context, steps, limit=MOST_STEPS if question.waits else 1)
 
     def _tables(self, question: Question) -> dict[str, list[Row]]:
         found = {}
@@ -338,21 +369,50 @@ class ScenarioRunner:
         client.close()
         self.number += 1
 
-    def _find_truth(self, question: Question) -> dict[str, Tables]:
-        at = (id(question), self.sandboxes.now)
-        if at not in self.truths:
-            unwanted = {
-                TABLE_OF[name] for name, table in question.arguments.items() if name in TABLE_OF and table is None
-            }
-            self.truths[at] = {
-                account_id: {
-                    table: index(table, rows)
-                    for table, rows in self._truth_of(question, account_id).items()
-                    if table not in unwanted
-                }
-                for account_id in self._accounts_of(question)
-            }
-        return self.truths[at]
+    def _find_truth(self, question: Question, ending: Ending, tables: Mapping[str, list[Row]]) -> dict[str, Tables]:
+        """Return what the tables are to hold: for each row, what was true when the step began that read it."""
+        found: dict[str, Tables] = {}
+        for account_id in self._accounts_of(question):
+            truth_at = lru_cache(maxsize=None)(partial(self._truth_at, question, account_id))
+            rows = {table: [row for row in tables.get(table, ()) if row["account_id"] == account_id] for table in KEYS}
+            fetched = {find_step(row, ending) for each in rows.values() for row in each}
+            planned = self._plan_steps(question, account_id, ending.steps, fetched)
+            found[account_id] = {}
+            for instant in planned:
+                for table, true in truth_at(instant).items():
+                    found[account_id].setdefault(table, {}).update(true)
+            for table, each in rows.items() if question.waits else ():
+                for row in each:
+                    key = tuple(row[name] for name in KEYS[table])
+                    true = truth_at(find_step(row, ending)).get(table, {})
+                    if key in true:
+                        found[account_id][table][key] = true[key]
+            polls = found[account_id].get("instagram_story_polls", {})
+            for key, instant in find_earlier_polls(rows["instagram_story_polls"]).items():
+                if key in polls:
+                    polls[key] = polls[key] | {"previous_poll_at": instant}
+        return found
+
+    def _plan_steps(
+        self, question: Question, account_id: str, steps: list[datetime], fetched: set[datetime]
+    ) -> list[datetime]:
+        """Return when an account was to be read: a capture that was not made counts, too."""
+        if "capture" in question.arguments:
+            ends = END + question.arguments["capture_for"]
+            due = plan_captures(self.sandboxes.world, account_id, start=steps[0], ends=ends)
+            nearest = [min(steps, key=lambda step: abs(step - at)) for at in due]
+            return [step if abs(step - at) <= LEAD else at for step, at in zip(nearest, due, strict=True)]
+        is_limited = question.limited and account_id == list(self.sandboxes.world.accounts)[1]
+        planned = steps[1:2] if is_limited and len(steps) > 1 else steps[:1]
+        return planned if not fetched or fetched.intersection(planned) else [max(fetched)]
+
+    def _truth_at(self, question: Question, account_id: str, instant: datetime) -> Tables:
+        unwanted = {TABLE_OF[name] for name, table in question.arguments.items() if name in TABLE_OF and table is None}
+        return {
+            table: index(table, rows)
+            for table, rows in self._truth_of(question, account_id, instant).items()
+            if table not in unwanted
+        }
 
     def _accounts_of(self, question: Question) -> list[str]:
         accounts = list(self.sandboxes.world.accounts)
@@ -362,8 +422,8 @@ class ScenarioRunner:
     def _instagram_token(self) -> str:
         return self.sandboxes.world.instagram_token(next(iter(self.sandboxes.world.accounts)))
 
-    def _truth_of(self, question: Question, account_id: str) -> dict[str, list[Row]]:
-        world, now, is_all = self.sandboxes.world, self.sandboxes.now, question.metrics == "all"
+    def _truth_of(self, question: Question, account_id: str, now: datetime) -> dict[str, list[Row]]:
+        world, is_all = self.sandboxes.world, question.metrics == "all"
         account = world.accounts[account_id]
         last, current = END.date() - (1 + question.days_ago) * DAY, not question.days_ago
         posts = [post for post in world.media_of(account_id, now) if END - 29 * DAY <= post.timestamp < END]
@@ -394,6 +454,16 @@ class ScenarioRunner:
         return {}
 
 
+def find_step(row: Row, ending: Ending) -> datetime:
+    """Return when the step of the task began that read a row."""
+    return min(ending.steps, key=lambda step: abs(row["fetched_at"] - step))
+
+
+def is_at_a_step(row: Row, ending: Ending) -> bool:
+    """Say whether a row was read when the task ran: Meta's clock may differ by five minutes."""
+    return abs(row["fetched_at"] - find_step(row, ending)) <= timedelta(minutes=6)
+
+
 def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
     """Return rows by key, without how they came to be."""
     return {
@@ -417,6 +487,11 @@ def _prepare(spot: Spot, dice: random.Random) -> tuple[Mutation | None, Callable
         return None, lambda document: BODIES[spot.name](write(document["body"]).encode(), random.Random(seed))
     mutation = mutate(spot.exchange.document, spot.path, spot.name, dice)
     return mutation, lambda _document: mutation.after
+
+
+def choose_question(seed: int, dice: random.Random) -> str:
+    """Return the question of a seed. It is the same for ever: later formats choose for later seeds."""
+    return dice.choice(list(QUESTIONS)[: None if seed >= FORMAT_3 else QUESTIONS_OF_FORMAT_2])
 
 
 def number_scenarios(counts: Mapping[str, int]) -> list[tuple[str, int]]:
