@@ -1,7 +1,8 @@
-"""Google's own SQL analyzer over a target and its staging table."""
+"""Google's own SQL analyzer over a target and its staging table, or other tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from wasmtime import Config
@@ -29,12 +30,18 @@ wasm_client.Config = Remembering
 @cache
 def analyzer(table: Table) -> Analyzer:
     """Return Google's analyzer over a target and its staging table."""
+    columns = {column.name: column.type for column in table.columns}
+    return build_analyzer({rows.target(table).path: columns, STAGING: columns})
+
+
+def build_analyzer(tables: Mapping[str, Mapping[str, str]]) -> Analyzer:
+    """Return Google's analyzer over these tables: their columns' types by name, by path."""
     language = LanguageOptions.maximum_features()
     catalog = CatalogBuilder("bigquery")
-    for path in (rows.target(table).path, STAGING):
+    for path, columns in tables.items():
         built = TableBuilder(path)
-        for column in table.columns:
-            built = built.add_column(column.name, getattr(TypeKind, f"TYPE_{column.type}"))
+        for name, type_ in columns.items():
+            built = built.add_column(name, getattr(TypeKind, f"TYPE_{type_}"))
         catalog = catalog.add_table(built.build())
     catalog = catalog.with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=language))
     return Analyzer(AnalyzerOptions(language_options=language), catalog.build())
