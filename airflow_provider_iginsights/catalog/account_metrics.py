@@ -41,6 +41,8 @@ _Demographics = partial(
     min_followers=100,
 )
 _Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END)
+# Of the reasons why a metric and its successor make no series, these follow from the forms of their answers ("Instagram
+# User Insights" of v10.0 and today): a dated series there, a total by a breakdown here.
 _ContactClicks = partial(
     _Clicks,
     continued_by=Continuation(
@@ -64,6 +66,7 @@ _Threads = partial(Metric, level="account", metric_type="total_value", periods=(
 
 
 def _continue_audience(breakdown: str) -> Continuation:
+    # "Instagram User Insights" of v10.0: audience metrics use the previous day's data; today they take a timeframe.
     because = "the audience was that of a day, and it is that of a timeframe now"
     return Continuation(f"follower_demographics with breakdown {breakdown}", "v15.0", because)
 

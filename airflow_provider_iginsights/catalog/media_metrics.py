@@ -18,11 +18,16 @@ _DECEMBER_2025 = "2025-12-03"
 _APRIL_2026 = "2026-04-22"
 
 _JANUARY_2025 = "2025-01-21"
-# A clause of the message about a retired metric: its successor's numbers are never joined with its own.
-_NOBODY_SAYS = "Meta does not say that both count the same"
+# Why a metric and its successor make no series: by Meta's definitions of both ("Instagram Media Insights", its copies
+# of v18.0 and v22.0 for the metrics that ended then).
 _IMPRESSIONS = Continuation("views", _JANUARY_2025, "impressions counted displays, views counts plays and displays")
-_VIDEO_VIEWS = Continuation("views", _JANUARY_2025, "video_views counted plays, views counts plays and displays")
+_VIDEO_VIEWS = Continuation(
+    "views", _JANUARY_2025, "video_views counted videos that were seen, views counts plays and displays"
+)
 _INTERACTIONS = Continuation("total_interactions", "v14.0", "engagement left out shares")
+_ALBUM_INTERACTIONS = Continuation("total_interactions", "v14.0", "it left out saves and shares")
+# No page of Meta's compares these with what continues them, so no difference is claimed, and no likeness either.
+_NOBODY_SAYS = "Meta does not say that both count the same"
 
 _Media = partial(Metric, level="media", metric_type="default", periods=("lifetime",))
 _Reels = partial(_Media, product_types=(REELS,))
@@ -122,7 +127,7 @@ MEDIA_METRICS: tuple[Metric, ...] = (
     _Tap(name="taps_forward", continued_by=_continue_tap("tap_forward")),
     _Tap(name="taps_back", continued_by=_continue_tap("tap_back")),
     _Tap(name="exits", continued_by=_continue_tap("tap_exit")),
-    _Album(name="carousel_album_engagement", continued_by=_INTERACTIONS),
+    _Album(name="carousel_album_engagement", continued_by=_ALBUM_INTERACTIONS),
     _Album(name="carousel_album_impressions", continued_by=_IMPRESSIONS),
     _Album(name="carousel_album_reach", continued_by=Continuation("reach", "v10.0", _NOBODY_SAYS)),
     _Album(name="carousel_album_saved", continued_by=Continuation("saved", "v10.0", _NOBODY_SAYS)),

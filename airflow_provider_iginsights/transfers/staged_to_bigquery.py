@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
     from airflow_provider_iginsights.transfers.target import OpenDataset
 
-ON_MISSING = ("fail", "skip")
+OnMissing = Literal["fail", "skip"]
+ON_MISSING: tuple[OnMissing, ...] = get_args(OnMissing)
 
 
 class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
@@ -36,7 +37,8 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         ``accounts.output``.
     :param dataset_id: BigQuery dataset, that of the transfer; so are all arguments below.
     :param on_account_error: ``"fail"`` writes all that is there first, and fails then, naming the chunks and accounts
-        that are missing; ``"skip"`` only reports them.
+        that are missing; ``"skip"`` only reports them. ``"quarantine"`` is for the mapped tasks, which meet the
+        accounts, and refused here: a missing chunk is a task that failed, and no reason to leave its accounts out.
     :param gcp_conn_id: Google Cloud connection; None = application default credentials.
     :param impersonation_chain: service account(s) to impersonate.
     :param project_id: Google Cloud project of the dataset; None = the credentials' own.
@@ -56,7 +58,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         *,
         staged: Any,
         account_ids: Any,
-        on_account_error: str = "fail",
+        on_account_error: OnMissing = "fail",
         trigger_rule: str = "all_done",
         **kwargs: Any,
     ) -> None:

@@ -168,7 +168,7 @@ def measure(house: House) -> dict[str, str]:
     functions = [function for file in house.files.values() for function in file.functions]
     lengths = [(function.end_lineno or 0) - function.lineno + 1 for function in functions]
     largest = max(house.files.values(), key=lambda file: file.text.count("\n"))
-    names = defaultdict(int)
+    names: dict[str, int] = defaultdict(int)
     for file in house.files.values():
         for each in file.classes:
             names[each.name] += 1

@@ -179,7 +179,7 @@ def refuse(
     readers.sandbox.faults.add(GraphFault(effect=effect, times=None, **where))  # type: ignore[arg-type]
 
 
-def truth_of(readers: Readers, *, metrics: object = None) -> Numbers:
+def truth_of(readers: Readers, *, metrics: str | Sequence[str] | None = None) -> Numbers:
     """Return all numbers of all posts of the first account."""
     offer = ALL_POSTS if metrics == "all" else DEFAULT_POSTS
     found = by_key(post_rows(readers.world, readers.posts, now=NOW, offer=offer), MEDIA_KEY)

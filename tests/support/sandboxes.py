@@ -17,6 +17,7 @@ from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import Account, GraphSandbox, World
+from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
     InstagramMediaInsightsToBigQueryOperator,
@@ -27,7 +28,7 @@ NOW = datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
 START, END = datetime(2026, 11, 20, 8, tzinfo=UTC), datetime(2026, 11, 21, 8, tzinfo=UTC)
 DATASET = "instagram"
-TRANSFERS = {
+TRANSFERS: Mapping[str, type[InstagramToBigQueryOperator]] = {
     "account": InstagramAccountInsightsToBigQueryOperator,
     "media": InstagramMediaInsightsToBigQueryOperator,
     "story": InstagramStoryInsightsToBigQueryOperator,
@@ -82,7 +83,7 @@ class Sandboxes:
     clock: Clock
     token: str
     extra: Mapping[str, Any]
-    _traveller: time_machine.Coordinates
+    _traveller: time_machine.Traveller
     instance: RecordingTaskInstance = field(default_factory=RecordingTaskInstance)
 
     @property
@@ -115,7 +116,9 @@ class Sandboxes:
         operator = TRANSFERS[kind](task_id=kind, **options)
         since, until = interval
         self.instance = RecordingTaskInstance(task_id=kind, run_id=f"scheduled__{until}")
-        return operator.execute({"ti": self.instance, "data_interval_start": since, "data_interval_end": until})
+        context: Any = {"ti": self.instance, "data_interval_start": since, "data_interval_end": until}
+        summary: dict[str, Any] = operator.execute(context)
+        return summary
 
     def rows(self, table_id: str) -> list[Row]:
         """Return what a table holds, sorted by its key; nothing where there is no such table."""

@@ -110,7 +110,9 @@ class Season:
             self._run(kind, until)
         self._learn_truth(until)
         self.nights += 1
-        self.refused += sum(each.status != 200 for each in (*self.sandboxes.graph.log, *self.sandboxes.bigquery.log))
+        statuses = [each.status for each in self.sandboxes.graph.log]
+        statuses += (each.status for each in self.sandboxes.bigquery.log)
+        self.refused += sum(status != 200 for status in statuses)
         self.sandboxes.graph.clear_log()
         self.sandboxes.bigquery.log.clear()
         self.sandboxes.travel(DAY)
@@ -138,11 +140,12 @@ class Season:
         operator = TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None, create_dataset=True)
         instance = RecordingTaskInstance(task_id=kind, run_id=f"scheduled__{until}")
         store = TaskStateStore()
-        interval = {"data_interval_start": until - DAY, "data_interval_end": until}
+        context: Any = {"ti": instance, "task_state_store": store}
+        context |= {"data_interval_start": until - DAY, "data_interval_end": until}
         for _ in range(MOST_TRIES):
             self.tries += 1
             try:
-                operator.execute({"ti": instance, "task_state_store": store, **interval})
+                operator.execute(context)
             except AirflowRescheduleException:
                 self._count("Throttled")
             except InsightsError as error:

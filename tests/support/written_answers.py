@@ -114,7 +114,7 @@ class SharedTime:
     """The one time of a run. Whoever sleeps moves it; two that sleep side by side move it once."""
 
     clock: Clock
-    traveller: time_machine.Coordinates
+    traveller: time_machine.Traveller
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, seconds: float) -> None:
@@ -214,10 +214,9 @@ def _run(kind: str, arguments: Mapping[str, Any], done: CaseRun) -> CaseRun:
     options = {name: value for name, value in arguments.items() if name != "interval"}
     operator = TRANSFERS[kind](task_id=kind, dataset_id=done.dataset, gcp_conn_id=None, create_dataset=True, **options)
     instance = RecordingTaskInstance(task_id=kind)
+    context: Any = {"ti": instance, "data_interval_start": interval[0], "data_interval_end": interval[1]}
     try:
-        done.summary = operator.execute(
-            {"ti": instance, "data_interval_start": interval[0], "data_interval_end": interval[1]}
-        )
+        done.summary = operator.execute(context)
     except InsightsError as error:
         done.error, done.summary = error, instance.pushed.get("summary", {})
     return done

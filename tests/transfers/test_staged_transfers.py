@@ -145,7 +145,10 @@ def test_a_missing_chunk_is_named(sandboxes: Sandboxes) -> None:
 
 
 def test_a_missing_chunk_can_be_skipped(sandboxes: Sandboxes) -> None:
-    """With on_account_error="skip" it is reported only; where nothing at all was staged, the task still fails."""
+    """With on_account_error="skip" it is reported only; where nothing at all was staged, the task still fails.
+
+    A chunk is left out for no week: quarantine is for those who meet the accounts.
+    """
     chunks = chunks_of(sandboxes)
     summary = write([stage("media", chunks[1], 1)], chunks, on_account_error="skip")
     assert list(summary["chunks_missing"]) == ["0"]
@@ -153,6 +156,8 @@ def test_a_missing_chunk_can_be_skipped(sandboxes: Sandboxes) -> None:
         with pytest.raises(StagedRowsMissing):
             write([], account_ids, on_account_error="skip")
     assert write([], [])["rows"] == 0
+    with pytest.raises(ConfigurationError, match="on_account_error must be one of fail, skip"):
+        write([], chunks, on_account_error="quarantine")
 
 
 def test_a_failed_account_costs_itself(sandboxes: Sandboxes) -> None:

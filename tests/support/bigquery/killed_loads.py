@@ -15,7 +15,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +164,9 @@ def _deadly(request: Callable[..., Any], kill: Kill) -> Callable[..., Any]:
         if seen[0] == kill.number and kill.when == "before":
             _die()
         if seen[0] == kill.number and kill.when == "during":
-            threading.Thread(target=lambda: (time.sleep(kill.seconds), _die()), daemon=True).start()
+            later = threading.Timer(kill.seconds, _die)
+            later.daemon = True
+            later.start()
         answer = request(method, url, *arguments, **options)
         if seen[0] == kill.number and kill.when == "after":
             _die()

@@ -97,7 +97,7 @@ def clear_and_run(dag: Any, instance: Any) -> Any:
     who = {name: getattr(instance, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
     mine = select(TaskInstance).filter_by(**who)
     with create_session() as session:
-        clear_task_instances(session.scalars(mine).all(), session)
+        clear_task_instances(list(session.scalars(mine)), session)
     with create_session() as session:
         cleared = session.scalars(mine).one()
         cleared.try_number += 1

@@ -24,7 +24,8 @@ def posts(sandboxes: Sandboxes, account: Account, *, since: Any = START - REFRES
 
 def expected(sandboxes: Sandboxes, accounts: Iterable[Account], **offers: Any) -> dict[str, list[Row]]:
     """Return the truth of all tables for one run of the three transfers."""
-    world, now, tables = sandboxes.world, sandboxes.now, {table_id: [] for table_id in WRITTEN}
+    world, now = sandboxes.world, sandboxes.now
+    tables: dict[str, list[Row]] = {table_id: [] for table_id in WRITTEN}
     for account in accounts:
         chosen, stories = posts(sandboxes, account), world.stories_of(account.id, now)
         offer = offers.get("account", truth.DEFAULT_ACCOUNT)

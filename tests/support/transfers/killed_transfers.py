@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import time_machine
 
@@ -59,7 +60,8 @@ def run_transfer(kind: str, dataset: str, try_number: int, now: datetime, enviro
     instance = RecordingTaskInstance(task_id=kind, try_number=try_number)
     with time_machine.travel(now, tick=True):
         operator = TRANSFERS[kind](task_id=kind, dataset_id=dataset, gcp_conn_id=None, create_dataset=True)
-        operator.execute({"ti": instance, "data_interval_start": START, "data_interval_end": END})
+        context: Any = {"ti": instance, "data_interval_start": START, "data_interval_end": END}
+        operator.execute(context)
 
 
 def kill_and_repeat(sandboxes: Sandboxes, *, kills: int, seed: int) -> Iterator[Killed]:

@@ -48,12 +48,13 @@ def create(scheduler_dag: Any, *, run_type: str, triggered_by: str, state: str =
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
-    return scheduler_dag.create_dagrun(
+    run: DagRun = scheduler_dag.create_dagrun(
         run_type=DagRunType(run_type),
         triggered_by=DagRunTriggeredByType(triggered_by),
         state=DagRunState(state),
         **values,
     )
+    return run
 
 
 def from_info(scheduler_dag: Any, info: Any, *, run_type: str, triggered_by: str) -> DagRun:
@@ -441,7 +442,7 @@ def build_dag(dag_id: str, schedule: Any, start: datetime, add: Callable[[], Any
 
     with DAG(dag_id, schedule=schedule, start_date=start, catchup=True) as dag:
         add()
-    DagBundlesManager().sync_bundles_to_db()
+    DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     bag = DagBag(dag_folder=os.devnull, collect_dags=False)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)

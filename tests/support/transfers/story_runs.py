@@ -45,7 +45,7 @@ def publish(world: World, account_id: str, at: datetime, name: int, **given: Any
 
 def context(
     sandboxes: Sandboxes, *, run: str, scheduled: datetime, try_number: int = 1, **extra: Any
-) -> tuple[dict[str, Any], RecordingTaskInstance]:
+) -> tuple[Any, RecordingTaskInstance]:
     """Return what a task gets, and the task instance that keeps what it shows."""
     instance = RecordingTaskInstance(task_id="stories", run_id=run, try_number=try_number)
     sandboxes.instance = instance
@@ -65,7 +65,8 @@ def poll(sandboxes: Sandboxes, at: datetime, *, run: str = "", try_number: int =
     sandboxes.travel(at - sandboxes.now)
     extra = {name: given.pop(name) for name in ("outlet_events", "task_state_store") if name in given}
     ctx, _ = context(sandboxes, run=run or f"scheduled__{at}", scheduled=at, try_number=try_number, **extra)
-    return make_operator(**given).execute(ctx)
+    summary: dict[str, Any] = make_operator(**given).execute(ctx)
+    return summary
 
 
 def follow(
@@ -78,7 +79,8 @@ def follow(
     """
     ctx, _ = context(sandboxes, run=run, scheduled=scheduled)
     moments: list[datetime] = []
-    method, state = "execute", {}
+    method = "execute"
+    state: dict[str, Any] = {}
     for _ in range(limit):
         operator = make_operator(**{"capture": "before_expiry", "deferrable": True, **arguments})
         try:

@@ -104,9 +104,9 @@ def _poll(sandboxes: Sandboxes, at: datetime) -> dict[str, Any]:
         metrics=["reach", "views", "replies"],
         breakdowns={},
     )
-    return operator.execute(
-        {"ti": sandboxes.instance, "data_interval_start": scheduled, "data_interval_end": scheduled}
-    )
+    context: Any = {"ti": sandboxes.instance, "data_interval_start": scheduled, "data_interval_end": scheduled}
+    summary: dict[str, Any] = operator.execute(context)
+    return summary
 
 
 def _stories(world: World, polls: Sequence[datetime]) -> list[Media]:
