@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_iginsights.bigquery.current_rows import announce_late_rows
 from airflow_provider_iginsights.bigquery.duplicates import duplicates_query
 from airflow_provider_iginsights.bigquery.ensure import MODE_LABEL, claims_key, find_table, holds_history
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS
@@ -110,6 +111,8 @@ def _finding(target: TargetTable, *, deduplicate: bool, session: BigQuerySession
     # A history holds a key once per fetch: to deduplicate it would delete what it is kept for.
     if deduplicate and claims_key(table) and not holds_history(table):
         deduplicated = remove_duplicates(target, partitions=ALL_DAYS, among=None, session=session)
+        if deduplicated:  # a row of any day can have other values now
+            announce_late_rows(target, first_day=ALL_DAYS.start, deletes=True, session=session)
         return DuplicateKeys(target=target, doubled=deduplicated, deduplicated=deduplicated > 0)
     sql = duplicates_query(target, partitions=ALL_DAYS, among=None)
     [[doubled]] = session.read(target, sql=sql, doing=f"look for doubled keys in {target.path}")

@@ -138,7 +138,7 @@ def describe_target(target: TargetTable, *, labels: dict[str, str], load_mode: L
     resource["clustering"] = {"fields": list(table.cluster_by)}
     if load_mode == "append":
         resource["labels"] = labels | {MODE_LABEL: "append"}
-    else:
+    elif table.claims_key:
         resource["tableConstraints"] = {"primaryKey": {"columns": list(table.key)}}
     return resource
 

@@ -1,6 +1,7 @@
 """Erases what a dataset holds of one account or of one post: Meta's platform terms and data protection ask for that.
 
-One DELETE a table, and one for each staging table that a task left or is using, so that nothing comes back from there.
+One DELETE a table, one for each staging table that a task left or is using, so that nothing comes back from there, and
+one for each current table of a view.
 BigQuery itself keeps what was deleted for up to 7 days of time travel and 7 more of fail-safe ("Data retention with
 time travel and fail-safe" in Google's documentation).
 """
@@ -19,6 +20,8 @@ from airflow_provider_iginsights.bigquery.job_ids import STAGING_INFIX
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
+from airflow_provider_iginsights.bigquery.view_state import current_target
+from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 
 if TYPE_CHECKING:
@@ -68,6 +71,9 @@ class Erasure:
         self._kind: IdKind = kind
         self._id = object_id.strip()
         self._targets = [each for each in targets if each.table.id_column(kind)]
+        self._derived = [
+            current for each in targets for view in find_views(each.table) if (current := current_target(view, each))
+        ]
         self._session = open_session(
             client,
             identity=manual_identity("erase"),
@@ -75,16 +81,17 @@ class Erasure:
         )
 
     def count(self) -> Iterator[Erased]:
-        """Yield how many rows each table holds; a staging table only if it holds any.
+        """Yield how many rows each table holds; a staging table and the current table of a view only if it holds any.
 
         :raises IncompatibleTable: what has the name of a table is none.
         :raises LoadError: BigQuery refuses.
         """
         for target in self._targets:
             yield Erased(target=target, rows=self._number_of(target))
-        for staging in self._find_staging():
-            if rows := self._number_of(staging):
-                yield Erased(target=staging, rows=rows)
+        # The current tables last: a task may be filling them from the tables.
+        for other in (*self._find_staging(), *self._derived):
+            if rows := self._number_of(other):
+                yield Erased(target=other, rows=rows)
 
     def delete(self, held: Sequence[Erased]) -> Iterator[Erased]:
         """Delete the rows of the tables that hold any, and yield how many BigQuery deleted.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 
-Verb = Literal["load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "record"]
+Verb = Literal["load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "record", "current"]
 
 USES_STAGING: tuple[Verb, ...] = ("load", "copy", "merge", "correct")
 STAGING_INFIX = "__stg_"

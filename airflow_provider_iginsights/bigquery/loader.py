@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_iginsights.bigquery import dry_run, ensure, predecessors, stage, table_options, views
@@ -90,9 +89,7 @@ class BigQueryLoader:
 
         Raises DatasetUnavailable or LoadError.
         """
-        at, payload = self._at(target), secrets.token_hex(16)  # asked anew each time
-        [[instant]] = self.session.read(at, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
-        self.clock.set_by_bigquery(instant)
+        self.session.set_clock(self._at(target))
 
     def ensure(self, targets: Sequence[TargetTable], *, load_mode: LoadMode | None = "merge") -> None:
         """Make sure that dataset and tables exist and fit; ``load_mode`` None = nobody else writes keys of these rows.

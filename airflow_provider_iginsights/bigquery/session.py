@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import secrets
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -68,6 +69,12 @@ class BigQuerySession:
     """Where the datasets lie that were read already, by ``project.dataset``."""
     note: Callable[[str], None] = log.warning
     """Takes what somebody should know about a target, in whole sentences."""
+
+    def set_clock(self, target: TargetTable) -> None:
+        """Set the clock by BigQuery's, asked where the target's dataset lies; this bills no bytes. Raises LoadError."""
+        payload = secrets.token_hex(16)  # asked anew each time
+        [[instant]] = self.read(target, sql="SELECT CURRENT_TIMESTAMP()", payload=payload, doing="tell the time")
+        self.clock.set_by_bigquery(instant)
 
     def project_of_jobs(self, target: TargetTable) -> str:
         """Return the project that runs and pays for the jobs about a target: the target's unless another was named."""

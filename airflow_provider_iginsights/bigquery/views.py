@@ -1,4 +1,4 @@
-"""Creates and updates the views of targets, on demand. Several tasks may do this at once.
+"""Creates and updates the views of targets, and their current tables, on demand. Several tasks may do this at once.
 
 A view is created, or its query replaced if it is another one; each is one request. Who comes second finds what the
 first made and looks again: a creation by its 409, an update by the etag. A view that has the right query is left alone,
@@ -12,13 +12,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_iginsights.bigquery.current_rows import update_current
 from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
+from airflow_provider_iginsights.bigquery.view_state import ViewState, read_state, view_path, view_query
 from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import IncompatibleTable
+from airflow_provider_iginsights.pacific import pacific_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,14 +58,22 @@ class ViewResult:
 
 
 def create_views_of_existing(
-    client: Client, *, targets: Iterable[TargetTable], retry_budget: RetryBudget | None = None
+    client: Client,
+    *,
+    targets: Iterable[TargetTable],
+    retry_budget: RetryBudget | None = None,
+    job_project: str | None = None,
 ) -> Iterator[ViewResult]:
     """Create or update, by hand, the views of those targets that exist. Raises as :func:`create_views` does."""
     session = open_session(
-        client, identity=manual_identity("create views"), options=JobOptions(retry_budget=retry_budget)
+        client,
+        identity=manual_identity("create views"),
+        options=JobOptions(retry_budget=retry_budget, job_project=job_project),
     )
     for target in targets:
         if find_table(target, session=session) is not None:
+            if any(view.current for view in find_views(target.table)):
+                session.set_clock(target)
             yield from create_views(target, session=session)
             continue
         for view in find_views(target.table):
@@ -75,19 +86,12 @@ def create_views(target: TargetTable, *, session: BigQuerySession) -> Iterator[V
     Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
     """
     for view in find_views(target.table):
-        result = ViewResult(path=view_path(view, target), done=_make(view, target, session=session))
+        done = _make(view, target, session=session)
+        if view.current is not None and update_current(view, target, session=session) and done == "unchanged":
+            done = "updated"
+        result = ViewResult(path=view_path(view, target), done=done)
         log.info("View %s", result)
         yield result
-
-
-def view_path(view: View, target: TargetTable) -> str:
-    """Return ``project.dataset.view`` of a view of this target."""
-    return target.beside(view.view_id(target.table_id))
-
-
-def view_query(view: View, target: TargetTable) -> str:
-    """Return the view's query over this target."""
-    return view.select(quoted(target.path))
 
 
 def view_description(view: View, target: TargetTable) -> str:
@@ -96,12 +100,11 @@ def view_description(view: View, target: TargetTable) -> str:
 
 
 def _make(view: View, target: TargetTable, *, session: BigQuerySession) -> Done:
-    path, sql = view_path(view, target), view_query(view, target)
-    once = functools.partial(_make_once, view, target, sql=sql, session=session)
-    return session.retrier.call(once, doing=f"create or update the view {path}")
+    once = functools.partial(_make_once, view, target, session=session)
+    return session.retrier.call(once, doing=f"create or update the view {view_path(view, target)}")
 
 
-def _make_once(view: View, target: TargetTable, *, sql: str, session: BigQuerySession) -> Done:
+def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> Done:
     """Read the view and do what is needed. Raises StateChanged if somebody else was faster."""
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
     from google.cloud.bigquery import Table
@@ -119,7 +122,7 @@ def _make_once(view: View, target: TargetTable, *, sql: str, session: BigQuerySe
         return "created"
     _check_kind(found, path=path)
     # An update would change the view's etag and last-modified time for nothing, and race with other tasks.
-    if found.view_query == sql:
+    if found.view_query == view_query(view, target, through=read_state(view, target, found=found).through):
         return "unchanged"
     _describe(found, view, target, session=session)
     try:
@@ -134,6 +137,9 @@ def _describe(table: Any, view: View, target: TargetTable, *, session: BigQueryS
     table.view_query = view_query(view, target)
     table.description = view_description(view, target)
     ours = {**session.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
+    if view.current is not None:
+        # Whoever writes rows of old days, and has not seen this view yet, is done before its current table is filled.
+        ours |= ViewState(late=pacific_date(session.clock.now())).labels
     table.labels = {**table.labels, **sanitised_labels(ours)}
 
 

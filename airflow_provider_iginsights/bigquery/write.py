@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_iginsights.bigquery.current_rows import announce_late_rows
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.merge import (
     append_statement,
@@ -56,6 +57,7 @@ def write_target(
 ) -> LoadResult:
     """Run the statements of the load mode, then look for duplicate keys (not for ``append``, which keeps all rows)."""
     target = row_file.target
+    announce_late_rows(target, first_day=row_file.days[0], deletes=load_mode == "replace", session=session)
     ranges = KeyRanges(stored=row_file.partitions, checked=row_file.partitions)
     if load_mode != "append" and row_file.moves:
         ranges = find_key_ranges(row_file, staging=staged.path, session=session)

@@ -7,7 +7,15 @@ from typing import Literal
 
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"]
 TableName = Literal[
-    "account_insights", "accounts", "media", "media_insights", "story_insights", "story_polls", "account_status"
+    "account_insights",
+    "accounts",
+    "media",
+    "media_insights",
+    "story_insights",
+    "story_polls",
+    "account_status",
+    "media_insights_current",
+    "story_insights_current",
 ]
 IdKind = Literal["account", "media"]
 Role = Literal["stated", "kept", "text"]  # META-10: Meta leaves out what is hidden, and that is not null
@@ -47,7 +55,7 @@ class Table:
     ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
     ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
     an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch. ``is_optional``: it exists
-    only where an argument of a transfer asks for it.
+    only where an argument of a transfer asks for it. ``claims_key``: a new one has the key as its primary key.
     """
 
     name: TableName
@@ -61,6 +69,7 @@ class Table:
     group: tuple[str, ...] | None = None
     moves: bool = False
     is_optional: bool = False
+    claims_key: bool = True
 
     def __hash__(self) -> int:
         """Return a hash that costs nothing: what is remembered per table is looked up for every row."""

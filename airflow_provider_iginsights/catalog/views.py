@@ -3,17 +3,24 @@
 The tables are long and keep every snapshot; the views are what people ask for first. They also read right from a table
 of raw history (``append``): of one key, the row that was fetched last counts. Each names its partition column with a
 constant, so that a table may require a filter on it. A reader's own filter on the day spares reading the other days in
-``account_daily`` only: what is newest, or came before, is not known without looking.
+``account_daily`` only: what is newest, or came before, is not known without looking. A view of what is newest therefore
+has a *current table*, which keeps the newest rows of all days but the last few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, Table
+from airflow_provider_iginsights.catalog.tables import (
+    ACCOUNT_INSIGHTS,
+    MEDIA_INSIGHTS,
+    STORY_INSIGHTS,
+    Table,
+    TableName,
+)
 
 ViewName = Literal["account_daily", "media_insights_latest", "media_daily_growth", "story_insights_latest"]
 
@@ -21,6 +28,13 @@ INSIGHTS = "_insights"
 # Values of the breakdown that metrics without a total are shown by.
 PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
 _SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
+_MEDIA_ORDER = ("{0}`snapshot_date`", "{0}`fetched_at`")
+_STORY_ORDER = (
+    "{0}`source` = 'webhook'",
+    "IFNULL({0}`is_final`, FALSE)",
+    "{0}`snapshot_at`",
+    "{0}`fetched_at`",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +42,11 @@ class View:
     """A view of one table.
 
     ``suffix`` is put to the table's id, from which ``replaces`` is first taken away. ``select`` takes the table's path,
-    quoted, and returns GoogleSQL; ``example`` is a query of the view, ``{view}``.
+    quoted, or a subquery of its columns, and returns GoogleSQL; ``example`` is a query of the view, ``{view}``.
+
+    ``current``: the table that keeps the newest row of each of its keys; None = the view needs none. ``order``: what
+    makes a row the newest, each a GoogleSQL expression in which ``{0}`` stands before a column; the largest wins, and
+    the first expression counts most.
     """
 
     name: ViewName
@@ -38,6 +56,8 @@ class View:
     example: str
     select: Callable[[str], str]
     replaces: str = ""
+    order: tuple[str, ...] = ()
+    current: Table | None = None
 
     def view_id(self, table_id: str) -> str:
         """Return what the view is called where its table has this id."""
@@ -82,17 +102,16 @@ def _select_account_daily(source: str) -> str:
 
 
 def _select_media_latest(source: str) -> str:
-    return _select_first(MEDIA_INSIGHTS, source, of=_SERIES, order=("`snapshot_date` DESC", "`fetched_at` DESC"))
+    return _select_newest(MEDIA_INSIGHTS, source, of=_SERIES, order=_MEDIA_ORDER)
 
 
 def _select_story_latest(source: str) -> str:
-    order = ("`source` = 'webhook' DESC", "IFNULL(`is_final`, FALSE) DESC", "`snapshot_at` DESC", "`fetched_at` DESC")
-    return _select_first(STORY_INSIGHTS, source, of=_SERIES, order=order)
+    return _select_newest(STORY_INSIGHTS, source, of=_SERIES, order=_STORY_ORDER)
 
 
 def _select_media_growth(source: str) -> str:
     shown = ("account_id", "media_id", "media_product_type", "published_at", "metric", "breakdown", "breakdown_value")
-    days = _select_first(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("`fetched_at` DESC",))
+    days = _select_newest(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("{0}`fetched_at`",))
     before = f"OVER (PARTITION BY {_listed(_SERIES)} ORDER BY `snapshot_date`)"
     return (
         f"SELECT\n  {_listed(shown)},\n  `snapshot_date`,\n  `value`,\n"
@@ -103,11 +122,12 @@ def _select_media_growth(source: str) -> str:
     )
 
 
-def _select_first(table: Table, source: str, *, of: Iterable[str], order: Sequence[str]) -> str:
-    """Return the query for one row per value of the columns ``of``: the first in this order."""
+def _select_newest(table: Table, source: str, *, of: Iterable[str], order: Sequence[str]) -> str:
+    """Return the query for one row per value of the columns ``of``: the newest in this order."""
+    ranked = ", ".join(f"{expression.format('')} DESC" for expression in order)
     return (
         f"SELECT {_listed(table.column_names)}\nFROM {source}\nWHERE {_any_day(table)}\n"
-        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {_listed(of)} ORDER BY {', '.join(order)}) = 1"
+        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {_listed(of)} ORDER BY {ranked}) = 1"
     )
 
 
@@ -122,6 +142,26 @@ def _any_day(table: Table) -> str:
 def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in columns)
 
+
+def _keep_current(table: Table, name: TableName, description: str) -> Table:
+    """Return the current table of a table."""
+    text = f"{description}, but for the last days. Read it through the view of the latest numbers, which adds these."
+    kept = replace(table, name=name, default_id=f"{table.default_id}_current", description=text, key=_SERIES)
+    # Its key is not claimed: one that was silent for long, or that two tasks add at once, can stand there twice, and
+    # the view shows the newest of its rows.
+    return replace(kept, former_keys=(), group=None, claims_key=False)
+
+
+MEDIA_INSIGHTS_CURRENT = _keep_current(
+    MEDIA_INSIGHTS,
+    "media_insights_current",
+    "The newest number of each account, media, metric and breakdown value",
+)
+STORY_INSIGHTS_CURRENT = _keep_current(
+    STORY_INSIGHTS,
+    "story_insights_current",
+    "The last word on each story, metric and breakdown value",
+)
 
 VIEWS: tuple[View, ...] = (
     View(
@@ -149,6 +189,8 @@ FROM {view}
 WHERE metric = 'reach' AND breakdown = ''
 ORDER BY reach DESC LIMIT 10""",
         select=_select_media_latest,
+        order=_MEDIA_ORDER,
+        current=MEDIA_INSIGHTS_CURRENT,
     ),
     View(
         name="media_daily_growth",
@@ -177,5 +219,7 @@ FROM {view}
 WHERE breakdown = ''
 GROUP BY account_id, media_id ORDER BY reach DESC LIMIT 10""",
         select=_select_story_latest,
+        order=_STORY_ORDER,
+        current=STORY_INSIGHTS_CURRENT,
     ),
 )

@@ -94,7 +94,7 @@ DATASET = _option("--dataset", required=True, help="BigQuery dataset")
 BIGQUERY = (
     DATASET,
     _option("--project", help="project of the dataset (default: that of the connection or of the credentials)"),
-    _option("--job-project", help="project that runs and pays for queries; --views has none (default: the dataset's)"),
+    _option("--job-project", help="project that runs and pays for the jobs (default: the dataset's)"),
     _option("--location", help="location of the dataset, such as EU (default: found by the dataset)"),
     _option("--gcp-conn-id", help="Google Cloud connection (default: the application default credentials)"),
     _option("--impersonation-chain", help="service account to act as, or several, separated by commas"),

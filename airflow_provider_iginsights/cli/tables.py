@@ -41,6 +41,6 @@ def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
 def _make_views(existing: ExistingTables) -> ExitCode:
     from airflow_provider_iginsights.bigquery.views import create_views_of_existing
 
-    for result in create_views_of_existing(existing.client, targets=existing.targets):
+    for result in create_views_of_existing(existing.client, targets=existing.targets, job_project=existing.job_project):
         print_result(result)
     return ExitCode.DONE

@@ -21,7 +21,7 @@ from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, Parti
 from airflow_provider_iginsights.bigquery.primary_key import replace_key_statement
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.target import LoadMode
-from airflow_provider_iginsights.bigquery.views import view_query
+from airflow_provider_iginsights.bigquery.view_state import view_query
 from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View

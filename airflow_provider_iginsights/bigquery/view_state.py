@@ -1,0 +1,81 @@
+"""What a view is called and asks, and what it says about itself: up to which day it reads its current table.
+
+A view of the latest numbers reads the days up to ``through`` from its current table, which has the newest row of each
+key of these days, and the days after it from the table itself. Its query holds that day, so that one request changes
+both; a label holds it, too, by which it is read again.
+"""
+
+# ruff: noqa: S608 (all that goes into the text is checked, quoted or a constant of the catalog)
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_iginsights.bigquery.identifiers import quoted
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.target import TargetTable
+    from airflow_provider_iginsights.catalog.views import View
+
+_THROUGH, _LATE = "iginsights_current_through", "iginsights_late_rows"
+_SUFFIX = "_current"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewState:
+    """What the labels of a view say.
+
+    ``through``: the last (Pacific) day that is read from the current table; None = the table itself is read whole.
+    ``late``: the last day on which a task was about to write rows of old days, or on which the view was made.
+    """
+
+    through: date | None = None
+    late: date | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return the labels that say it; a label cannot be missing again, but it can be empty."""
+        return {_THROUGH: str(self.through or ""), _LATE: str(self.late or "")}
+
+
+def read_state(view: View, target: TargetTable, *, found: Any) -> ViewState:
+    """Return the state of a view; where its query is not the one that its labels say, it reads the table itself.
+
+    :param found: the view as google.cloud.bigquery.Table.
+    """
+    labels = found.labels or {}
+    state = ViewState(through=_day(labels.get(_THROUGH)), late=_day(labels.get(_LATE)))
+    if found.view_query == view_query(view, target, through=state.through):
+        return state
+    return replace(state, through=None)
+
+
+def view_path(view: View, target: TargetTable) -> str:
+    """Return ``project.dataset.view`` of a view of this target."""
+    return target.beside(view.view_id(target.table_id))
+
+
+def current_target(view: View, target: TargetTable) -> TargetTable | None:
+    """Return the current table of a view of this target; None if it needs none."""
+    return None if view.current is None else replace(target, table=view.current, table_id=f"{target.table_id}{_SUFFIX}")
+
+
+def view_query(view: View, target: TargetTable, *, through: date | None = None) -> str:
+    """Return the view's query over this target, and up to the day ``through`` over its current table."""
+    current = current_target(view, target)
+    if through is None or current is None:
+        return view.select(quoted(target.path))
+    day, names = quoted(view.table.partition_by), ", ".join(map(quoted, view.table.column_names))
+    return view.select(
+        f"(\n  SELECT {names} FROM {quoted(target.path)} WHERE {day} > DATE '{through}'\n"
+        f"  UNION ALL\n  SELECT {names} FROM {quoted(current.path)} WHERE {day} <= DATE '{through}'\n)"
+    )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
