@@ -54,7 +54,7 @@ class BigQueryFailure:
 
 _ANY: frozenset[str] = frozenset()
 _DENIED = frozenset({"accessDenied", "403"})
-FAULTS: tuple[BigQueryFailure, ...] = (
+FAILURES: tuple[BigQueryFailure, ...] = (
     # accessDenied has many causes, and only BigQuery's text tells which, and so who can help ("Troubleshoot IAM
     # permissions in BigQuery", "Troubleshoot queries", "VPC Service Controls: troubleshoot" in Google's documentation).
     BigQueryFailure(
@@ -201,13 +201,11 @@ def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
         return LoadError(f"The attempt to {doing} was given up: {said}. {_UNANSWERED}")
     known = reasons(error)
     # A status such as 403 stands for many reasons; the reason itself says more.
-    ranked = sorted(
-        FAULTS, key=lambda fault: not fault.texts and not any(reason.isalpha() for reason in fault.reasons & known)
-    )
-    fault = next((fault for fault in ranked if fault.fits(known, said.lower())), _OTHERWISE)
+    ranked = sorted(FAILURES, key=lambda each: not each.texts and not any(map(str.isalpha, each.reasons & known)))
+    failure = next((each for each in ranked if each.fits(known, said.lower())), _OTHERWISE)
     code = getattr(error, "code", None)
     facts = GraphFacts(http_status=int(code) if code else None)
-    return fault.error(f"BigQuery refused to {doing}: {said}. {fault.advice.format(role=role)}", facts=facts)
+    return failure.error(f"BigQuery refused to {doing}: {said}. {failure.advice.format(role=role)}", facts=facts)
 
 
 def _speaks(error: BaseException) -> bool:

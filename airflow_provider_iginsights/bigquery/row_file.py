@@ -187,13 +187,13 @@ class RowFile:
 class _Member:
     """One column of a line."""
 
-    __slots__ = ("column", "is_number", "is_text", "name", "prefix", "spell")
+    __slots__ = ("column", "is_number", "is_text", "name", "prefix", "to_json")
 
     def __init__(self, column: Column) -> None:
         self.column = column
         self.name = column.name
         self.prefix = f'"{column.name}":'
-        self.spell = ENCODERS[column.type]
+        self.to_json = ENCODERS[column.type]
         self.is_text = column.type == "STRING"
         self.is_number = column.type in ("NUMERIC", "INT64")
 
@@ -206,7 +206,7 @@ class _Member:
                 raise UnstorableValue(f"{self.name} is required and has no value")
             return ""
         try:
-            return self.prefix + self.spell(value)
+            return self.prefix + self.to_json(value)
         except UnstorableValue as fault:
             raise UnstorableValue(f"{self.name} {fault}") from None
 

@@ -21,7 +21,7 @@ _METRICS: Mapping[Level, tuple[Metric, ...]] = {"account": ACCOUNT_METRICS, "med
 class Differences:
     """Where the catalog and Meta disagree about one level, for one version and login. All names in Meta's order.
 
-    ``accepted``: what Meta lists; ``uncatalogued``: what the catalog has never heard of; ``unaccepted``: what the
+    ``accepted``: what Meta lists; ``uncatalogued``: what the catalog does not list; ``unaccepted``: what the
     catalog would ask for and Meta does not list; ``lingering``: what Meta lists but, as it announced, does not answer.
     """
 

@@ -160,8 +160,8 @@ def _choice(metric: Metric, qualifier: str, breakdowns: Mapping[str, Sequence[st
 
 def _checked(metric: Metric, breakdown: str) -> str:
     dimensions = [dimension.strip() for dimension in breakdown.split(",")]
-    strangers = [dimension for dimension in dimensions if not _has_dimension(metric, dimension)]
-    if strangers or not breakdown.strip():
+    unknown = [dimension for dimension in dimensions if not _has_dimension(metric, dimension)]
+    if unknown or not breakdown.strip():
         offered = f"It offers {_listed(metric.breakdowns) or 'none'}."
         raise ConfigurationError(
             f"The metric {metric.name!r} cannot be broken down by {quote_value(breakdown)}. {offered}"

@@ -47,7 +47,7 @@ def _find_answered(
 ) -> Iterator[tuple[str, str, date]]:
     """Yield account id, metric and the last day, where a metric without a number had one before."""
     end, accounts = no_data_metrics.last_day, sorted(no_data_metrics.metrics)
-    metrics = sorted({metric for silent in no_data_metrics.metrics.values() for metric in silent})
+    metrics = sorted({metric for missing in no_data_metrics.metrics.values() for metric in missing})
     names = {f"metric_{place}": metric for place, metric in enumerate(metrics)}
     groups: list[dict[str, Any]] = lookup.find_groups(
         target,
@@ -56,7 +56,7 @@ def _find_answered(
         where=Where(start=end - LATELY, end=end, among={"account_id": accounts, "metric": metrics}),
     )
     for group in groups:
-        silent = no_data_metrics.metrics.get(group["account_id"], set())
+        missing = no_data_metrics.metrics.get(group["account_id"], set())
         for name, metric in names.items():
-            if metric in silent and group[name] is not None:
+            if metric in missing and group[name] is not None:
                 yield group["account_id"], metric, group[name]

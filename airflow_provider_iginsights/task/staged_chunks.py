@@ -75,8 +75,8 @@ def find_missing(account_ids: Any, chunks: Sequence[StagedChunk]) -> dict[int, s
 
 
 def join_no_data(chunks: Sequence[StagedChunk]) -> NoDataMetrics:
-    """Return the metrics that accounts of any chunk were silent about."""
-    metrics = {name: set(silent) for chunk in chunks for name, silent in chunk.handed["no_data"].items()}
+    """Return the metrics that accounts of any chunk were missing about."""
+    metrics = {name: set(missing) for chunk in chunks for name, missing in chunk.handed["no_data"].items()}
     last = max((chunk.handed["no_data_until"] for chunk in chunks), default=date.min.isoformat())
     return NoDataMetrics(metrics=metrics, last_day=date.fromisoformat(last))
 

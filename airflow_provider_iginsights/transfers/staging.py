@@ -61,7 +61,7 @@ def hand_over(
     loader, earlier = run.dataset.loader, (before or {}).get("staged", {})
     assert isinstance(loader, StagingLoader)  # noqa: S101 - open_dataset made it
     no_data = run.source.no_data_metrics
-    silent = {account_id: sorted(metrics) for account_id, metrics in no_data.metrics.items()}
+    missing = {account_id: sorted(metrics) for account_id, metrics in no_data.metrics.items()}
     finality = getattr(operator, "finality", None)
     protected = (
         [dict(group) for group in run.source.left_out_log.list_unreadable()] if operator.load_mode == "replace" else []
@@ -74,7 +74,7 @@ def hand_over(
         "load_mode": operator.load_mode,
         "create_views": parse_boolean(operator.create_views, argument="create_views"),
         "protected": [*earlier.get("protected", ()), *protected],
-        "no_data": {**earlier.get("no_data", {}), **silent},
+        "no_data": {**earlier.get("no_data", {}), **missing},
         "no_data_until": max(earlier.get("no_data_until", ""), no_data.last_day.isoformat()),
         "finality": [each.total_seconds() for each in (finality.at_once, finality.at_most)] if finality else None,
     }

@@ -72,12 +72,12 @@ def run_clean(sandboxes: Sandboxes, kind: str, **arguments: Any) -> None:
     sandboxes.run(kind, dataset_id="clean", **arguments)
 
 
-def test_half_a_minute_of_stumbles_costs_no_account_its_audience(opened: Callable[[World], Sandboxes]) -> None:
+def test_half_a_minute_of_server_errors_costs_no_account_its_audience(opened: Callable[[World], Sandboxes]) -> None:
     """Code 1 on every request with a breakdown, while the first accounts are read: no number is lost for any of ten."""
     sandboxes = opened(World.build(now=NOW, accounts=10, media_per_account=1, stories_per_account=0))
     sandboxes.connect(extra={"max_workers": 1})
-    stumble = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
-    broken = [GraphFault(effect=stumble, metric=name, times=None) for name in ("follower_demographics", "views")]
+    error = ErrorEffect(1, http=500, message="An unknown error has occurred.", is_transient=True)
+    broken = [GraphFault(effect=error, metric=name, times=None) for name in ("follower_demographics", "views")]
     sandboxes.graph.faults.add(*broken)
     begun = sandboxes.now
 
@@ -155,20 +155,20 @@ def test_days_beyond_the_history_are_named_once(opened: Callable[[World], Sandbo
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        *(("account", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "stumble")),
-        *(("media", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "stumble")),
+        *(("account", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "server_error")),
+        *(("media", name) for name in ("numbers_as_text", "whole_floats", "counts_as_text", "server_error")),
         *(("media", name) for name in ("empty_page", "too_much_data", "too_much_data_in_other_words")),
-        *(("story", name) for name in ("numbers_as_text", "empty_page", "stumble")),
+        *(("story", name) for name in ("numbers_as_text", "empty_page", "server_error")),
     ],
 )
 def test_what_has_one_plain_reading_changes_no_table(
     opened: Callable[[World], Sandboxes], kind: str, name: str
 ) -> None:
-    """Played again and again (a stumble: twice), these end in the same tables as a clean run."""
+    """Played again and again (a server error: twice), these end in the same tables as a clean run."""
     sizes = {"accounts": 2, "media_per_account": 30, "stories_per_account": 2}
     clean = clean_facts(kind, **sizes)
     sandboxes = opened(World.build(now=NOW, **sizes))
-    sandboxes.graph.faults.play(name, times={"stumble": 2, "empty_page": 3}.get(name))
+    sandboxes.graph.faults.play(name, times={"server_error": 2, "empty_page": 3}.get(name))
     sandboxes.run(kind)
     assert any(clean.values())
     for table, rows in clean.items():

@@ -131,4 +131,4 @@ def test_a_listing_that_does_not_answer() -> None:
         readers.sandbox.faults.add(unanswered)
         whole = truth_of(readers, metrics=CORE)
         assert readers.read_media(CORE) == less(whole, {key[0] for key in whole}, ("reposts",))
-        assert readers.sandbox.faults.struck(unanswered) == 2
+        assert readers.sandbox.faults.count(unanswered) == 2

@@ -199,7 +199,7 @@ def test_every_row_is_reached() -> None:
     assert reached - {None} == set(range(len(ERROR_CODES)))
 
 
-def test_a_stumble_is_no_refusal() -> None:
+def test_a_server_error_is_no_refusal() -> None:
     """Code 1 names no cause, so it never says that a metric does not have the breakdown asked for, however often."""
     request = _request("account", metric="reach", breakdown="age")
     found = map_error(_error(1, None, "An unknown error has occurred."), request=request, http_status=500)

@@ -27,13 +27,13 @@ from airflow_provider_iginsights.sandbox.graph import (
 BROKEN = ErrorEffect(2, http=500, message="Service temporarily unavailable", is_transient=True)
 
 
-def test_an_error_strikes_as_often_as_it_says(sandbox, ask, account_id) -> None:
-    """Some requests pass first, the number of strikes is bounded, and the error is the scripted one."""
+def test_an_error_is_applied_as_often_as_it_says(sandbox, ask, account_id) -> None:
+    """Some requests pass first, their number is bounded, and the error is the scripted one."""
     fault = GraphFault(effect=BROKEN, path=rf"^/{account_id}$", skip=1, times=2)
     sandbox.faults.add(fault)
     assert ask("/me").status_code == 200
     assert [ask(f"/{account_id}").status_code for _ in range(5)] == [200, 500, 500, 200, 200]
-    assert sandbox.faults.struck(fault) == 2
+    assert sandbox.faults.count(fault) == 2
 
 
 @pytest.mark.parametrize(

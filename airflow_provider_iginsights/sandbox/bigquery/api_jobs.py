@@ -30,9 +30,9 @@ _REQUEST_ONLY = {
     "jobCreationMode",
 }
 # The default of timeoutMs ("jobs.query", "jobs.getQueryResults").
-_PATIENCE_MS = 10_000
+_DEFAULT_TIMEOUT_MS = 10_000
 _LATENCY = 0.1
-_LONGEST_NAP = 0.05
+_LONGEST_PAUSE = 0.05
 
 
 class JobsApi:
@@ -99,7 +99,7 @@ class JobsApi:
 
     async def _results(self, job: Job, parameters: dict[str, str]) -> JsonAnswer:
         # Not an error: the caller is to ask again, with the same job ("jobs.getQueryResults", jobComplete).
-        if not await _wait(job, int(parameters.get("timeoutMs") or _PATIENCE_MS) / 1000):
+        if not await _wait(job, int(parameters.get("timeoutMs") or _DEFAULT_TIMEOUT_MS) / 1000):
             return JsonAnswer(
                 {"kind": "bigquery#getQueryResultsResponse", "jobReference": job.reference, "jobComplete": False}
             )
@@ -133,10 +133,10 @@ class JobsApi:
 
 async def _wait(job: Job, seconds: float) -> bool:
     """Wait for the job without holding a thread; whether it is done."""
-    deadline, nap = time.monotonic() + seconds, 0.001
+    deadline, pause = time.monotonic() + seconds, 0.001
     while not job.done.is_set() and time.monotonic() < deadline:
-        await asyncio.sleep(nap)
-        nap = min(2 * nap, _LONGEST_NAP)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
     return job.done.is_set()
 
 

@@ -52,7 +52,7 @@ class ColumnType:
 _DATE = r"\d{4}-\d{1,2}-\d{1,2}"
 # "Loading JSON data from Cloud Storage", limitations: date parts by dashes, time parts by colons; the separator may be
 # a blank.
-_MOMENT = _DATE + r"([ Tt]([01]?\d|2[0-3]):\d{1,2}:\d{1,2}(\.\d{1,6})?)?(Z|z| UTC|[+-]\d{2}(:\d{2})?)?"
+_TIME = _DATE + r"([ Tt]([01]?\d|2[0-3]):\d{1,2}:\d{1,2}(\.\d{1,6})?)?(Z|z| UTC|[+-]\d{2}(:\d{2})?)?"
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?"
 _IS_WHOLE = "$t IN ('BIGINT', 'UBIGINT')"
 # DuckDB reads a JSON fraction as DOUBLE, which holds 15 digits; what has more would be changed without a word.
@@ -104,7 +104,7 @@ _TYPES: tuple[ColumnType, ...] = (
         "TIMESTAMP",
         "TIMESTAMP",
         "TIMESTAMP WITH TIME ZONE",
-        f"CASE WHEN $t = 'VARCHAR' AND regexp_full_match($s, '{_MOMENT}') THEN TRY_CAST(upper($s) AS TIMESTAMPTZ) END",
+        f"CASE WHEN $t = 'VARCHAR' AND regexp_full_match($s, '{_TIME}') THEN TRY_CAST(upper($s) AS TIMESTAMPTZ) END",
         "CAST(epoch_us($c) AS VARCHAR)",
     ),
     ColumnType("JSON", "JSON", "JSON", "CASE WHEN $t <> 'NULL' THEN $r END", size="strlen(CAST($c AS VARCHAR))"),

@@ -140,8 +140,8 @@ def _expiration(value: exp.Expression) -> str:
     literal = value.find(exp.Literal)
     if not isinstance(value, exp.Cast) or literal is None:
         raise not_supported("An expiration_timestamp that is not a TIMESTAMP literal")
-    moment = dt.datetime.fromisoformat(literal.name.replace(" UTC", "+00:00").replace("Z", "+00:00"))
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    instant = dt.datetime.fromisoformat(literal.name.replace(" UTC", "+00:00").replace("Z", "+00:00"))
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
     return str(int(aware.timestamp() * 1000))
 
 

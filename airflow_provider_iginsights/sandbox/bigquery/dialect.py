@@ -146,7 +146,7 @@ def _comparable(one: exp.Expression, other: exp.Expression) -> bool:
     if first is None or second is None or first == second or {first, second} <= _NUMBERS:
         return True
     # A text literal is coerced to a date or a time, a column of texts is not ("Conversion rules", literal coercion).
-    moments = {"DATE", "TIMESTAMP"}
-    return (isinstance(one.unnest(), exp.Literal) and first == "STRING" and second in moments) or (
-        isinstance(other.unnest(), exp.Literal) and second == "STRING" and first in moments
+    times = {"DATE", "TIMESTAMP"}
+    return (isinstance(one.unnest(), exp.Literal) and first == "STRING" and second in times) or (
+        isinstance(other.unnest(), exp.Literal) and second == "STRING" and first in times
     )

@@ -3,7 +3,7 @@
 Only one of a dataset's two defaults counts for a new table: ``defaultPartitionExpirationMs`` for a partitioned one,
 else ``defaultTableExpirationMs``; what the table says itself wins. A null at creation says nothing; only a later change
 to null takes an expiration away. Without billing everything expires after 60 days at the latest, which the REST API
-says and DDL does in silence.
+says and DDL does without a word.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.server import ASGIApp, Receive, Scope, Send, cut_connection
 
-__all__ = ["BigQueryFault", "BigQueryRequest", "Effect", "FaultGate", "Faults"]
+__all__ = ["BigQueryFault", "BigQueryRequest", "Effect", "FaultMiddleware", "Faults"]
 
 Effect = Literal[
     "accessDenied",
@@ -86,7 +86,7 @@ _DENIALS: dict[str, tuple[str, str]] = {
         "XlFLBBM_Wstu6u3Qn5s1K.",
     ),
 }
-_LARGEST_PEEK = 8 << 20
+_LARGEST_BODY = 8 << 20
 _MAKES_A_JOB = re.compile(r"(POST|PUT) /.*/(jobs|queries)$")
 
 
@@ -117,16 +117,16 @@ class BigQueryFault:
 
     def job_error(self) -> BigQueryError | None:
         """How the job ends, if the effect is about that."""
-        told = _JOB_ERRORS.get(self.effect) or _DENIALS.get(self.effect)
-        return BigQueryError(*told) if told else None
+        found = _JOB_ERRORS.get(self.effect) or _DENIALS.get(self.effect)
+        return BigQueryError(*found) if found else None
 
     def refusal(self, route: str) -> BigQueryError | None:
         """Return the answer, if the effect is a refusal of this ``"METHOD /path"``."""
-        told = _REFUSALS.get(self.effect)
+        found = _REFUSALS.get(self.effect)
         # Such a refusal of a request that makes a job ends the job instead; see job_error.
         if not _MAKES_A_JOB.search(route):
-            told = told or _DENIALS.get(self.effect)
-        return BigQueryError(*told) if told else None
+            found = found or _DENIALS.get(self.effect)
+        return BigQueryError(*found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,31 +143,31 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._armed: list[_Armed] = []
+        self._active: list[_ActiveFault] = []
 
     def add(self, fault: BigQueryFault) -> None:
-        """Arm a fault; the first armed one that matches a request hits it."""
+        """Add a fault; the first active one that matches a request hits it."""
         with self._lock:
-            self._armed.append(_Armed(fault))
+            self._active.append(_ActiveFault(fault))
 
     def clear(self) -> None:
         """Forget all faults."""
         with self._lock:
-            self._armed.clear()
+            self._active.clear()
 
     @property
     def reads_bodies(self) -> bool:
         """Whether any fault looks into bodies."""
-        return any(armed.fault.body for armed in self._armed)
+        return any(active.fault.body for active in self._active)
 
     def take(self, route: str, body: str) -> BigQueryFault | None:
         """Return the fault that hits this request; it is counted off."""
         with self._lock:
-            return next((armed.fault for armed in self._armed if armed.hits(route, body)), None)
+            return next((active.fault for active in self._active if active.hits(route, body)), None)
 
 
 @dataclass(slots=True)
-class _Armed:
+class _ActiveFault:
     fault: BigQueryFault
     seen: int = 0
 
@@ -179,8 +179,8 @@ class _Armed:
         return hit > 0 and (self.fault.times is None or hit <= self.fault.times)
 
 
-class FaultGate:
-    """The door in front of the application: keeps the log and lets faults happen."""
+class FaultMiddleware:
+    """The ASGI middleware around the application: keeps the log and lets faults happen."""
 
     def __init__(self, app: ASGIApp, faults: Faults, log: list[BigQueryRequest]) -> None:
         self._app = app
@@ -189,7 +189,7 @@ class FaultGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; it is in the log before its answer is out."""
-        body, receive = await self._peek(scope, receive)
+        body, receive = await self._read_body(scope, receive)
         fault = self._faults.take(f"{scope['method']} {scope['path']}", body)
         scope["state"] = {"fault": fault}
         is_lost = fault is not None and fault.effect == "answerLost"
@@ -210,18 +210,18 @@ class FaultGate:
         if is_lost:
             await cut_connection(scope)
 
-    async def _peek(self, scope: Scope, receive: Receive) -> tuple[str, Receive]:
-        """Return the request's body, where a fault asks for it, and a channel that tells it again."""
+    async def _read_body(self, scope: Scope, receive: Receive) -> tuple[str, Receive]:
+        """Return the request's body, where a fault asks for it, and a channel that gives it again."""
         length = int(dict(scope["headers"]).get(b"content-length", 0))
-        if not self._faults.reads_bodies or not 0 < length <= _LARGEST_PEEK:
+        if not self._faults.reads_bodies or not 0 < length <= _LARGEST_BODY:
             return "", receive
         messages = [await receive()]
         while messages[-1].get("more_body"):
             messages.append(await receive())
-        told = iter(list(messages))
+        known = iter(list(messages))
 
         async def again() -> MutableMapping[str, Any]:
-            return next(told, None) or await receive()
+            return next(known, None) or await receive()
 
         return b"".join(message.get("body", b"") for message in messages).decode(errors="replace"), again
 

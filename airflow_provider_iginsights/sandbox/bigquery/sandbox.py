@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_iginsights.sandbox.bigquery.app import build_app
-from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryRequest, FaultGate, Faults
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryRequest, FaultMiddleware, Faults
 from airflow_provider_iginsights.sandbox.bigquery.job import JobRecord
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import python_rows
@@ -53,7 +53,7 @@ class BigQuerySandbox:
         self._jobs = JobRegistry(self._storage, self.switches)
         self._uploads = Uploads()
         app = build_app(self._storage, self._jobs, self._uploads)
-        self._server = Server(FaultGate(app, self.faults, self.log), port=port, name="bigquery")
+        self._server = Server(FaultMiddleware(app, self.faults, self.log), port=port, name="bigquery")
 
     @property
     def url(self) -> str:

@@ -185,11 +185,11 @@ class Storage:
             if self.find_table(ref) is not None:
                 raise BigQueryError("duplicate", f"Already Exists: Table {ref}")
             now = self.clock.now()  # read once: what ends 60 days after the creation does so to the millisecond
-            moment = str(milliseconds(now))
+            created_at = str(milliseconds(now))
             dated = expirations.created(resource, defaults, now=now, billing=self._switches.billing)
-            declared = checked({**dated, "tableReference": ref.resource, "creationTime": moment})
+            declared = checked({**dated, "tableReference": ref.resource, "creationTime": created_at})
             physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
-            table = StoredTable(ref, {**declared, "lastModifiedTime": moment}, physical)
+            table = StoredTable(ref, {**declared, "lastModifiedTime": created_at}, physical)
             with self.transaction() as cursor:
                 if physical is not None:
                     cursor.execute(alterations.create_sql(physical, table.fields))

@@ -17,7 +17,7 @@ from airflow_provider_iginsights.sandbox.graph.errors import GraphError, fail
 from airflow_provider_iginsights.sandbox.graph.faults import FaultScript
 from airflow_provider_iginsights.sandbox.graph.media_insights import check_readable
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media, Token
-from airflow_provider_iginsights.sandbox.graph.params import spell_lists
+from airflow_provider_iginsights.sandbox.graph.params import join_lists
 from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.versions import serve_version
 from airflow_provider_iginsights.sandbox.graph.world import World
@@ -42,7 +42,7 @@ class HttpRequest:
 
 @dataclass(slots=True, kw_only=True)
 class GraphAnswer:
-    """What goes back: the JSON body with status and headers, and what should befall it on the way."""
+    """What goes back: the JSON body with status and headers, and what should happen to it on the way."""
 
     status: int
     body: Any
@@ -99,7 +99,7 @@ class GraphAPI:
             usage=self.usage,
             method=request.method,
             path=_VERSION.sub("", request.path).rstrip("/") or "/",
-            params=spell_lists(request.params),
+            params=join_lists(request.params),
             login=request.login,
             version=version,
             base_url=f"{request.root}/{version}",
@@ -108,7 +108,7 @@ class GraphAPI:
         )
 
     def _enter(self, call: GraphCall, request: HttpRequest) -> None:
-        call.meet("call")
+        call.apply_faults("call")
         for effect in call.effects:
             if isinstance(effect, ServedVersion):
                 call.version, call.base_url = effect.version, f"{request.root}/{effect.version}"
@@ -261,7 +261,7 @@ def _answer_media(call: GraphCall, media: Media, edge: str | None) -> Any:
     if edge not in (None, "children"):
         raise fail("no_field", field=edge, node="ShadowIGMedia")
     call.require(auth.READ)
-    call.meet("object", object_id=media.id, product_type=media.media_product_type)
+    call.apply_faults("object", object_id=media.id, product_type=media.media_product_type)
     check_readable(call, media)
     fields = call.params.get("fields", "id")
     if edge == "children":

@@ -1,4 +1,4 @@
-"""The HTTP shell of the local Graph API: reads requests, lets faults befall the answers, keeps the log."""
+"""The HTTP shell of the local Graph API: reads requests, applies faults to the answers, keeps the log."""
 
 from __future__ import annotations
 

@@ -77,10 +77,10 @@ def debug_token(world: World, value: str, now: datetime) -> dict[str, Any]:
     return {"data": data}
 
 
-def _unix(moment: datetime | None) -> int:
+def _unix(instant: datetime | None) -> int:
     # 0 means never ("Debug token").
-    return 0 if moment is None else int(moment.timestamp())
+    return 0 if instant is None else int(instant.timestamp())
 
 
-def _spell(moment: datetime) -> str:
-    return moment.astimezone(PACIFIC).strftime("%A, %d-%b-%y %H:%M:%S %Z")
+def _spell(instant: datetime) -> str:
+    return instant.astimezone(PACIFIC).strftime("%A, %d-%b-%y %H:%M:%S %Z")

@@ -41,9 +41,9 @@ def read_batch(form: Mapping[str, str]) -> BatchEnvelope:
 
 
 def answer_batch(api: GraphAPI, envelope: HttpRequest, form: Mapping[str, str]) -> GraphAnswer:
-    """Answer a batch: 200 with a list, whatever the items' fates. The token comes in the form or the query.
+    """Answer a batch: 200 with a list, whatever becomes of the items. The token comes in the form or the query.
 
-    What befalls an item's connection befalls the envelope's.
+    What happens to an item's connection happens to the envelope's.
     """
 
     def work(call: GraphCall) -> list[dict[str, Any] | None]:

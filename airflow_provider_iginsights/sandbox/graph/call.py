@@ -1,4 +1,4 @@
-"""One Graph call as the API works on it: what was asked, by whom, of which version, and what befalls it."""
+"""One Graph call as the API works on it: what was asked, by whom, of which version, and which faults hit it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from airflow_provider_iginsights.sandbox.graph import auth
 from airflow_provider_iginsights.sandbox.graph.effects import Effect, ErrorEffect, ReduceData
 from airflow_provider_iginsights.sandbox.graph.errors import fail
-from airflow_provider_iginsights.sandbox.graph.faults import FaultScript, Level, Touch
+from airflow_provider_iginsights.sandbox.graph.faults import FaultPoint, FaultScript, Level
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Token
 from airflow_provider_iginsights.sandbox.graph.usage import UsageCounter
 from airflow_provider_iginsights.sandbox.graph.versions import major
@@ -51,7 +51,7 @@ class GraphCall:
         """Whether the version's /media takes ``since`` and ``until``."""
         return major(self.version) >= _MEDIA_DATES_SINCE
 
-    def meet(
+    def apply_faults(
         self,
         level: Level,
         *,
@@ -61,8 +61,8 @@ class GraphCall:
         limit: int = 0,
         field: str | None = None,
     ) -> list[Effect]:
-        """Let the fault script strike: raise its error, keep its other effects for the answer and return them."""
-        touch = Touch(
+        """Apply the faults of the script: raise their error, or keep their effects for the answer and return them."""
+        point = FaultPoint(
             level=level,
             path=self.path,
             object_id=object_id,
@@ -71,14 +71,14 @@ class GraphCall:
             limit=limit,
             field=field,
         )
-        struck = self.faults.take(touch)
-        for effect in struck:
+        effects = self.faults.take(point)
+        for effect in effects:
             self.effects.append(effect)
             if isinstance(effect, ErrorEffect):
                 raise effect.error()
             if isinstance(effect, ReduceData):
                 raise effect.error.error() if effect.error else fail("reduce")
-        return struck
+        return effects
 
     def enter(self, account: Account) -> None:
         """Work for ``account`` from here on: it must be visible to the token and is not blocked."""

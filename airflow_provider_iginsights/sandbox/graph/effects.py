@@ -1,4 +1,4 @@
-"""What can befall an answer of the local Graph API: errors, cuts, odd pages, odd shapes."""
+"""What can happen to an answer of the local Graph API: errors, cuts, odd pages, odd shapes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from airflow_provider_iginsights.sandbox.graph.effects import (
     TruncatedBody,
 )
 
-__all__ = ["FaultScript", "GraphFault", "Level", "Touch"]
+__all__ = ["FaultPoint", "FaultScript", "GraphFault", "Level"]
 
 
 Level = Literal["call", "list", "object", "field", "answer"]
@@ -37,7 +37,7 @@ class GraphFault:
     ``path`` is a regular expression searched in the path without host and version, for a batch item the item's own.
     ``object_id``, ``metric`` and ``product_type`` look at each object that is read, in a batch or an expansion, too.
     An ``Edit`` looks at the finished answer: the three then choose the parts of it that are changed.
-    After ``skip`` matches it strikes ``times`` times (None = for ever).
+    After ``skip`` matches it is applied ``times`` times (None = for ever).
     """
 
     effect: Effect
@@ -56,16 +56,16 @@ class GraphFault:
                 return level
         return "call" if (self.object_id, self.metric, self.product_type) == (None, None, None) else "object"
 
-    def matches(self, touch: Touch) -> bool:
+    def matches(self, point: FaultPoint) -> bool:
         """Say whether every condition holds."""
         return (
-            self.level == touch.level
-            and (self.path is None or re.search(self.path, touch.path) is not None)
-            and self.object_id in (None, touch.object_id)
-            and (self.metric is None or self.metric in touch.metrics)
-            and self.product_type in (None, touch.product_type)
-            and (not isinstance(self.effect, ReduceData) or touch.limit > self.effect.max_limit)
-            and (not isinstance(self.effect, RefuseField) or touch.field == self.effect.field)
+            self.level == point.level
+            and (self.path is None or re.search(self.path, point.path) is not None)
+            and self.object_id in (None, point.object_id)
+            and (self.metric is None or self.metric in point.metrics)
+            and self.product_type in (None, point.product_type)
+            and (not isinstance(self.effect, ReduceData) or point.limit > self.effect.max_limit)
+            and (not isinstance(self.effect, RefuseField) or point.field == self.effect.field)
         )
 
 
@@ -77,8 +77,8 @@ _LEVELS: Mapping[Level, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Touch:
-    """A moment at which a fault can strike: a call arrives, a list is cut, an object or a field is read."""
+class FaultPoint:
+    """A point at which a fault can be applied: a call arrives, a list is cut, an object or a field is read."""
 
     level: Level
     path: str
@@ -93,10 +93,10 @@ class Touch:
 class _Line:
     fault: GraphFault
     seen: int = 0
-    struck: int = 0
+    applied: int = 0
 
-    def strikes(self, touch: Touch) -> bool:
-        return self.fault.matches(touch) and self.count()
+    def applies(self, point: FaultPoint) -> bool:
+        return self.fault.matches(point) and self.count()
 
     def edit(self, path: str, body: Any) -> Any:
         """Return the body as the fault leaves it; an answer in which there is nothing to change does not count."""
@@ -108,11 +108,11 @@ class _Line:
         return new if places and self.count() else body
 
     def count(self) -> bool:
-        """Count a match; say whether the fault strikes this time."""
+        """Count a match; say whether the fault is applied this time."""
         self.seen += 1
-        if self.seen <= self.fault.skip or (self.fault.times is not None and self.struck >= self.fault.times):
+        if self.seen <= self.fault.skip or (self.fault.times is not None and self.applied >= self.fault.times):
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
 
@@ -140,7 +140,7 @@ class FaultScript:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, *faults: GraphFault) -> None:
-        """Append lines. All lines that match a moment strike in it."""
+        """Append lines. All lines that match a point are applied at it."""
         with self._lock:
             self._lines += map(_Line, faults)
 
@@ -162,10 +162,10 @@ class FaultScript:
             self._random = random.Random(seed)  # noqa: S311 - dice, not secrets
             self._rate, self._effects = rate, tuple(effects)
 
-    def struck(self, fault: GraphFault) -> int:
-        """Return how often a line of the script has struck."""
+    def count(self, fault: GraphFault) -> int:
+        """Return how often a line of the script was applied."""
         with self._lock:
-            return sum(line.struck for line in self._lines if line.fault is fault)
+            return sum(line.applied for line in self._lines if line.fault is fault)
 
     def edit(self, path: str, body: Any) -> Any:
         """Return an answer's body as the script's edits leave it."""
@@ -174,10 +174,10 @@ class FaultScript:
                 body = line.edit(path, body)
         return body
 
-    def take(self, touch: Touch) -> list[Effect]:
-        """Return the effects that strike at this moment, and count them as used."""
+    def take(self, point: FaultPoint) -> list[Effect]:
+        """Return the effects that apply at this point, and count them as used."""
         with self._lock:
-            effects = [line.fault.effect for line in self._lines if line.strikes(touch)]
-            if self._random is not None and touch.level == "call" and self._random.random() < self._rate:
+            effects = [line.fault.effect for line in self._lines if line.applies(point)]
+            if self._random is not None and point.level == "call" and self._random.random() < self._rate:
                 effects.append(self._random.choice(self._effects))
         return effects

@@ -15,7 +15,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
 from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
 from airflow_provider_iginsights.sandbox.graph.user_insights import account_value, check_enum, paging
-from airflow_provider_iginsights.sandbox.graph.windows import read_window, spell
+from airflow_provider_iginsights.sandbox.graph.windows import format_time, read_window
 
 __all__ = ["LEGACY_MEDIA_METRICS", "LEGACY_USER_METRICS", "answer_legacy_media", "answer_legacy_user"]
 
@@ -86,7 +86,7 @@ def answer_legacy_user(call: GraphCall, account: Account, params: Mapping[str, s
     if not metrics or not period:
         raise fail("required", name="period" if metrics else "metric")
     check_enum("metric", metrics, tuple(LEGACY_USER_METRICS))
-    call.meet("object", object_id=account.id, metrics=metrics)
+    call.apply_faults("object", object_id=account.id, metrics=metrics)
     for metric in metrics:
         if period not in LEGACY_USER_METRICS[metric]:
             raise fail("not_that_period", period=period, metric=metric)
@@ -101,7 +101,7 @@ def answer_legacy_media(call: GraphCall, media: Media, params: Mapping[str, str]
     """Return the body of ``/{ig-media-id}/insights``."""
     call.require(auth.INSIGHTS)
     metrics = names(params, "metric")
-    call.meet("object", object_id=media.id, metrics=metrics, product_type=media.media_product_type)
+    call.apply_faults("object", object_id=media.id, metrics=metrics, product_type=media.media_product_type)
     check_readable(call, media)
     if not metrics:
         raise fail("required", name="metric")
@@ -135,7 +135,7 @@ def _series(call: GraphCall, account: Account, metric: str, period: str, days: l
     # The audience does not include the running day's data: there is one value, of the last day asked for.
     wanted = days[-1:] if metric in _AUDIENCE else days
     values = [
-        {"value": _value(call, account, metric, period, day), "end_time": spell(numbers.midnight(day))}
+        {"value": _value(call, account, metric, period, day), "end_time": format_time(numbers.midnight(day))}
         for day in wanted
     ]
     return entry(account.id, metric, period, values=values)

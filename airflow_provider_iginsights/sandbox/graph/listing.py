@@ -152,7 +152,7 @@ def _page(
     answer: Callable[[T], dict[str, Any]],
 ) -> dict[str, Any]:
     limit = _read_limit(params)
-    odd = call.meet("list", limit=limit)
+    odd = call.apply_faults("list", limit=limit)
     keys = [key(item) for item in items]
     start, end = _bounds(keys, params, limit)
     is_empty, is_same = (any(isinstance(effect, kind) for effect in odd) for kind in (EmptyPage, SamePage))

@@ -27,7 +27,7 @@ def answer_media_insights(call: GraphCall, media: Media, params: Mapping[str, st
     """Return the answer's body, or raise the error of the first rule that the request breaks."""
     call.require(auth.INSIGHTS)
     metrics = names(params, "metric")
-    call.meet("object", object_id=media.id, metrics=metrics, product_type=media.media_product_type)
+    call.apply_faults("object", object_id=media.id, metrics=metrics, product_type=media.media_product_type)
     check_readable(call, media)
     if media.album_id is not None:
         raise call.no_object(media.id)

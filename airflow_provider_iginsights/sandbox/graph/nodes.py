@@ -13,7 +13,7 @@ from airflow_provider_iginsights.sandbox.graph.legacy import answer_legacy_media
 from airflow_provider_iginsights.sandbox.graph.media_insights import answer_media_insights, media_value
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
 from airflow_provider_iginsights.sandbox.graph.user_insights import answer_user_insights
-from airflow_provider_iginsights.sandbox.graph.windows import spell
+from airflow_provider_iginsights.sandbox.graph.windows import format_time
 
 __all__ = ["media_insights", "media_node", "page_node", "read_node", "user_insights", "user_node"]
 
@@ -32,7 +32,7 @@ def read_node(call: GraphCall, thing: Any, fields: str, readers: Mapping[str, Re
             raise fail("view_count")
         if field.name not in readers:
             raise fail("no_field", field=field.name, node=node)
-        for effect in call.meet("field", field=field.name):
+        for effect in call.apply_faults("field", field=field.name):
             kind = "no_field" if getattr(effect, "code", 100) == 100 else "no_permission_for_field"
             raise fail(kind, field=field.name, node=node)
         value = readers[field.name](call, thing, field)
@@ -150,7 +150,7 @@ _MEDIA: Mapping[str, Reader] = {
     "alt_text": _attribute("alt_text"),
     "permalink": _attribute("permalink"),
     "shortcode": _attribute("shortcode"),
-    "timestamp": lambda _call, media, _field: spell(media.timestamp),
+    "timestamp": lambda _call, media, _field: format_time(media.timestamp),
     "username": _username,
     "owner": lambda _call, media, _field: {"id": media.account_id},
     "like_count": _count("like_count", "likes"),

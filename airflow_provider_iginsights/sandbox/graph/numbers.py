@@ -95,7 +95,7 @@ MEDIA_SUMS: Mapping[str, tuple[str, ...]] = {
 def mix(seed: int, *parts: object) -> int:
     """Return a number in [0, 2**24) that is the same for the same arguments and looks random between them."""
     key = zlib.crc32("|".join(map(str, (seed, *parts))).encode())
-    # Knuth's multiplicative hash: neighbours in CRC-32 become strangers. No hash() of Python, which differs by process.
+    # Knuth's multiplicative hash: neighbours in CRC-32 are far apart. No hash() of Python, which differs by process.
     return (key * 2654435761 >> 7) & 0xFFFFFF
 
 

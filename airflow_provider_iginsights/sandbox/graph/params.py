@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-__all__ = ["LISTS", "names", "spell_lists"]
+__all__ = ["LISTS", "join_lists", "names"]
 
 LISTS = ("metric", "period", "breakdown", "fields")
 """The parameters that hold lists; the SDKs spell them ``metric=["reach","views"]``."""
@@ -16,7 +16,7 @@ def names(params: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _as_comma_text(params.get(name, "")).split(",") if part.strip())
 
 
-def spell_lists(params: Mapping[str, str]) -> dict[str, str]:
+def join_lists(params: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters with every list as comma text."""
     return {name: _as_comma_text(value) if name in LISTS else value for name, value in params.items()}
 

@@ -1,6 +1,6 @@
 """Named faults: the odd answers that public reports tell of, to be played with ``sandbox.faults.play(name)``.
 
-Each strikes once unless ``times`` says otherwise (None = for ever), wherever ``path``, ``object_id``, ``metric`` and
+Each is applied once unless ``times`` says otherwise (None = for ever), wherever ``path``, ``object_id``, ``metric`` and
 ``product_type`` allow it.
 """
 
@@ -58,7 +58,7 @@ SHAPES: Mapping[str, GraphFault] = {
     "alt_text_refused": GraphFault(effect=RefuseField("alt_text"), times=None),
     "like_count_not_permitted": GraphFault(effect=RefuseField("like_count", 10), times=None),
     # Numbers
-    "silence": GraphFault(effect=Edit("/data", lambda _: []), path=_INSIGHTS),
+    "empty_data": GraphFault(effect=Edit("/data", lambda _: []), path=_INSIGHTS),
     "numbers_as_text": GraphFault(effect=Edit("value", lambda value: value if isinstance(value, dict) else str(value))),
     "whole_floats": GraphFault(effect=Edit("value", lambda value: value if isinstance(value, dict) else float(value))),
     "bare_total": GraphFault(effect=Edit("total_value", _bare)),
@@ -74,5 +74,5 @@ SHAPES: Mapping[str, GraphFault] = {
     "metric_deprecated": GraphFault(effect=ErrorEffect(12, None, 400, "(#12) This metric is deprecated.")),
     "object_gone": GraphFault(effect=ErrorEffect(33, None, 400, "This object does not exist.")),
     "code_of_no_table": GraphFault(effect=ErrorEffect(21009, None, 400, "Something that no page of Meta names.")),
-    "stumble": GraphFault(effect=ErrorEffect(1, None, 500, "An unknown error has occurred.", is_transient=True)),
+    "server_error": GraphFault(effect=ErrorEffect(1, None, 500, "An unknown error has occurred.", is_transient=True)),
 }

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.objects import Account
 from airflow_provider_iginsights.sandbox.graph.params import names
 from airflow_provider_iginsights.sandbox.graph.titles import entry
-from airflow_provider_iginsights.sandbox.graph.windows import InsightsWindow, read_window, spell
+from airflow_provider_iginsights.sandbox.graph.windows import InsightsWindow, format_time, read_window
 
 __all__ = ["Asked", "account_value", "answer_user_insights", "check_enum", "paging"]
 
@@ -35,7 +35,7 @@ class Asked:
 def answer_user_insights(call: GraphCall, account: Account, params: Mapping[str, str]) -> dict[str, Any]:
     """Return the answer's body, or raise the error of the first rule that the request breaks."""
     asked = _read(call, params)
-    call.meet("object", object_id=account.id, metrics=asked.metrics)
+    call.apply_faults("object", object_id=account.id, metrics=asked.metrics)
     for check in (_check_types, _check_periods, _check_breakdowns, _check_timeframe):
         check(call, asked)
     window = read_window(params, call.now)
@@ -148,7 +148,7 @@ def _series(
     call: GraphCall, account: Account, period: str, metric: str, days: list[date]
 ) -> Iterator[dict[str, object]]:
     points = [
-        {"value": value, "end_time": spell(numbers.midnight(day))}
+        {"value": value, "end_time": format_time(numbers.midnight(day))}
         for day in days
         if (value := _point(call, account, period, metric, day)) is not None
     ]

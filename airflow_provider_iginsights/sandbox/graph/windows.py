@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from airflow_provider_iginsights.sandbox.graph.errors import fail
 from airflow_provider_iginsights.sandbox.graph.numbers import PACIFIC, midnight
 
-__all__ = ["InsightsWindow", "read_time", "read_window", "spell"]
+__all__ = ["InsightsWindow", "format_time", "read_time", "read_window"]
 
 _DAY = timedelta(days=1)
 # META-04
@@ -88,12 +88,12 @@ def read_time(name: str, text: str) -> int:
     if text.removeprefix("-").isdecimal():
         return int(text)
     try:
-        moment = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         raise fail("bad_time", name=name) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
 
 
-def spell(moment: datetime) -> str:
+def format_time(instant: datetime) -> str:
     """Return an instant as Meta writes it: ``2026-11-20T08:00:00+0000``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
