@@ -132,6 +132,7 @@ def find_first_reschedule(context: Context) -> datetime | None:
         return instance.get_first_reschedule_date(context)  # type: ignore[no-any-return]
     if not hasattr(instance, "task"):  # not run by Airflow
         return None
+    # Airflow 2.11 has no public way; its own sensors ask this function.
     first_try = instance.max_tries - (instance.task.retries or 0) + 1
     find = import_module("airflow.sensors.base")._orig_start_date
     return find(instance.dag_id, instance.task_id, instance.run_id, instance.map_index, first_try)  # type: ignore[no-any-return]

@@ -57,14 +57,17 @@ def replace_key_statement(target: TargetTable) -> str:
 def _update(target: TargetTable, *, session: BigQuerySession) -> None:
     """Update the metadata of the table as it is now. Raises StateChanged if another task was faster."""
     from google.api_core.exceptions import PreconditionFailed
+    from google.cloud.bigquery import Table
 
     found = session.client.get_table(target.path, retry=None, timeout=HTTP_TIMEOUT)
     if not has_former_key(target, found=found):
         return
-    # The library can set constraints since 3.28 only, but it sends any property of the resource.
-    claimed = {"primaryKey": {"columns": list(target.table.key)}}
-    found._properties[_CONSTRAINTS] = {**found._properties[_CONSTRAINTS], **claimed}
+    # The library can set constraints since 3.28 only. It takes the whole resource of a table, whatever its version, and
+    # sends the etag with it, so that BigQuery refuses the update of a table that has changed ("tables.patch").
+    resource = found.to_api_repr()
+    resource[_CONSTRAINTS] |= {"primaryKey": {"columns": list(target.table.key)}}
     try:
-        session.client.update_table(found, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
+        table = Table.from_api_repr(resource)
+        session.client.update_table(table, [_CONSTRAINTS], retry=None, timeout=HTTP_TIMEOUT)
     except PreconditionFailed as changed:
         raise StateChanged("somebody else changed it after it was read") from changed

@@ -104,9 +104,11 @@ def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suf
 
 
 def _take_small_chunks() -> None:
-    """Bound what uploads hold in memory: the library would hold 100 MB, and has no argument for it."""
-    # load_table_from_file has no argument for it, and reads each piece of this size into memory as a whole. There is no
-    # public way in google-cloud-bigquery 3.20 to 3.47; more pieces cost a request each and change nothing else.
+    """Bound what an upload holds in memory to :data:`CHUNK`; the library's own chunks have 100 MB."""
+    # The one private name of a library that the package sets. load_table_from_file makes the resumable upload itself
+    # and reads each chunk into memory as a whole; neither it nor the client has an argument for the size (3.20 to
+    # 3.47). The public classes below it (google.resumable_media) would need the client's own HTTP session, which is
+    # private, too.
     from google.cloud.bigquery import client as library
 
     library._DEFAULT_CHUNKSIZE = CHUNK

@@ -70,6 +70,7 @@ class GoogleSql(BigQuery):  # type: ignore[misc]
 
         ALTER_TABLE_MIXED_ACTIONS = True
 
+        # A dialect of sqlglot is a parser whose methods are overridden, and all of these begin with an underscore.
         def _parse_alter_drop_action(self) -> exp.Expression | None:
             if not self._match_pair(TokenType.DROP, TokenType.PRIMARY_KEY):
                 return super()._parse_alter_drop_action()
