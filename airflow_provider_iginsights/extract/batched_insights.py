@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
     BeyondHistory,
-    BrokenResponse,
     FatalGraphError,
     InsightsError,
     MetricRefused,
@@ -27,6 +26,7 @@ from airflow_provider_iginsights.errors import (
     TooFewFollowers,
 )
 from airflow_provider_iginsights.extract.circuit_breaker import AccountCircuitBreaker
+from airflow_provider_iginsights.extract.insights_batch import FirstRequest, InsightsBatch
 from airflow_provider_iginsights.extract.insights_request import InsightsRequest, RefusalKey
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.refused_metrics import (
@@ -50,19 +50,6 @@ if TYPE_CHECKING:
 
 MAX_FAILED_BATCHES = 2
 """After so many failed batches in a row, the rest of the requests is kept as unanswered without being sent."""
-
-
-class FirstRequest(Protocol):
-    """A request of another kind that is sent once, as the first item of the first batch."""
-
-    def build(self) -> GraphRequest:
-        """Return the request; it is sent now."""
-
-    def record(self, result: Answer | InsightsError) -> None:
-        """Take its result.
-
-        :raises InsightsError: the result concerns the insights as well.
-        """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +80,8 @@ class BatchedInsights:
     _unknown_errors: UnknownErrors = field(init=False)
     _unanswered: list[UnansweredRequest] = field(default_factory=list)
     _failed_batches: int = 0
+    _is_clean: bool = False
+    _ahead: InsightsBatch | None = None
     _refusal: InsightsError | None = None
 
     def __post_init__(self) -> None:
@@ -105,20 +94,32 @@ class BatchedInsights:
         :raises InsightsError: an error that concerns the whole account (token, rate limit, permission), at once.
         """
         new_requests = iter(requests)
-        while batch := self._choose(new_requests):
-            for request, result in self._send(batch):
-                self._unknown_errors.count(request)
-                if isinstance(result, InsightsError):
-                    self._handle_error(request, result)
-                else:
-                    self.answered += 1
-                    self.refused_metrics.record_answer(request.group, request.query)
-                    self.breaker.record_success(request.retry_key)
-                    yield request, result
-            self._unknown_errors.raise_if_common(answered=bool(self.answered))
-            if self._failed_batches >= MAX_FAILED_BATCHES:
-                self._keep_rest(new_requests)
+        try:
+            while batch := self._next_batch(new_requests):
+                yield from self._read_batch(batch)
+                self._unknown_errors.raise_if_common(answered=bool(self.answered))
+                if self._failed_batches >= MAX_FAILED_BATCHES:
+                    self._keep_rest(new_requests)
+        finally:
+            if self._ahead:
+                self._ahead.abandon()
+                self._ahead = None
         self._unknown_errors.note_all(answered=bool(self.answered))
+
+    def _read_batch(self, batch: InsightsBatch) -> Iterator[tuple[InsightsRequest, Answer]]:
+        errors = 0
+        for request, result in batch.read():
+            self._unknown_errors.count(request)
+            if isinstance(result, InsightsError):
+                errors += 1
+                self._handle_error(request, result)
+            else:
+                self.answered += 1
+                self.refused_metrics.record_answer(request.group, request.query)
+                self.breaker.record_success(request.retry_key)
+                yield request, result
+        self._is_clean = not errors
+        self._failed_batches = self._failed_batches + 1 if batch.failure else 0
 
     def finish(self) -> tuple[UnansweredRequest, ...]:
         """Return the unanswered requests, after everything was read.
@@ -129,29 +130,31 @@ class BatchedInsights:
             raise self._refusal
         return tuple(self._unanswered)
 
-    def _send(self, batch: list[InsightsRequest]) -> Iterator[tuple[InsightsRequest, Answer | InsightsError]]:
-        """Yield one result per request. The error of a whole batch is the result of each request without an answer."""
+    def _next_batch(self, new_requests: Iterator[InsightsRequest]) -> InsightsBatch | None:
+        """Return the next batch. Where the one before had no errors, the one after it is sent at the same time."""
+        batch, self._ahead = self._ahead or self._make_batch(self._choose(new_requests)), None
+        if batch and self._is_clean and not self._pending and not self._held:
+            ahead = self._make_batch(self._choose(new_requests))
+            if ahead and not ahead.start():
+                self._pending.extendleft(reversed(ahead.requests))
+            elif ahead:
+                self._ahead = ahead
+        return batch
+
+    def _make_batch(self, requests: list[InsightsRequest]) -> InsightsBatch | None:
+        if not requests:
+            return None
         first, self.first = self.first, None
-        graph_requests = [first.build()] if first else []
-        graph_requests += [
-            replace(self.build(request), no_retry=self.breaker.is_open(request.retry_key)) for request in batch
+        graph_requests = [
+            replace(self.build(request), no_retry=self.breaker.is_open(request.retry_key)) for request in requests
         ]
-        results = iter(self.client.batch(graph_requests, account_id=self.account_id))
-        failure = _record_first(first, results) if first else None
-        for request in batch:
-            result: Answer | InsightsError
-            try:
-                result = failure or next(results)
-            except StopIteration:
-                result = failure = BrokenResponse(
-                    f"Meta answered fewer requests of a batch about account {self.account_id} than were sent."
-                )
-            except InsightsError as error:
-                if not is_transient(error):
-                    raise
-                result = failure = error
-            yield request, result
-        self._failed_batches = self._failed_batches + 1 if failure else 0
+        return InsightsBatch(
+            client=self.client,
+            account_id=self.account_id,
+            requests=requests,
+            graph_requests=[first.build(), *graph_requests] if first else graph_requests,
+            first=first,
+        )
 
     def _keep_rest(self, new_requests: Iterator[InsightsRequest]) -> None:
         error = self._unanswered[-1].error
@@ -274,19 +277,6 @@ class BatchedInsights:
             self._pending.extend(request.make_probes())
         else:
             self.left_out_log.note_error(request.whom, request.query.names[0], error)
-
-
-def _record_first(first: FirstRequest, results: Iterator[Answer | InsightsError]) -> InsightsError | None:
-    """Pass on the first result; return the error of the whole batch, if there is one and it is transient."""
-    try:
-        result = next(results)
-    except InsightsError as error:
-        first.record(error)
-        if not is_transient(error):
-            raise
-        return error
-    first.record(result)
-    return None
 
 
 def _drain(requests: deque[InsightsRequest]) -> Iterator[InsightsRequest]:

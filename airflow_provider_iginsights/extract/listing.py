@@ -7,7 +7,8 @@ refused inside a page, are read in batches of 50.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +28,8 @@ from airflow_provider_iginsights.extract.media_answer import (
     read_insights,
 )
 from airflow_provider_iginsights.extract.media_count_check import compare_with_media_count
-from airflow_provider_iginsights.extract.pages import Edge, MediaPage, MediaPages
+from airflow_provider_iginsights.extract.media_page import MediaPage
+from airflow_provider_iginsights.extract.pages import Edge, MediaPages
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
 from airflow_provider_iginsights.extract.refused_metrics import RefusedMetrics
 from airflow_provider_iginsights.extract.request_params import format_insights_params
@@ -126,15 +128,17 @@ class Listing:
             breaker=self._insights.breaker,
             cursor=cursor,
         )
-        for page in self._read_media_pages(pages):
-            items = self._read_items(page.answer)
-            media = [item for item in items if self._is_wanted(item)]
-            yield from self._read_page(page, media)
-            yield from self._read_requests(self._plan_rest(page, media))
-            if not media and self._is_past(items):
-                break
+        # Closed at once where a batch fails: the page that was requested ahead ends before the error is raised.
+        with closing(self._read_media_pages(pages)) as media_pages:
+            for page in media_pages:
+                items = self._read_items(page.answer)
+                media = [item for item in items if self._is_wanted(item)]
+                yield from self._read_page(page, media)
+                yield from self._read_requests(self._plan_rest(page, media))
+                if not media and self._is_past(items):
+                    break
 
-    def _read_media_pages(self, pages: MediaPages) -> Iterator[MediaPage]:
+    def _read_media_pages(self, pages: MediaPages) -> Generator[MediaPage]:
         """Yield the pages; where a server error ends them early, the rest of the listing is an unanswered request."""
         try:
             yield from pages.read()
@@ -258,7 +262,7 @@ class Listing:
         for item in media:
             product_type = self._product_type(item)
             if product_type not in rest:
-                rest[product_type] = _find_rest(self.plan, product_type, page)
+                rest[product_type] = page.find_rest(self.plan, product_type)
             counts[product_type] += 1
             is_known = self.edge == "stories" or read_text(item.get("media_product_type"))
             if any(self.plan.extras.values()) and (not is_known or product_type not in {*self.plan.extras, "AD"}):
@@ -285,16 +289,3 @@ class Listing:
     def _product_type(self, media: Media) -> str:
         # The edge of stories lists stories only, whatever media_product_type says.
         return "STORY" if self.edge == "stories" else read_text(media.get("media_product_type")) or "FEED"
-
-
-def _find_rest(plan: MediaPlan, product_type: str, page: MediaPage) -> tuple[InsightsQuery, ...]:
-    """Return the queries beside a page; metrics that it could not bring join the first plain query, or stand alone."""
-    extras = plan.extras.get(product_type, ())
-    missing = plan.core.without(page.answered) if plan.core else None
-    if missing is None:
-        return extras
-    singles = tuple(query for query in missing.split() if query.names[0] in page.request_alone)
-    together = missing.without(page.request_alone)
-    if together and extras and not extras[0].breakdown and not extras[0].metrics[0].alone:
-        return (*singles, together.join(extras[0]), *extras[1:])
-    return (*singles, *((together,) if together else ()), *extras)

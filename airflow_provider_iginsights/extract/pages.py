@@ -8,10 +8,10 @@ without metrics. A refused field of the media is left out with a note. Later pag
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
@@ -26,6 +26,7 @@ from airflow_provider_iginsights.errors import (
 )
 from airflow_provider_iginsights.extract.circuit_breaker import AccountCircuitBreaker
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.media_page import MediaPage, index_media
 from airflow_provider_iginsights.extract.refused_fields import FieldSearch, RefusedFields, find_refused_fields
 from airflow_provider_iginsights.extract.refused_metrics import (
     AccountRefusedMetrics,
@@ -37,9 +38,9 @@ from airflow_provider_iginsights.extract.unanswered import is_transient
 from airflow_provider_iginsights.graph.batch import STOPPING_ERRORS
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph_api import parse_version
-from airflow_provider_iginsights.json_values import read_id, read_objects
 
 if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph.ahead import SentAhead
     from airflow_provider_iginsights.graph.client import GraphClient
 
 PAGE_SIZE = 100
@@ -50,33 +51,6 @@ _PAGE_ERRORS = (MediaTooOld, TooMuchData)
 """Errors of a page that later pages will have, too: they contain older media, or as many."""
 
 Edge = Literal["media", "stories"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaPage:
-    """One page of the edge.
-
-    :param core: the query inside the page.
-    :param parts: queries that were answered by other listings of the same media.
-    :param request_alone: missing metrics that are requested one by one.
-    :param maybe_refused: missing metrics of which Meta refuses some; it did not say which, and for which media.
-    :param refused: metrics that some media of the page refuse.
-    :param holds_for_later_pages: later pages will refuse them, too.
-    """
-
-    answer: Answer
-    core: InsightsQuery | None = None
-    parts: tuple[tuple[InsightsQuery, Answer], ...] = ()
-    request_alone: frozenset[str] = frozenset()
-    maybe_refused: frozenset[str] = frozenset()
-    refused: tuple[str, ...] = ()
-    holds_for_later_pages: bool = False
-
-    @property
-    def answered(self) -> frozenset[str]:
-        """The metrics that arrived for all media of the page."""
-        queries = (self.core, *(query for query, _ in self.parts))
-        return frozenset(name for query in queries if query for name in query.names)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +77,7 @@ class MediaPages:
     _limit: int = field(default=PAGE_SIZE, init=False)
     _refusing_pages: Counter[str] = field(default_factory=Counter, init=False)
     _request_alone: frozenset[str] = field(default=frozenset(), init=False)
+    _ahead: tuple[GraphRequest, SentAhead[Answer]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Start with all fields of the API version."""
@@ -110,21 +85,26 @@ class MediaPages:
         self._search = FieldSearch(fields=fields, read_single=self._read_single)
 
     def read(self) -> Iterator[MediaPage]:
-        """Yield the pages from ``cursor`` on; use each page before the next one is requested.
+        """Yield the pages from ``cursor`` on. While a page is used, the next one is requested.
 
         :raises InsightsError: Meta refused a page without any metric in it; ``cursor`` is that of the page.
         """
         paging = self.client.open_paging(self._request("", ""))
-        while True:
-            page = self._read_page(self.cursor)
-            if paging.is_repeated(page.answer.body):
-                return
-            yield page
-            self._record_refusals(page)
-            cursor = paging.find_cursor(page.answer.body)
-            if cursor is None:
-                return
-            self.cursor = cursor
+        try:
+            while True:
+                page = self._read_page(self.cursor)
+                if paging.is_repeated(page.answer.body):
+                    return
+                self._record_refusals(page)
+                cursor = paging.find_cursor(page.answer.body)
+                if cursor is not None:
+                    self._start_page(cursor, after=page)
+                yield page
+                if cursor is None:
+                    return
+                self.cursor = cursor
+        finally:
+            self._abandon_ahead()
 
     def _read_page(self, cursor: str) -> MediaPage:
         core = self._reduce_core()
@@ -230,13 +210,10 @@ class MediaPages:
                 self.refused_fields.record_refusal(self.edge, [name], refusal, account_id=self.account_id)
 
     def _request_page(self, core: InsightsQuery | None, cursor: str) -> Answer:
-        fields = self._list_fields()
         retry_key = (self.edge, core and core.names)
-        request = replace(
-            self._request(format_media_fields(fields, core), cursor), no_retry=self.breaker.is_open(retry_key)
-        )
+        request = self._request(format_media_fields(self._list_fields(), core), cursor)
         try:
-            answer = next(self.client.pages(request, account_id=self.account_id, limit=self._limit))
+            answer = self._get_page(request, no_retry=self.breaker.is_open(retry_key))
         except InsightsError as error:
             if is_transient(error):
                 self.breaker.record_failure(retry_key)
@@ -246,6 +223,33 @@ class MediaPages:
         # META-21: where the client had to halve the limit, later pages begin with the smaller one.
         self._limit = int(answer.request.params["limit"])
         return answer
+
+    def _get_page(self, request: GraphRequest, *, no_retry: bool) -> Answer:
+        if self._ahead and self._ahead[0] == request:
+            (_, ahead), self._ahead = self._ahead, None
+            return ahead.read()
+        self._abandon_ahead()
+        pages = self.client.pages(replace(request, no_retry=no_retry), account_id=self.account_id, limit=self._limit)
+        return next(pages)
+
+    def _start_page(self, cursor: str, *, after: MediaPage) -> None:
+        """Request a page from another thread, unless Meta may refuse it or it may not be needed."""
+        core = self._reduce_core()
+        if after.refused or after.maybe_refused or after.core != core:
+            return
+        # Where Meta does not filter by date, the listing may end with the page before this one.
+        is_endless = self.published[0] is None or self._is_filtered_by_meta()
+        if not is_endless or self.breaker.is_open((self.edge, core and core.names)):
+            return
+        request = self._request(format_media_fields(self._list_fields(), core), cursor)
+        ahead = self.client.start_page(request, account_id=self.account_id, limit=self._limit)
+        self._ahead = (request, ahead) if ahead else None
+
+    def _abandon_ahead(self) -> None:
+        """Forget the page that was requested ahead: what was learned since then changes its request."""
+        if self._ahead:
+            (_, ahead), self._ahead = self._ahead, None
+            ahead.abandon()
 
     def _read_single(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
         requests = [
@@ -289,12 +293,3 @@ def _may_be_about_metrics(error: InsightsError) -> bool:
     if isinstance(error, SkippableGraphError) or is_transient(error):
         return True
     return isinstance(error, FatalGraphError) and not isinstance(error, STOPPING_ERRORS)
-
-
-def index_media(page: Answer) -> dict[str, Mapping[str, Any]]:
-    """Return the media of a page by id. Items without a usable id are left out; the first of two with one id counts."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for item in read_objects(page.body.get("data")) or ():
-        if (media_id := read_id(item.get("id"))) is not None:
-            found.setdefault(media_id, item if item["id"] == media_id else {**item, "id": media_id})
-    return found

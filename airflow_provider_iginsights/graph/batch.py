@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
@@ -17,6 +18,7 @@ from airflow_provider_iginsights.errors import (
     Throttled,
     TokenExpired,
 )
+from airflow_provider_iginsights.graph.ahead import AheadThreads, begin_with
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.messages import (
     Answer,
@@ -57,11 +59,17 @@ class BatchRequest:
     _results: list[Answer | GraphFailure] = field(init=False)
     _tries: list[int] = field(init=False)
     _sent: int = field(default=0, init=False)
+    _first_try: Future[GraphFailure | None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Start with no request answered."""
         self._results = [_fail_missing_item(request) for request in self.requests]
         self._tries = [0] * len(self.requests)
+
+    def start(self, threads: AheadThreads) -> Future[GraphFailure | None]:
+        """Send all reads once, from another thread; :meth:`send` then waits for that and does the rest."""
+        self._first_try = threads.submit(self._send_pending)
+        return self._first_try
 
     def send(self) -> list[Answer | GraphFailure]:
         """Send all reads, then repeat those that may succeed on a retry. Returns one result each, in order.
@@ -69,7 +77,7 @@ class BatchRequest:
         Where Meta refuses a whole POST, the refusal is the result of every open request and has ``stops`` set.
         """
         failure = self.session.retrier.call(
-            self._send_pending,
+            begin_with(self._first_try, self._send_pending),
             retry_if=self._should_retry,
             retry_after=lambda failure: self.size.find_wait(failure) if failure else None,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,16 +12,19 @@ from typing import Self
 
 from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.graph.ahead import AheadThreads, SentAhead, begin_with
 from airflow_provider_iginsights.graph.batch import MAX_BATCH_SIZE, STOPPING_ERRORS, BatchRequest, chunk, is_unsupported
 from airflow_provider_iginsights.graph.call_stats import CallCounts
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure
-from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest
+from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest, Reply
 from airflow_provider_iginsights.graph.paging import CursorPaging, read_pages
 from airflow_provider_iginsights.graph.retry import RequestSize
 from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.graph.settings import GraphSettings
 
 __all__ = ["CallCounts", "GraphClient"]
+
+FirstTry = Future[Reply | GraphFailure]
 
 
 class GraphClient:
@@ -43,6 +47,7 @@ class GraphClient:
     ) -> None:
         self.settings = settings
         self._session = GraphSession(settings, sleep=sleep, clock=clock)
+        self._threads = AheadThreads()
         self._supports_batches = settings.supports_batches
         # Where a size had to be halved, later requests begin with the size that worked. Keys: account id, path.
         self._sizes: dict[tuple[str | None, str], int] = {}
@@ -70,7 +75,7 @@ class GraphClient:
 
         :raises InsightsError: the class says what to do next; a server error is raised only after all retries.
         """
-        return _return_or_raise(self._read(lambda _: request, RequestSize(1), account_id))
+        return _return_or_raise(self._read(partial(_keep, request), RequestSize(1), account_id))
 
     def pages(self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100) -> Iterator[Answer]:
         """Read a listing page by page, lazily, with ``limit`` items on a page, or fewer where Meta finds that too much.
@@ -84,6 +89,21 @@ class GraphClient:
         """
         get_page = partial(self._get_page, limit=limit, account_id=account_id)
         return read_pages(get_page, request, note=self._session.stats.note)
+
+    def start_page(
+        self, request: GraphRequest, *, account_id: str | None = None, limit: int = 100
+    ) -> SentAhead[Answer] | None:
+        """Send the request of one page of a listing from another thread; reading it is as the first of :meth:`pages`.
+
+        :return: None near a rate limit: then nothing was sent.
+        """
+        if self._session.is_near_limit(account_id):
+            return None
+        build, size = _build_page(request), self._choose_page_size(request, limit, account_id)
+        first_try = self._threads.submit(self._session.send, Call(build(size.items)), account_id=account_id)
+        return SentAhead(
+            first_try, partial(self._get_page, request, limit=limit, account_id=account_id, first_try=first_try)
+        )
 
     def open_paging(self, request: GraphRequest) -> CursorPaging:
         """Return the paging of a listing, for callers that request its pages themselves."""
@@ -99,18 +119,38 @@ class GraphClient:
         :raises InsightsError: an error that holds for all later requests, raised after the results before it:
             Throttled, TokenExpired or PolicyBlocked in an item, any refusal of a whole batch, a host without an answer.
         """
-        for some in chunk(requests, lambda: self._sizes.get((account_id, ""), MAX_BATCH_SIZE)):
-            for result in self._send_batch(some, account_id) or (self._read_single(each, account_id) for each in some):
-                if isinstance(result, GraphFailure) and result.stops:
-                    raise result.error
-                yield result.error if isinstance(result, GraphFailure) else result
+        for some in chunk(requests, partial(self._find_batch_size, account_id)):
+            results = self._send_batch(self._make_batch(some, account_id))
+            yield from self._read_singles(some, account_id) if results is None else _yield_or_raise(results)
+
+    def start_batch(
+        self, requests: Sequence[GraphRequest], *, account_id: str | None = None
+    ) -> SentAhead[Iterator[Answer | InsightsError]] | None:
+        """Send up to 50 reads from another thread; reading them is as iterating :meth:`batch`.
+
+        :return: None near a rate limit, and for more reads than one HTTP request takes: then nothing was sent.
+        """
+        if self._session.is_near_limit(account_id) or len(requests) > self._find_batch_size(account_id):
+            return None
+        if not self._supports_batches:
+            [request] = requests
+            first_try = self._threads.submit(self._session.send, Call(request), account_id=account_id)
+            return SentAhead(first_try, partial(self._read_singles, requests, account_id, first_try=first_try))
+        batch = self._make_batch(requests, account_id)
+
+        def read() -> Iterator[Answer | InsightsError]:
+            results = self._send_batch(batch)
+            return self._read_singles(requests, account_id) if results is None else _yield_or_raise(results)
+
+        return SentAhead(batch.start(self._threads), read)
 
     def set_date_callback(self, callback: Callable[[datetime], None]) -> None:
         """Call ``callback`` with Meta's ``Date`` header (aware UTC) of every reply, from the thread that got it."""
         self._session.on_date = callback
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """End the requests that were sent ahead, and close the connections of all threads."""
+        self._threads.close()
         self._session.close()
 
     def __enter__(self) -> Self:
@@ -122,49 +162,69 @@ class GraphClient:
     def __repr__(self) -> str:
         return f"GraphClient({self.settings!r})"
 
-    def _send_batch(self, requests: list[GraphRequest], account_id: str | None) -> list[Answer | GraphFailure] | None:
-        """Return one result per request; None where the host has no batch requests."""
-        if not self._supports_batches:
-            return None
-        results = BatchRequest(
+    def _find_batch_size(self, account_id: str | None) -> int:
+        return self._sizes.get((account_id, ""), MAX_BATCH_SIZE) if self._supports_batches else 1
+
+    def _make_batch(self, requests: Sequence[GraphRequest], account_id: str | None) -> BatchRequest:
+        return BatchRequest(
             session=self._session,
             requests=requests,
             account_id=account_id,
             version=self.settings.api_version,
             size=RequestSize(len(requests)),
             on_smaller_size=partial(self._sizes.__setitem__, (account_id, "")),
-        ).send()
+        )
+
+    def _send_batch(self, batch: BatchRequest) -> list[Answer | GraphFailure] | None:
+        """Return one result per request; None where the host has no batch requests."""
+        if not self._supports_batches:
+            return None
+        results = batch.send()
         if any(isinstance(result, GraphFailure) and is_unsupported(result) for result in results):
             self._supports_batches = False
             self._session.stats.note("The Graph host offers no batch requests: objects are read one by one.")
             return None
         return results
 
-    def _read_single(self, request: GraphRequest, account_id: str | None) -> Answer | GraphFailure:
-        result = self._read(lambda _: request, RequestSize(1), account_id)
-        if isinstance(result, GraphFailure):
+    def _read_singles(
+        self, requests: Sequence[GraphRequest], account_id: str | None, *, first_try: FirstTry | None = None
+    ) -> Iterator[Answer | InsightsError]:
+        """Read one by one. ``first_try``: that of the only request."""
+        for request in requests:
+            result = self._read(partial(_keep, request), RequestSize(1), account_id, first_try=first_try)
+            if not isinstance(result, GraphFailure):
+                yield result
+                continue
             # A host that does not answer at all would take all retries again for each of the other requests.
             no_answer = result.retryable and result.error.facts.http_status is None
-            return GraphFailure(result.error, stops=no_answer or isinstance(result.error, STOPPING_ERRORS))
-        return result
+            if no_answer or isinstance(result.error, STOPPING_ERRORS):
+                raise result.error
+            yield result.error
 
-    def _get_page(self, request: GraphRequest, *, limit: int, account_id: str | None) -> Answer:
-        key = (account_id, request.path)
-        size = RequestSize(min(limit, self._sizes.get(key, limit)))
-        answer = _return_or_raise(
-            self._read(lambda items: replace(request, params={**request.params, "limit": str(items)}), size, account_id)
-        )
+    def _choose_page_size(self, request: GraphRequest, limit: int, account_id: str | None) -> RequestSize:
+        return RequestSize(min(limit, self._sizes.get((account_id, request.path), limit)))
+
+    def _get_page(
+        self, request: GraphRequest, *, limit: int, account_id: str | None, first_try: FirstTry | None = None
+    ) -> Answer:
+        size = self._choose_page_size(request, limit, account_id)
+        answer = _return_or_raise(self._read(_build_page(request), size, account_id, first_try=first_try))
         if size.is_halved:
-            self._sizes[key] = size.items
+            self._sizes[account_id, request.path] = size.items
         return answer
 
     def _read(
-        self, build_request: Callable[[int], GraphRequest], size: RequestSize, account_id: str | None
+        self,
+        build_request: Callable[[int], GraphRequest],
+        size: RequestSize,
+        account_id: str | None,
+        *,
+        first_try: FirstTry | None = None,
     ) -> Answer | GraphFailure:
         """Send the request that ``build_request`` returns for a number of items, with all retries."""
         no_retry = build_request(size.items).no_retry
         reply = self._session.retrier.call(
-            lambda: self._session.send(Call(build_request(size.items)), account_id=account_id),
+            begin_with(first_try, lambda: self._session.send(Call(build_request(size.items)), account_id=account_id)),
             retry_if=lambda reply: isinstance(reply, GraphFailure) and not no_retry and size.record_failure(reply),
             retry_after=lambda reply: size.find_wait(reply) if isinstance(reply, GraphFailure) else None,
         )
@@ -172,6 +232,21 @@ class GraphClient:
             return reply
         version = reply.served_version or self.settings.api_version
         return Answer(reply.payload, version, build_request(size.items), reply.date)
+
+
+def _keep(request: GraphRequest, _: int) -> GraphRequest:
+    return request
+
+
+def _build_page(request: GraphRequest) -> Callable[[int], GraphRequest]:
+    return lambda items: replace(request, params={**request.params, "limit": str(items)})
+
+
+def _yield_or_raise(results: Iterable[Answer | GraphFailure]) -> Iterator[Answer | InsightsError]:
+    for result in results:
+        if isinstance(result, GraphFailure) and result.stops:
+            raise result.error
+        yield result.error if isinstance(result, GraphFailure) else result
 
 
 def _return_or_raise(result: Answer | GraphFailure) -> Answer:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from airflow_provider_iginsights.errors import Throttled
+from airflow_provider_iginsights.errors import GraphFacts, Throttled
 from airflow_provider_iginsights.graph.headers import MAX_WAIT
 from airflow_provider_iginsights.graph.json_text import read_json_pairs
 from airflow_provider_iginsights.json_values import read_number
@@ -23,6 +23,7 @@ DEFAULT_BLOCK = 3600.0
 
 BUSINESS_HEADER = "x-business-use-case-usage"
 APP_HEADER = "x-app-usage"
+_APP = "app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,22 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._next_call_at: dict[str, float] = {}
         self._blocked_until: dict[str, float] = {}
+        self._block_codes: dict[str, int | None] = {}
+        self._near_limit: dict[str, bool] = {}
         self._app_percent = 0.0
 
     def find_pause(self, account_id: str | None) -> float:
         """Return the seconds to wait before the next call for an account (None = calls without an account).
 
-        :raises Throttled: the account is blocked; ``retry_after`` is the rest of the block.
+        :raises Throttled: the account is blocked; ``retry_after`` is the rest of the block, and the code is Meta's.
         """
         key, now = account_id or "", self._clock()
         with self._lock:
             blocked = self._blocked_until.get(key, now) - now
             pause = self._next_call_at.get(key, now) - now
         if blocked > 0:  # META-30: a call made now would prolong the block.
-            raise Throttled(_explain_block(key, blocked), retry_after=blocked)
+            facts = GraphFacts(code=self._block_codes.get(key))
+            raise Throttled(_explain_block(key, blocked), facts=facts, retry_after=blocked)
         return max(pause, 0.0)
 
     def record_usage(self, headers: Mapping[str, str], account_id: str | None = None) -> None:
@@ -87,8 +91,10 @@ class RateLimiter:
         # META-29: graph.instagram.com reports only the usage of the app, even for a call about an account.
         self._set_pause(account_id or "", (account_id and usages) or app_usages)
         if account_id and app_usages:
+            percent = max(usage.percent for usage in app_usages)
             with self._lock:
-                self._app_percent = max(self._app_percent, *(usage.percent for usage in app_usages))
+                self._app_percent = max(self._app_percent, percent)
+                self._near_limit[_APP] = percent > self._threshold
 
     def take_app_usage(self) -> float:
         """Return the highest percentage of the app's limit since the last time, in answers about accounts; 0 = none."""
@@ -96,11 +102,24 @@ class RateLimiter:
             percent, self._app_percent = self._app_percent, 0.0
         return percent
 
-    def block(self, account_id: str | None, seconds: float) -> None:
-        """Block calls for an account for that long; a longer block that is known already stays."""
-        key, until = account_id or "", self._clock() + seconds
+    def is_near_limit(self, account_id: str | None) -> bool:
+        """Return whether calls for an account are slowed down or blocked, or whether the app is near its limit."""
+        key, now = account_id or "", self._clock()
         with self._lock:
-            self._blocked_until[key] = max(until, self._blocked_until.get(key, until))
+            is_blocked = self._blocked_until.get(key, now) > now
+            return is_blocked or self._near_limit.get(key, False) or self._near_limit.get(_APP, False)
+
+    def block(self, account_id: str | None, seconds: float, *, code: int | None = None) -> None:
+        """Block calls for an account for that long; a longer block that is known already stays.
+
+        :param code: the error code with which Meta refused a call.
+        """
+        key, now = account_id or "", self._clock()
+        with self._lock:
+            before = self._blocked_until.get(key, now)
+            self._blocked_until[key] = max(now + seconds, before)
+            if code is not None or before <= now:
+                self._block_codes[key] = code
 
     def _set_pause(self, key: str, usages: Sequence[Usage]) -> None:
         if not usages:
@@ -112,6 +131,7 @@ class RateLimiter:
         excess = max(percent - self._threshold, 0) / max(100 - self._threshold, 1)
         with self._lock:
             self._next_call_at[key] = self._clock() + self._max_pause * min(excess, 1)
+            self._near_limit[key] = excess > 0
 
 
 def _read_business(entries: Iterable[tuple[str, Any]]) -> Iterator[Usage]:

@@ -81,12 +81,16 @@ class GraphSession:
             )
             failure = map_transport_problem(broken, call, retry_after=_find_wait(reply))
         if failure and isinstance(failure.error, Throttled):
-            self._rate_limiter.block(account_id, failure.error.retry_after or 0)
+            self._rate_limiter.block(account_id, failure.error.retry_after or 0, code=failure.error.facts.code)
         return failure
 
     def record_usage(self, headers: Mapping[str, str], *, account_id: str | None) -> None:
         """Record the used part of an account's rate limit from the headers of one item of a batch."""
         self._rate_limiter.record_usage(headers, account_id)
+
+    def is_near_limit(self, account_id: str | None) -> bool:
+        """Return whether a rate limit is nearly used up, so that calls for the account go out one after the other."""
+        return self._rate_limiter.is_near_limit(account_id)
 
     def take_app_usage(self) -> float:
         """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""

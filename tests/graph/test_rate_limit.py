@@ -135,6 +135,18 @@ def test_a_shorter_block_does_not_lift_a_longer_one(rate_limiter: RateLimiter) -
     assert caught.value.retry_after == 500
 
 
+def test_a_block_keeps_the_code_that_it_began_with(rate_limiter: RateLimiter, moment: list[float]) -> None:
+    """A call that is not sent fails with Meta's code, so whoever reads it knows whose limit it is; until it is over."""
+    codes: list[int | None] = []
+    for seconds, code, passed in ((500, 4, 0), (900, None, 1000), (60, None, 61), (60, 80002, 0)):
+        rate_limiter.block("1", seconds, code=code)
+        with pytest.raises(Throttled) as caught:
+            rate_limiter.find_pause("1")
+        codes.append(caught.value.facts.code)
+        moment[0] += passed
+    assert codes == [4, 4, None, 80002]
+
+
 @pytest.mark.parametrize(
     "record_usage",
     [
