@@ -5,6 +5,7 @@ Nothing else changes this: no setting, no variable of the environment, and no mo
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,9 +40,12 @@ def is_testing() -> bool:
     return _waits.in_tests
 
 
-def sleep(seconds: float) -> None:
-    """Wait that many seconds."""
-    _waits.sleep(seconds)
+def sleep_until(stopped: threading.Event, seconds: float) -> None:
+    """Wait that many seconds, or until the event is set."""
+    if _waits.sleep is time.sleep:
+        stopped.wait(seconds)
+    else:
+        _waits.sleep(seconds)
 
 
 def read_clock() -> float:

@@ -34,7 +34,8 @@ class GraphClient:
     reports that the limit is used up. While the account is blocked, a call raises Throttled and is not sent.
 
     :param settings: host, token, timeouts and retry limits.
-    :param sleep: waits that many seconds.
+    :param sleep: waits that many seconds; None = as :mod:`airflow_provider_iginsights.waiting` does, until it is
+        stopped.
     :param clock: monotonic seconds.
     """
 
@@ -42,7 +43,7 @@ class GraphClient:
         self,
         settings: GraphSettings,
         *,
-        sleep: Callable[[float], None] = waiting.sleep,
+        sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = waiting.read_clock,
     ) -> None:
         self.settings = settings
@@ -147,6 +148,10 @@ class GraphClient:
     def set_date_callback(self, callback: Callable[[datetime], None]) -> None:
         """Call ``callback`` with Meta's ``Date`` header (aware UTC) of every reply, from the thread that got it."""
         self._session.on_date = callback
+
+    def stop(self) -> None:
+        """End the calls of all threads within seconds: they raise ReadingStopped, until the client is closed."""
+        self._session.stop()
 
     def close(self) -> None:
         """End the requests that were sent ahead, and close the connections of all threads."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from airflow_provider_iginsights import waiting
 from airflow_provider_iginsights.errors import Throttled
 from airflow_provider_iginsights.graph.call_stats import CallStats
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure, map_error, map_transport_problem
@@ -22,17 +24,29 @@ from airflow_provider_iginsights.graph.transport import Transport
 logger: logging.Logger = logging.getLogger(__name__)
 
 
+class ReadingStopped(BaseException):
+    """Somebody stopped the client, and nothing more is asked.
+
+    Like the exceptions that end a process, it passes all that tells one error from another.
+    """
+
+
 class GraphSession:
     """Makes calls for any number of accounts and threads. A failure is returned, never raised.
+
+    After :meth:`stop`, every call raises ReadingStopped, until :meth:`close`.
 
     ``retrier`` holds the retry limits; the callers decide what is retried.
     """
 
-    def __init__(self, settings: GraphSettings, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: GraphSettings, *, sleep: Callable[[float], None] | None, clock: Callable[[], float]
+    ) -> None:
         self.stats: CallStats = CallStats()
         self.on_date: Callable[[datetime], None] | None = None
         self._pinned_version = settings.api_version
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._sleep = sleep or partial(waiting.sleep_until, self._stopped)
         self._transport = Transport(settings)
         self._rate_limiter = RateLimiter(threshold=settings.usage_threshold, max_pause=settings.max_pause, clock=clock)
         self.retrier: Retrier = Retrier(
@@ -49,8 +63,10 @@ class GraphSession:
             self._pause(self._rate_limiter.find_pause(account_id))
         except Throttled as error:
             return GraphFailure(error)
+        self._check_stopped()
         started = time.perf_counter()
         reply = self._transport.send(call)
+        self._check_stopped()  # an answer that was cut off by it is no trouble of Meta's
         milliseconds = (time.perf_counter() - started) * 1000
         logger.debug("%s: %s in %.0f ms, %d reads", call, reply.status or reply.problem, milliseconds, call.read_count)
         self.stats.count(http=1, calls=call.read_count)
@@ -96,9 +112,15 @@ class GraphSession:
         """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""
         return self._rate_limiter.take_app_usage()
 
+    def stop(self) -> None:
+        """End all waiting, and all calls under way, of all threads. May be called by a signal handler."""
+        self._stopped.set()
+        self._transport.abort()
+
     def close(self) -> None:
         """Close the connections of all threads."""
         self._transport.close()
+        self._stopped.clear()
 
     def _compare_version(self, reply: Reply) -> None:
         # META-31: an ended version is served as another one, without an error.
@@ -112,7 +134,12 @@ class GraphSession:
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
             self._sleep(seconds)
+            self._check_stopped()
             self.stats.count(seconds_paused=seconds)
+
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
+            raise ReadingStopped("The reading was stopped before it had ended.")
 
 
 def _find_wait(reply: Reply) -> float | None:

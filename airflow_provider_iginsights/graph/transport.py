@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from http.client import RemoteDisconnected
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
-from urllib3.poolmanager import PoolKey, PoolManager, key_fn_by_scheme
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.graph.answer_limits import (
     AnswerTooLarge,
-    LimitedHTTPResponse,
     UndecodableAnswer,
     read_body,
+)
+from airflow_provider_iginsights.graph.connections import (
+    SECRET_QUERY_HEADER,
+    LimitedAdapter,
+    OpenConnections,
+    UnsupportedProxy,
 )
 from airflow_provider_iginsights.graph.messages import (
     Call,
@@ -47,13 +46,6 @@ _NOT_CONNECTED: Final = (
 )
 _NOT_ANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # RemoteDisconnected is a reset as well.
 
-SECRET_QUERY_HEADER: Final = "X-Secret-Query"  # noqa: S105 - a name, no secret
-"""A header for the secret part of the query. The connection moves it into the URL; it is never sent as a header.
-
-Meta reads ``appsecret_proof`` from the query string, but the HTTP libraries write URLs into debug logs and exceptions.
-So the URL that they handle does not contain it.
-"""
-
 
 class Transport:
     """The connections to one Graph host: a keep-alive session per thread, all closed by ``close``."""
@@ -64,6 +56,7 @@ class Transport:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
+        self._opened = OpenConnections()
         self._auth = _BearerToken(settings.token)
         self._proof = settings.make_appsecret_proof()
 
@@ -89,10 +82,15 @@ class Transport:
         """Return ``text`` without the secrets of this connection, and with its control characters escaped."""
         return escape(redact(text, self._settings.token, self._settings.app_secret, self._proof))
 
+    def abort(self) -> None:
+        """Cut the connections of all threads: a call that waits for its answer ends at once, with a problem."""
+        self._opened.abort()
+
     def close(self) -> None:
         """Close the sessions of all threads. A later call opens new ones."""
         with self._lock:
             sessions, self._sessions, self._local = self._sessions, [], threading.local()
+            self._opened = OpenConnections()
         for session in sessions:
             session.close()
 
@@ -116,14 +114,10 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _open_session(self._auth, self._settings)
+            session = self._local.session = _open_session(self._auth, self._settings, self._opened)
             with self._lock:
                 self._sessions.append(session)
         return session
-
-
-class UnsupportedProxy(requests.RequestException):
-    """The environment names a SOCKS proxy: its connections cannot keep the limits and the secret query."""
 
 
 class _Session(requests.Session):
@@ -144,84 +138,7 @@ class _BearerToken(AuthBase):
         return request
 
 
-class _LimitedConnection:
-    """Mixed into a connection class: limits the time of an answer and adds the secret query to the URL."""
-
-    def __init__(self, *args: Any, answer_seconds: float, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.answer_seconds = answer_seconds
-
-    def response_class(self, sock: socket.socket, *_: Any, method: str | None = None) -> LimitedHTTPResponse:
-        return LimitedHTTPResponse(sock, self.answer_seconds, method)
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        sent_headers = dict(headers or {})
-        if query := sent_headers.pop(SECRET_QUERY_HEADER, None):
-            url = f"{url}{'&' if '?' in url else '?'}{query}"
-        super().request(method, url, body=body, headers=sent_headers, **options)  # type: ignore[misc]
-
-
-class LimitedHTTPConnection(_LimitedConnection, HTTPConnection):  # type: ignore[misc]
-    """A plain connection, to loopback only."""
-
-
-class LimitedHTTPSConnection(_LimitedConnection, HTTPSConnection):  # type: ignore[misc]
-    """A TLS connection, direct or through the tunnel of an HTTP proxy."""
-
-
-class LimitedHTTPConnectionPool(HTTPConnectionPool):
-    """A pool of plain connections."""
-
-    ConnectionCls = LimitedHTTPConnection
-
-
-class LimitedHTTPSConnectionPool(HTTPSConnectionPool):
-    """A pool of TLS connections."""
-
-    ConnectionCls = LimitedHTTPSConnection
-
-
-_POOL_CLASSES: Final = {"http": LimitedHTTPConnectionPool, "https": LimitedHTTPSConnectionPool}
-
-
-class LimitedAdapter(HTTPAdapter):
-    """An adapter whose connections, direct or through an HTTP proxy, limit the time of an answer.
-
-    :param answer_seconds: how long one answer may take in all.
-    """
-
-    def __init__(self, *, answer_seconds: float, **options: Any) -> None:
-        self._answer_seconds = answer_seconds
-        super().__init__(**options)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Prepare the pools of direct connections."""
-        super().init_poolmanager(*args, answer_seconds=self._answer_seconds, **options)
-        _use_limited_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        """Return the pools of connections through an HTTP proxy.
-
-        :raises UnsupportedProxy: it is a SOCKS proxy.
-        """
-        if proxy.lower().startswith("socks"):
-            raise UnsupportedProxy
-        return _use_limited_pools(super().proxy_manager_for(proxy, answer_seconds=self._answer_seconds, **options))
-
-
-def _use_limited_pools(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = _POOL_CLASSES
-    manager.key_fn_by_scheme = dict.fromkeys(_POOL_CLASSES, partial(_make_pool_key))
-    return manager
-
-
-def _make_pool_key(context: dict[str, Any]) -> PoolKey:
-    # urllib3 accepts only its own options in a key. All pools of one manager have the same answer_seconds anyway.
-    known = {name: value for name, value in context.items() if name != "answer_seconds"}
-    return key_fn_by_scheme[context["scheme"]](known)
-
-
-def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
+def _open_session(auth: AuthBase, settings: GraphSettings, opened: OpenConnections) -> requests.Session:
     session = _Session()
     session.auth = auth
     # A proxy of the environment would see the token of a plain connection.
@@ -234,7 +151,7 @@ def _open_session(auth: AuthBase, settings: GraphSettings) -> requests.Session:
         }
     )
     # One thread talks to one host, one call at a time.
-    adapter = LimitedAdapter(pool_connections=2, pool_maxsize=1, answer_seconds=settings.limits.seconds)
+    adapter = LimitedAdapter(pool_connections=2, pool_maxsize=1, answer_seconds=settings.limits.seconds, opened=opened)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
