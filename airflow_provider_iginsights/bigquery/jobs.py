@@ -8,12 +8,13 @@ answer is settled in the same way: read the job first, send it only if BigQuery 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
-from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
+from airflow_provider_iginsights.bigquery.retry import CANCEL_TIMEOUT, HTTP_TIMEOUT, StateChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,12 +70,13 @@ class JobRunner:
                     for pause in self._find_pauses(job):
                         self._retrier.sleep(pause)
                         job.reload(retry=None, timeout=HTTP_TIMEOUT)
+                    self._running = None
                     # error_result is the reason of a failed job; errors also lists what a successful one only warned
                     # of.
                     if job.error_result:
                         raise error_mapping.JobFailed(job)
         finally:
-            self._running = None
+            self._leave()
         return job
 
     def find(self, job_id: str, *, project: str, location: str | None) -> Any | None:
@@ -98,7 +100,14 @@ class JobRunner:
             job_id, project, location = self._running
             # BigQuery returns at once and cancels when it can; a statement that is over by then stays done
             # (jobs.cancel).
-            self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=HTTP_TIMEOUT)
+            self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=CANCEL_TIMEOUT)
+
+    def _leave(self) -> None:
+        """Cancel the job if it may still run: Airflow's timeout, for one, is raised in the midst of the waiting."""
+        # The caller drops the staging table that the job reads. An error of ours would hide the one that ends this.
+        with contextlib.suppress(Exception):
+            self.cancel()
+        self._running = None
 
     def _find_pauses(self, job: Any) -> Iterator[float]:
         """Yield the seconds until the next poll, as long as the job is not done."""

@@ -186,8 +186,10 @@ class BigQueryLoader:
         return Staged(path=staging, load_job_id=job.job_id)
 
     def _drop_staging(self) -> None:
-        while self._staging:
-            predecessors.drop(self._staging.pop(), session=self.session)
+        # Two threads may be here: the one that works, and the one that stops it.
+        with contextlib.suppress(IndexError):
+            while True:
+                predecessors.drop(self._staging.pop(), session=self.session)
 
     def _at(self, target: TargetTable) -> TargetTable:
         """Return the target with its dataset's location, which is asked for once."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HTTP_TIMEOUT = 60.0
+# Who cancels has no time: Airflow kills a task 5 seconds after it has asked it to end.
+CANCEL_TIMEOUT = 3.0
 # An upload is answered only once BigQuery has stored the bytes.
 UPLOAD_TIMEOUT = 600.0
 MAX_STATE_CHANGES = 100

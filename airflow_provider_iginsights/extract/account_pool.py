@@ -71,14 +71,21 @@ class AccountPool:
     """Reads accounts with up to ``workers`` threads. Iterate :meth:`read` to its end, then use ``results``.
 
     :param take_app_usage: see :class:`WorkerLimit`.
+    :param stop: ends the calls that the threads have under way, where the rows are not read to their end.
     """
 
     def __init__(
-        self, read_account: ReadAccount, *, workers: int, take_app_usage: Callable[[], float] = lambda: 0.0
+        self,
+        read_account: ReadAccount,
+        *,
+        workers: int,
+        take_app_usage: Callable[[], float] = lambda: 0.0,
+        stop: Callable[[], object] = lambda: None,
     ) -> None:
         self._read_account = read_account
         self._workers = max(1, workers)
         self._worker_limit = WorkerLimit(workers, take_app_usage=take_app_usage)
+        self._stop = stop
         self._chunks: queue.Queue[Chunk] = queue.Queue(maxsize=2 * self._workers)
         self._stopped = threading.Event()
         self._stopping_error: InsightsError | None = None
@@ -113,6 +120,10 @@ class AccountPool:
                 if repeat and self._stopping_error is None:
                     log.info("%d accounts are read again for requests that Meta did not answer.", len(repeat))
                     yield from self._read_all(pool, repeat)
+            except BaseException:
+                # The threads are awaited below: a call that goes on would hold up Airflow's timeout by minutes.
+                self._stop()
+                raise
             finally:
                 self._stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -165,7 +165,10 @@ class TableReading:
             # Finding the accounts may have asked Meta, whose Date header then has set the clock.
             source = replace(self.source, window=_resolve(self.arguments, self.clock))
             pool = AccountPool(
-                self.make_reader(source), workers=self.workers, take_app_usage=source.client.take_app_usage
+                self.make_reader(source),
+                workers=self.workers,
+                take_app_usage=source.client.take_app_usage,
+                stop=source.client.stop,
             )
             for name, row in pool.read(accounts):
                 if name in tables:

@@ -178,6 +178,7 @@ class InstagramListAccountsOperator(ResumableOperator):
         if given and not account_filter.needs_more_than_ids:
             return [DiscoveredAccount(id=account_id) for account_id in given]
         with hook.get_conn() as client:
+            self._stops = (client.stop,)
             return list(describe_accounts(client, given)) if given else self._discover(client)
 
     def _discover(self, client: GraphClient) -> list[DiscoveredAccount]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.errors import InsightsError, Throttled
 from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.task.failures import combine, fail_without_retry
+from airflow_provider_iginsights.task.on_kill import StoppableOperator
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -37,7 +37,7 @@ class WaitingOperator(Protocol):
         """Leave the rest to the triggerer."""
 
 
-class ResumableOperator(BaseOperator):
+class ResumableOperator(StoppableOperator):
     """An operator whose tries all do the same: what is missing yet."""
 
     @abstractmethod

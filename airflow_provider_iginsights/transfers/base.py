@@ -63,6 +63,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                 self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
                 hook = InstagramHook(self.instagram_conn_id)
                 with hook.get_conn() as client:
+                    self._stops = (client.stop, *self._stops)
                     source = self._make_source(context, client, window, dataset)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     transfer = self.choose_transfer(run, progress)
@@ -147,7 +148,10 @@ class InstagramToBigQueryOperator(TransferArguments):
         row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in targets}
         quarantine = self._open_quarantine(run, account_ids, before)
         quarantined = quarantine.find_quarantined() if quarantine else {}
-        pool = AccountPool(read, workers=run.hook.max_workers, take_app_usage=run.source.client.take_app_usage)
+        client = run.source.client
+        pool = AccountPool(
+            read, workers=run.hook.max_workers, take_app_usage=client.take_app_usage, stop=client.stop
+        )
         for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
             if name in row_files:
                 write_row(row_files[name], row, left_out_log)

@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
+from airflow_provider_iginsights.task.on_kill import StoppableOperator
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:
@@ -59,13 +59,11 @@ class OpenDataset:
         return self.loader.notes
 
 
-class WritesToBigQuery(BaseOperator):
+class WritesToBigQuery(StoppableOperator):
     """An operator that writes to one dataset; its arguments say where to and as whom."""
 
     operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
-
-    _loader: FanInLoader | None = None
 
     def __init__(
         self,
@@ -117,11 +115,6 @@ class WritesToBigQuery(BaseOperator):
         """
         return parse_text(getattr(self, argument, None), argument=argument, optional=True)
 
-    def on_kill(self) -> None:
-        """Cancel the BigQuery job under way and drop staging."""
-        if self._loader:
-            self._loader.cancel()
-
     @contextmanager
     def open_dataset(self, context: Context, table: Table, *, load: Load = "write") -> Iterator[OpenDataset]:
         """Connect as the arguments say, for the time of the block, and set the run's clock by BigQuery's.
@@ -151,7 +144,7 @@ class WritesToBigQuery(BaseOperator):
                 options=JobOptions(job_project=self._job_project, maximum_bytes_billed=self._read_bytes_limit()),
             ) as loader,
         ):
-            self._loader = loader
+            self._stops = (loader.cancel,)
             loader.read_clock(self.make_target(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(loader.session)
             yield OpenDataset(client, loader, lookup)

@@ -1,0 +1,100 @@
+"""Stop means stop: Airflow's own task runner ends a task by its timeout and by SIGTERM, at any stage of the work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
+from airflow_provider_iginsights.sandbox.graph import GraphFault, Slow
+from tests.support.sandboxes import Sandboxes
+from tests.support.transfers.dag_runs import count_rows, dag_of, open_sandboxes_of_dags, run
+
+BODY = """Account(
+    task_id="transfer", metrics="reach,views", profile_table_id=None, retries=0,
+    execution_timeout=timedelta(minutes=9), **TO,
+)"""
+MINUTE = 60.0
+SOON = 5.0  # seconds after SIGTERM, Airflow sends SIGKILL (WatchedSubprocess.kill, escalation_delay)
+LOAD, STATEMENT = r"POST /upload/", r"POST /bigquery/.*/(jobs|queries)$"
+SIGNALS = {"execution_timeout": signal.SIGALRM, "SIGTERM": signal.SIGTERM}
+"""Airflow's timeout is a signal, too (``TimeoutPosix``): sent earlier, it ends the task earlier."""
+
+Reached = Callable[[], bool]
+
+
+def hold_up_fetch(sandboxes: Sandboxes) -> Reached:
+    """Let each answer of Meta take a minute; return what tells that one is waited for."""
+    fault = GraphFault(effect=Slow(MINUTE), times=None)
+    sandboxes.graph.faults.add(fault)
+    return lambda: sandboxes.graph.faults.struck(fault) > 0
+
+
+def hold_up_load(sandboxes: Sandboxes) -> Reached:
+    """Let the load job run for a minute; return what tells that it runs."""
+    sandboxes.bigquery.faults.add(BigQueryFault(route=LOAD, effect="slowJob", seconds=MINUTE))
+    return lambda: is_running(sandboxes, "load")
+
+
+def hold_up_merge(sandboxes: Sandboxes) -> Reached:
+    """Let the statement that writes run for a minute; return what tells that it runs."""
+    fault = BigQueryFault(route=STATEMENT, effect="slowJob", body="MERGE", seconds=MINUTE)
+    sandboxes.bigquery.faults.add(fault)
+    return lambda: is_running(sandboxes, "merge")
+
+
+def is_running(sandboxes: Sandboxes, verb: str) -> bool:
+    """Tell whether a job of this kind runs."""
+    return any(f"-{verb}-" in job.id and job.state == "RUNNING" for job in sandboxes.bigquery.jobs)
+
+
+@pytest.fixture
+def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
+    """Serve three accounts; put back the signal handlers, since the task runner leaves its own."""
+    before = {each: signal.getsignal(each) for each in SIGNALS.values()}
+    with open_sandboxes_of_dags() as opened:
+        yield opened
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("way", SIGNALS)
+@pytest.mark.parametrize("hold_up", [hold_up_fetch, hold_up_load, hold_up_merge])
+def test_a_task_ends_at_once_and_leaves_nothing(
+    sandboxes: Sandboxes, tmp_path: Path, hold_up: Callable[[Sandboxes], Reached], way: str
+) -> None:
+    """Within 5 s it has failed, its job is cancelled before staging goes, no thread works on; a clear does the rest."""
+    is_reached, sent = hold_up(sandboxes), []
+
+    def send() -> None:
+        while not is_reached():
+            threading.Event().wait(0.005)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), SIGNALS[way])
+
+    sender = threading.Thread(target=send, daemon=True)
+    with dag_of(tmp_path, f"{hold_up.__name__}_{way}", BODY) as dag:
+        sender.start()
+        (instance,) = run(dag).values()
+        assert time.perf_counter() - sent[0] < SOON
+        assert instance.state == "failed"
+        assert [each.name for each in threading.enumerate() if each.name.startswith("iginsights")] == []
+        assert sandboxes.staging() == []
+        if hold_up is not hold_up_fetch:
+            requests = [f"{each.method} {each.path}" for each in sandboxes.bigquery.log]
+            cancelled = next(at for at, each in enumerate(requests) if each.endswith("/cancel"))
+            dropped = next(at for at, each in enumerate(requests) if each.startswith("DELETE"))
+            assert cancelled < dropped
+        while any(job.state != "DONE" for job in sandboxes.bigquery.jobs):
+            threading.Event().wait(0.005)
+        assert count_rows(sandboxes) == {}
+        sandboxes.graph.faults.clear()
+        (again,) = run(dag).values()
+        assert again.state == "success"
+    assert set(count_rows(sandboxes)) == set("123")
