@@ -14,8 +14,8 @@ import pytest
 PACKAGE = "airflow_provider_iginsights"
 HEAVY = ("google", "pandas", "pyarrow", "requests", "urllib3", "duckdb", "sqlglot", "starlette", "uvicorn", "tenacity")
 MOST_MODULES = {
-    "transfers.instagram_to_bigquery": 31,
-    "transfers.story_webhook": 26,
+    "transfers.instagram_to_bigquery": 32,
+    "transfers.story_webhook": 27,
     "transfers.staged_to_bigquery": 18,
     "operators.instagram": 12,
     "hooks.instagram": 4,

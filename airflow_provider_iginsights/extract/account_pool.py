@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -103,7 +103,7 @@ class AccountPool:
 
     def read(
         self, account_ids: Iterable[str], unanswered: Mapping[str, Sequence[RepeatParameters]] | None = None
-    ) -> Iterator[TableRow]:
+    ) -> Generator[TableRow, None, None]:
         """Yield the rows of all accounts as they come, then those of repeated requests.
 
         :param unanswered: for these accounts, only the requests that an earlier run left unanswered.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -149,12 +150,12 @@ class InstagramToBigQueryOperator(TransferArguments):
         quarantine = self._open_quarantine(run, account_ids, before)
         quarantined = quarantine.find_quarantined() if quarantine else {}
         client = run.source.client
-        pool = AccountPool(
-            read, workers=run.hook.max_workers, take_app_usage=client.take_app_usage, stop=client.stop
-        )
-        for name, row in pool.read([each for each in account_ids if each not in quarantined], known):
-            if name in row_files:
-                write_row(row_files[name], row, left_out_log)
+        pool = AccountPool(read, workers=run.hook.max_workers, take_app_usage=client.take_app_usage, stop=client.stop)
+        # Closed at once: an exception in this block would keep the reading alive for as long as its traceback.
+        with closing(pool.read([each for each in account_ids if each not in quarantined], known)) as read_rows:
+            for name, row in read_rows:
+                if name in row_files:
+                    write_row(row_files[name], row, left_out_log)
         results = pool.results
         if self._on_account_error == "skip" or is_last_try(run.context):
             results = give_up_unanswered(results, left_out_log)

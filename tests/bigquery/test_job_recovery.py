@@ -336,5 +336,7 @@ def load_and_die(sandbox: BigQuerySandbox, warehouse: Warehouse) -> None:
                 raise KeyboardInterrupt
 
         loader.session.retrier.sleep = die  # type: ignore[method-assign]
+        # A process that is killed neither cancels nor drops.
+        loader.session.jobs.cancel = lambda: None  # type: ignore[method-assign]
         loader._drop_staging = lambda: None  # type: ignore[method-assign]
         loader.commit([row_file])
