@@ -43,6 +43,10 @@ class Account:
 
 ACCOUNT = Account()
 REFRESH_DAYS, LOOKBACK_DAYS, REVISED_DAYS, POLLS_KEPT_DAYS, NO_DATA_DAYS = 28, 3, 2, 36, 28
+LAST_DAYS = 3.5
+"""So many days, in the mean, a view of the latest numbers reads from the table itself: three, or four before a run."""
+SEARCHED_DAYS = 35
+"""So many days of a current table are searched for rows of the same keys."""
 STORIES_LOOKED_BACK = timedelta(hours=48)
 """Before the last poll: a story of its last 24 hours, and a day more for the day of its first snapshots."""
 
@@ -52,6 +56,7 @@ class Width:
     """Bytes of a row: its key, what is compared with a new fetch (key included), what a lookup reads, and all of it.
 
     ``day``: the column that chooses the day, where it is not part of the key. The target is always asked for it.
+    ``current``: what tells a row of a current table from others, and which of two is newer.
     """
 
     key: int
@@ -59,14 +64,15 @@ class Width:
     row: int
     looked_up: int = 0
     day: int = 0
+    current: int = 0
 
 
 WIDTHS = {
     "account_insights": Width(key=86, compared=124, row=184, looked_up=50),
     "accounts": Width(key=29, compared=300, row=340),
     "media": Width(key=40, compared=400, row=450, day=8),
-    "media_insights": Width(key=66, compared=108, row=168),
-    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8),
+    "media_insights": Width(key=66, compared=108, row=168, current=74),
+    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=103),
     "story_polls": Width(key=29, compared=75, row=120, looked_up=90, day=8),
 }
 """As the transfers write the sandbox's accounts, rounded up; the owners' texts are assumed to be long."""
@@ -177,11 +183,42 @@ def send_hourly_stories(accounts: int, *, of: Account = ACCOUNT) -> Iterator[Sta
         yield polls.send("verify", target=WIDTHS["story_polls"].looked_up * seen)
 
 
+def follow(table: str, *, read: float, searched: float) -> Statement:
+    """Return the MERGE that brings a current table up to date each day.
+
+    :param read: rows of the day that the view reads from there from now on.
+    :param searched: rows of the current table in the days that are searched; as rows change, these days count whole.
+    """
+    width = WIDTHS[table]
+    target = (width.current + width.row) * searched
+    return Statement(table=table, kind="current", times=DAYS_A_MONTH, target=target, staged=width.row * read)
+
+
+def send_views(accounts: int, *, hourly: bool, of: Account = ACCOUNT) -> Iterator[Statement]:
+    """Yield what the views of the latest numbers send in a month; one task sends it for all."""
+    listed = accounts * of.posts_a_day * REFRESH_DAYS * of.rows_a_post
+    # A post that is not listed any more stays in the current table, on the day on which it was listed last.
+    left = accounts * of.posts_a_day * SEARCHED_DAYS * of.rows_a_post
+    yield follow("media_insights", read=listed, searched=listed + left)
+    if hourly:
+        stories = accounts * of.stories_a_day * of.rows_a_story
+        yield follow("story_insights", read=24 * stories, searched=SEARCHED_DAYS * stories)
+
+
 def price(accounts: int, *, hourly: bool, tasks: int = 1) -> tuple[float, float]:
-    """Return the TiB that are billed a month, and the US$ beyond the free ones."""
+    """Return the TiB that are billed a month, the views kept up to date, and the US$ beyond the free ones."""
     sent = [*send_daily(accounts), *(send_hourly_stories(accounts) if hourly else ())]
-    billed = sum(statement.bill(tasks) for statement in sent) / TIB
+    views = sum(statement.bill(1) for statement in send_views(accounts, hourly=hourly))
+    billed = (sum(statement.bill(tasks) for statement in sent) + views) / TIB
     return billed, max(0.0, billed - FREE_TIB) * DOLLARS_PER_TIB
+
+
+def read_latest(accounts: int, *, days: int, of: Account = ACCOUNT) -> Iterator[tuple[str, float, float]]:
+    """Yield table, bytes of all its rows, and bytes that the view of its latest numbers reads, after so many days."""
+    posts, stories = accounts * of.posts_a_day * of.rows_a_post, accounts * of.stories_a_day * of.rows_a_story
+    for table, new, again in (("media_insights", posts, REFRESH_DAYS), ("story_insights", stories, 24)):
+        width = WIDTHS[table].row
+        yield table, width * new * again * days, width * new * (days + LAST_DAYS * again)
 
 
 def count_tasks(accounts: int) -> int:
@@ -203,5 +240,16 @@ def table() -> Iterator[str]:
         yield f"| {accounts:,} | {written} |"
 
 
+def latest_table() -> Iterator[str]:
+    """Yield the lines of the second table in docs/price.md."""
+    yield "| table | all rows | the view reads | filled once, for |"
+    yield "|---|---|---|---|"
+    for name, every, read in read_latest(5_000, days=3 * 365):
+        gib, dollars = every / 2**30, every / TIB * DOLLARS_PER_TIB
+        yield f"| `instagram_{name}` | {gib:,.1f} GiB | {read / 2**30:,.1f} GiB | US${dollars:,.2f} |"
+
+
 if __name__ == "__main__":
     print("\n".join(table()))
+    print()
+    print("\n".join(latest_table()))

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "price.md", ROOT / "README.md"
 NAMES = {table.default_id: table.name for table in TABLES}
+_SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
+NEWER = {"media_insights": _SERIES, "story_insights": (*_SERIES, "source", "is_final", "snapshot_at")}
+"""What the MERGE into a current table compares, beside the day and the fetch."""
 OWNERS_TEXTS = {"accounts", "media"}
 """Tables whose width depends on the texts that people write: longer ones are assumed than the sandbox has."""
 HOUR = timedelta(hours=1)
@@ -68,12 +71,16 @@ def measure(table: Table, given: Iterable[Mapping[str, object]]) -> dict[str, fl
         "compared": mean(given, compared),
         "row": mean(given, table.column_names),
         "day": day,
+        "current": mean(given, {table.partition_by, "fetched_at", *NEWER[table.name]}) if table.name in NEWER else 0.0,
     }
 
 
 def test_the_page_shows_what_is_printed() -> None:
     """Whoever changes the arithmetic prints the table anew."""
-    assert "\n".join(price.table()) in PAGE.read_text("utf-8")
+    for table in (price.table(), price.latest_table()):
+        assert "\n".join(table) in PAGE.read_text("utf-8")
+    views = sum(each.bill(1) for each in price.send_views(5_000, hourly=True)) / price.TIB * price.DOLLARS_PER_TIB
+    assert f"That is US${views:.2f} a month" in PAGE.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("hourly", "most"), [(False, 1), (True, 10)])

@@ -18,6 +18,7 @@ from airflow_provider_iginsights.bigquery.erasure import Erasure
 from airflow_provider_iginsights.bigquery.view_state import view_query
 from airflow_provider_iginsights.catalog.tables import MEDIA_INSIGHTS, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View
+from benchmarks import price
 from tests.support.bigquery import killed_loads as chaos
 from tests.support.bigquery import rows
 from tests.support.bigquery.analyzer import build_analyzer
@@ -364,6 +365,28 @@ def test_a_view_from_before(sandbox: BigQuerySandbox, faulty: Warehouse) -> None
     assert history.make_views() == "updated"
     moved = [job for job in sandbox.jobs if "-current-" in job.id][-1]
     assert moved.bytes_processed < filled.bytes_processed / 10
+
+
+def test_the_daily_merge_costs_what_is_priced(
+    sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One day of the table, and the current table's rows of 35 days: what was listed last before them is not read."""
+    account_id, media_id, metric, moment = 3, 6, 7, 8
+    compared = account_id + media_id + metric + 2 + 2 + moment + moment  # two empty texts, the day, the fetch
+    row = compared + 6 + moment + 16  # FEED, the publication, the value; the other columns are NULL
+    monkeypatch.setitem(price.WIDTHS, "media_insights", price.Width(key=0, compared=0, row=row, current=compared))
+    history = History(faulty, load_mode="append")
+    listed = {"new1": 60, "new2": 60, "left": 40, "gone": 2}
+    history.load(history.row(post, FIRST + n * DAY) for n in range(60) for post, days in listed.items() if n < days)
+    history.today = FIRST + 59 * DAY
+    history.make_views()
+    for days in (2, 1):
+        history.today += days * DAY
+        history.load([history.row("new1", history.today), history.row("new2", history.today)])
+        assert history.make_views() == "updated"
+    job = [job for job in sandbox.jobs if "-current-" in job.id][-1]
+    expected = price.follow("media_insights", read=2, searched=3)
+    assert job.bytes_processed == expected.target + expected.staged
 
 
 @pytest.mark.parametrize(
