@@ -67,33 +67,33 @@ def days_closing(since: datetime, until: datetime) -> tuple[date, ...]:
     return tuple(after + DAY * step for step in range(1, (last - after).days + 1))
 
 
-def chunks(days: Iterable[date], size: int = SERIES_DAYS) -> Iterator[tuple[date, ...]]:
+def split_into_requests(days: Iterable[date], size: int = SERIES_DAYS) -> Iterator[tuple[date, ...]]:
     """Cut days into runs of neighbours that one request may cover.
 
     Yields ascending tuples without gaps, of at most ``size`` days and at most 2,592,000 s between the two ends of their
     :func:`request_window`: the Graph API's cap. Around the 25-hour day in November that is 29 days, not 30.
     """
-    chunk: tuple[date, ...] = ()
+    run: tuple[date, ...] = ()
     for day in sorted(set(days)):
-        if chunk and not _fits(chunk, day, size):
-            yield chunk
-            chunk = ()
-        chunk = (*chunk, day)
-    if chunk:
-        yield chunk
+        if run and not _fits(run, day, size):
+            yield run
+            run = ()
+        run = (*run, day)
+    if run:
+        yield run
 
 
-def _fits(chunk: tuple[date, ...], day: date, size: int) -> bool:
-    since, until = request_window(chunk[0], day)
-    return day - chunk[-1] == DAY and len(chunk) < size and until - since <= SERIES_SECONDS
+def _fits(run: tuple[date, ...], day: date, size: int) -> bool:
+    since, until = request_window(run[0], day)
+    return day - run[-1] == DAY and len(run) < size and until - since <= SERIES_SECONDS
 
 
-def split_by_horizon(days: Iterable[date], horizon_days: int, today: date) -> tuple[tuple[date, ...], tuple[date, ...]]:
+def split_by_history(days: Iterable[date], history_days: int, today: date) -> tuple[tuple[date, ...], tuple[date, ...]]:
     """Split Pacific days into (askable, too old), keeping their order.
 
-    ``today`` is the current Pacific date; a day is askable when it lies at most ``horizon_days`` before it: 729 for
+    ``today`` is the current Pacific date; a day is askable when it lies at most ``history_days`` before it: 729 for
     account metrics (730 is refused), 30 for ``follower_count`` and ``online_followers``.
     """
-    oldest = today - DAY * horizon_days
+    oldest = today - DAY * history_days
     ordered = tuple(days)
     return tuple(day for day in ordered if day >= oldest), tuple(day for day in ordered if day < oldest)

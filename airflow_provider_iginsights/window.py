@@ -19,39 +19,15 @@ from typing import Literal
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.pacific import (
     DAY,
-    PACIFIC,
     as_utc,
-    chunks,
     closing_time,
     day_before,
     days_closing,
     format_instant,
     pacific_date,
-    pacific_day_bounds,
     pacific_midnight,
-    request_window,
-    split_by_horizon,
 )
 from airflow_provider_iginsights.quoting import quote_value
-
-__all__ = [
-    "LOOKBACK_DAYS",
-    "PACIFIC",
-    "REFRESH_DAYS",
-    "RULES",
-    "Rule",
-    "RunDates",
-    "Window",
-    "WindowBound",
-    "chunks",
-    "pacific_date",
-    "pacific_day_bounds",
-    "pacific_midnight",
-    "parse_window_bound",
-    "request_window",
-    "resolve_window",
-    "split_by_horizon",
-]
 
 WindowBound = str | int | date | datetime | None
 """What ``since`` and ``until`` may be."""

@@ -13,20 +13,23 @@ from lazy_object_proxy import Proxy
 
 from airflow_provider_iginsights.catalog.account_metrics import HISTORY_DAYS, RECENT_DAYS
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.pacific import day_before, days_closing
+from airflow_provider_iginsights.pacific import (
+    day_before,
+    days_closing,
+    pacific_date,
+    pacific_day_bounds,
+    pacific_midnight,
+    request_window,
+    split_by_history,
+    split_into_requests,
+)
 from airflow_provider_iginsights.window import (
     RULES,
     RunDates,
     Window,
     WindowBound,
-    chunks,
-    pacific_date,
-    pacific_day_bounds,
-    pacific_midnight,
     parse_window_bound,
-    request_window,
     resolve_window,
-    split_by_horizon,
 )
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
@@ -352,16 +355,19 @@ def test_days_of_23_and_25_hours_are_whole(day: str, hours: int) -> None:
 def test_thirty_days_across_november_are_two_requests() -> None:
     """Thirty days with a 25-hour day among them are longer than Meta's 2,592,000 s and are cut after 29."""
     days = [date(2026, 10, 15) + DAY * step for step in range(30)]
-    assert [len(chunk) for chunk in chunks(days)] == [29, 1]
-    assert [len(chunk) for chunk in chunks([date(2026, 6, 1) + DAY * step for step in range(31)])] == [30, 1]
+    assert [len(chunk) for chunk in split_into_requests(days)] == [29, 1]
+    assert [len(chunk) for chunk in split_into_requests([date(2026, 6, 1) + DAY * step for step in range(31)])] == [
+        30,
+        1,
+    ]
 
 
-@pytest.mark.parametrize("horizon", [HISTORY_DAYS, RECENT_DAYS])
-def test_splits_at_the_horizon(horizon: int) -> None:
-    """The day ``horizon`` days before today is askable, the one before it too old."""
+@pytest.mark.parametrize("history", [HISTORY_DAYS, RECENT_DAYS])
+def test_splits_where_history_begins(history: int) -> None:
+    """The day ``history`` days before today is askable, the one before it too old."""
     today = date(2026, 11, 21)
-    days = [today - DAY * back for back in (horizon + 1, horizon, 1)]
-    assert split_by_horizon(days, horizon, today) == (tuple(days[1:]), (days[0],))
+    days = [today - DAY * back for back in (history + 1, history, 1)]
+    assert split_by_history(days, history, today) == (tuple(days[1:]), (days[0],))
 
 
 ZONES = (
@@ -471,16 +477,16 @@ def test_the_lookback_reads_again_and_adds_no_gap(times: list[datetime], lookbac
     st.integers(min_value=0, max_value=800),
     st.sampled_from([HISTORY_DAYS, RECENT_DAYS]),
 )
-def test_no_request_reaches_behind_the_horizon(today: date, back: int, length: int, horizon: int) -> None:
-    """Cut at the horizon and into chunks, no request begins before it, and every day is either asked or too old."""
+def test_no_request_reaches_behind_the_history(today: date, back: int, length: int, history: int) -> None:
+    """Split where history begins and into requests, none of them begins before it, and every day is either asked or too old."""
     days = [today - DAY * step for step in range(back, back - min(length, back), -1)]
-    askable, too_old = split_by_horizon(days, horizon, today)
+    askable, too_old = split_by_history(days, history, today)
     assert [*too_old, *askable] == days
-    for chunk in chunks(askable):
+    for chunk in split_into_requests(askable):
         since, until = request_window(chunk[0], chunk[-1])
-        assert since >= midnight(today - DAY * horizon).timestamp()
+        assert since >= midnight(today - DAY * history).timestamp()
         assert until < midnight(today).timestamp()
-    assert all(midnight(day) < midnight(today - DAY * horizon) for day in too_old)
+    assert all(midnight(day) < midnight(today - DAY * history) for day in too_old)
 
 
 @given(
@@ -510,7 +516,7 @@ def test_one_day_holds_exactly_one_day(end: datetime) -> None:
 def test_no_chunk_is_longer_than_meta_allows(scattered: set[date], first: date, length: int, size: int) -> None:
     """Chunks hold every day once, are free of gaps, and keep under both caps, days and seconds."""
     days = scattered | {first + DAY * step for step in range(length)}
-    cut = list(chunks(days, size))
+    cut = list(split_into_requests(days, size))
     assert [day for chunk in cut for day in chunk] == sorted(days)
     for chunk in cut:
         since, until = request_window(chunk[0], chunk[-1])

@@ -49,12 +49,12 @@ from airflow_provider_iginsights.extract.unanswered import (
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.json_values import read_object
 from airflow_provider_iginsights.pacific import (
-    chunks,
     format_instant,
     pacific_date,
     pacific_day_bounds,
     request_window,
-    split_by_horizon,
+    split_by_history,
+    split_into_requests,
 )
 
 if TYPE_CHECKING:
@@ -140,11 +140,11 @@ class AccountReader:
         today = pacific_date(self.provenance.clock())
         self._note_history(account_id, today)
         for query in self.plan.series:
-            for part, days in self._split_by_horizon(query, today):
-                for chunk in chunks(days):
-                    yield make_request(account_id, part, chunk, today)
+            for part, days in self._split_by_history(query, today):
+                for request_days in split_into_requests(days):
+                    yield make_request(account_id, part, request_days, today)
         for query in self.plan.totals:
-            for part, days in self._split_by_horizon(query, today):
+            for part, days in self._split_by_history(query, today):
                 for day in days:  # META-03: a total covers its whole window and has no date.
                     yield make_request(account_id, part, (day,), today)
         if self.current:  # META-08: demographics are always as of now, so a run over old days does not request them.
@@ -158,7 +158,7 @@ class AccountReader:
         requested = {metric for query in (*self.plan.series, *self.plan.totals) for metric in query.metrics}
         for metric in sorted(requested, key=lambda each: each.name):
             history = metric.history_days or 0
-            if days := split_by_horizon(self.days, history, today)[1]:
+            if days := split_by_history(self.days, history, today)[1]:
                 too_old.setdefault(days, {})[metric.name] = history
         for days, metrics in too_old.items():
             is_all = len(metrics) == len({metric.name for metric in requested}) > 1
@@ -171,11 +171,11 @@ class AccountReader:
                 f"Meta keeps account insights for {kept} days; these {len(days)} days were not requested.",
             )
 
-    def _split_by_horizon(self, query: InsightsQuery, today: date) -> Iterator[tuple[InsightsQuery, tuple[date, ...]]]:
+    def _split_by_history(self, query: InsightsQuery, today: date) -> Iterator[tuple[InsightsQuery, tuple[date, ...]]]:
         """Yield parts of the query with the days that Meta still has; metrics with the same days share a request."""
         by_days: dict[tuple[date, ...], list[Metric]] = {}
         for metric in query.metrics:
-            available, _ = split_by_horizon(self.days, metric.history_days or 0, today)
+            available, _ = split_by_history(self.days, metric.history_days or 0, today)
             by_days.setdefault(available, []).append(metric)
         for days, metrics in by_days.items():
             names = {metric.name for metric in metrics}

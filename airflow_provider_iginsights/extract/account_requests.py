@@ -10,7 +10,7 @@ from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.extract.insights_request import InsightsRequest
 from airflow_provider_iginsights.extract.unanswered import RepeatParameters, select_unanswered
-from airflow_provider_iginsights.pacific import split_by_horizon
+from airflow_provider_iginsights.pacific import split_by_history
 
 ACCOUNT_GROUP = "account"
 OLDEST_DAY_GROUP = "account on the oldest day"
@@ -41,7 +41,7 @@ def select_requests(
 
 def is_oldest(days: tuple[date, ...], metrics: Iterable[Metric], today: date) -> bool:
     """Return whether the first day is the oldest that Meta keeps of a metric: Meta deletes it at some hour of today."""
-    return any(split_by_horizon(days[:1], (metric.history_days or 0) - 1, today)[1] for metric in metrics)
+    return any(split_by_history(days[:1], (metric.history_days or 0) - 1, today)[1] for metric in metrics)
 
 
 def make_request(account_id: str, query: InsightsQuery, days: tuple[date, ...], today: date) -> InsightsRequest:

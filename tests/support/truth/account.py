@@ -13,7 +13,7 @@ from tests.support.truth.offers import DEFAULT_ACCOUNT, AccountOffer
 Row = dict[str, Any]
 
 DAY = timedelta(days=1)
-HORIZON_DAYS = {"follower_count": 30, "online_followers": 30}
+HISTORY_DAYS = {"follower_count": 30, "online_followers": 30}
 ROLLING_DAYS = {"day": 1, "week": 7, "days_28": 28}
 UNIQUES = ("reach", "accounts_engaged")
 
@@ -31,7 +31,7 @@ def account_rows(
     today = now.astimezone(numbers.PACIFIC).date()
     for day in days:
         for metric, period in offer.series:
-            if day >= today - HORIZON_DAYS.get(metric, 729) * DAY:
+            if day >= today - HISTORY_DAYS.get(metric, 729) * DAY:
                 yield from _series(world, account, metric, period, day, now)
         for metric, breakdowns in offer.totals.items():
             yield from _totals(world, account, metric, breakdowns, day, now)
