@@ -478,7 +478,7 @@ def test_the_lookback_reads_again_and_adds_no_gap(times: list[datetime], lookbac
     st.sampled_from([HISTORY_DAYS, RECENT_DAYS]),
 )
 def test_no_request_reaches_behind_the_history(today: date, back: int, length: int, history: int) -> None:
-    """Split where history begins and into requests, none of them begins before it, and every day is either asked or too old."""
+    """Split where history begins: no request begins before it, and every day is either asked or too old."""
     days = [today - DAY * step for step in range(back, back - min(length, back), -1)]
     askable, too_old = split_by_history(days, history, today)
     assert [*too_old, *askable] == days
