@@ -221,6 +221,15 @@ def read_latest(accounts: int, *, days: int, of: Account = ACCOUNT) -> Iterator[
         yield table, width * new * again * days, width * new * (days + LAST_DAYS * again)
 
 
+def price_quarantine(*, hourly: bool, tasks: int) -> float:
+    """Return the TiB a month that ``on_account_error="quarantine"`` adds.
+
+    Each task asks once which accounts are left out. The table is small: it holds unavailable accounts alone.
+    """
+    runs = DAYS_A_MONTH * (2 + 24 * hourly)
+    return Statement(table="account_status", kind="verify", times=runs, target=0).bill(tasks) / TIB
+
+
 def count_tasks(accounts: int) -> int:
     """Return how many mapped tasks the chunks make."""
     return math.ceil(accounts / CHUNK)

@@ -91,6 +91,15 @@ def test_five_thousand_accounts_stay_cheap(hourly: bool, most: int) -> None:
     assert price.price(5_000, hourly=True, tasks=price.count_tasks(5_000))[1] > 4 * price.price(5_000, hourly=True)[1]
 
 
+def test_the_page_tells_what_quarantine_adds() -> None:
+    """One query a task and run, of 10 MiB."""
+    sizes = [price.price_quarantine(hourly=True, tasks=price.count_tasks(accounts)) for accounts in (5_000, 100_000)]
+    few, many = (f"{size:.2f} TiB" for size in sizes)
+    assert f"{few} a month for 5,000 accounts in 10 mapped tasks, and {many} for 100,000 in 200" in PAGE.read_text(
+        "utf-8"
+    )
+
+
 @pytest.fixture
 def sandbox() -> Iterator[BigQuerySandbox]:
     """Serve a sandbox of the test's own."""

@@ -60,6 +60,20 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CHEAP)
+def test_the_table_is_asked_once_a_task(nights: Sandboxes, kind: str) -> None:
+    """However many accounts it reads: each question bills 10 MiB; where all answer, nothing is written."""
+    many = [f"178414{number:011d}" for number in range(40)]
+    for account_id in many:
+        nights.world.put(Account(id=account_id, username=f"user_{account_id[-2:]}", page_id=f"9{account_id}"))
+    with pytest.raises(AccountUnavailable, match=GONE):
+        run(nights, kind, GOOD, GONE)
+    before = len(nights.bigquery.jobs)
+    assert len(run(nights, kind, GOOD, *many)["accounts_done"]) == 41
+    statements = [job.statement or "" for job in nights.bigquery.jobs[before:]]
+    assert sum("instagram_account_status`" in sql for sql in statements) == 1
+
+
+@pytest.mark.parametrize("kind", CHEAP)
 def test_three_nights_then_once_a_week(nights: Sandboxes, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """Two nights fail, also when repeated; the third warns; then it is asked each seventh night, and comes back."""
     caplog.set_level(logging.INFO)
