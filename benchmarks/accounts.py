@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import pairwise
@@ -25,7 +26,7 @@ from benchmarks.servers import DATASET, describe_machine, environment, served
 POSTS = 100
 LATE = tuple(
     f"airflow_provider_iginsights.{name}"
-    for name in ("transfers.instagram_to_bigquery", "bigquery.warehouse", "extract.source", "graph.client")
+    for name in ("transfers.instagram_to_bigquery", "bigquery.fan_in", "task.source", "graph.client")
 )
 HEAD = (
     "accounts",
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--measure", choices=TASKS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        measure(given.measure)
+        measure(TASKS[given.measure])
         return
     print(describe_machine(), f"; latency {1000 * given.latency:.0f} ms, max_workers {given.workers}\n", sep="")
     print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", flush=True)
@@ -85,12 +86,12 @@ def measure_apart(task: str, graph: Any, bigquery: Any, variables: dict[str, str
     return {**found, **asked, "sandboxes": asked["cpu"] + loaded["cpu"], "jobs": sum(loaded["jobs"].values())}
 
 
-def measure(task: str) -> None:
+def measure(task: Callable[[], dict[str, Any]]) -> None:
     """Run one task in this process, as a worker does, and print what it took."""
     for module in ("google.cloud.bigquery", "airflow_provider_iginsights.hooks.instagram", *LATE):
         import_module(module)  # what a process loads once is no cost of an account
     started, busy = time.perf_counter(), time.process_time()
-    summary = TASKS[task]()
+    summary = task()
     seconds, cpu = time.perf_counter() - started, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert not summary["accounts_failed"], summary["accounts_failed"]
@@ -102,27 +103,34 @@ def run_accounts() -> dict[str, Any]:
     """Load the daily account metrics, the audience and the profiles."""
     from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 
-    return _execute(InstagramAccountInsightsToBigQueryOperator)
+    return execute(InstagramAccountInsightsToBigQueryOperator)
 
 
 def run_media() -> dict[str, Any]:
     """Load every post."""
     from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramMediaInsightsToBigQueryOperator
 
-    return _execute(InstagramMediaInsightsToBigQueryOperator, refresh_days=None)
+    return execute(InstagramMediaInsightsToBigQueryOperator, refresh_days=None)
 
 
 TASKS = {"account insights": run_accounts, "100 posts each": run_media}
 
 
-def _execute(operator: Any, **arguments: Any) -> dict[str, Any]:
+def execute(
+    operator: Any, *, map_index: int = -1, hand_over: Callable[[Any], None] | None = None, **arguments: Any
+) -> dict[str, Any]:
+    """Run an operator for the last day, and return its summary; ``hand_over`` gets what it leaves to others."""
+    number = map_index
+
     class Instance:
         """The part of a task instance that an operator uses."""
 
-        dag_id, task_id, run_id, map_index, try_number = "night", operator.__name__, "benchmark", -1, 1
+        dag_id, task_id, run_id, map_index, try_number = "night", operator.__name__, "benchmark", number, 1
 
         def xcom_push(self, key: str, value: Any) -> None:
-            """Keep nothing."""
+            """Keep nothing but what is handed over."""
+            if hand_over is not None and key == "staged":
+                hand_over(value)
 
     now = datetime.now(UTC)
     context = {"ti": Instance(), "data_interval_start": now - timedelta(days=1), "data_interval_end": now}

@@ -1,7 +1,7 @@
 """Both sandboxes in processes of their own, so that what is measured shares neither memory nor lock with them.
 
-``python -m benchmarks.servers graph ACCOUNTS POSTS LATENCY`` or ``… bigquery`` says where it is, then answers each line
-on its standard input with what happened since the last one, as JSON.
+``python -m benchmarks.servers graph ACCOUNTS POSTS LATENCY [STORIES]`` or ``… bigquery`` says where it is, then answers
+each line on its standard input with what happened since the last one, as JSON.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def environment(graph: Served, bigquery: Served, *, max_workers: int) -> dict[st
     }
 
 
-def serve_graph(accounts: int, posts: int, latency: float) -> None:
-    """Be the Graph API."""
+def serve_graph(accounts: int, posts: int, latency: float, stories: int = 0) -> None:
+    """Be the Graph API; ``posts`` and live ``stories`` are of each account."""
     from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
-    world = World.build(accounts=accounts, media_per_account=posts, stories_per_account=0)
+    world = World.build(accounts=accounts, media_per_account=posts, stories_per_account=stories)
     with GraphSandbox(world, latency=latency) as sandbox:
         _say({"url": sandbox.url, "token": world.system_user_token, "ids": list(world.accounts)})
         busy = time.process_time()
@@ -115,6 +115,6 @@ def _say(what: Mapping[str, Any]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "graph":
-        serve_graph(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+        serve_graph(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), *map(int, sys.argv[5:]))
     else:
         serve_bigquery()
