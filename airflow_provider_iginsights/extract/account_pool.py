@@ -101,6 +101,10 @@ class AccountPool:
         """Return the results of the accounts that were read so far."""
         return AccountResults([*self._done], {**self._failed}, {**self._unanswered})
 
+    def count_read(self) -> int:
+        """Return how many accounts were read so far, also those that failed or are not whole."""
+        return len({*self._done, *self._failed, *self._unanswered})
+
     def read(
         self, account_ids: Iterable[str], unanswered: Mapping[str, Sequence[RepeatParameters]] | None = None
     ) -> Generator[TableRow, None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.task.summary import NAMED
+from airflow_provider_iginsights.task.summary import MORE, NAMED
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import LoadResult
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 ENTRIES = 200  # of a list; the rest is counted
 WHOM = 20
 ACCOUNTS = ("accounts_skipped", "accounts_failed", "accounts_throttled", "accounts_quarantined", "accounts_not_whole")
-_MORE = "and more"
 
 
 def join_summaries(summaries: Sequence[Mapping[str, Any]], results: Sequence[LoadResult]) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def join_left_out(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return listed
     others = sum(entry["count"] for entry in listed[ENTRIES:])
     why = f"{len(listed) - ENTRIES} more things and reasons; see the summaries of the tasks that staged."
-    return [*listed[:ENTRIES], {"what": _MORE, "kind": "more", "why": why, "count": others, "whom": []}]
+    return [*listed[:ENTRIES], {"what": MORE, "kind": "more", "why": why, "count": others, "whom": []}]
 
 
 def _join_named(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -56,8 +55,8 @@ def _join_named(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     counted = 0
     for group in groups:
-        joined |= {name: said for name, said in group.items() if name != _MORE}
-        counted += int(group.get(_MORE, 0))
+        joined |= {name: said for name, said in group.items() if name != MORE}
+        counted += int(group.get(MORE, 0))
     named = dict(list(joined.items())[:NAMED])
     counted += len(joined) - len(named)
-    return named | ({_MORE: str(counted)} if counted else {})
+    return named | ({MORE: str(counted)} if counted else {})

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.task.source import Source
 
 NAMED = 100  # failed accounts that are named; the rest is counted
+MORE = "and more"
+"""Among named accounts: how many more there are."""
 COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
 LISTS = ("left_out", "notes", "bigquery_jobs")
 REMARKS = ("gaps", "first_polls", "accounts_quarantined", "staged")
@@ -88,4 +90,4 @@ def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any],
 
 def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:
     named = {account_id: str(error) for account_id, error in list(failed.items())[:NAMED]}
-    return named | ({"and more": str(len(failed) - NAMED)} if len(failed) > NAMED else {})
+    return named | ({MORE: str(len(failed) - NAMED)} if len(failed) > NAMED else {})

@@ -50,6 +50,10 @@ class InstagramToBigQueryOperator(TransferArguments):
     def make_reader(self, source: Source) -> ReadAccount:
         """Return a function from an account id to its rows. It has no side effect and asks nothing yet."""
 
+    @abstractmethod
+    def describe_work(self, window: Window) -> str:
+        """Return in words what the run reads, for the log."""
+
     def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> dict[str, Any]:
         """Fetch, load and return a summary: window, tables, rows, accounts, what was left out and why, calls, jobs."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
@@ -61,7 +65,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             with self.open_dataset(context, next(iter(self.tables)), load=self._load) as dataset:
                 # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
                 window = resolve_window(self.since, self.until, run=read_run_dates(context), now=dataset.clock.now())
-                self.log.info("Window %s to %s: %s.", window.since, window.until, RULES[window.rule])
+                self.log.info("%s: %s.", self.describe_work(window), RULES[window.rule])
                 hook = InstagramHook(self.instagram_conn_id)
                 with hook.get_conn() as client:
                     self._stops = (client.stop, *self._stops)
@@ -99,7 +103,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         summary = continue_summary(
             before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
         )
-        self.log.info("Summary: %s", summary)
+        self.log_summary(summary)
         if self._load == "stage":
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
             run.context["ti"].xcom_push(key="staged", value=summary)
@@ -141,6 +145,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
         from airflow_provider_iginsights.task.loaded import Loaded
+        from airflow_provider_iginsights.task.log_lines import logging_progress
 
         loader, left_out_log, project = run.dataset.loader, run.source.left_out_log, run.dataset.client.project
         targets = [self.make_target(each, project=project, table_id=name) for each, name in self.tables.items()]
@@ -151,8 +156,13 @@ class InstagramToBigQueryOperator(TransferArguments):
         quarantined = quarantine.find_quarantined() if quarantine else {}
         client = run.source.client
         pool = AccountPool(read, workers=run.hook.max_workers, take_app_usage=client.take_app_usage, stop=client.stop)
+        asked = [each for each in account_ids if each not in quarantined]
+
+        def describe() -> tuple[int, int, int]:
+            return pool.count_read(), sum(each.rows for each in row_files.values()), left_out_log.count
+
         # Closed at once: an exception in this block would keep the reading alive for as long as its traceback.
-        with closing(pool.read([each for each in account_ids if each not in quarantined], known)) as read_rows:
+        with logging_progress(self.log.info, describe, of=len(asked)), closing(pool.read(asked, known)) as read_rows:
             for name, row in read_rows:
                 if name in row_files:
                     write_row(row_files[name], row, left_out_log)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.run import TransferRun
+    from airflow_provider_iginsights.window import Window
 
 
 class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
@@ -91,6 +92,12 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self.profile_table_id = profile_table_id
         self.lookback_days = lookback_days
 
+    def describe_work(self, window: Window) -> str:
+        """Return the days that are written, and those that are read again."""
+        from airflow_provider_iginsights.task.log_lines import describe_days
+
+        return describe_days(window, lookback_days=self._lookback_days)
+
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
         if explanation := source.window.explain():
@@ -149,9 +156,19 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self.media_table_id = media_table_id
         self.refresh_days = refresh_days
 
+    def describe_work(self, window: Window) -> str:
+        """Return which posts are read."""
+        from airflow_provider_iginsights.task.log_lines import describe_posts
+
+        return describe_posts(window, refresh_days=self._refresh_days)
+
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
-        return source.read_media(refresh_days=parse_days(self.refresh_days, argument="refresh_days", optional=True))
+        return source.read_media(refresh_days=self._refresh_days)
+
+    @property
+    def _refresh_days(self) -> int | None:
+        return parse_days(self.refresh_days, argument="refresh_days", optional=True)
 
 
 class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):

@@ -82,7 +82,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             chunks = read_chunks(self.staged)
             missing = find_missing(self.account_ids, chunks)
             summary = self._write(context, chunks, missing)
-            self.log.info("Summary: %s", summary)
+            self.log_summary(summary)
             self._raise_missing(context, summary, missing, skips=skips and bool(chunks))
         return summary
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.stories.life import Finality
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.run import Transfer, TransferRun
+    from airflow_provider_iginsights.window import Window
 
 Capture = Literal["now", "before_expiry"]
 CAPTURES: tuple[Capture, ...] = get_args(Capture)
@@ -59,6 +60,10 @@ class StoryTransfer(InstagramToBigQueryOperator):
                 'capture="before_expiry" writes what it reads at once, so it cannot be combined with load="stage". Use '
                 'capture="now" in an hourly Dag, or load="write".'
             )
+
+    def describe_work(self, window: Window) -> str:  # noqa: ARG002 - stories are not chosen by it
+        """Return that all live stories are read."""
+        return "Reads every story that is live, whatever the window"
 
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account, which takes its poll down."""
@@ -127,7 +132,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             run.context["ti"].xcom_push(key="summary", value=summary)
             free_worker_slot(self, by_worker, checkpoint.write({"plan": plan.pack(), "summary": said}))
         checkpoint.delete()
-        self.log.info("Summary: %s", summary)
+        self.log_summary(summary)
         return self._end(run, plan, summary)
 
     def _open_plan(self, run: TransferRun, carried: Mapping[str, Any] | None, new_plan: CapturePlan) -> Checkpoint:

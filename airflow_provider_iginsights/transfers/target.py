@@ -165,6 +165,13 @@ class WritesToBigQuery(StoppableOperator):
         given, argument = self.maximum_bytes_billed, "maximum_bytes_billed"
         return None if is_not_given(given) else parse_count(given, argument=argument, of=" of bytes", most=2**62)
 
+    def log_summary(self, summary: Mapping[str, Any]) -> None:
+        """Log a summary in a few lines; XCom has it whole."""
+        from airflow_provider_iginsights.task.log_lines import describe_summary
+
+        for line in describe_summary(summary):
+            self.log.info("%s", line)
+
     def make_target(self, table: Table, *, project: str, table_id: str) -> TargetTable:
         """Return a table of the dataset."""
         from airflow_provider_iginsights.bigquery.target import TargetTable

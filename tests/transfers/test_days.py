@@ -91,7 +91,11 @@ def test_writes_exactly_the_days_of_the_run(
     assert Witnessed.seen == [case.facts]
     assert written(sandboxes, table_id) == tuple(f"2026-11-{day:02}" for day in case.days)
     assert returned(run)["window"]["rule"] == case.rule
-    assert f": {RULES[case.rule]}." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    written_days = f"Writes {f'2026-11-{case.days[0]:02}' if case.days else 'no day'}"
+    assert written_days in said
+    assert f": {RULES[case.rule]}." in said
+    assert "Accounts: 1 done." in said
 
 
 def test_mapped_tasks_render_the_same_way(sandboxes: Sandboxes) -> None:
