@@ -112,7 +112,7 @@ def test_mapped_tasks_render_the_same_way(sandboxes: Sandboxes) -> None:
     assert written(sandboxes, "mapped") == ("2026-11-20",)
 
 
-def test_a_run_that_covers_no_day_says_so(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_covers_no_day_says_so(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture) -> None:
     """The hour in which no day ends writes nothing, and log and XCom say when the next day ends."""
     case = CASES["@hourly, scheduled: no day ends in this hour"]
     said = "No Pacific day ends between 2026-11-21T01:00:00Z and 2026-11-21T02:00:00Z, so there is no day to read; "
@@ -124,5 +124,5 @@ def test_a_run_that_covers_no_day_says_so(sandboxes: Sandboxes, capsys: pytest.C
         **{name: value for name, value in ONE_METRIC.items() if name not in ("dataset_id", "gcp_conn_id")},
     )
     assert written(sandboxes, "no_day") == ()
-    assert said + until in capsys.readouterr().out
+    assert said + until in caplog.text
     assert said + until in str(summary["left_out"])
