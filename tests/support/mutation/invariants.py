@@ -104,6 +104,7 @@ def check(scenario: Scenario) -> list[Violation]:
     return [
         *_check_ending("a: the mutated run", scenario.mutated),
         *_check_ending("a: the clean run", scenario.clean, must_succeed=True),
+        *_check_list(scenario),
         *_check_others(scenario),
         *_check_keys(scenario),
         *_check_spot(scenario),
@@ -176,6 +177,45 @@ def _check_others(scenario: Scenario) -> Iterator[Violation]:
                 ended = f" ({type(scenario.mutated.error).__name__})" if scenario.mutated.error else ""
                 kind = f"{table} {_difference_kind(found, wanted)}{ended}"
                 yield Violation("b: other accounts", kind, _show(found, wanted))
+
+
+def _check_list(scenario: Scenario) -> Iterator[Violation]:
+    """Compare a list of accounts with the truth: each once; what is missing is named in a warning."""
+    if scenario.question.kind != "list" or scenario.mutated.error is not None:
+        return
+    listed = [account_id for chunk in scenario.mutated.result for account_id in chunk]
+    if len(set(listed)) < len(listed):
+        yield Violation("c: an account twice", "the list", str(listed))
+    others = set(listed) - scenario.wanted.keys()
+    if not others <= readings(scenario):
+        yield Violation("d: an account is invented", "the list", str(others))
+    for account_id in scenario.wanted.keys() - set(listed):
+        row = {"account_id": account_id}
+        is_plausible = others or _may_be_fewer(scenario, row) or _is_linked_otherwise(scenario, account_id)
+        if not is_plausible and not _is_warned_of(scenario, account_id):
+            yield Violation("d: an account is missing, unnamed", "the list", account_id)
+
+
+@_for_any_change
+def _is_linked_otherwise(scenario: Scenario, account_id: str) -> bool:
+    """Say whether a Page is linked to the account of another Page: no answer tells that this is wrong."""
+    mutation = scenario.mutation
+    if mutation is None or mutation.path[-1] != "id" or mutation.name != "the value of another":
+        return False
+    return account_id in _find_new(mutation.after, mutation.before) and _allow(scenario, "another account")
+
+
+@_for_any_change
+def _is_warned_of(scenario: Scenario, account_id: str) -> bool:
+    """Say whether a warning names the account, the id that it was given instead, or that its list is not whole."""
+    mutation = scenario.mutation
+    ids = {account_id, *(readings(scenario) if mutation and mutation.path[-1] == "id" else ())}
+    path = re.escape(scenario.spot.exchange.signature[1].rpartition("/v25.0/")[2])
+    warnings = scenario.mutated.warnings
+    return any(each and each in warning for warning in warnings for each in ids) or any(
+        re.search(rf"{path}|account of Page", warning) and re.search("left out|skipped|ends", warning)
+        for warning in warnings
+    )
 
 
 def _stops_all_rightly(scenario: Scenario) -> bool:
@@ -340,8 +380,13 @@ def _may_be_fewer(scenario: Scenario, row: Row) -> bool:
     if mutation is None:
         return False
     allowed = (names for pattern, names in FEWER.items() if re.search(pattern, scenario.spot.shape))
-    if not any(mutation.name in names for names in allowed):
+    label, where = scenario.spot.exchange.label, scenario.spot.shape
+    # A Page that is cut short may lack its account, as Pages without one do.
+    is_unlinked = (label, where, mutation.name) == ("GET me/accounts", "body.data[]", "cut")
+    if not any(mutation.name in names for names in allowed) and not is_unlinked:
         return False
+    if label == "GET me/businesses":  # the accounts of a portfolio are listed elsewhere
+        return _allow(scenario, "fewer")
     # Under another name, the values are still in the answer, and nobody asks for them by that name.
     gone = set(_leaves(mutation.old)) if mutation.name == "rename" else _find_new(mutation.after, mutation.before)
     parts = [each for name in KEY_PARTS if (each := row.get(name)) is not None]

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.operators.instagram import InstagramListAccount
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
 from airflow_provider_iginsights.sandbox.graph import Business, Media, World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
+from airflow_provider_iginsights.task.rate_limit_wait import ResumableOperator
 from airflow_provider_iginsights.testing import set_testing
 from tests.support import sandboxes as sandboxes_module
 from tests.support import truth
@@ -169,6 +170,7 @@ class Ending:
     error: BaseException | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     log: str = ""
+    warnings: tuple[str, ...] = ()
     steps: list[datetime] = field(default_factory=list)
     """When it began, and when it went on after each wait."""
 
@@ -206,9 +208,12 @@ class _Log(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(self.lines[-1])
 
 
 @dataclass(slots=True)
@@ -332,7 +337,7 @@ class ScenarioRunner:
             for logger, before in zip(wire, levels, strict=True):
                 logger.setLevel(before)
             lift_limits(self.sandboxes)
-        ending.log = "\n".join(log.lines)
+        ending.log, ending.warnings = "\n".join(log.lines), tuple(log.warnings)
         pushed = instance.pushed.get("summary")
         ending.summary = ending.result if isinstance(ending.result, dict) else pushed or {}
         return ending
@@ -347,7 +352,7 @@ class ScenarioRunner:
         if question.kind == "token":
             return InstagramHook().test_connection()
         if question.kind == "list":
-            return InstagramListAccountsOperator(task_id="list").execute(context)
+            return InstagramListAccountsOperator(task_id="list", **question.arguments).execute(context)
         given = {} if question.discovers else {"account_ids": list(self.sandboxes.world.accounts)}
         options = {"dataset_id": self._dataset, "gcp_conn_id": None, "create_dataset": True, **given}
         make_operator = partial(TRANSFERS[question.kind], task_id=question.kind, **options, **question.arguments)
@@ -527,6 +532,8 @@ def open_runner() -> Iterator[ScenarioRunner]:
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", MutatingGraph))
+        # Airflow's own logger of a task filters and writes as it is configured; here every line is looked at.
+        stack.enter_context(patch.object(ResumableOperator, "log", logging.getLogger("operator")))
         sandboxes = stack.enter_context(open_sandboxes(make_world()))
         stack.enter_context(set_testing(sleep=waits.append, clock=lambda: sum(waits)))
         middle = sandboxes.graph.middle  # type: ignore[attr-defined]
