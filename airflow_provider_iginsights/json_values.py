@@ -63,6 +63,12 @@ def read_whole_number(value: Any) -> int | None:
     return value if _is_int64(value) else None
 
 
+def read_count(value: Any) -> int | None:
+    """Return a whole number that is no less than 0: -1 stands for a hidden count in other interfaces of Meta."""
+    count = read_whole_number(value)
+    return None if count is None or count < 0 else count
+
+
 def read_flag(value: Any) -> bool | None:
     """Return true or false; None for anything else."""
     return value if isinstance(value, bool) else None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_iginsights.bigquery.encode import encode_int64, encode_numeric, encode_string, encode_timestamp
 from airflow_provider_iginsights.json_values import (
+    read_count,
     read_id,
     read_instant,
     read_list,
@@ -24,7 +25,17 @@ from airflow_provider_iginsights.json_values import (
     read_whole_number,
 )
 
-READERS = (read_text, read_id, read_whole_number, read_number, read_instant, read_object, read_list, read_objects)
+READERS = (
+    read_text,
+    read_id,
+    read_whole_number,
+    read_count,
+    read_number,
+    read_instant,
+    read_object,
+    read_list,
+    read_objects,
+)
 
 LARGEST = 2**63 - 1
 WIDEST = 10**29 - 1
@@ -138,6 +149,7 @@ def test_whole_numbers(value: Any, number: int | None) -> None:
     """Counts come as numbers, as text, with a point and nothing behind it; what INT64 cannot store is none."""
     assert read_whole_number(value) == number
     assert type(read_whole_number(value)) in (int, type(None))
+    assert read_count(value) == (None if number is None or number < 0 else number)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ class Listing:
         return f"{self._noun} {media['id']}"
 
     def _read_items(self, page: Answer) -> list[Media]:
-        """Return the media of a page that were on no earlier page; an item without an id is left out with a note."""
+        """Return the media of a page that were on no earlier page; what has no readable id is left out with a note."""
         found: list[Media] = []
         body = read_object(page.body) or {}
         for item in read_list(body.get("data")) or ():
@@ -178,7 +178,7 @@ class Listing:
             if media_id is None:
                 self._without_id += 1
                 whom = f"account {self.account_id} (no. {self._without_id} without an id)"
-                self.left_out_log.note(whom, self._noun, "Unreadable", "Meta listed something that has no id.")
+                self.left_out_log.note(whom, self._noun, "Unreadable", "Meta listed something without a readable id.")
             elif media_id not in self._seen:
                 found.append(item if item["id"] is media_id else {**item, "id": media_id})
         kept = keep_distinct_media(found)

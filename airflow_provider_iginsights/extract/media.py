@@ -31,6 +31,7 @@ from airflow_provider_iginsights.json_values import read_text
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.messages import Answer
 
+_PERIOD = "lifetime"  # the only one of Instagram Media Insights
 _OTHER_FIELDS = ("id", "timestamp")  # The listing reads the id, and the timestamp fills two columns.
 
 
@@ -130,6 +131,8 @@ def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | Non
             [point] = entry["values"]
             value = point["value"]
             missing.remove(name)
+            if entry.get("period", _PERIOD) != _PERIOD:
+                return None
             if type(value) is not int or not -MAX_EXACT <= value <= MAX_EXACT or "total_value" in entry:
                 return None
             row = common.copy()
@@ -157,6 +160,10 @@ def _read_numbers(
     """Yield every number with its key. Adds the metrics with any value, readable or not, to ``received``."""
     requested = media_answer.requested
     for name, entry in read_entries(media_answer.entries, names=requested.names, note=note):
+        if entry.get("period") not in (None, _PERIOD):
+            received.add(name)
+            note(name, "Unreadable", f"its period is not {_PERIOD}, which is that of all insights of a media.")
+            continue
         faults: list[str] = []
         numbers = read_numbers(entry, requested=requested.breakdown, note=faults.append)
         for why in faults:

@@ -8,11 +8,11 @@ from typing import Any
 
 from airflow_provider_iginsights.catalog.tables import Table
 from airflow_provider_iginsights.extract.rows import NoteFault, Row, describe
-from airflow_provider_iginsights.json_values import read_flag, read_text, read_whole_number
+from airflow_provider_iginsights.json_values import read_count, read_flag, read_text
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "STRING": read_text,
-    "INT64": read_whole_number,
+    "INT64": read_count,
     "BOOL": read_flag,
 }
 _ABSENT: Any = object()
