@@ -57,6 +57,11 @@ def view_path(view: View, target: TargetTable) -> str:
     return target.beside(view.view_id(target.table_id))
 
 
+def view_description(view: View, target: TargetTable) -> str:
+    """Return the description of the view of this target, which ends with an example query."""
+    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, target)))}"
+
+
 def current_target(view: View, target: TargetTable) -> TargetTable | None:
     """Return the current table of a view of this target; None if it needs none."""
     return None if view.current is None else replace(target, table=view.current, table_id=f"{target.table_id}{_SUFFIX}")

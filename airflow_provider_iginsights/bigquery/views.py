@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_iginsights.bigquery.current_rows import update_current
 from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
-from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
+from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
-from airflow_provider_iginsights.bigquery.view_state import ViewState, read_state, view_path, view_query
+from airflow_provider_iginsights.bigquery.table_functions import Made, make_function
+from airflow_provider_iginsights.bigquery.view_state import (
+    ViewState,
+    read_state,
+    view_description,
+    view_path,
+    view_query,
+)
 from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import IncompatibleTable
 from airflow_provider_iginsights.pacific import pacific_date
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-Done = Literal["created", "updated", "unchanged", "impossible"]
+Done = Literal[Made, "impossible"]
 
 _SAID: dict[Done, str] = {
     "created": "created",
@@ -86,7 +93,7 @@ def create_views(target: TargetTable, *, session: BigQuerySession) -> Iterator[V
     Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
     """
     for view in find_views(target.table):
-        done = _make(view, target, session=session)
+        done = (make_function if view.parameters else _make)(view, target, session=session)
         if view.current is not None and update_current(view, target, session=session) and done == "unchanged":
             done = "updated"
         result = ViewResult(path=view_path(view, target), done=done)
@@ -94,17 +101,12 @@ def create_views(target: TargetTable, *, session: BigQuerySession) -> Iterator[V
         yield result
 
 
-def view_description(view: View, target: TargetTable) -> str:
-    """Return the description of the view of this target, which ends with an example query."""
-    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, target)))}"
-
-
-def _make(view: View, target: TargetTable, *, session: BigQuerySession) -> Done:
+def _make(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
     once = functools.partial(_make_once, view, target, session=session)
     return session.retrier.call(once, doing=f"create or update the view {view_path(view, target)}")
 
 
-def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> Done:
+def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
     """Read the view and do what is needed. Raises StateChanged if somebody else was faster."""
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
     from google.cloud.bigquery import Table

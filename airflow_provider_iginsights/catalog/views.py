@@ -22,9 +22,11 @@ from airflow_provider_iginsights.catalog.tables import (
     TableName,
 )
 
-ViewName = Literal["account_daily", "media_insights_latest", "media_daily_growth", "story_insights_latest"]
+ViewName = Literal["account_daily", "media_insights_latest", "media_growth", "story_insights_latest"]
 
 INSIGHTS = "_insights"
+GROWTH_DAYS = 31
+"""So many days before the first one a previous snapshot is looked for."""
 # Values of the breakdown that metrics without a total are shown by.
 PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
 _SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
@@ -46,7 +48,8 @@ class View:
 
     ``current``: the table that keeps the newest row of each of its keys; None = the view needs none. ``order``: what
     makes a row the newest, each a GoogleSQL expression in which ``{0}`` stands before a column; the largest wins, and
-    the first expression counts most.
+    the first expression counts most. ``parameters``: names of DATEs that its query takes; with some, it is a table
+    function.
     """
 
     name: ViewName
@@ -58,6 +61,7 @@ class View:
     replaces: str = ""
     order: tuple[str, ...] = ()
     current: Table | None = None
+    parameters: tuple[str, ...] = ()
 
     def view_id(self, table_id: str) -> str:
         """Return what the view is called where its table has this id."""
@@ -111,22 +115,26 @@ def _select_story_latest(source: str) -> str:
 
 def _select_media_growth(source: str) -> str:
     shown = ("account_id", "media_id", "media_product_type", "published_at", "metric", "breakdown", "breakdown_value")
-    days = _select_newest(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("{0}`fetched_at`",))
+    inside = f"`snapshot_date` >= DATE_SUB(since, INTERVAL {GROWTH_DAYS} DAY) AND `snapshot_date` <= until"
+    days = _select_newest(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("{0}`fetched_at`",), inside=inside)
     before = f"OVER (PARTITION BY {_listed(_SERIES)} ORDER BY `snapshot_date`)"
     return (
         f"SELECT\n  {_listed(shown)},\n  `snapshot_date`,\n  `value`,\n"
         f"  LAG(`snapshot_date`) {before} AS `previous_snapshot_date`,\n"
         f"  DATE_DIFF(`snapshot_date`, LAG(`snapshot_date`) {before}, DAY) AS `days`,\n"
         f"  `value` - LAG(`value`) {before} AS `growth`\n"
-        f"FROM (\n{days}\n)"
+        f"FROM (\n{days}\n)\nWHERE TRUE QUALIFY `snapshot_date` >= since"
     )
 
 
-def _select_newest(table: Table, source: str, *, of: Iterable[str], order: Sequence[str]) -> str:
-    """Return the query for one row per value of the columns ``of``: the newest in this order."""
+def _select_newest(table: Table, source: str, *, of: Iterable[str], order: Sequence[str], inside: str = "") -> str:
+    """Return the query for one row per value of the columns ``of``: the newest in this order.
+
+    :param inside: condition of the rows that are read; '' = all of them.
+    """
     ranked = ", ".join(f"{expression.format('')} DESC" for expression in order)
     return (
-        f"SELECT {_listed(table.column_names)}\nFROM {source}\nWHERE {_any_day(table)}\n"
+        f"SELECT {_listed(table.column_names)}\nFROM {source}\nWHERE {inside or _any_day(table)}\n"
         f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {_listed(of)} ORDER BY {ranked}) = 1"
     )
 
@@ -193,15 +201,17 @@ ORDER BY reach DESC LIMIT 10""",
         current=MEDIA_INSIGHTS_CURRENT,
     ),
     View(
-        name="media_daily_growth",
+        name="media_growth",
         table=MEDIA_INSIGHTS,
-        suffix="_daily_growth",
+        suffix="_growth",
         replaces=INSIGHTS,
-        description="How far each lifetime number of a media moved since its previous snapshot, and in how many days. "
-        "NULL for the first snapshot.",
+        parameters=("since", "until"),
+        description="How far each lifetime number of a media moved since its previous snapshot, and in how many days, "
+        f"from one day to another, both included. NULL where none of the {GROWTH_DAYS} days before has a snapshot.",
         example="""\
 SELECT account_id, media_id, snapshot_date, growth / days AS views_per_day
-FROM {view}
+FROM {view}(
+  DATE_SUB(CURRENT_DATE('America/Los_Angeles'), INTERVAL 7 DAY), CURRENT_DATE('America/Los_Angeles'))
 WHERE metric = 'views' AND breakdown = '' AND growth IS NOT NULL
 ORDER BY views_per_day DESC LIMIT 10""",
         select=_select_media_growth,

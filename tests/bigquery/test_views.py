@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 VIEW = {view.name: view for view in VIEWS}
+SINCE, UNTIL = date(2026, 10, 31), date(2026, 11, 3)
 STATE = {"iginsights_current_through", "iginsights_late_rows"}
 DAILY_METRICS = [
     "reach", "follower_count", "views", "accounts_engaged", "total_interactions", "likes", "comments", "shares",
@@ -117,7 +118,7 @@ def shown_stories(given: list[Row]) -> list[Row]:
 
 
 def shown_growth(given: list[Row]) -> list[Row]:
-    """Return the truth of the growth."""
+    """Return the truth of the growth from SINCE to UNTIL."""
     snapshots = newest(given, by=MEDIA_INSIGHTS.key, order=["fetched_at"])
     before: dict[tuple[Any, ...], Row] = {}
     grown = []
@@ -130,13 +131,18 @@ def shown_growth(given: list[Row]) -> list[Row]:
             growth = each["value"] - previous["value"]
         grown.append(each | {"days": days, "growth": growth})
         before[series] = each
-    return grown
+    return [each for each in grown if SINCE <= date.fromisoformat(each["snapshot_date"]) <= UNTIL]
+
+
+def source(view: View, path: str) -> str:
+    """Return what stands after FROM to read a view, or a table function from SINCE to UNTIL."""
+    return f"`{path}`(DATE '{SINCE}', DATE '{UNTIL}')" if view.parameters else f"`{path}`"
 
 
 TRUTHS = {
     "account_daily": (shown_daily, ("account_id", "metric_date", *WATCHED, *FOLLOWS.values())),
     "media_insights_latest": (shown_media, MEDIA_INSIGHTS.column_names),
-    "media_daily_growth": (shown_growth, ("media_id", "metric", "breakdown_value", "snapshot_date", "days", "growth")),
+    "media_growth": (shown_growth, ("media_id", "metric", "breakdown_value", "snapshot_date", "days", "growth")),
     "story_insights_latest": (shown_stories, STORY_INSIGHTS.column_names),
 }
 
@@ -160,7 +166,7 @@ def test_a_view_shows_the_truth(warehouse: Warehouse, name: ViewName) -> None:
         assert {result.done for result in loader.create_views([destination])} == {"created"}
     with warehouse.connect() as client:
         names = ", ".join(f"`{column}`" for column in columns)
-        found = client.query(f"SELECT {names} FROM `{view_path(view, destination)}`").result()
+        found = client.query(f"SELECT {names} FROM {source(view, view_path(view, destination))}").result()
         shown = sorted(tuple(rows.comparable(row[column]) for column in columns) for row in found)
     assert shown == sorted(tuple(rows.comparable(row[column]) for column in columns) for row in truth(given))
 
@@ -173,9 +179,9 @@ def test_the_daily_view_has_every_daily_metric() -> None:
 @pytest.mark.parametrize(
     ("table_id", "names"),
     [
-        ("instagram_media_insights", ["instagram_media_insights_latest", "instagram_media_daily_growth"]),
-        ("brand_insights", ["brand_insights_latest", "brand_daily_growth"]),
-        ("posts", ["posts_latest", "posts_daily_growth"]),
+        ("instagram_media_insights", ["instagram_media_insights_latest", "instagram_media_growth"]),
+        ("brand_insights", ["brand_insights_latest", "brand_growth"]),
+        ("posts", ["posts_latest", "posts_growth"]),
     ],
 )
 def test_views_are_named_after_their_table(table_id: str, names: list[str]) -> None:
@@ -218,11 +224,13 @@ def test_views_are_created_once_and_updated_when_they_differ(warehouse: Warehous
     assert make(warehouse) == ["updated", *["unchanged"] * (len(VIEWS) - 1)]
     with warehouse.connect() as client:
         for view in VIEWS:
-            found = client.get_table(path(warehouse, view))
+            found = (client.get_routine if view.parameters else client.get_table)(path(warehouse, view))
             before, _, example = found.description.partition(" For example:\n\n")
             assert before == view.description
             assert f"`{path(warehouse, view)}`" in example
             assert list(client.query(example).result()) == []
+            if view.parameters:
+                continue
             ours = {"team": "brand_a", "iginsights_view": view.name, "iginsights_table": view.table.name}
             state = {name: text for name, text in found.labels.items() if name in STATE} if view.current else {}
             assert found.labels == ours | state | ({"mine": "yes"} if view.name == "account_daily" else {})
@@ -275,6 +283,52 @@ def test_a_view_that_changes_under_our_hands_is_looked_at_again(
     assert [request.status for request in sandbox.log if request.method == "PATCH"] == [200, 200, 412, 200]
 
 
+@pytest.mark.referee
+def test_growth_reads_the_days_that_it_shows(warehouse: Warehouse) -> None:
+    """A function takes the days; the snapshot before the first one is looked for in 31 days, and not beyond."""
+    destination = rows.target(MEDIA_INSIGHTS, project=warehouse.project, dataset=warehouse.dataset)
+    days = {"near": (-31, 0, 2), "far": (-32, 0, 2)}
+    given = [
+        rows.row(MEDIA_INSIGHTS, 1)
+        | {"media_id": post, "snapshot_date": (SINCE + timedelta(days=day)).isoformat(), "value": 100 + day}
+        for post, snapshots in days.items()
+        for day in snapshots
+    ]
+    with warehouse.loader(rows.identity()) as loader:
+        loader.ensure([destination])
+        row_file = loader.row_file(destination)
+        for row in given:
+            row_file.write(row)
+        loader.commit([row_file])
+        loader.create_views([destination])
+    with warehouse.connect() as client:
+        named = source(VIEW["media_growth"], path(warehouse, VIEW["media_growth"]))
+        job = client.query(f"SELECT media_id, days, growth FROM {named} ORDER BY media_id, snapshot_date")
+        assert [tuple(row) for row in job.result()] == [
+            ("far", None, None), ("far", 2, 2), ("near", 31, 31), ("near", 2, 2)
+        ]  # fmt: skip
+        if warehouse.name == "sandbox":
+            whole = client.query(f"SELECT * FROM `{destination.path}`").result()
+            assert whole.total_rows == 6
+            assert 0 < job.total_bytes_processed < client.get_table(destination.path).num_bytes * 5 / 6
+
+
+def test_a_function_that_somebody_changed_is_updated(warehouse: Warehouse) -> None:
+    """A table function with another query is replaced; tasks that do it at once all succeed."""
+    make(warehouse)
+    growth = path(warehouse, VIEW["media_growth"])
+    with warehouse.connect() as client:
+        routine = client.get_routine(growth)
+        fields = ["type_", "language", "arguments", "body", "description"]
+        routine.body = "SELECT since AS x, until AS y"
+        client.update_routine(routine, fields)
+        with ThreadPoolExecutor(4) as pool:
+            done = [each.result() for each in [pool.submit(make, warehouse) for _ in range(4)]]
+        at = [view.name for view in VIEWS].index("media_growth")
+        assert sorted(results[at] for results in done) == ["unchanged", "unchanged", "unchanged", "updated"]
+        assert "LAG(" in client.get_routine(growth).body
+
+
 def test_something_else_of_that_name_is_refused(warehouse: Warehouse) -> None:
     """A table with a view's name is named, and left as it is."""
     with warehouse.connect() as client:
@@ -297,7 +351,7 @@ def test_a_table_may_require_a_filter(warehouse: Warehouse) -> None:
             found.require_partition_filter = True
             client.update_table(found, ["require_partition_filter"])
         for view in VIEWS:
-            assert list(client.query(f"SELECT * FROM `{path(warehouse, view)}`").result()) == []
+            assert list(client.query(f"SELECT * FROM {source(view, path(warehouse, view))}").result()) == []
 
 
 def test_the_command_makes_the_views_of_tables_that_exist(
@@ -312,8 +366,8 @@ def test_the_command_makes_the_views_of_tables_that_exist(
     assert main(["tables", "--views", *where, "--skip-missing"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "p-1.d.posts_insights_latest: created.",
-        "p-1.d.posts_daily_growth: created.",
+        "p-1.d.posts_growth: created.",
     ]
-    assert sandbox.tables("d") == ["posts_daily_growth", "posts_insights", "posts_insights_latest"]
+    assert sandbox.tables("d") == ["posts_insights", "posts_insights_latest"]
     assert main(["tables", "--views", *where]) == 2
     assert "There exist no table p-1.d.instagram_account_insights, p-1.d.instagram_accounts" in capsys.readouterr().err

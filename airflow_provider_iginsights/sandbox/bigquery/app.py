@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_iginsights.sandbox.bigquery.api_jobs import JobsApi
+from airflow_provider_iginsights.sandbox.bigquery.api_routines import RoutinesApi
 from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, TablesApi
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
@@ -38,7 +39,7 @@ _UPLOAD = f"/upload{_BASE}/jobs"
 
 def build_app(storage: Storage, jobs: JobRegistry, uploads: Uploads) -> Starlette:
     """Return the ASGI application over the sandbox's parts."""
-    tables, queries = TablesApi(storage, uploads), JobsApi(storage, jobs)
+    tables, queries, functions = TablesApi(storage, uploads), JobsApi(storage, jobs), RoutinesApi(storage)
     dataset, table = f"{_BASE}/datasets/{{dataset}}", f"{_BASE}/datasets/{{dataset}}/tables/{{table}}"
     routes: list[tuple[str, str, Handler]] = [
         ("GET", f"{_BASE}/datasets", tables.list_datasets),
@@ -52,6 +53,10 @@ def build_app(storage: Storage, jobs: JobRegistry, uploads: Uploads) -> Starlett
         ("DELETE", table, tables.delete_table),
         ("GET", f"{table}/data", tables.list_rows),
         ("POST", f"{table}/insertAll", tables.insert_rows),
+        ("POST", f"{dataset}/routines", functions.insert),
+        ("GET", f"{dataset}/routines/{{routine}}", functions.get),
+        ("PUT", f"{dataset}/routines/{{routine}}", functions.update),
+        ("DELETE", f"{dataset}/routines/{{routine}}", functions.delete),
         ("POST", f"{_BASE}/jobs", queries.insert),
         ("GET", f"{_BASE}/jobs", queries.list),
         ("GET", f"{_BASE}/jobs/{{job}}", queries.get),

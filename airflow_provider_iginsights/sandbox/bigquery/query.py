@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 from airflow_provider_iginsights.sandbox.bigquery import information_schema
 from airflow_provider_iginsights.sandbox.bigquery.dialect import GoogleSql, rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.routines import arguments_of, call
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
@@ -112,6 +113,7 @@ class Session:
 
     def resolve(self, tree: E, *, keep: exp.Expression | None = None) -> E:
         """Rewrite the tree in place for DuckDB; the node ``keep`` (a statement's target) stays as it is."""
+        self._call_functions(tree)
         rewrite(tree)
         self._read_clock(tree)
         known = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
@@ -124,6 +126,20 @@ class Session:
             column.set("db", None)
             column.set("catalog", None)
         return tree
+
+    def _call_functions(self, tree: exp.Expression) -> None:
+        """Put the queries of table functions in the place of their calls."""
+        for node in [node for node in tree.find_all(exp.Table) if isinstance(node.this, exp.Anonymous)]:
+            parts = [node.catalog, node.db, *str(node.this.name).split(".")]
+            *qualifiers, name = [part for part in parts if part]
+            path = exp.table_(name, *reversed(qualifiers[-2:]))
+            routine = self.storage.routines.find(self.ref_of(path))
+            if routine is None:
+                raise not_supported(f"The table function {name}")
+            body = parse(str(routine["definitionBody"])).copy()
+            query = call(body, arguments=arguments_of(routine), given=node.this.expressions)
+            alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+            node.replace(exp.Subquery(this=query, alias=alias))
 
     def _read_clock(self, tree: exp.Expression) -> None:
         """Put the sandbox's time where the statement asks for the current one."""

@@ -22,6 +22,7 @@ from airflow_provider_iginsights.sandbox.bigquery import alterations, expiration
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of
 from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
+from airflow_provider_iginsights.sandbox.bigquery.routines import Routines
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
 from airflow_provider_iginsights.sandbox.bigquery.tables import (
     Dataset,
@@ -65,6 +66,7 @@ class Storage:
         for statement in _SETTINGS:
             self._duckdb.execute(statement)
         self._restore()
+        self.routines: Routines = Routines(self._duckdb)
 
     def now_ms(self) -> str:
         """Return the time in milliseconds since 1970, as the REST API writes it."""
@@ -149,6 +151,7 @@ class Storage:
             raise BigQueryError("resourceInUse", f"Dataset {project}:{name} is still in use")
         for table in left:
             self.delete_table(table.ref)
+        self.routines.drop_all(project, name)
         with self._lock:
             del self._datasets[project, name]
             self._forget(f"{project}:{name}")

@@ -1,0 +1,68 @@
+"""Creates and updates the table functions of targets: views that are told which days to read."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
+from airflow_provider_iginsights.bigquery.view_state import view_description, view_path, view_query
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
+    from airflow_provider_iginsights.bigquery.target import TargetTable
+    from airflow_provider_iginsights.catalog.views import View
+
+Made = Literal["created", "updated", "unchanged"]
+
+_KIND = "TABLE_VALUED_FUNCTION"
+
+
+def make_function(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
+    """Create the table function, or replace its query if it is another one; return what was done.
+
+    Raises DatasetUnavailable or LoadError.
+    """
+    once = partial(_make_once, view, target, session=session)
+    return session.retrier.call(once, doing=f"create or update the table function {view_path(view, target)}")
+
+
+def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
+    from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+
+    client, wanted = session.client, _describe(view, target)
+    try:
+        found = client.get_routine(view_path(view, target), retry=None, timeout=HTTP_TIMEOUT)
+    except NotFound:
+        try:
+            client.create_routine(wanted, retry=None, timeout=HTTP_TIMEOUT)
+        except Conflict as conflict:
+            raise StateChanged("somebody else created it after it was looked for") from conflict
+        return "created"
+    if (found.type_, found.body) == (_KIND, wanted.body):
+        return "unchanged"
+    for name in _FIELDS:
+        setattr(found, name, getattr(wanted, name))
+    try:
+        client.update_routine(found, _FIELDS, retry=None, timeout=HTTP_TIMEOUT)
+    except (PreconditionFailed, NotFound) as changed:
+        raise StateChanged("somebody else changed it after it was read") from changed
+    return "updated"
+
+
+# An update replaces the whole routine ("routines.update").
+_FIELDS = ["type_", "language", "arguments", "body", "description"]
+
+
+def _describe(view: View, target: TargetTable) -> Any:
+    from google.cloud.bigquery import Routine, RoutineArgument, StandardSqlDataType, StandardSqlTypeNames
+
+    day = StandardSqlDataType(type_kind=StandardSqlTypeNames.DATE)
+    return Routine(
+        view_path(view, target),
+        type_=_KIND,
+        language="SQL",
+        arguments=[RoutineArgument(name=name, data_type=day) for name in view.parameters],
+        body=view_query(view, target),
+        description=view_description(view, target),
+    )
