@@ -155,7 +155,7 @@ def prepare(home: Path, variables: dict[str, str]) -> None:
     (home / "peaks").mkdir()
     (home / "dags").mkdir()
     (home / "dags" / "night.py").write_text(DAG)
-    _airflow(variables, "db", "migrate")
+    run_airflow(variables, "db", "migrate")
 
 
 @contextmanager
@@ -245,7 +245,8 @@ def find_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _airflow(variables: dict[str, str], *arguments: str) -> None:
+def run_airflow(variables: dict[str, str], *arguments: str) -> None:
+    """Run an airflow command; end where it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "airflow", *arguments],
         env=os.environ | variables,

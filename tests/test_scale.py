@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from airflow_provider_iginsights.bigquery import combine, lookup, partition_rang
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from benchmarks import scale
+from benchmarks.accounts import LATE
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 
@@ -26,6 +28,12 @@ def points(*, cpu: float = 0.0, http: float = 0.0, jobs: float = 0.0) -> scale.P
 def test_the_page_shows_what_is_printed() -> None:
     """Whoever measures anew, or changes the simulation, prints the tables anew."""
     assert "\n".join(scale.tables()) in PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_module_that_is_loaded_before_a_measurement_exists(name: str) -> None:
+    """Its name is a text, which no other check reads."""
+    assert find_spec(name)
 
 
 def test_limits_are_those_of_the_package() -> None:

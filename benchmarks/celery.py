@@ -1,0 +1,301 @@
+"""Workers that die and freeze: CeleryExecutor with two workers, mapped tasks that stage, and one task that writes.
+
+``python -m benchmarks.celery`` needs redis-server and PostgreSQL's programs (Debian: redis-server, postgresql),
+apache-airflow-providers-celery, redis, psycopg2, asyncpg and time-machine. Everything happens on loopback and in a
+temporary folder. While the night runs:
+
+1. the worker whose task loads what it staged is stopped (SIGSTOP) until Airflow has begun another try, and then woken;
+2. the triggerer is killed while tasks are deferred, since Meta throttles some accounts, and started again;
+3. the worker whose task writes is stopped in the middle of its first MERGE, and woken in the same way;
+4. the worker of the next try is killed (SIGKILL) while a MERGE runs.
+
+Then every row must be the truth, no key may stand twice, and no staging table may be left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from airflow_provider_iginsights.pacific import pacific_date
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
+from airflow_provider_iginsights.sandbox.clock import Clock
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
+from benchmarks.airflow_night import find_port, postgresql, query, run_airflow, settings
+from benchmarks.servers import DATASET, PROJECT, Served, describe_machine, environment
+
+DAG = """
+import os
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG
+from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
+from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
+
+TO = {"dataset_id": "instagram", "gcp_conn_id": None, "create_dataset": True}
+
+with DAG("night", schedule="@once", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False,
+         default_args={"retries": 5, "retry_delay": timedelta(seconds=5)}):
+    accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=int(os.environ["NIGHT_CHUNK"]))
+    insights = InstagramAccountInsightsToBigQueryOperator.partial(
+        task_id="stage", load="stage", deferrable=True,
+        since=os.environ["NIGHT_SINCE"], until=os.environ["NIGHT_UNTIL"], **TO
+    ).expand(account_ids=accounts.output)
+    InstagramWriteStagedToBigQueryOperator(
+        task_id="write", staged=insights.output["staged"], account_ids=accounts.output, **TO
+    )
+"""
+WORKERS = ("one", "two")
+COMPONENTS = {
+    "api-server": ("api-server", "--workers", "1"),
+    **{name: (name,) for name in ("scheduler", "dag-processor", "triggerer")},
+    **{name: ("celery", "worker", "--concurrency", "2", "--celery-hostname", f"{name}@%h") for name in WORKERS},
+}
+TRIES = """
+SELECT task_id, count(*), count(*) FILTER (WHERE state = 'success'), max(try_number),
+       count(*) FILTER (WHERE try_number > 1) FROM task_instance GROUP BY task_id ORDER BY min(start_date)
+"""
+
+
+@dataclass(slots=True)
+class Night:
+    """A night under way: where its database is, its processes by component, and what was done to them."""
+
+    home: Path
+    database: str
+    variables: dict[str, str]
+    patience: float
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def start(self, name: str) -> None:
+        """Start a component."""
+        command = [sys.executable, "-m", "airflow", *COMPONENTS[name]]
+        with (self.home / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, env=os.environ | self.variables, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def send(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to a component and all that it started; return to how many processes."""
+        process = psutil.Process(self.processes[name].pid)
+        tree = [process, *process.children(recursive=True)]
+        for each in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
+        return len(tree)
+
+    def note(self, event: str) -> None:
+        """Remember what was done, and when."""
+        self.events.append(f"{time.monotonic() - self.begun:.0f} s: {event}")
+
+    def wait(self, is_so: Callable[[], Any], what: str) -> Any:
+        """Return what ``is_so`` returns as soon as it is true."""
+        until = time.monotonic() + self.patience
+        while time.monotonic() < until:
+            if found := is_so():
+                return found
+            if query(self.database, "SELECT 1 FROM dag_run WHERE state = 'failed'"):
+                break
+            time.sleep(0.2)
+        raise SystemExit(f"Waited for {what}; {query(self.database, TRIES)}")
+
+    def find_worker(self, task_id: str) -> tuple[str, int] | None:
+        """Return the worker that runs an instance of a task, and the process of it."""
+        running = f"SELECT pid FROM task_instance WHERE task_id = '{task_id}' AND state = 'running'"
+        for (pid,) in query(self.database, running):
+            for name in WORKERS:
+                worker = psutil.Process(self.processes[name].pid)
+                if pid in {each.pid for each in worker.children(recursive=True)}:
+                    return name, pid
+        return None
+
+    def stop(self) -> None:
+        """Kill all components."""
+        for name in self.processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.send(name, signal.SIGKILL)
+            self.processes[name].wait()
+
+
+def main() -> None:
+    """Run the night, and say whether its tables are the truth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accounts", type=int, default=200)
+    parser.add_argument("--tasks", type=int, default=8, help="mapped tasks")
+    parser.add_argument("--latency", type=float, default=0.1, help="seconds that each Graph API answer takes")
+    parser.add_argument("--patience", type=float, default=600, help="seconds for which each step is waited")
+    given = parser.parse_args()
+    given.parallelism = 8
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))  # everything is stopped then, too
+    now = datetime.now(UTC)
+    world = World.build(now=now, accounts=given.accounts, media_per_account=0, stories_per_account=0)
+    clock = Clock(now, ticks=True)
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="celery-", ignore_cleanup_errors=True)))
+        home.chmod(0o755)
+        database = stack.enter_context(postgresql(home))
+        broker = stack.enter_context(redis(home))
+        graph = stack.enter_context(GraphSandbox(world, clock=clock, latency=given.latency))
+        bigquery = stack.enter_context(BigQuerySandbox(clock=clock, project=PROJECT))
+        bigquery.switches.pricing = False
+        where = Served({"url": graph.url, "token": world.system_user_token}, dict), Served({"url": bigquery.url}, dict)
+        variables = environment(*where, max_workers=4) | settings(home, database, given) | celery(database, broker)
+        night = Night(home, database, variables, given.patience)
+        stack.callback(night.stop)
+        prepare(night)
+        play(night, graph, bigquery)
+        report(night, given, compare(world, bigquery, now=clock.now()), bigquery)
+
+
+@contextmanager
+def redis(home: Path) -> Iterator[str]:
+    """Run a broker that keeps nothing on disk; yields its address."""
+    port = find_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.terminate()
+
+
+def celery(database: str, broker: str) -> dict[str, str]:
+    """Return the settings of the executor; a task without a heartbeat for 40 seconds is given to another worker."""
+    options = {
+        "CORE__EXECUTOR": "CeleryExecutor",
+        "CELERY__BROKER_URL": broker,
+        "CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+        "CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    }
+    return {f"AIRFLOW__{name}": value for name, value in options.items()} | {"C_FORCE_ROOT": "1"}
+
+
+def prepare(night: Night) -> None:
+    """Write the Dag, create the metadata tables and start all components."""
+    (night.home / "dags").mkdir()
+    (night.home / "dags" / "night.py").write_text(DAG)
+    run_airflow(night.variables, "db", "migrate")
+    for name in COMPONENTS:
+        night.start(name)
+
+
+def play(night: Night, graph: GraphSandbox, bigquery: BigQuerySandbox) -> None:
+    """Do to the night what the module's docstring says, and wait for its end."""
+    bigquery.faults.add(BigQueryFault(route="POST .*/upload/", effect="slowJob", seconds=5))
+    bigquery.faults.add(BigQueryFault(route="POST .*/jobs", body="MERGE", effect="slowJob", seconds=8, times=3))
+    listed = "SELECT 1 FROM task_instance WHERE task_id = 'accounts' AND state = 'success'"
+    night.wait(lambda: query(night.database, listed), "the list of accounts")
+    graph.usage.minutes = 1
+    for account_id in list(graph.world.accounts)[::60]:
+        graph.usage.set(account_id, 100)
+
+    night.wait(lambda: find_running(bigquery, "load"), "a load job")
+    freeze(night, "stage", "loads what it staged")
+
+    deferred = "SELECT count(*) FROM task_instance WHERE state = 'deferred' HAVING count(*) > 0"
+    [(count,)] = night.wait(lambda: query(night.database, deferred), "a deferred task")
+    night.send("triggerer", signal.SIGKILL)
+    night.processes["triggerer"].wait()
+    night.note(f"the triggerer is killed with {count} deferred tasks, and started again")
+    night.start("triggerer")
+
+    first = night.wait(lambda: find_running(bigquery, "merge"), "a MERGE")
+    freeze(night, "write", "writes, in the middle of its first MERGE")
+    night.wait(lambda: find_running(bigquery, "merge") - first, "another MERGE")
+    name, _ = night.wait(lambda: night.find_worker("write"), "the task that writes")
+    killed = night.send(name, signal.SIGKILL)
+    night.processes[name].wait()
+    night.note(f"worker {name}, {killed} processes, is killed while a MERGE of the next try runs, and started again")
+    night.start(name)
+    night.wait(lambda: query(night.database, "SELECT 1 FROM dag_run WHERE state = 'success'"), "the end")
+    night.note("the run has succeeded")
+
+
+def freeze(night: Night, task_id: str, doing: str) -> None:
+    """Stop the worker of a task until Airflow has given the task to another one, then wake it."""
+    name, pid = night.wait(lambda: night.find_worker(task_id), f"the task {task_id}")
+    frozen = night.send(name, signal.SIGSTOP)
+    night.note(f"worker {name}, {frozen} processes, is stopped while a task {doing}")
+    mine = f"SELECT 1 FROM task_instance WHERE task_id = '{task_id}' AND state = 'running' AND pid = {pid}"
+    night.wait(lambda: not query(night.database, mine), "the heartbeat's timeout")
+    again = f"SELECT 1 FROM task_instance WHERE task_id = '{task_id}' AND state IN ('queued', 'running')"
+    night.wait(lambda: query(night.database, f"{again} AND try_number > 1"), "the next try")
+    night.send(name, signal.SIGCONT)
+    night.note(f"worker {name} is woken: Airflow has given its task to another try")
+
+
+def find_running(bigquery: BigQuerySandbox, verb: str) -> set[str]:
+    """Return the ids of such jobs that run."""
+    running = (job.id for job in bigquery.jobs if job.state == "RUNNING")
+    return {name for name in running if name.startswith(f"iginsights-{verb}-")}
+
+
+def compare(world: World, bigquery: BigQuerySandbox, *, now: datetime) -> dict[str, int]:
+    """Count what is wrong with the rows, against the truth that is worked out from the world alone."""
+    from tests.support import truth
+    from tests.support.sandboxes import KEYS, PROVENANCE, pacific_days
+
+    yesterday = pacific_date(now) - timedelta(days=1)
+    days = pacific_days(yesterday - timedelta(days=3), yesterday)
+    expected = {
+        "instagram_account_insights": [
+            row for account in world.accounts.values() for row in truth.account_rows(world, account, days, now=now)
+        ],
+        "instagram_accounts": [truth.profile_rows(account, now=now) for account in world.accounts.values()],
+    }
+    wrong = {"rows": 0, "doubled": 0, "lost": 0, "other": 0}
+    for table_id, rows in expected.items():
+        found = bigquery.rows(DATASET, table_id)
+        have, want = (
+            {tuple(row[name] for name in KEYS[table_id]): row | dict.fromkeys(PROVENANCE) for row in each}
+            for each in (found, rows)
+        )
+        wrong["rows"] += len(found)
+        wrong["doubled"] += len(found) - len(have)
+        wrong["lost"] += len(want.keys() - have.keys())
+        wrong["other"] += sum(have[key] != want.get(key) for key in have)
+    staging = [name for name in bigquery.tables(DATASET) if "__stg_" in name]
+    return wrong | {"staging tables": len(staging)}
+
+
+def report(night: Night, given: argparse.Namespace, wrong: dict[str, int], bigquery: BigQuerySandbox) -> None:
+    """Print what was done and what is wrong; end with 1 if anything is."""
+    database = query(night.database, "SHOW server_version")[0][0].split()[0]
+    broker = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    names = ("apache-airflow", "apache-airflow-providers-celery", "celery")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    print(f"{describe_machine()}, {versions}, PostgreSQL {database}, redis {broker}; load {os.getloadavg()[0]:.1f}\n")
+    print(f"{given.accounts} accounts, {given.tasks} mapped tasks, latency {1000 * given.latency:.0f} ms\n")
+    print("\n".join(f"* {event}" for event in night.events), end="\n\n")
+    print("| task | instances | succeeded | highest try | tried again |\n|---|---|---|---|---|")
+    print("\n".join(f"| {' | '.join(map(str, row))} |" for row in query(night.database, TRIES)), end="\n\n")
+    print(f"{len(bigquery.jobs)} BigQuery jobs; {', '.join(f'{name}: {count:,}' for name, count in wrong.items())}.")
+    if any(count for name, count in wrong.items() if name != "rows"):
+        raise SystemExit("The tables are not the truth.")
+
+
+if __name__ == "__main__":
+    main()
