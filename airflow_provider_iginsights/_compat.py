@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -116,13 +117,21 @@ def resolve(name: str) -> Any:
     """
     if name not in NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for path in NAMES[name]:
+    return find(name, NAMES[name])
+
+
+def find(name: str, paths: tuple[str, ...]) -> Any:
+    """Return the first of ``paths`` (``module:attribute``) that the installed Airflow has.
+
+    :raises ImportError: it has none; the message says which version offers ``name``.
+    """
+    for path in paths:
         module, _, attribute = path.partition(":")
         try:
-            return getattr(import_module(module), attribute)
+            return attrgetter(attribute)(import_module(module))
         except (ImportError, AttributeError):
             continue
-    raise ImportError(_describe_missing(name))
+    raise ImportError(_describe_missing(name, paths))
 
 
 def find_first_reschedule(context: Context) -> datetime | None:
@@ -138,10 +147,10 @@ def find_first_reschedule(context: Context) -> datetime | None:
     return find(instance.dag_id, instance.task_id, instance.run_id, instance.map_index, first_try)  # type: ignore[no-any-return]
 
 
-def _describe_missing(name: str) -> str:
+def _describe_missing(name: str, paths: tuple[str, ...]) -> str:
     installed = import_module("airflow").__version__
     cure = f"It needs Airflow {SINCE[name]} or newer." if name in SINCE else "Supported are Airflow 2.11 to 3.4."
-    return f"Airflow {installed} has no {name} (looked for {', '.join(NAMES[name])}). {cure}"
+    return f"Airflow {installed} has no {name} (looked for {', '.join(paths)}). {cure}"
 
 
 if not TYPE_CHECKING:

@@ -9,25 +9,19 @@ from importlib import import_module
 import pytest
 
 from airflow_provider_iginsights import _compat
+from tests.support import airflow_versions
+from tests.support.airflow_versions import FEATURES, NAMES, Feature, find, needs, offers
 
 PROBE = """
 import sys, warnings
 from airflow_provider_iginsights import _compat
 assert not [name for name in sys.modules if name.split(".")[0] == "airflow"], "importing _compat loads Airflow"
-import airflow.sdk
+find = _compat.BaseOperator
 warnings.simplefilter("error", DeprecationWarning)
 for name in sorted(_compat.NAMES):
     getattr(_compat, name)
 print(len(_compat.NAMES))
 """
-
-
-def offers(version: str) -> bool:
-    """Return whether the installed Airflow is ``version`` or newer."""
-    import airflow
-
-    wanted, installed = (tuple(int(part) for part in text.split(".")[:2]) for text in (version, airflow.__version__))
-    return installed >= wanted
 
 
 @pytest.mark.parametrize("name", sorted(_compat.NAMES))
@@ -44,12 +38,28 @@ def test_finds_the_name_or_says_which_version_has_it(name: str) -> None:
         assert found is getattr(import_module(module), attribute)
 
 
-@pytest.mark.skipif(not offers("3.3"), reason="older versions lack names, or warn while importing themselves")
+@needs("retry policies")
 def test_no_deprecated_path_is_touched() -> None:
     """In a fresh interpreter the module loads no Airflow, and resolving every name raises no deprecation warning."""
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == str(len(_compat.NAMES))
+
+
+@pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+def test_a_test_is_skipped_only_where_its_feature_is_missing(feature: Feature) -> None:
+    """A feature's own name is there from the stated Airflow on, and not before."""
+    if offers(feature.since):
+        assert find("feature", (feature.name,))
+        return
+    with pytest.raises(ImportError):
+        find("feature", (feature.name,))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_finds_the_names_of_the_tests(name: str) -> None:
+    """Each name that only tests use is in the installed Airflow, whichever that is."""
+    assert getattr(airflow_versions, name)
 
 
 def test_a_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

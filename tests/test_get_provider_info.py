@@ -16,6 +16,7 @@ from airflow_provider_iginsights.get_provider_info import get_provider_info
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONNECTION_FORM
+from tests.support.airflow_versions import needs, offers
 
 EXTRAS = ["api_version", "app_id", "app_secret", "webhook_verify_token", "account_ids", "timeout", "max_workers"]
 
@@ -33,15 +34,6 @@ def providers():
     return ProvidersManager()
 
 
-def reads_conn_fields() -> bool:
-    """Return whether the installed Airflow (3.2+) reads the form from the provider info."""
-    items = read_schema("provider.yaml.schema.json")["properties"]["connection-types"]["items"]
-    return "conn-fields" in items["properties"]
-
-
-needs_conn_fields = pytest.mark.skipif(not reads_conn_fields(), reason="this Airflow asks the hook for the form")
-
-
 def test_dict_fits_the_runtime_schema():
     """The dict is what provider_info.schema.json asks for, and carries the version of the package."""
     info = get_provider_info()
@@ -50,7 +42,7 @@ def test_dict_fits_the_runtime_schema():
     assert info["package-name"] == "airflow-provider-iginsights"
 
 
-@needs_conn_fields
+@needs("forms in the provider info")
 @pytest.mark.parametrize(
     "part", ["connection-types", "extra-links", "transfers", "integrations", "hooks", "operators", "config"]
 )
@@ -110,14 +102,15 @@ def test_providers_manager_shows_the_hook(providers):
     assert hook.connection_testable
 
 
+@needs("forms in the provider info")
 def test_workers_find_the_hook():
     """The Task SDK, which turns a connection into its hook on a worker, finds the class too."""
-    runtime = pytest.importorskip("airflow.sdk.providers_manager_runtime").ProvidersManagerTaskRuntime()
+    runtime = importlib.import_module("airflow.sdk.providers_manager_runtime").ProvidersManagerTaskRuntime()
     hook = runtime.hooks["instagram"]
     assert hook.hook_class_name == "airflow_provider_iginsights.hooks.instagram.InstagramHook"
 
 
-@needs_conn_fields
+@needs("forms in the provider info")
 def test_providers_manager_shows_the_extra_fields(providers):
     """Each extra field arrives in the form, and only the two secrets are hidden as one types."""
     prefix = "extra__instagram__"
@@ -129,6 +122,8 @@ def test_providers_manager_shows_the_extra_fields(providers):
 
 def test_providers_manager_shows_the_standard_fields(providers):
     """Fields without a meaning are hidden, password and host are named for what they hold."""
+    if not offers("3.2"):
+        pytest.importorskip("flask_appbuilder", reason="Airflow 2.11 to 3.1 build the form with flask_appbuilder")
     behaviour = providers.field_behaviours["instagram"]
     assert set(behaviour["hidden_fields"]) == {"port", "login", "schema"}
     assert behaviour["relabeling"]["password"] == "Access token"
@@ -141,10 +136,10 @@ def test_providers_manager_shows_the_link(providers):
     assert "airflow_provider_iginsights.links.bigquery.BigQueryTableLink" in providers.extra_links_class_names
 
 
-@needs_conn_fields
+@needs("forms in the provider info")
 def test_ui_form_is_complete():
     """The service behind the Connections page delivers the form without importing the hook."""
-    connections = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections")
+    connections = importlib.import_module("airflow.api_fastapi.core_api.services.ui.connections")
     form = {one.connection_type: one for one in connections.HookMetaService.hook_meta_data()}["instagram"]
     assert form.hook_name == "Instagram Insights"
     assert form.standard_fields.password.title == "Access token"

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_iginsights import errors, retry_policy
+from airflow_provider_iginsights import _compat, errors, retry_policy
+from tests.support.airflow_versions import needs
 
-sdk_policy = pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="retry policies came with Airflow 3.3")
+pytestmark = needs("retry policies")
 
-RetryAction = sdk_policy.RetryAction
 SECRETLESS = "Something happened. Do something."
 
 
@@ -37,14 +37,14 @@ def decide(error: BaseException, *, try_number: int = 1, **options):
 def test_fails_at_once_where_somebody_has_to_act(kind):
     """No retry cures these, so none is spent; the reason names the error."""
     decision = decide(kind(SECRETLESS))
-    assert decision.action is RetryAction.FAIL
+    assert decision.action is _compat.RetryAction.FAIL
     assert decision.reason == f"{kind.__name__}: {SECRETLESS}"
 
 
 @pytest.mark.parametrize("error", [errors.LoadError("No."), errors.RowRefused("No."), ValueError("No."), OSError()])
 def test_leaves_everything_else_to_the_task(error):
     """Errors that the policy knows nothing about take the task's own retries and delay."""
-    assert decide(error) == sdk_policy.RetryDecision.default()
+    assert decide(error) == _compat.RetryDecision.default()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_leaves_everything_else_to_the_task(error):
 def test_waits_before_a_retry(error, try_number, seconds):
     """A throttled task waits as long as Meta says, an error of the server doubles the delay up to its bound."""
     decision = decide(error, try_number=try_number, jitter=0)
-    assert decision.action is RetryAction.RETRY
+    assert decision.action is _compat.RetryAction.RETRY
     assert decision.retry_delay == timedelta(seconds=seconds)
 
 

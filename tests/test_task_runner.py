@@ -6,7 +6,9 @@ import importlib.util
 
 import pytest
 
-pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="retry policies came with Airflow 3.3")
+from tests.support.airflow_versions import needs
+
+pytestmark = needs("retry policies")
 
 DAG_FILE = """
 from datetime import timedelta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib.util import find_spec
 
 import pytest
 
@@ -11,6 +10,7 @@ from airflow_provider_iginsights._compat import BaseHook
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection
+from tests.support.airflow_versions import needs
 
 TOKEN = "EAAGtoken1234567890"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -138,7 +138,7 @@ def test_refuses_wrong_extras(read, extra, field):
     assert not [part for part in ("two words", "nested", "../me") if part in str(caught.value)]
 
 
-@pytest.mark.skipif(find_spec("airflow.sdk") is None, reason="Airflow 2 passes over such a connection itself")
+@needs("connections whose extra is no JSON")
 @pytest.mark.parametrize("extra", ["no json", "[1, 2]", '"text"'])
 def test_refuses_an_extra_that_is_no_object(read, extra):
     """An extra that Airflow would read as empty, or that is a list, is an error and not silently ignored."""

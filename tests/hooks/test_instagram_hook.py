@@ -63,10 +63,8 @@ def test_defaults_for_operators(connect):
 
 def test_masks_what_is_derived_from_secrets(connect):
     """Airflow's log masker learns the appsecret_proof, which it cannot know from the connection."""
-    try:
-        from airflow.sdk.log import redact
-    except ImportError:
-        from airflow.utils.log.secrets_masker import redact
+    from tests.support.airflow_versions import redact
+
     client = connect(password="EAAGmask|ed1234", extra={"app_secret": "0123456789abcdef"}).get_conn()
     assert redact(f"proof {client.settings.make_appsecret_proof()} token EAAGmask%7Ced1234") == "proof *** token ***"
 
@@ -97,10 +95,7 @@ def test_imports_are_light():
     """Dag processors import these all the time: nothing heavy comes along beyond what Airflow loads itself."""
     code = """
 import importlib, sys
-try:
-    from airflow.sdk import BaseHook, BaseOperatorLink
-except ImportError:
-    from airflow.hooks.base import BaseHook
+from airflow_provider_iginsights._compat import BaseHook, BaseOperatorLink
 before = set(sys.modules)
 for name in ("hooks.instagram", "hooks.bigquery", "hooks.connection", "links.bigquery", "retry_policy"):
     importlib.import_module(f"airflow_provider_iginsights.{name}")

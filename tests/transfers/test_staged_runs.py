@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
-
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
+from tests.support.airflow_versions import needs
 from tests.support.sandboxes import Sandboxes
 from tests.support.transfers.dag_runs import (
     BUSY,
@@ -23,6 +22,8 @@ from tests.support.transfers.dag_runs import (
     run,
     states,
 )
+
+pytestmark = needs("a task state store")
 
 BODY = """
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator as Write

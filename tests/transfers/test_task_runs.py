@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="the task state store came with Airflow 3.3")
-
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
+from tests.support.airflow_versions import needs
 from tests.support.sandboxes import Sandboxes, facts
 from tests.support.transfers.dag_runs import (
     BUSY,
@@ -25,6 +24,8 @@ from tests.support.transfers.dag_runs import (
     run,
     states,
 )
+
+pytestmark = needs("a task state store")
 
 ACCOUNT = 'Account(task_id="account", metrics=["likes"], lookback_days=0, **TO{})'
 

@@ -16,9 +16,10 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.sandbox.server import Server
 from airflow_provider_iginsights.webhooks.asset import ASSET_NAME, ASSET_URI
 from airflow_provider_iginsights.webhooks.verification import sign
+from tests.support.airflow_versions import needs
 from tests.support.webhooks.messages import message
 
-pytest.importorskip("airflow.assets.manager", reason="assets came with Airflow 3")
+pytestmark = needs("assets")
 
 SECRET, TOKEN = "secret-of-the-app", "token-of-the-app"
 EXTRA = {"app_secret": SECRET, "webhook_verify_token": TOKEN}

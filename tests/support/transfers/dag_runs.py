@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, World
+from tests.support.airflow_versions import run_dag
 from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 
 HEAD = """
@@ -73,7 +74,7 @@ def run(dag: Any) -> dict[tuple[str, int], Any]:
     """Run the Dag for the day that ended this morning; return its task instances by task id and map index."""
     from datetime import UTC, datetime
 
-    found = dag.test(logical_date=datetime(2026, 11, 20, 8, tzinfo=UTC)).get_task_instances()
+    found = run_dag(dag, datetime(2026, 11, 20, 8, tzinfo=UTC)).get_task_instances()
     return {(instance.task_id, instance.map_index): instance for instance in found}
 
 

@@ -12,13 +12,13 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import airflow
 import pytest
 
 from airflow_provider_iginsights.window import RunDates
+from tests.support.airflow_versions import offers, tell_lack
 
-if tuple(map(int, airflow.__version__.split(".")[:2])) < (3, 3):
-    pytest.skip("the schedules, runs and defaults of this table are those of Airflow 3.3", allow_module_level=True)
+if not offers("3.3"):
+    pytest.skip(tell_lack("the runs of Airflow 3.3"), allow_module_level=True)
 
 from airflow.sdk import (
     DAG,

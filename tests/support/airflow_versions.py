@@ -1,0 +1,96 @@
+"""What the tests need of Airflow, whatever the version: names that only they use, and what came with which version.
+
+What the package uses, too, comes from ``_compat``. A name that every version has in the same place needs no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_iginsights._compat import find
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights._compat import DAG
+
+    DagBag: Any
+    DagSerialization: Any
+    redact: Any
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "DagBag": ("airflow.dag_processing.dagbag:DagBag", "airflow.models.dagbag:DagBag"),
+        "DagSerialization": (
+            "airflow.serialization.serialized_objects:DagSerialization",
+            "airflow.serialization.serialized_objects:SerializedDAG",
+        ),
+        "redact": (
+            "airflow.sdk.log:redact",
+            "airflow.sdk.execution_time.secrets_masker:redact",
+            "airflow.utils.log.secrets_masker:redact",
+        ),
+    }
+)
+"""Where a name lives that tests use and the package does not, the newest Airflow first."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """The Airflow that something came with, and a name (``module:attribute``) that came with it."""
+
+    since: str
+    name: str
+
+
+FEATURES: Mapping[str, Feature] = MappingProxyType(
+    {
+        "connections whose extra is no JSON": Feature(
+            "3.2", "airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime"
+        ),
+        "assets": Feature("3.0", "airflow.assets.manager:AssetManager"),
+        "commands of providers": Feature("3.2", "airflow.providers_manager:ProvidersManager.cli_command_functions"),
+        "forms in the provider info": Feature(
+            "3.2", "airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime"
+        ),
+        "retry policies": Feature("3.3", "airflow.sdk:RetryPolicy"),
+        "a task state store": Feature("3.3", "airflow.sdk.execution_time.context:TaskStateStoreAccessor"),
+        "the runs of Airflow 3.3": Feature("3.3", "airflow.sdk:RetryPolicy"),
+    }
+)
+"""Without one of these a test has nothing to say; each row is held against the installed Airflow (test_compat.py)."""
+
+
+def offers(since: str) -> bool:
+    """Return whether the installed Airflow is ``since`` or newer."""
+    wanted, installed = (tuple(map(int, text.split(".")[:2])) for text in (since, version("apache-airflow")))
+    return installed >= wanted
+
+
+def tell_lack(feature: str) -> str:
+    """Return why a test is skipped without a feature."""
+    return f"needs Airflow {FEATURES[feature].since} or newer, for {feature}"
+
+
+def needs(feature: str) -> pytest.MarkDecorator:
+    """Return the mark that skips a test where Airflow is older than a feature."""
+    return pytest.mark.skipif(not offers(FEATURES[feature].since), reason=tell_lack(feature))
+
+
+def run_dag(dag: DAG, at: datetime) -> Any:
+    """Run a Dag for a logical date with ``dag.test``, as it is called from Airflow 3 on; return the Dag run."""
+    arguments: dict[str, Any] = {"logical_date" if offers("3.0") else "execution_date": at}
+    return dag.test(**arguments)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in NAMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return find(name, NAMES[name])
