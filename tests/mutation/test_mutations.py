@@ -94,8 +94,8 @@ def test_a_limit_in_the_middle_costs_one_wait(runner: ScenarioRunner, question: 
     """The limit of the second account is used up after it began, and it is asked again in the second step, alone."""
     runner.list_shapes(question)
     second = list(runner.sandboxes.world.accounts)[1]
-    assert any("80002" in write(each.document["body"]) for each in runner.heard[question])
-    later = [each.signature for each in runner.heard[question] if each.signature[-1] == "step 2"]
+    assert any("80002" in write(each.document["body"]) for each in runner.recorded[question])
+    later = [each.signature for each in runner.recorded[question] if each.signature[-1] == "step 2"]
     assert later
     others = set(runner.sandboxes.world.accounts) - {second}
     assert not any(account_id in text for text in map(str, later) for account_id in others)

@@ -130,8 +130,7 @@ def _check_ending(invariant: str, ending: Ending, *, must_succeed: bool = False)
 
 def find_frame(error: BaseException) -> str:
     """Return the innermost frame of the package in an error's traceback."""
-    cause: BaseException | None = error
-    frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if f"/{OURS}/" in frame.filename]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if f"/{OURS}/" in frame.filename]
     if not frames:
         return "?"
     last = frames[-1]

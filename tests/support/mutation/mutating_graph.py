@@ -1,4 +1,4 @@
-"""A Graph API of which some answers are changed on their way: it listens first, and says later what it was told to."""
+"""A Graph API of which some answers are changed on their way: they are recorded first, and rewritten in a later run."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ class Exchange:
 
 
 @dataclass(slots=True)
-class Tampering:
+class AnswerRewrite:
     """Which request's answer is replaced: ``rewrite`` gets the tree of the answer; ``times`` None = each time."""
 
     signature: Signature
     rewrite: Callable[[Document], Document | bytes]
     times: int | None = None
-    struck: int = 0
+    applied: int = 0
 
-    def takes(self, signature: Signature) -> bool:
+    def applies(self, signature: Signature) -> bool:
         """Say whether this request's answer is to be changed, and count it."""
-        if signature != self.signature or (self.times is not None and self.struck >= self.times):
+        if signature != self.signature or (self.times is not None and self.applied >= self.times):
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
 
 @dataclass(slots=True)
-class Middle:
-    """The ASGI application between the socket and the Graph API."""
+class MutatingMiddleware:
+    """The ASGI middleware around the Graph API: it records its answers, or rewrites some of them."""
 
-    inner: Any
-    heard: list[Exchange] = field(default_factory=list)
-    tamperings: tuple[Tampering, ...] = ()
-    listens: bool = False
+    app: Any
+    recorded: list[Exchange] = field(default_factory=list)
+    rewrites: tuple[AnswerRewrite, ...] = ()
+    records: bool = False
     steps: Sequence[object] = ()
     """The steps that the task has begun: after a wait there is one more."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,24 +74,24 @@ class Middle:
         async def keep(message: dict[str, Any]) -> None:
             said.append(message)
 
-        await self.inner(plain, repeat, keep)
+        await self.app(plain, repeat, keep)
         if not said:
             return
         document = _read_document(said)
         with self.lock:
-            if self.listens:
-                self.heard.append(Exchange(signature, label(signature), document))
-            striking = next((each for each in self.tamperings if each.takes(signature)), None)
-        await _send(send, said, striking.rewrite(document) if striking else None)
+            if self.records:
+                self.recorded.append(Exchange(signature, label(signature), document))
+            found = next((each for each in self.rewrites if each.applies(signature)), None)
+        await _send(send, said, found.rewrite(document) if found else None)
 
 
 class MutatingGraph(GraphSandbox):
-    """The Graph sandbox with a :class:`Middle` between its application and its socket."""
+    """The Graph sandbox with a :class:`MutatingMiddleware` around its application."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.middle = Middle(self._application)
-        self._server = Server(self.middle, name="mutating-graph")
+        self.middleware = MutatingMiddleware(self._application)
+        self._server = Server(self.middleware, name="mutating-graph")
 
 
 def sign(scope: Scope, asked: bytes) -> Signature:
@@ -119,12 +119,12 @@ def _name(address: str) -> str:
 
 
 async def _read(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _read_document(said: list[dict[str, Any]]) -> Document:
@@ -146,18 +146,19 @@ async def _send(send: Send, said: list[dict[str, Any]], changed: Document | byte
         body = changed
     elif changed is not None:
         body = write(changed["body"]).encode()
-        headers = _spell_headers(changed["headers"])
+        headers = _write_headers(changed["headers"])
     headers.append((b"content-length", str(len(body)).encode()))
     await send({**start, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _spell_headers(headers: Any) -> list[tuple[bytes, bytes]]:
+def _write_headers(headers: Any) -> list[tuple[bytes, bytes]]:
     """Return what a mutated tree of headers is on the wire; what a socket cannot carry is left out of a value."""
     pairs = getattr(headers, "pairs", None) or (headers.items() if isinstance(headers, dict) else ())
-    spelt = []
+    written = []
     for name, value in pairs:
         text = value if isinstance(value, str) else write(getattr(value, "value", value))
         clean = re.sub(r"[^\t\x20-\x7e\x80-\xff]", "?", text)[:8000].strip()
-        spelt.append((name.encode(), clean.encode("latin-1")))
-    return [(name, value) for name, value in spelt if name not in EXTRA_HEADERS or value != EXTRA_HEADERS[name]]
+        if EXTRA_HEADERS.get(name) != clean:  # else Meta did not send it, and it was not mutated
+            written.append((name.encode(), clean.encode("latin-1")))
+    return written

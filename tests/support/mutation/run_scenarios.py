@@ -57,8 +57,8 @@ def play(given: argparse.Namespace, seed: int) -> int:
 
     def is_over() -> bool:
         if given.count is not None:
-            return played >= given.count
-        return time.perf_counter() - started > given.minutes * 60
+            return bool(played >= given.count)
+        return bool(time.perf_counter() - started > given.minutes * 60)
 
     while not is_over():
         with open_runner() as runner:

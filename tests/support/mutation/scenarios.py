@@ -24,7 +24,7 @@ from airflow_provider_iginsights.testing import set_testing
 from tests.support import sandboxes as sandboxes_module
 from tests.support import truth
 from tests.support.mutation.documents import Path, shape, walk, write
-from tests.support.mutation.mutating_graph import Document, Exchange, Middle, MutatingGraph, Tampering
+from tests.support.mutation.mutating_graph import AnswerRewrite, Document, Exchange, MutatingGraph, MutatingMiddleware
 from tests.support.mutation.mutations import Mutation, mutate, names_for
 from tests.support.mutation.waits import (
     LEAD,
@@ -218,12 +218,12 @@ class _Log(logging.Handler):
 
 @dataclass(slots=True)
 class ScenarioRunner:
-    """The sandboxes in which scenarios run; what the clean runs answer is heard once per question."""
+    """The sandboxes in which scenarios run; what the clean runs answer is recorded once per question."""
 
     sandboxes: Sandboxes
-    middle: Middle
+    middleware: MutatingMiddleware
     number: int = 0
-    heard: dict[str, list[Exchange]] = field(default_factory=dict)
+    recorded: dict[str, list[Exchange]] = field(default_factory=dict)
     shapes: dict[str, dict[str, list[tuple[int, Path]]]] = field(default_factory=dict)
 
     def run(self, seed: int, name: str | None = None) -> Scenario:
@@ -235,17 +235,17 @@ class ScenarioRunner:
         spot = self._choose(name, dice)
         start = self.sandboxes.now
         mutation, rewrite = _prepare(spot, dice)
-        tamperings, more = [Tampering(spot.exchange.signature, rewrite, spot.times)], []
+        rewrites, more = [AnswerRewrite(spot.exchange.signature, rewrite, spot.times)], []
         for _ in range(dice.choice(FURTHER)):
             another = self._choose(name, dice)
             its_mutation, its_rewrite = _prepare(another, dice)
-            tamperings.append(Tampering(another.exchange.signature, its_rewrite, another.times))
+            rewrites.append(AnswerRewrite(another.exchange.signature, its_rewrite, another.times))
             more.append((another, its_mutation))
-        self.middle.tamperings = tuple(tamperings)
+        self.middleware.rewrites = tuple(rewrites)
         try:
             mutated = self._run(question)
             run_id = self.sandboxes.instance.run_id
-            self.middle.tamperings = ()
+            self.middleware.rewrites = ()
             tables = after = self._tables(question)
             wanted = self._find_truth(question, mutated, tables)
             clean, wanted_after = Ending(), wanted
@@ -255,7 +255,7 @@ class ScenarioRunner:
                 after = self._tables(question)
                 wanted_after = self._find_truth(replace(question, limited=False), clean, after)
         finally:
-            self.middle.tamperings = ()
+            self.middleware.rewrites = ()
             self._forget()
             self.sandboxes.travel(start - self.sandboxes.now)
         return Scenario(
@@ -277,7 +277,7 @@ class ScenarioRunner:
     def _choose(self, name: str, dice: random.Random) -> Spot:
         """Choose evenly among the different shapes of paths, so that rare ones come up as often as common ones."""
         shapes = self.list_shapes(name)
-        exchanges = self.heard[name]
+        exchanges = self.recorded[name]
         times = dice.choice((None, None, 1))
         if not dice.randrange(RARELY_BODY):
             return Spot(dice.choice(exchanges), None, dice.choice(list(BODIES)), times)
@@ -286,18 +286,18 @@ class ScenarioRunner:
 
     def list_shapes(self, name: str) -> dict[str, list[tuple[int, Path]]]:
         """Return where a question's answers can be changed: an answer and a path, by what they have in common."""
-        if name not in self.heard:
-            self.middle.listens, self.middle.heard, start = True, [], self.sandboxes.now
+        if name not in self.recorded:
+            self.middleware.records, self.middleware.recorded, start = True, [], self.sandboxes.now
             ending = self._run(QUESTIONS[name])
             if QUESTIONS[name].waits:
                 self.sandboxes.travel(start - self.sandboxes.now)
             if ending.error is not None:
                 raise ending.error
-            self.middle.listens = False
-            heard = sorted(self.middle.heard, key=lambda each: each.signature)
-            self.heard[name] = list({each.signature: each for each in heard}.values())
+            self.middleware.records = False
+            recorded = sorted(self.middleware.recorded, key=lambda each: each.signature)
+            self.recorded[name] = list({each.signature: each for each in recorded}.values())
             found: dict[str, list[tuple[int, Path]]] = {}
-            for place, exchange in enumerate(self.heard[name]):
+            for place, exchange in enumerate(self.recorded[name]):
                 for path in walk(exchange.document):
                     if path and path not in (("status",), ("headers",)):
                         found.setdefault(f"{exchange.label} {shape(path)}", []).append((place, path))
@@ -318,7 +318,7 @@ class ScenarioRunner:
             task_id=question.kind, run_id=f"run at {self.sandboxes.now}"
         )
         ending, log = Ending(), _Log()
-        self.middle.steps = ending.steps
+        self.middleware.steps = ending.steps
         root = logging.getLogger()
         level = root.level
         root.addHandler(log)
@@ -344,7 +344,7 @@ class ScenarioRunner:
 
     def _execute(self, question: Question, instance: RecordingTaskInstance, steps: list[datetime]) -> Any:
         end = END - question.days_ago * DAY
-        context: dict[str, Any] = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
+        context: Any = {"ti": instance, "data_interval_start": end - DAY, "data_interval_end": end}
         if question.waits:
             context["task_state_store"] = TaskStateStore()
         if question.limited:
@@ -354,7 +354,7 @@ class ScenarioRunner:
         if question.kind == "list":
             return InstagramListAccountsOperator(task_id="list", **question.arguments).execute(context)
         given = {} if question.discovers else {"account_ids": list(self.sandboxes.world.accounts)}
-        options = {"dataset_id": self._dataset, "gcp_conn_id": None, "create_dataset": True, **given}
+        options: dict[str, Any] = {"dataset_id": self._dataset, "gcp_conn_id": None, "create_dataset": True, **given}
         make_operator = partial(TRANSFERS[question.kind], task_id=question.kind, **options, **question.arguments)
         return follow(self.sandboxes, make_operator, context, steps, limit=MOST_STEPS if question.waits else 1)
 
@@ -466,7 +466,8 @@ def find_step(row: Row, ending: Ending) -> datetime:
 
 def is_at_a_step(row: Row, ending: Ending) -> bool:
     """Say whether a row was read when the task ran: Meta's clock may differ by five minutes."""
-    return abs(row["fetched_at"] - find_step(row, ending)) <= timedelta(minutes=6)
+    difference: timedelta = row["fetched_at"] - find_step(row, ending)
+    return abs(difference) <= timedelta(minutes=6)
 
 
 def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
@@ -536,5 +537,5 @@ def open_runner() -> Iterator[ScenarioRunner]:
         stack.enter_context(patch.object(ResumableOperator, "log", logging.getLogger("operator")))
         sandboxes = stack.enter_context(open_sandboxes(make_world()))
         stack.enter_context(set_testing(sleep=waits.append, clock=lambda: sum(waits)))
-        middle = sandboxes.graph.middle  # type: ignore[attr-defined]
-        yield ScenarioRunner(sandboxes, middle)
+        middleware = sandboxes.graph.middleware  # type: ignore[attr-defined]
+        yield ScenarioRunner(sandboxes, middleware)
