@@ -106,9 +106,11 @@ class InstagramToBigQueryOperator(TransferArguments):
         self.log_summary(summary)
         if self._load == "stage":
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
+            # Also where the task fails or waits below: what is staged is to be written all the same.
             run.context["ti"].xcom_push(key="staged", value=summary)
         if not results.is_complete:
             run.context["ti"].xcom_push(key="summary", value=summary)
+            # A task that waits or fails returns nothing, so its summary has a key of its own in XCom.
             kept = checkpoint.write(before.advance(results, keep_summary(summary)).pack(account_ids))
             if throttled := find_throttled(results.failed):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
@@ -149,6 +151,7 @@ class InstagramToBigQueryOperator(TransferArguments):
 
         loader, left_out_log, project = run.dataset.loader, run.source.left_out_log, run.dataset.client.project
         targets = [self.make_target(each, project=project, table_id=name) for each, name in self.tables.items()]
+        # Before an account is read: what BigQuery refuses is known then, and costs nothing of the rate limit.
         loader.ensure(targets, load_mode=self._load_mode)
         loader.check_statements(targets, load_mode=self._load_mode)
         row_files: dict[str, RowFile] = {each.table.name: loader.row_file(each) for each in targets}
@@ -168,6 +171,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                     write_row(row_files[name], row, left_out_log)
         results = pool.results
         if self._on_account_error == "skip" or is_last_try(run.context):
+            # No later try asks for it again, so what is still open is named in left_out now.
             results = give_up_unanswered(results, left_out_log)
         remarks = self.finish_reading(run, results, row_files)
         # An answer that could not be read to the end does not say which values are gone.
@@ -175,6 +179,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             list(row_files.values()), load_mode=self._load_mode, protected=left_out_log.list_unreadable()
         )
         if quarantine:
+            # After the rows: a kill in between leaves a day uncounted, and the next try counts it.
             loads += quarantine.write_status(results)
             results, left_out = quarantine.separate(results)
             quarantined |= left_out

@@ -104,6 +104,7 @@ class Quarantine:
             if history.is_quarantined
         }
         for account_id, history in quarantined.items():
+            # A warning on the day on which it is left out; from then on every run would repeat it.
             known = self.histories.get(account_id)
             log.log(
                 logging.INFO if known and known.is_quarantined else logging.WARNING,

@@ -102,6 +102,7 @@ class StagedWriting:
         others = [part for part in parts if part.table != ACCOUNT_STATUS.name]
         protected = limit_groups(group for chunk in self.chunks for group in chunk.handed["protected"])
         results = loader.write_staged(self._group(others), load_mode=self.load_mode, protected=protected, kept=own)
+        # Merged, whatever the load_mode of the chunks: every transfer writes to this one table.
         results += loader.write_staged(self._group(status))
         if self.new and any(chunk.handed["create_views"] for chunk in self.chunks):
             loader.create_views(self.targets.values())

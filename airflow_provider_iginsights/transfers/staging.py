@@ -63,6 +63,7 @@ def hand_over(
     no_data = run.source.no_data_metrics
     missing = {account_id: sorted(metrics) for account_id, metrics in no_data.metrics.items()}
     finality = getattr(operator, "finality", None)
+    # Only replace deletes, so only it must know which groups an unreadable answer leaves open.
     protected = (
         [dict(group) for group in run.source.left_out_log.list_unreadable()] if operator.load_mode == "replace" else []
     )

@@ -38,6 +38,8 @@ def parse_table_options(value: Any) -> dict[str, TableOptions]:
     made: dict[str, TableOptions] = {}
     for name in names:
         default, own = found.get(_DEFAULT, {}), found.get(name, {})
+        # Labels say independent things, so a table's add to the default ones; of any other option the table's own
+        # counts.
         labels = default.get("labels", {}) | own.get("labels", {})
         made[name] = TableOptions(**default | own | {"labels": tuple(sorted(labels.items()))})
     return made
@@ -83,6 +85,7 @@ def _read_labels(value: Any, argument: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_label(value: Any, form: re.Pattern[str]) -> bool:
+    # The pattern lets letters of all scripts through, many of which have an upper case, which BigQuery refuses.
     return isinstance(value, str) and form.fullmatch(value) is not None and value == value.lower()
 
 

@@ -145,6 +145,8 @@ class WritesToBigQuery(StoppableOperator):
             ) as loader,
         ):
             self._stops = (loader.cancel,)
+            # The first request to BigQuery: a dataset that is missing or closed to us is named before anything else is
+            # done.
             loader.read_clock(self.make_target(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(loader.session)
             yield OpenDataset(client, loader, lookup)
