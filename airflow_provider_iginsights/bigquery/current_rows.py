@@ -70,6 +70,8 @@ def update_current(view: View, target: TargetTable, *, session: BigQuerySession)
     """
     path = view_path(view, target)
     found: Any = session.find(session.client.get_table, path, doing=f"read the view {path}")
+    if found is None:  # dropped just now
+        return False
     state = read_state(view, target, found=found)
     through = find_next_day(state, today=pacific_date(session.clock.now()))
     if through is None:

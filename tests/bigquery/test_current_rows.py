@@ -249,18 +249,22 @@ def test_the_current_table_follows(warehouse: Warehouse) -> None:
 def test_an_older_row_counts_again(warehouse: Warehouse) -> None:
     """A value that ``replace`` deletes shows what was there before, on old days, too."""
     history = started(warehouse)
-    day = history.today
-    kind = {"breakdown": "kind"}
-    for late in (6, 0):
-        history.load([history.row("new", day - (late + 1) * DAY, 1, breakdown_value=v, **kind) for v in "AB"])
-        history.load([history.row("new", day - late * DAY, 2, breakdown_value=v, **kind) for v in "AB"])
-        history.load([history.row("new", day - late * DAY, 3, breakdown_value="A", **kind)], load_mode="replace")
-        assert history.differences() == []
-        for _ in range(3):
-            history.today += DAY
-            history.make_views()
-            assert history.differences() == []
+    day, kind = history.today, {"breakdown": "kind"}
+    for read in (day - DAY, day):
+        history.load([history.row("new", read, 1, breakdown_value=value, **kind) for value in "AB"])
+    history.load([history.row("new", day, 2, breakdown_value="A", **kind)], load_mode="replace")
+    assert history.differences() == []
+    history.load([history.row("new", day, 3, breakdown_value="B", **kind)])
+    history.today += 6 * DAY
+    assert history.make_views() == "updated"
+    # The row of the day before is in the current table no more.
+    history.load([history.row("new", day, 4, breakdown_value="A", **kind)], load_mode="replace")
+    assert "_current" not in definition(history)
+    assert history.differences() == []
+    history.today += 2 * DAY
+    assert history.make_views() == "updated"
     assert "_current" in definition(history)
+    assert history.differences() == []
 
 
 def test_rows_of_old_days_show_at_once(warehouse: Warehouse) -> None:
