@@ -12,11 +12,13 @@ import multiprocessing
 import os
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import time_machine
@@ -55,34 +57,39 @@ class Killed:
 
 
 def run_transfer(kind: str, dataset: str, try_number: int, now: datetime, environment: Mapping[str, str]) -> None:
-    """Run one transfer to its end, in a process of its own."""
+    """Run one transfer to its end, in a process of its own, which leaves nothing in its HOME and TMPDIR."""
     os.environ.update(environment)
+    tempfile.tempdir = None  # remembered from the process that this one was forked from
     instance = RecordingTaskInstance(task_id=kind, try_number=try_number)
     with time_machine.travel(now, tick=True):
         operator = TRANSFERS[kind](task_id=kind, dataset_id=dataset, gcp_conn_id=None, create_dataset=True)
         context: Any = {"ti": instance, "data_interval_start": START, "data_interval_end": END}
         operator.execute(context)
+    assert not [*Path.home().iterdir(), *Path(tempfile.gettempdir()).iterdir()]
 
 
-def kill_and_repeat(sandboxes: Sandboxes, *, kills: int, seed: int) -> Iterator[Killed]:
-    """Yield what became of transfers that were killed at random moments of their run, all kinds in turn."""
+def kill_and_repeat(sandboxes: Sandboxes, *, disks: Path, kills: int, seed: int) -> Iterator[Killed]:
+    """Yield what became of transfers that were killed at random moments of their run, all kinds in turn.
+
+    :param disks: where each try gets a HOME and a TMPDIR of its own, as on another worker.
+    """
     dice = random.Random(seed)
     truth, length = {}, {}
-    start(sandboxes, "story", f"{DATASET}_warm", 1).join()  # imports, once for all processes
+    start(sandboxes, "story", f"{DATASET}_warm", 1, disks=disks).join()  # imports, once for all processes
     for kind in TRANSFERS:
         begun = time.perf_counter()
-        start(sandboxes, kind, f"{DATASET}_whole_{kind}", 1).join()
+        start(sandboxes, kind, f"{DATASET}_whole_{kind}", 1, disks=disks).join()
         length[kind] = time.perf_counter() - begun
         truth[kind] = read(sandboxes, f"{DATASET}_whole_{kind}")
     for number in range(kills):
         kind, dataset = list(TRANSFERS)[number % len(TRANSFERS)], f"{DATASET}_{number}"
         jobs, seconds = len(sandboxes.bigquery.jobs), dice.uniform(0, 1.05 * length[kind])
-        victim = start(sandboxes, kind, dataset, 1)
+        victim = start(sandboxes, kind, dataset, 1, disks=disks)
         time.sleep(seconds)
         victim.kill()
         victim.join()
         phase = name_phase(sandboxes, dataset, jobs)
-        again = start(sandboxes, kind, dataset, 2)
+        again = start(sandboxes, kind, dataset, 2, disks=disks)
         again.join()
         yield Killed(kind, seconds, phase, tuple(compare(sandboxes, dataset, truth[kind], again.exitcode)))
         client = sandboxes.bigquery.client()
@@ -90,10 +97,11 @@ def kill_and_repeat(sandboxes: Sandboxes, *, kills: int, seed: int) -> Iterator[
         client.close()
 
 
-def start(sandboxes: Sandboxes, kind: str, dataset: str, try_number: int) -> multiprocessing.Process:
-    """Start a transfer."""
+def start(sandboxes: Sandboxes, kind: str, dataset: str, number: int, *, disks: Path) -> multiprocessing.Process:
+    """Start a try of a transfer."""
     environment = {name: value for name, value in os.environ.items() if name.startswith(POINTED)}
-    process = SPAWN.Process(target=run_transfer, args=(kind, dataset, try_number, NOW, environment), daemon=True)
+    environment |= {name: tempfile.mkdtemp(dir=disks) for name in ("HOME", "TMPDIR")}
+    process = SPAWN.Process(target=run_transfer, args=(kind, dataset, number, NOW, environment), daemon=True)
     process.start()
     return process  # type: ignore[return-value]
 
@@ -141,8 +149,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with open_sandboxes() as sandboxes:
-        killed = list(kill_and_repeat(sandboxes, kills=options.kills, seed=options.seed))
+    with open_sandboxes() as sandboxes, tempfile.TemporaryDirectory() as disks:
+        killed = list(kill_and_repeat(sandboxes, disks=Path(disks), kills=options.kills, seed=options.seed))
     bad = [one for one in killed if one.wrong]
     sys.stdout.write(f"{len(killed)} kills: {dict(Counter(one.phase for one in killed))}; {len(bad)} wrong\n")
     sys.stdout.writelines(f"{one}\n" for one in bad)
