@@ -87,7 +87,7 @@ def read_numbers(
     requested: str | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[Number]:
-    """Return every number of one element of an answer's ``data``.
+    """Return every number of one element of an answer's ``data``; one that stands in both forms comes twice.
 
     :param map_dimension: the dimension of the keys where a value is an object, such as ``hour``.
     :param requested: dimensions of the requested breakdown, joined by commas; others are left out; None = any.
@@ -100,9 +100,8 @@ def read_numbers(
     if total is None and entry.get("values") is None:
         note("it has neither values nor a total_value.")
     total = _read_container(total, "total_value", note)
-    if total is None or total.get("value") is None:
-        for point in points:
-            numbers += _read_point(point, map_dimension, note)
+    for point in points:
+        numbers += _read_point(point, map_dimension, note)
     if total is not None:
         if total.keys().isdisjoint(("value", "breakdowns")) and not points:
             note("total_value has neither a value nor breakdowns.")

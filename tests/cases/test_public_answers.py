@@ -50,6 +50,16 @@ OF_ACCOUNTS = {
     "more people left than came": Form(
         "follower_count", {"period": "day", "values": [{"value": -2, "end_time": DAY}]}, {"": -2}
     ),
+    "the same number in both forms": Form(
+        "reach",
+        {"period": "day", "values": [{"value": 5, "end_time": DAY}], "total_value": {"value": 5}},
+        {"": 5},
+    ),
+    "another number in the other form": Form(
+        "reach",
+        {"period": "day", "values": [{"value": 5, "end_time": DAY}], "total_value": {"value": 9}},
+        named=frozenset({"Contradictory"}),
+    ),
     "values is one object": Form("reach", {"period": "day", "values": {"value": 5, "end_time": DAY}}, named=UNREADABLE),
     "a day without hours beside one with hours": Form(
         "online_followers",
@@ -93,6 +103,12 @@ OF_POSTS = {
     ),
     "two values": Form(
         "likes", {"period": "lifetime", "values": [{"value": 8}, {"value": 9}]}, named=frozenset({"Contradictory"})
+    ),
+    "both forms": Form("likes", {"period": "lifetime", "values": [{"value": 5}], "total_value": {"value": 5}}, {"": 5}),
+    "both forms, differently": Form(
+        "likes",
+        {"period": "lifetime", "values": [{"value": 5}], "total_value": {"value": 9}},
+        named=frozenset({"Contradictory"}),
     ),
     "a number of one day": Form("likes", {"period": "day", "values": [{"value": 8}]}, named=UNREADABLE),
     "no period": Form("likes", {"values": [{"value": 8}]}, {"": 8}),
