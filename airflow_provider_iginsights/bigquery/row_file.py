@@ -143,17 +143,18 @@ class RowFile:
             try:
                 first, second = shared.pick(row), names.pick(row)
                 text = shared.known.get(first) or shared.encode(first)
-                line = f"{{{text},{names.known.get(second) or names.encode(second)}"
+                named = names.known.get(second) or names.encode(second)
+                figures = ""
                 for column in self._figures:
                     value = row[column.name]
                     if type(value) is int and column.is_number and -SAFE_INTEGER <= value <= SAFE_INTEGER:
-                        line += f",{column.prefix}{value}"
+                        figures += f",{column.prefix}{value}"
                     elif figure := column.encode(value):
-                        line += f",{figure}"
+                        figures += f",{figure}"
             except (KeyError, TypeError):
                 pass  # a column that the table does not have, or a list or an object, which cannot be looked up
             else:
-                return line + "}\n", text
+                return f"{{{text},{named}{figures}}}\n", text
         return f"{{{','.join(self._members(row))}}}\n", None
 
     def _members(self, row: Mapping[str, object]) -> list[str]:
@@ -187,7 +188,7 @@ class RowFile:
 class _Member:
     """One column of a line."""
 
-    __slots__ = ("column", "is_number", "is_text", "name", "prefix", "to_json")
+    __slots__ = ("column", "is_number", "is_text", "last", "last_text", "name", "prefix", "to_json")
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -196,19 +197,26 @@ class _Member:
         self.to_json = ENCODERS[column.type]
         self.is_text = column.type == "STRING"
         self.is_number = column.type in ("NUMERIC", "INT64")
+        self.last: object = _ABSENT
+        self.last_text = ""
 
     def encode(self, value: object) -> str:
         """Return the column's text, '' for NULL. Raises UnstorableValue."""
+        if value is self.last:  # The same object as in the row before, as in all columns of one run or answer.
+            return self.last_text
         if self.is_text and type(value) is str:
-            return self.prefix + encode_basestring(value)
+            self.last, self.last_text = value, self.prefix + encode_basestring(value)
+            return self.last_text
         if value is None:
             if self.column.required:
                 raise UnstorableValue(f"{self.name} is required and has no value")
             return ""
         try:
-            return self.prefix + self.to_json(value)
+            text = self.prefix + self.to_json(value)
         except UnstorableValue as fault:
             raise UnstorableValue(f"{self.name} {fault}") from None
+        self.last, self.last_text = value, text
+        return text
 
 
 class _Members:
