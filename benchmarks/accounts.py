@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that each Graph API answer takes")
     parser.add_argument("--workers", type=int, default=16, help="most accounts read at the same time (max_workers)")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--measure", choices=TASKS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
@@ -62,7 +63,7 @@ def main() -> None:
     for accounts in given.accounts:
         with served("graph", accounts, POSTS, given.latency) as graph, served("bigquery") as bigquery:
             variables = environment(graph, bigquery, max_workers=given.workers)
-            for task in TASKS:
+            for task in given.tasks:
                 found[task, accounts] = measure_apart(task, graph, bigquery, variables)
                 print_row(accounts, task, given.workers, found[task, accounts])
     print_growth(found, sorted(given.accounts))
@@ -161,7 +162,7 @@ def print_row(accounts: int, task: str, workers: int, found: dict[str, Any]) -> 
 def print_growth(found: dict[tuple[str, int], dict[str, Any]], sizes: list[int]) -> None:
     """Print what each further account costs: a task's fixed part (connections, BigQuery's jobs) drops out."""
     print()
-    for task in TASKS:
+    for task in dict.fromkeys(task for task, _ in found):
         for few, many in pairwise(sizes):
             less, more = found[task, few], found[task, many]
             http, cpu = ((more[name] - less[name]) / (many - few) for name in ("http", "task_cpu"))
