@@ -96,12 +96,19 @@ class Night:
 
     def send(self, name: str, number: signal.Signals) -> int:
         """Send a signal to a component and all that it started; return to how many processes."""
-        process = psutil.Process(self.processes[name].pid)
-        tree = [process, *process.children(recursive=True)]
-        for each in tree:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.send_signal(number)
-        return len(tree)
+        members = self.find_members(name)
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return len(members)
+
+    def find_members(self, name: str) -> set[int]:
+        """Return the processes of a component's session, which it has for itself, also those that lost their parent."""
+        found = set()
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError):
+                found |= {pid} if os.getsid(pid) == self.processes[name].pid else set()
+        return found
 
     def note(self, event: str) -> None:
         """Remember what was done, and when."""
@@ -123,16 +130,14 @@ class Night:
         running = f"SELECT pid FROM task_instance WHERE task_id = '{task_id}' AND state = 'running'"
         for (pid,) in query(self.database, running):
             for name in WORKERS:
-                worker = psutil.Process(self.processes[name].pid)
-                if pid in {each.pid for each in worker.children(recursive=True)}:
+                if pid in self.find_members(name):
                     return name, pid
         return None
 
     def stop(self) -> None:
         """Kill all components."""
         for name in self.processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self.send(name, signal.SIGKILL)
+            self.send(name, signal.SIGKILL)
             self.processes[name].wait()
 
 
@@ -208,8 +213,9 @@ def play(night: Night, graph: GraphSandbox, bigquery: BigQuerySandbox) -> None:
     bigquery.faults.add(BigQueryFault(route="POST .*/jobs", body="MERGE", effect="slowJob", seconds=8, times=3))
     listed = "SELECT 1 FROM task_instance WHERE task_id = 'accounts' AND state = 'success'"
     night.wait(lambda: query(night.database, listed), "the list of accounts")
-    graph.usage.minutes = 1
-    for account_id in list(graph.world.accounts)[::60]:
+    graph.usage.minutes = 3  # longer than a worker is stopped: some tasks are still deferred then
+    accounts = list(graph.world.accounts)
+    for account_id in accounts[:: len(accounts) // 4]:
         graph.usage.set(account_id, 100)
 
     night.wait(lambda: find_running(bigquery, "load"), "a load job")
