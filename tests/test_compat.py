@@ -16,7 +16,7 @@ PROBE = """
 import sys, warnings
 from airflow_provider_iginsights import _compat
 assert not [name for name in sys.modules if name.split(".")[0] == "airflow"], "importing _compat loads Airflow"
-find = _compat.BaseOperator
+import airflow.sdk
 warnings.simplefilter("error", DeprecationWarning)
 for name in sorted(_compat.NAMES):
     getattr(_compat, name)
