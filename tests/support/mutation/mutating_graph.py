@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -55,8 +56,8 @@ class MutatingMiddleware:
     recorded: list[Exchange] = field(default_factory=list)
     rewrites: tuple[AnswerRewrite, ...] = ()
     records: bool = False
-    steps: Sequence[object] = ()
-    """The steps that the task has begun: after a wait there is one more."""
+    steps: Sequence[datetime] = ()
+    """When the task began, and when it went on after each wait."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +65,9 @@ class MutatingMiddleware:
         asked = await _read(receive)
         signature = sign(scope, asked)
         if len(self.steps) > 1:
-            signature = (*signature, f"step {len(self.steps)}")  # later, the same request gets another answer
+            # Later, the same request gets another answer: a step is told by when it begins, in tens of minutes.
+            tens = (self.steps[-1] - self.steps[0]) // timedelta(minutes=10)
+            signature = (*signature, f"step {tens}")
         plain = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
         said: list[dict[str, Any]] = []
 
