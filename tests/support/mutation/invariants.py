@@ -266,7 +266,9 @@ def _compare_rows(scenario: Scenario, account_id: str, table: str, found: Row, w
             continue
         if _is_told_of_missed(wanted, column):
             continue
-        if (found.get(column) is None or column == "live_stories") and (
+        # What cannot be read in a later step keeps what an earlier one stored.
+        is_kept = scenario.question.waits and column in OPTIONAL
+        if (found.get(column) is None or column == "live_stories" or is_kept) and (
             _is_named(scenario, account_id, table, wanted) or _is_optional(scenario, column)
         ):
             continue
