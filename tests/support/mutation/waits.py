@@ -22,14 +22,15 @@ LEAD = 10 * MINUTE
 def limit_account(sandboxes: Sandboxes, account_id: str) -> None:
     """Let Meta's limit of an account be used up after its first call, for twenty minutes."""
     usage = sandboxes.graph.usage
-    usage.per_call, usage.minutes = 1.0, LIMIT_MINUTES
+    # Below 100 %: what Meta shows as used up is not asked at all, and here Meta is to refuse.
+    usage.per_call, usage.minutes, usage.threshold = 1.0, LIMIT_MINUTES, 50.0
     usage.set(account_id, usage.threshold - CALLS_BEFORE_LIMIT)
 
 
 def lift_limits(sandboxes: Sandboxes) -> None:
     """Let calls count nothing again."""
     usage = sandboxes.graph.usage
-    usage.per_call, usage.minutes = 0.0, 5
+    usage.per_call, usage.minutes, usage.threshold = 0.0, 5, 100.0
     for account_id in sandboxes.world.accounts:
         usage.set(account_id, 0.0)
 
