@@ -33,7 +33,7 @@ def hold_up_fetch(sandboxes: Sandboxes) -> Reached:
     """Let each answer of Meta take a minute; return what tells that one is waited for."""
     fault = GraphFault(effect=Slow(MINUTE), times=None)
     sandboxes.graph.faults.add(fault)
-    return lambda: sandboxes.graph.faults.struck(fault) > 0
+    return lambda: sandboxes.graph.faults.count(fault) > 0
 
 
 def hold_up_load(sandboxes: Sandboxes) -> Reached:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import duckdb
 from sqlglot import exp
 
@@ -21,14 +23,17 @@ class RoutinesApi:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        # The etag guards a read and the update that follows from it against another client's update between them.
+        self._lock = threading.Lock()
 
     def insert(self, request: TableCall) -> JsonAnswer:
         """routines.insert."""
         ref = TableRef(request.project, request.path["dataset"], str(request.body["routineReference"]["routineId"]))
         self._storage.dataset(ref.project, ref.dataset)
-        if self._storage.routines.find(ref):
-            raise BigQueryError("duplicate", f"Already Exists: Routine {ref}")
-        return self._save(ref, request.body, version=0)
+        with self._lock:
+            if self._storage.routines.find(ref):
+                raise BigQueryError("duplicate", f"Already Exists: Routine {ref}")
+            return self._save(ref, request.body, version=0)
 
     def get(self, request: TableCall) -> JsonAnswer:
         """routines.get."""
@@ -36,10 +41,11 @@ class RoutinesApi:
 
     def update(self, request: TableCall) -> JsonAnswer:
         """routines.update, which replaces the whole routine; a stale etag is refused."""
-        found = self._routine(_ref_of(request))
-        if request.if_match not in (None, "*", found["etag"]):
-            raise BigQueryError("conditionNotMet", "Precondition check failed.")
-        return self._save(_ref_of(request), request.body, version=int(str(found["etag"]).rpartition(".")[2]) + 1)
+        with self._lock:
+            found = self._routine(_ref_of(request))
+            if request.if_match not in (None, "*", found["etag"]):
+                raise BigQueryError("conditionNotMet", "Precondition check failed.")
+            return self._save(_ref_of(request), request.body, version=int(str(found["etag"]).rpartition(".")[2]) + 1)
 
     def delete(self, request: TableCall) -> JsonAnswer:
         """routines.delete."""
