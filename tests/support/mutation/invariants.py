@@ -251,6 +251,7 @@ def _check_spot(scenario: Scenario) -> Iterator[Violation]:
                     or _is_of_another_type(scenario, wanted[key])
                     or _is_part_of_nothing(scenario, wanted, wanted[key])
                     or _is_answered_elsewhere(scenario, wanted[key])
+                    or _is_planned_otherwise(scenario, wanted[key])
                 ):
                     yield Violation("d: a row is missing, unnamed", table, str(key))
             for key in found.keys() & wanted.keys():
@@ -557,6 +558,16 @@ def _is_answered_elsewhere(scenario: Scenario, row: Row) -> bool:
     if mutation is None or mutation.path != ("body",) or mutation.name != "backwards" or "value" not in row:
         return False
     return spell(row["value"]) in _leaves(mutation.before) and _allow(scenario, "another day's answer")
+
+
+@_for_any_change
+def _is_planned_otherwise(scenario: Scenario, row: Row) -> bool:
+    """Say whether a story's time was replaced by another plausible one: it says when the story is read again."""
+    mutation = scenario.mutation
+    if mutation is None or "capture" not in scenario.question.arguments or mutation.path[-1:] != ("timestamp",):
+        return False
+    is_later = "snapshot_at" in row and row["snapshot_at"] > scenario.now
+    return is_later and mutation.name == "the value of another" and _allow(scenario, "another time to read a story")
 
 
 def _metric(row: Row) -> str:
