@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -56,10 +57,16 @@ def is_running(sandboxes: Sandboxes, verb: str) -> bool:
 
 @pytest.fixture
 def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
-    """Serve three accounts; put back the signal handlers, since the task runner leaves its own."""
+    """Serve three accounts; put back the signal handlers, since the task runner leaves its own.
+
+    Python drops what a signal handler raises within a finalizer, and the heap of a long test run has many of them.
+    """
     before = {each: signal.getsignal(each) for each in SIGNALS.values()}
+    gc.collect()
+    gc.disable()
     with open_sandboxes_of_dags() as opened:
         yield opened
+    gc.enable()
     for each, handler in before.items():
         signal.signal(each, handler)
 
