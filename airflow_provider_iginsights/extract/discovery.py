@@ -16,12 +16,12 @@ from airflow_provider_iginsights.errors import (
 )
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.json_values import (
+    read_count,
     read_id,
     read_list,
     read_object,
     read_objects,
     read_text,
-    read_whole_number,
 )
 from airflow_provider_iginsights.quoting import quote_value
 
@@ -220,6 +220,6 @@ def _make_account(node: Mapping[str, Any], account_id: str, *, page_id: str = ""
     return DiscoveredAccount(
         id=account_id,
         username=read_text(node.get("username")) or "",
-        followers_count=read_whole_number(node.get("followers_count")),
+        followers_count=read_count(node.get("followers_count")),
         page_id=page_id,
     )

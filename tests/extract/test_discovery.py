@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_iginsights.errors import BrokenResponse, TokenExpired
+from airflow_provider_iginsights.extract.account_filter import AccountFilter
 from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts, read_own_account
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -51,6 +52,17 @@ def test_a_token_sees_its_own_accounts() -> None:
     world.put(Token("EAAGsome", "user", account_ids=(first.id, third.id)))
     with connected(world, "EAAGsome") as (client, _):
         assert [account.id for account in discover_accounts(client)] == [first.id, third.id]
+
+
+def test_a_count_below_0_is_none() -> None:
+    """An account whose followers Meta does not count is found all the same: -1 is no number below a minimum."""
+    world = World.build(accounts=1, now=NOW)
+    (account,) = world.accounts.values()
+    world.put(replace(account, followers_count=-1))
+    with connected(world, world.system_user_token) as (client, _):
+        (found,) = discover_accounts(client)
+    assert (found.id, found.followers_count) == (account.id, None)
+    assert AccountFilter.of(allow=None, deny=None, minimum_followers=0).accepts(found)
 
 
 def test_two_pages_of_one_account() -> None:
