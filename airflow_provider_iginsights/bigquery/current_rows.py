@@ -13,9 +13,9 @@ the views moves ``through`` on, to three days ago:
 * What is younger than three days is read from the table itself, so corrections, deletions by ``replace`` and doubled
   keys show at once. Rows that are older, of staging tables that had to wait or of an outage of stories, are announced
   at the view before they are written: it then reads their days from the table again, or where rows may be deleted all
-  days, since older rows can come to count again. For a day and a half at least after an announcement, ``through`` does
-  not move: by then the rows are written, or their task is dead and its retry announces them anew. So no row can be
-  written unnoticed between a MERGE and the change of the view.
+  days, since older rows can come to count again. For a day at least after an announcement, ``through`` does not move:
+  by then the rows are written (BigQuery lets a statement wait and run for 13 hours at most), or their task is dead and
+  its retry announces them anew. So no row can be written unnoticed between a MERGE and the change of the view.
 * A view that reads its table whole (an older release's, one that somebody changed, one whose table was made anew) gets
   its current table filled from all days, once; a second statement deletes what is there and not in the table.
 """
@@ -57,7 +57,7 @@ READ_FROM_TABLE = 3 * DAY
 LATE = 2 * DAY
 """Rows of days so long ago are announced. A day less: a task that looked may take a day until it has written."""
 SETTLED = 2 * DAY
-"""So long after an announcement the rows are written."""
+"""So long after the day of an announcement the rows are written: a day at least, since it may be made at midnight."""
 
 # The same for all tasks, so that they send the same job.
 _ANY_TASK = TaskIdentity(deployment="", dag_id="", task_id="current", run_id="", map_index=-1, try_number=1)
@@ -82,7 +82,7 @@ def update_current(view: View, target: TargetTable, *, session: BigQuerySession)
         once = partial(_write_state, view, target, found=found, state=moved, session=session)
         has_moved = session.retrier.call(once, doing=f"let the view {path} read its current table up to {through}")
     except LoadError as error:
-        session.note(f"The view {path} is right, and reads more days than it need: {error}")
+        session.note(f"The view {path} is right, and reads more days than it needs to: {error}")
         return False
     if not has_moved:
         log.info("The view %s was changed by another task; this one leaves it so.", path)

@@ -139,7 +139,9 @@ class GraphSession:
 
     def _check_stopped(self) -> None:
         if self._stopped.is_set():
-            raise ReadingStopped("The reading was stopped before it had ended.")
+            raise ReadingStopped(
+                "The reading was stopped before it had ended. Run the task again: nothing is written twice."
+            )
 
 
 def _find_wait(reply: Reply) -> float | None:

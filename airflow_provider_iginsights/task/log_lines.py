@@ -111,9 +111,14 @@ def _describe_accounts(found: Mapping[str, Any] | Sequence[str], words: str) -> 
         return f"{len(found):,} {words}"
     named = {account_id: why for account_id, why in found.items() if account_id != MORE}
     count = len(named) + int(found.get(MORE, 0))
-    shown = [f"{account_id}: {_shorten(str(why))}" for account_id, why in list(named.items())[:NAMED]]
+    shown = [f"{account_id}: {_shorten(_describe_reason(why))}" for account_id, why in list(named.items())[:NAMED]]
     more = f"; and {count - len(shown):,} more" if count > len(shown) else ""
     return f"{count:,} {words} ({'; '.join(shown)}{more})"
+
+
+def _describe_reason(why: str | Mapping[str, str]) -> str:
+    """Return why an account is named; of one in quarantine, several things are said."""
+    return why if isinstance(why, str) else ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in why.items())
 
 
 def _shorten(text: str) -> str:

@@ -453,7 +453,7 @@ def test_a_limit_of_bytes_leaves_the_view_as_it_is(sandbox: BigQuerySandbox, fau
     with history.task(maximum_bytes_billed=1) as loader:
         assert {result.done for result in loader.create_views([history.target])} == {"unchanged"}
         [note] = [note for note in loader.notes if "_latest" in note]
-    assert note.startswith(f"The view {history.path} is right, and reads more days than it need: ")
+    assert note.startswith(f"The view {history.path} is right, and reads more days than it needs to: ")
     assert definition(history) == before
     assert history.differences() == []
 

@@ -54,18 +54,21 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
 
 
 def test_the_command_prints_what_airflow_needs_and_ends_on_interrupt() -> None:
-    """Three export lines point at two live servers with the world that was asked for; Ctrl-C ends both with code 0."""
-    with running("--accounts", "3", "--now", "2026-11-21T12:00:00-08:00", "--project", "brand-1") as (
-        process,
-        variables,
-    ):
+    """Three export lines point at two live servers with the world that was asked for; Ctrl-C ends both with code 0.
+
+    The second call of the app is above its limit.
+    """
+    options = ("--accounts", "3", "--now", "2026-11-21T12:00:00-08:00", "--project", "brand-1", "--app-limit", "1")
+    with running(*options) as (process, variables):
         assert variables.keys() == {"AIRFLOW_CONN_INSTAGRAM_DEFAULT", "BIGQUERY_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"}
         connection = json.loads(variables["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
         bearer = {"Authorization": f"Bearer {connection['password']}"}
         fields = {"fields": "instagram_business_account{username}"}
-        pages = requests.get(f"{connection['host']}/v25.0/me/accounts", fields, headers=bearer, timeout=10).json()
+        listing = f"{connection['host']}/v25.0/me/accounts"
+        pages, refused = (requests.get(listing, fields, headers=bearer, timeout=10).json() for _ in range(2))
         names = [page["instagram_business_account"]["username"] for page in pages["data"] if len(page) > 1]
         assert names == ["brand_0001", "brand_0002", "brand_0003"]
+        assert refused["error"]["code"] == 4
         datasets = f"{variables['BIGQUERY_EMULATOR_HOST']}/bigquery/v2/projects/brand-1/datasets"
         assert requests.get(datasets, timeout=10).status_code == 200
         process.send_signal(signal.SIGINT)

@@ -90,6 +90,16 @@ def test_what_went_wrong_is_named_and_stays_short() -> None:
     assert left == "Left out: 5 MetricRefused, 4 NoData."
 
 
+def test_of_an_account_in_quarantine_the_days_are_said() -> None:
+    """Since when it was unavailable, when it is asked again, and why, in words and not as a dict."""
+    told = {"unavailable_since": "2026-11-01", "asked_again": "2026-11-22", "reason": "AccountUnavailable"}
+    accounts, *_ = describe_summary(SUMMARY | {"accounts_quarantined": {"3": told}})
+    assert accounts == (
+        "Accounts: 2 done; 1 in quarantine (3: unavailable since 2026-11-01, asked again 2026-11-22, "
+        "reason AccountUnavailable)."
+    )
+
+
 @pytest.mark.parametrize(
     ("read", "seconds", "expected"),
     [
