@@ -17,6 +17,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.quoting import quote_value
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ DEFAULT_MAX_WORKERS = 16
 class Connection(Protocol):
     """What is read of an Airflow Connection, of any version."""
 
+    conn_type: str | None
     host: str | None
     port: int | None
     schema: str | None
@@ -67,6 +69,7 @@ def read_connection(connection: Connection, *, conn_id: str, api_version: str | 
     :raises ConfigurationError: the token is missing, the host is none of Meta's, or an extra is out of bounds.
     """
     where = f"Connection {conn_id!r}"
+    _check_type(connection, where=where)
     extra = _read_extra(connection, where=where)
     pinned = _text({"api_version": api_version}, "api_version", where="InstagramHook")
     return InstagramConnection(
@@ -84,6 +87,7 @@ def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecr
     :raises ConfigurationError: the app secret or the verify token is missing, or is no such thing.
     """
     where = f"Connection {conn_id!r}"
+    _check_type(connection, where=where)
     extra = _read_extra(connection, where=where)
     found = {name: _text(extra, name, where=where) for name in ("app_secret", "webhook_verify_token")}
     if missing := [name for name, value in found.items() if value is None]:
@@ -92,6 +96,15 @@ def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecr
             "secret stands in the App Dashboard under Settings > Basic, the verify token is your own choice."
         )
     return WebhookSecrets(app_secret=found["app_secret"] or "", verify_token=found["webhook_verify_token"] or "")
+
+
+def _check_type(connection: Connection, *, where: str) -> None:
+    # A connection in the environment may leave its type out.
+    if connection.conn_type not in (CONN_TYPE, "", None):
+        raise ConfigurationError(
+            f"{where} is of the type {quote_value(connection.conn_type)}, not {CONN_TYPE!r} ({HOOK_NAME}): nothing of "
+            "it is sent to Meta. Name another connection, or correct the type of this one."
+        )
 
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:

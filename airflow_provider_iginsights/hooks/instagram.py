@@ -197,11 +197,12 @@ class InstagramHook(BaseHook):
         """
         from airflow_provider_iginsights.errors import InsightsError
         from airflow_provider_iginsights.hooks.token_check import check_token
+        from airflow_provider_iginsights.hooks.token_report import describe_error
 
         try:
             return check_token(self._connection)
         except InsightsError as error:
-            return False, str(error)
+            return False, describe_error(error)
         except Exception as error:
             # Airflow would show the text of whatever is raised here, and it does not mask it.
             self.log.debug("The connection test stopped.", exc_info=True)

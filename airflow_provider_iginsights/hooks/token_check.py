@@ -1,8 +1,4 @@
-"""Asks Meta, in a few quick calls, what the token of a connection may do; ``token_report`` describes the answers.
-
-The app's own token, which ``debug_token`` wants, and the token that is looked at travel in the body of a batch request:
-as parameters of a plain request they would stand in a URL.
-"""
+"""Asks Meta, in a few quick calls, what the token of a connection may do; ``token_report`` describes the answers."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.extract.discovery import (
     discover_accounts,
     find_usernames,
@@ -23,35 +19,20 @@ from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.hooks.account_ids import is_username
+from airflow_provider_iginsights.hooks.debug_token import TOKEN, DebuggedToken, debug_token, shorten_timeouts
 from airflow_provider_iginsights.hooks.token_report import Accounts, TokenInfo, describe
-from airflow_provider_iginsights.json_values import (
-    read_list,
-    read_object,
-    read_objects,
-    read_text,
-    read_whole_number,
-)
+from airflow_provider_iginsights.json_values import read_objects, read_text
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.graph.settings import GraphSettings
     from airflow_provider_iginsights.graph_api import Login
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
 
 ME: Mapping[Login, str] = {"facebook": "id,name", "instagram": "user_id,username"}
-TOKEN = Subject("token", "")
 NAMED_ACCOUNT = "id,username,media_count"
 """A Page has a username, too; it has no media_count."""
 # A test in the UI should end within seconds, however many accounts an agency has.
 MAX_ACCOUNTS = 500
 MAX_NAMED_ACCOUNTS = 10
-_YEAR_10000 = 253_402_300_800  # the year 10000, which no date can name
-
-
-class _DebugToken(NamedTuple):
-    kind: str | None = None
-    permissions: frozenset[str] | None = None
-    expires_at: int | None = None
-    data_access_expires_at: int | None = None
 
 
 def check_token(connection: InstagramConnection) -> tuple[bool, str]:
@@ -62,7 +43,7 @@ def check_token(connection: InstagramConnection) -> tuple[bool, str]:
     :raises InsightsError: Meta refuses the token, or does not answer.
     """
     settings = connection.settings
-    with GraphClient(_shorten_timeouts(settings)) as client:
+    with GraphClient(shorten_timeouts(settings)) as client:
         info = inspect_token(client, connection)
     works, words = describe(info, now=datetime.now(UTC))
     return works, redact(words, settings.token, settings.app_secret, settings.make_appsecret_proof())
@@ -74,54 +55,35 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
     :raises InsightsError: Meta refuses the token, or does not answer. What only some tokens may ask stays unknown.
     """
     settings = connection.settings
-    me = client.get(GraphRequest("me", {"fields": ME[settings.login]}, TOKEN))
-    debugged = _debug_token(connection) or _DebugToken(permissions=_list_permissions(client, settings.login))
+    debugged = debug_token(connection)
+    me = _ask_me(client, debugged)
+    if debugged.permissions is None:
+        debugged = replace(debugged, permissions=_list_permissions(client, settings.login))
     accounts = _find_accounts(client, connection, me.body)
     return TokenInfo(
         login=settings.login,
+        is_sandbox=settings.is_local,
         pinned_version=settings.api_version,
         answered_version=me.api_version,
         owner=read_text(me.body.get("username")) or read_text(me.body.get("name")) or "",
         accounts=accounts,
         probe=_probe_insights(client, accounts) if debugged.permissions is None else None,
-        **debugged._asdict(),
+        debugged=debugged,
     )
 
 
-def _shorten_timeouts(settings: GraphSettings) -> GraphSettings:
-    return replace(settings, connect_timeout=5, read_timeout=min(settings.read_timeout, 15), max_tries=2, max_wait=10)
+def _ask_me(client: GraphClient, debugged: DebuggedToken) -> Answer:
+    """Return whose token it is.
 
-
-def _debug_token(connection: InstagramConnection) -> _DebugToken | None:
-    settings = connection.settings
-    if settings.login != "facebook" or not (connection.app_id and settings.app_secret):
-        return None
-    # debug_token takes the app's own token, id and secret joined by a bar (Meta, "Access tokens").
-    as_app = replace(_shorten_timeouts(settings), token=f"{connection.app_id}|{settings.app_secret}", app_secret=None)
-    request = GraphRequest("debug_token", {"input_token": settings.token}, TOKEN)
+    :raises ConfigurationError: Meta refuses the proof of the app's secret; ``debug_token`` says which of the
+        connection's fields is wrong.
+    """
     try:
-        with GraphClient(as_app) as client:
-            answer = next(client.batch([request]))
-    except InsightsError:
-        return None
-    data = read_object(answer.body.get("data")) if isinstance(answer, Answer) else None
-    return _read_debugged(data) if data is not None else None
-
-
-def _read_debugged(data: Mapping[str, Any]) -> _DebugToken:
-    scopes = read_list(data.get("scopes"))
-    return _DebugToken(
-        kind=read_text(data.get("type")),
-        permissions=None if scopes is None else frozenset(filter(None, map(read_text, scopes))),
-        expires_at=_read_seconds(data.get("expires_at")),
-        data_access_expires_at=_read_seconds(data.get("data_access_expires_at")),
-    )
-
-
-def _read_seconds(value: Any) -> int | None:
-    """Return Unix seconds of a year that has four digits; 0 stands for never."""
-    seconds = read_whole_number(value)
-    return seconds if seconds is not None and 0 <= seconds < _YEAR_10000 else None
+        return client.get(GraphRequest("me", {"fields": ME[client.settings.login]}, TOKEN))
+    except ConfigurationError as error:
+        if not debugged.refusal:
+            raise
+        raise ConfigurationError(debugged.refusal, facts=error.facts) from error
 
 
 def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:

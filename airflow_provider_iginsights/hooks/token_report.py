@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.redact import escape
 from airflow_provider_iginsights.graph_api import Login
+from airflow_provider_iginsights.hooks.debug_token import DebuggedToken
+from airflow_provider_iginsights.hooks.token_end import TokenEnd, describe_end
 
 LOGINS: Mapping[Login, str] = {
     "facebook": "Facebook Login (graph.facebook.com)",
     "instagram": "Instagram Login (graph.instagram.com)",
+}
+SANDBOXES: Mapping[Login, str] = {
+    "facebook": "The sandbox, in place of graph.facebook.com,",
+    "instagram": "The sandbox, in place of graph.instagram.com,",
 }
 
 # permission -> what it is needed for (Meta, "Instagram Platform", permissions of both logins)
@@ -28,6 +35,7 @@ PERMISSIONS: Mapping[Login, Mapping[str, str]] = {
     },
 }
 DISCOVERY_PERMISSION = "pages_show_list"
+PORTFOLIO_PERMISSION = "business_management"
 
 KINDS: Mapping[str | None, str] = {
     "USER": "The user token",
@@ -52,14 +60,17 @@ class Accounts:
     wrong: Mapping[str, str] = field(default_factory=dict)
     is_complete: bool = True
 
+    @property
+    def are_known(self) -> bool:
+        """Return whether there are any, readable or not."""
+        return bool(self.seen or self.refused or self.wrong)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenInfo:
     """What Meta said about a token.
 
-    :param kind: as ``debug_token`` spells it, such as ``SYSTEM_USER``; None = unknown.
-    :param permissions: granted ones; None = unknown.
-    :param expires_at: Unix seconds, 0 = never, None = unknown; likewise ``data_access_expires_at``.
+    :param is_sandbox: whether a sandbox answered in place of Meta.
     :param probe: what one request for insights met with: ``""`` = an answer, else the error; None = not tried.
     """
 
@@ -68,10 +79,8 @@ class TokenInfo:
     answered_version: str
     owner: str
     accounts: Accounts
-    kind: str | None = None
-    permissions: frozenset[str] | None = None
-    expires_at: int | None = None
-    data_access_expires_at: int | None = None
+    debugged: DebuggedToken = field(default_factory=DebuggedToken)
+    is_sandbox: bool = False
     probe: str | None = None
 
 
@@ -84,19 +93,28 @@ def describe(info: TokenInfo, *, now: datetime) -> tuple[bool, str]:
     return all(good for good, _ in said), " ".join(sentence for _, sentence in said)
 
 
+def describe_error(error: InsightsError) -> str:
+    """Return an error with what stays the same when it is met again, so without the trace id of the request."""
+    return str(type(error)(error.message, facts=replace(error.facts, fbtrace_id=None)))
+
+
 def _sentences(info: TokenInfo, *, now: datetime) -> Iterator[tuple[bool, str]]:
+    debugged = info.debugged
     yield True, _answered(info)
-    yield True, f"{KINDS.get(info.kind, 'The token')} belongs to {_plain(info.owner) or 'somebody without a name'}."
+    yield True, f"{KINDS.get(debugged.kind, 'The token')} belongs to {_plain(info.owner) or 'somebody without a name'}."
     yield _permitted(info)
     yield _expires(info, now=now)
-    if info.data_access_expires_at:
-        end = datetime.fromtimestamp(info.data_access_expires_at, UTC)
-        yield end > now, f"Meta's data access for it {_ends(end, now=now)}."
-    yield from _seen(info.accounts)
+    if debugged.refusal:
+        yield True, debugged.refusal
+    if debugged.data_access_expires_at:
+        end = TokenEnd(data_access_expires_at=debugged.data_access_expires_at)
+        yield end.is_alive(now), describe_end(end, now=now)
+    yield from _seen(info)
 
 
 def _answered(info: TokenInfo) -> str:
-    answered = f"{LOGINS[info.login]} answered as Graph API {_plain(info.answered_version)}"
+    who = (SANDBOXES if info.is_sandbox else LOGINS)[info.login]
+    answered = f"{who} answered as Graph API {_plain(info.answered_version)}"
     if info.answered_version == info.pinned_version:
         return f"{answered}."
     return (
@@ -106,13 +124,14 @@ def _answered(info: TokenInfo) -> str:
 
 
 def _permitted(info: TokenInfo) -> tuple[bool, str]:
-    if info.permissions is None:
+    permissions = info.debugged.permissions
+    if permissions is None:
         return _probed(info.probe)
     needed = dict(PERMISSIONS[info.login])
-    if info.accounts.seen or info.accounts.refused or info.accounts.wrong:
+    if info.accounts.are_known:
         # Where accounts are known, nothing has to be found.
         needed.pop(DISCOVERY_PERMISSION, None)
-    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in info.permissions]
+    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in permissions]
     if not missing:
         return True, "It has the permissions that insights need."
     return False, f"It lacks {', '.join(missing)}: grant this to the app at Meta and make a new token."
@@ -127,25 +146,19 @@ def _probed(probe: str | None) -> tuple[bool, str]:
 
 
 def _expires(info: TokenInfo, *, now: datetime) -> tuple[bool, str]:
-    if info.expires_at:
-        end = datetime.fromtimestamp(info.expires_at, UTC)
-        return end > now, f"It {_ends(end, now=now)}."
+    end = TokenEnd(expires_at=info.debugged.expires_at)
+    if end.expires_at:
+        return end.is_alive(now), describe_end(end, now=now)
     # debug_token says 0 for a token that never expires (Meta, "Access token debugging").
-    if info.expires_at == 0:
+    if end.expires_at == 0:
         return True, "It does not expire."
     if info.login == "instagram":
         return True, "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed."
     return True, "When it expires is not known: with app_id and app_secret in the connection's extra, Meta says it."
 
 
-def _ends(end: datetime, *, now: datetime) -> str:
-    days = (end - now).days
-    if end <= now:
-        return f"expired on {end:%Y-%m-%d}: make a new token"
-    return f"expires on {end:%Y-%m-%d} (in {days} {'day' if days == 1 else 'days'})"
-
-
-def _seen(accounts: Accounts) -> Iterator[tuple[bool, str]]:
+def _seen(info: TokenInfo) -> Iterator[tuple[bool, str]]:
+    accounts = info.accounts
     names = [f"@{_plain(name)}" if name else _plain(one) for one, name in accounts.seen.items()]
     shown = ", ".join(names[:MAX_SHOWN]) + (", …" if len(names) > MAX_SHOWN else "")
     if names:
@@ -156,14 +169,22 @@ def _seen(accounts: Accounts) -> Iterator[tuple[bool, str]]:
         yield False, f"It cannot read these account_ids of the connection: {refused}."
     for sentences in accounts.wrong.values():
         yield False, sentences
-    if not names and not accounts.refused and not accounts.wrong:
-        yield (
-            False,
-            (
-                "It sees no Instagram professional account: link one to a Page that the token may read, "
-                "grant pages_show_list and business_management, or name the account_ids in the connection."
-            ),
+    if not accounts.are_known:
+        yield False, f"It sees no Instagram professional account: {_missing_accounts(info.debugged.permissions)}."
+
+
+def _missing_accounts(permissions: frozenset[str] | None) -> str:
+    """Return what to do about a list of Pages without an account."""
+    # META-33: without this permission Meta leaves out Pages, and sends no error.
+    if permissions is not None and PORTFOLIO_PERMISSION not in permissions:
+        return (
+            f"it lacks {PORTFOLIO_PERMISSION}, and without that Meta leaves out the Pages of a Business portfolio and "
+            "sends no error. Grant it and make a new token, or name the account_ids in the connection"
         )
+    return (
+        f"link one to a Page that the token may read, grant {DISCOVERY_PERMISSION} and {PORTFOLIO_PERMISSION}, or name "
+        "the account_ids in the connection"
+    )
 
 
 def _plain(text: str) -> str:

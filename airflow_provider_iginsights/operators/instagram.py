@@ -172,13 +172,15 @@ class InstagramListAccountsOperator(ResumableOperator):
 
     def _find(self, hook: InstagramHook, account_filter: AccountFilter) -> list[DiscoveredAccount]:
         from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, describe_accounts
+        from airflow_provider_iginsights.hooks.account_ids import is_username
 
-        given = hook.find_named_account_ids(self.account_ids)
-        # Ids alone need no call to Meta.
-        if given and not account_filter.needs_more_than_ids:
-            return [DiscoveredAccount(id=account_id) for account_id in given]
+        entries = hook.check_account_ids(self.account_ids)
+        needs_call = not entries or account_filter.needs_more_than_ids or any(map(is_username, entries))
+        if not needs_call:
+            return [DiscoveredAccount(id=account_id) for account_id in entries]
         with hook.get_conn() as client:
             self._stops = (client.stop,)
+            given = hook.find_named_account_ids(self.account_ids)
             return list(describe_accounts(client, given)) if given else self._discover(client)
 
     def _discover(self, client: GraphClient) -> list[DiscoveredAccount]:

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_iginsights._compat import BaseHook
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
-from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection
+from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection, read_webhook_secrets
 from tests.support.airflow_versions import needs
 
 TOKEN = "EAAGtoken1234567890"
@@ -35,6 +35,21 @@ def test_token_alone_is_enough(read):
     assert found.settings.base_url == "https://graph.facebook.com"
     assert (found.settings.api_version, found.settings.read_timeout, found.max_workers) == ("v25.0", 60, 16)
     assert (found.account_ids, found.app_id, found.settings.app_secret) == ((), None, None)
+
+
+@pytest.mark.parametrize("conn_type", ["http", "facebook_social", "Instagram", f"EAAG{'x' * 60}"])
+def test_refuses_another_type(read, connect, conn_type):
+    """A connection of another type is refused by its name and type, for its token and for its webhook secrets."""
+    with pytest.raises(ConfigurationError, match=r"^Connection 'instagram_default' is of the type .*, not 'instagram'"):
+        read(conn_type=conn_type)
+    with pytest.raises(ConfigurationError, match="nothing of it is sent to Meta") as refused:
+        read_webhook_secrets(BaseHook.get_connection("instagram_default"), conn_id="instagram_default")
+    assert (conn_type in str(refused.value)) is (len(conn_type) < 30)
+
+
+def test_type_may_be_left_out(read):
+    """A connection in the environment needs no type."""
+    assert read(conn_type=None).settings.token == TOKEN
 
 
 def test_reads_every_extra(read):

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from airflow_provider_iginsights.graph.redact import escape
+from airflow_provider_iginsights.hooks.token_report import Accounts, TokenInfo, describe
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox, ServedVersion, Token, World
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -57,7 +58,7 @@ def test_system_user(graph, check):
     works, message = check(graph.world.system_user_token, **app_of(graph))
     assert works
     assert message == (
-        "Facebook Login (graph.facebook.com) answered as Graph API v25.0. "
+        "The sandbox, in place of graph.facebook.com, answered as Graph API v25.0. "
         "The system user token belongs to Sandbox System User. It has the permissions that insights need. "
         f"It does not expire. It sees 2 Instagram accounts: {names_of(graph)}."
     )
@@ -118,26 +119,69 @@ def test_ended_data_access_fails(graph, check):
     ids=["unknown", "expired", "revoked"],
 )
 def test_refused_token_fails(check, token, words):
-    """A token that Meta refuses fails with the error's message, code and trace."""
+    """A token that Meta refuses fails with the error's message and code, the same ones each time: without a trace."""
     works, message = check(token)
     assert not works
     assert words in message
     assert "code 190" in message
+    assert "trace" not in message
+    assert check(token) == (works, message)
 
 
-def test_wrong_app_secret_fails(graph, check):
-    """With a wrong app secret the proof is wrong and every call is refused: the test says so."""
-    works, message = check(graph.world.system_user_token, app_id="312083254664235", app_secret=SECRET)
+NO_PAIR = "app_id and app_secret do not belong together"
+OTHER_APP = "The token was issued by another app than the one that app_id names."
+WRONG_APPS: dict[str, tuple[dict[str, str], bool, str]] = {
+    "another secret": ({"app_secret": SECRET}, False, NO_PAIR),
+    "an unknown app": ({"app_id": "1"}, True, NO_PAIR),
+    "another app": ({"app_id": "312083254664235", "app_secret": SECRET}, False, OTHER_APP),
+    "a secret without its app": ({"app_id": "", "app_secret": SECRET}, False, "does not belong to the app that issued"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "works", "words"), WRONG_APPS.values(), ids=WRONG_APPS)
+def test_wrong_apps_are_named(graph, check, wrong, works, words):
+    """Which of token, app_id and app_secret does not belong to the others is said; all else goes on where it can."""
+    graph.world.put(Token("EAAGelsewhere123", "user", app_id="312083254664235", app_secret=SECRET))
+    found, message = check(graph.world.system_user_token, **{**app_of(graph), **wrong})
+    assert found is works
+    assert words in message
+    assert ("It has the permissions that insights need." in message) is works
+
+
+def test_portfolio_permission_is_named_where_no_page_is_listed(graph, check):
+    """Meta lists no Page of a portfolio without business_management and sends no error; the test names it."""
+    token = graph.world.tokens[graph.world.user_token]
+    poor = dataclasses.replace(token, value="EAAGpoor12345678", permissions=token.permissions - {"business_management"})
+    works, message = check(poor, **app_of(graph))
     assert not works
-    assert "appsecret_proof" in message or "app secret" in message
-
-
-def test_wrong_app_id_leaves_the_rest(graph, check):
-    """With the id of another app only the kind and the expiry stay unknown."""
-    works, message = check(graph.world.system_user_token, **{**app_of(graph), "app_id": "1"})
-    assert works
     assert "It has the permissions that insights need." in message
-    assert "When it expires is not known" in message
+    assert "It sees no Instagram professional account: it lacks business_management" in message
+
+
+RENEW = "renew it before, or use the token of a system user, which does not expire"
+LOG_IN = "its person must log in to the app again before"
+
+
+@pytest.mark.parametrize(
+    ("left", "days", "warns"),
+    [(timedelta(days=14), 14, True), (timedelta(days=14, seconds=1), 14, False), (timedelta(hours=3), 0, True)],
+)
+def test_ends_within_two_weeks_are_warned_of(graph, check, left, days, warns):
+    """A token or a data access that ends within 14 days still works, and what to do is said with each."""
+    ending = Token("EAAGending123456", "user", expires_at=NOW + left, data_access_expires_at=NOW + left)
+    works, message = check(ending, **app_of(graph))
+    assert works
+    assert f"It expires on {NOW + left:%Y-%m-%d} (in {days} day" in message
+    assert f"Meta's data access for it expires on {NOW + left:%Y-%m-%d} (in {days} day" in message
+    assert (RENEW in message, LOG_IN in message) == (warns, warns)
+
+
+def test_meta_is_called_by_its_name():
+    """Who answered is a login of Meta's, unless a sandbox did."""
+    known = {"pinned_version": "v25.0", "answered_version": "v25.0", "owner": "", "accounts": Accounts(seen={})}
+    said = [describe(TokenInfo(login=login, **known), now=NOW)[1] for login in ("facebook", "instagram")]
+    assert said[0].startswith("Facebook Login (graph.facebook.com) answered as Graph API v25.0. ")
+    assert said[1].startswith("Instagram Login (graph.instagram.com) answered as Graph API v25.0. ")
 
 
 def test_page_token(graph, check):
@@ -167,7 +211,7 @@ def test_instagram_login(graph, check):
     works, message = check(graph.world.instagram_token(account.id), host=graph.instagram_url)
     assert works
     assert message == (
-        "Instagram Login (graph.instagram.com) answered as Graph API v25.0. "
+        "The sandbox, in place of graph.instagram.com, answered as Graph API v25.0. "
         f"The token belongs to {account.username}. "
         "Its permissions cannot be listed, but a request for insights was answered. "
         "When it expires cannot be asked here: such a token lives 60 days, unless it is refreshed. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from airflow_provider_iginsights._compat import AirflowFailException
 from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
+from airflow_provider_iginsights.graph.session import ReadingStopped
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.sandbox.graph import Account, World
+from airflow_provider_iginsights.sandbox.graph import Account, GraphFault, Slow, World
 from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 
 SMALL = Account(id="17841411111111111", username="small", page_id="11", followers_count=99)
@@ -78,6 +80,30 @@ def test_ids_that_are_known_cost_no_call(sandboxes: Sandboxes) -> None:
     sandboxes.connect(extra={"account_ids": "4,5"})
     assert listed() == [["4", "5"]]
     assert sandboxes.graph.log == ()
+
+
+def test_a_long_list_is_asked_for_in_large_pages(sandboxes: Sandboxes) -> None:
+    """One request brings 100 Pages, four times what Meta sends without a limit, and the next pages follow."""
+    for number in range(5, 131):
+        sandboxes.world.put(Account(id=str(17841500000000000 + number), username=f"b{number}", page_id=str(number)))
+    assert len(listed(portfolios=False)[0]) == 131
+    pages = [received.query for received in sandboxes.graph.log]
+    assert [page["limit"] for page in pages] == ["100", "100"]
+
+
+@pytest.mark.parametrize("arguments", [{"account_ids": "@brand_0001"}, {}], ids=["a username", "discovery"])
+def test_a_lookup_can_be_stopped(sandboxes: Sandboxes, arguments: dict[str, Any]) -> None:
+    """on_kill ends the call under way, also where usernames are looked up, and nothing more is asked."""
+    slow = GraphFault(effect=Slow(30), times=None)
+    sandboxes.graph.faults.add(slow)
+    operator = InstagramListAccountsOperator(task_id="accounts", **arguments)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(operator.execute, {})
+        while not sandboxes.graph.faults.count(slow):
+            assert not listing.done()
+        operator.on_kill()
+        assert isinstance(listing.exception(timeout=5), ReadingStopped)
+    assert sandboxes.graph.faults.count(slow) == 1
 
 
 def test_nobody_visible_is_said(sandboxes: Sandboxes, capfd: pytest.CaptureFixture[str]) -> None:

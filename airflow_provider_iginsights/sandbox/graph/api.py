@@ -144,7 +144,7 @@ def _route(call: GraphCall) -> Any:
             return _answer_portfolio(call, object_id, edge)
         case ["debug_token"]:
             asked = call.params.get("input_token", "")
-            return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now))
+            return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now, viewer=call.token))
         case [object_id] if object_id:
             return _answer_object(call, object_id, None)
         case [object_id, ("insights" | "media" | "stories" | "children") as edge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -27,6 +28,9 @@ INSIGHTS: Mapping[Login, tuple[str, ...]] = {
 PORTFOLIO: Mapping[Login, tuple[str, ...]] = {"facebook": ("business_management",), "instagram": ()}
 
 
+_APP_TOKEN = re.compile(r"\d+\|")
+
+
 def authenticate(
     world: World, value: str | None, params: Mapping[str, str], *, login: Login, now: datetime, path: str
 ) -> Token:
@@ -34,6 +38,8 @@ def authenticate(
     if not value:
         raise fail("no_active_token" if path.startswith("/me") else "no_token")
     token = world.token(value)
+    if token is None and _APP_TOKEN.match(value):
+        raise fail("bad_app_token")
     # A token of one login is unreadable to the host of the other.
     if token is None or token.revoked or (token.kind == "instagram") != (login == "instagram"):
         raise fail("bad_token")
@@ -54,13 +60,15 @@ def require(token: Token, permissions: tuple[str, ...]) -> None:
         raise fail("no_permission")
 
 
-def debug_token(world: World, value: str, now: datetime) -> dict[str, Any]:
-    """Return what /debug_token says about the token with this value."""
+def debug_token(world: World, value: str, now: datetime, *, viewer: Token) -> dict[str, Any]:
+    """Return what /debug_token says about the token with this value to ``viewer``, a token of the same app."""
     token = world.token(value)
     if token is None or token.revoked:
         error = {"code": 190, "message": "Invalid OAuth access token."}
         # What is wrong with a token is told in a good answer, not as an error ("Debug token").
         return {"data": {"error": error, "is_valid": False, "scopes": []}}
+    if token.app_id != viewer.app_id:
+        raise fail("other_app")
     is_valid = token.expires_at is None or now < token.expires_at
     data: dict[str, Any] = {
         "app_id": token.app_id,

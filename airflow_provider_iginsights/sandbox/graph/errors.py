@@ -64,6 +64,8 @@ ERRORS: Mapping[str, Kind] = {
     "no_token": Kind(190, "Invalid OAuth access token."),
     "no_active_token": Kind(2500, "An active access token must be used to query information about the current user."),
     "bad_token": Kind(190, "Invalid OAuth access token - Cannot parse access token"),
+    "bad_app_token": Kind(190, "Invalid OAuth access token signature."),
+    "other_app": Kind(100, "(#100) The App_id in the input_token did not match the Viewing App"),
     "expired_token": Kind(
         190,
         "Error validating access token: Session has expired on {expired}. The current time is {now}.",

@@ -127,7 +127,13 @@ class World:
             account_id = value.removeprefix(prefix)
             if account_id != value and account_id in self.accounts:
                 return Token(value, kind, (account_id,), permissions)  # type: ignore[arg-type]
-        return Token(value, "app") if value == f"{APP_ID}|{APP_SECRET}" else None
+        app_id, _, secret = value.partition("|")
+        return Token(value, "app", app_id=app_id, app_secret=secret) if self.has_app(app_id, secret) else None
+
+    def has_app(self, app_id: str, secret: str | None = None) -> bool:
+        """Return whether there is an app with this id, and with this secret; each app has issued a token."""
+        apps = {APP_ID: APP_SECRET} | {token.app_id: token.app_secret for token in self.tokens.values()}
+        return app_id in apps and secret in (None, apps[app_id])
 
     def account(self, account_id: str) -> Account | None:
         """Return the account, by its id or by its app-scoped id, or None."""
