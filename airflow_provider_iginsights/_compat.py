@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from airflow.cli.cli_config import ActionCommand as ActionCommand
     from airflow.cli.cli_config import Arg as Arg
     from airflow.cli.cli_config import GroupCommand as GroupCommand
-    from airflow.providers.standard.triggers.temporal import DateTimeTrigger as DateTimeTrigger
     from airflow.sdk import DAG as DAG
     from airflow.sdk import Asset as Asset
     from airflow.sdk import AssetAlias as AssetAlias
@@ -71,10 +70,6 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "airflow.timetables.interval:CronDataIntervalTimetable",
         ),
         "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
-        "DateTimeTrigger": (
-            "airflow.providers.standard.triggers.temporal:DateTimeTrigger",
-            "airflow.triggers.temporal:DateTimeTrigger",
-        ),
         "GroupCommand": ("airflow.cli.cli_config:GroupCommand",),
         "TriggerEvent": ("airflow.triggers.base:TriggerEvent",),
         "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),

@@ -1,7 +1,11 @@
 """When Airflow should try a failed task again, and how long it should wait: by what the error says (Airflow 3.3+).
 
 Airflow stores only that a task has a policy; the worker takes the object from the Dag file and asks it. A policy can
-end the tries early or change the delay, never add tries: a task needs ``retries`` for anything to be tried again.
+end the tries early or change the delay, never add tries: a task needs ``retries`` for anything to be tried again. From
+Airflow 3.4 on it can also have a task run again later without using a retry, as a rate limit deserves.
+
+What this policy knows nothing about it leaves open (``DEFAULT``), so that another one can follow it:
+``ChainRetryPolicy([default_retry_policy(), mine])`` (Airflow 3.4+).
 """
 
 from __future__ import annotations
@@ -36,7 +40,8 @@ class InsightsRetryPolicy(RetryPolicy):
     error                                         decision
     ============================================  ====================================================================
     ``FatalGraphError``, ``ConfigurationError``   fail: somebody has to act (token, permission, Dag, table)
-    ``Throttled``                                 retry after its ``retry_after``, else after ``throttled_delay``
+    ``Throttled``                                 retry after its ``retry_after``, else after ``throttled_delay``; from
+                                                  3.4 on reschedule, which uses no retry, within ``throttle_timeout``
     other ``RetriableGraphError``                 retry after ``retry_after``, else ``first_delay`` doubled at each try
     everything else, such as ``LoadError``        the task's own ``retries`` and ``retry_delay``
     ============================================  ====================================================================
@@ -44,12 +49,14 @@ class InsightsRetryPolicy(RetryPolicy):
     :param first_delay: seconds before the second try after trouble at Meta's servers.
     :param longest_delay: seconds that a doubled delay does not exceed. What Meta names is never cut short.
     :param throttled_delay: seconds to wait for a rate limit when Meta named none; its limits count the last hour.
+    :param throttle_timeout: seconds since the first reschedule of a try after which a throttled task uses retries.
     :param jitter: part of a delay that is added at random, so that tasks which failed together return one by one.
     """
 
     first_delay: float = 60
     longest_delay: float = 1800
     throttled_delay: float = 900
+    throttle_timeout: float = 6 * 3600
     jitter: float = 0.1
 
     def evaluate(
@@ -64,10 +71,16 @@ class InsightsRetryPolicy(RetryPolicy):
 
         if isinstance(exception, FatalGraphError | ConfigurationError):
             return RetryDecision.fail(reason=_reason(exception))
-        if isinstance(exception, RetriableGraphError):
-            delay = self._delay(exception, try_number) * (1 + self.jitter * random.random())  # noqa: S311 - no secret
-            return RetryDecision.retry(delay=timedelta(seconds=delay), reason=_reason(exception))
-        return RetryDecision.default()
+        if not isinstance(exception, RetriableGraphError):
+            return RetryDecision.default()
+        seconds = self._delay(exception, try_number) * (1 + self.jitter * random.random())  # noqa: S311 - no secret
+        delay, reason = timedelta(seconds=seconds), _reason(exception)
+        if isinstance(exception, Throttled) and hasattr(RetryDecision, "reschedule"):
+            # The bound is Airflow's: once it is reached, the task's own retries and delay decide.
+            timeout = timedelta(seconds=self.throttle_timeout)
+            decision: RetryDecision = RetryDecision.reschedule(delay, reschedule_timeout=timeout, reason=reason)
+            return decision
+        return RetryDecision.retry(delay=delay, reason=reason)
 
     def _delay(self, error: RetriableGraphError, try_number: int) -> float:
         if error.retry_after is not None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_iginsights import _compat, errors, retry_policy
-from tests.support.airflow_versions import needs
+from tests.support.airflow_versions import needs, offers
 
 pytestmark = needs("retry policies")
 
@@ -64,8 +64,35 @@ def test_leaves_everything_else_to_the_task(error):
 def test_waits_before_a_retry(error, try_number, seconds):
     """A throttled task waits as long as Meta says, an error of the server doubles the delay up to its bound."""
     decision = decide(error, try_number=try_number, jitter=0)
-    assert decision.action is _compat.RetryAction.RETRY
+    reschedules = isinstance(error, errors.Throttled) and offers("3.4")
+    assert decision.action.value == ("reschedule" if reschedules else "retry")
     assert decision.retry_delay == timedelta(seconds=seconds)
+
+
+@needs("policies that reschedule")
+def test_a_rate_limit_uses_no_retry_for_six_hours():
+    """A throttled task is rescheduled within a bound, after which the task's own retries decide."""
+    assert decide(errors.Throttled("Wait.")).reschedule_timeout == timedelta(hours=6)
+    assert decide(errors.Throttled("Wait."), throttle_timeout=60).reschedule_timeout == timedelta(minutes=1)
+    assert decide(errors.ServerTrouble("Wait.")).reschedule_timeout is None
+
+
+@needs("policies that reschedule")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_goes_together_with_the_policy_of_a_user(is_first):
+    """In a chain each of two policies decides what it knows, in either order; the reason names ours."""
+    from airflow.sdk import ChainRetryPolicy, ExceptionRetryPolicy
+
+    theirs = ExceptionRetryPolicy([_compat.RetryRule(KeyError, action=_compat.RetryAction.FAIL)])
+    policies = [retry_policy.default_retry_policy(), theirs]
+    chain = ChainRetryPolicy(policies if is_first else policies[::-1])
+    throttled = chain.evaluate(errors.Throttled("Wait."), 1, 5)
+    assert throttled.action is _compat.RetryAction.RESCHEDULE
+    assert throttled.reschedule_timeout == timedelta(hours=6)
+    assert "InsightsRetryPolicy: Throttled: Wait." in throttled.reason
+    assert chain.evaluate(errors.TokenExpired("No."), 1, 5).action is _compat.RetryAction.FAIL
+    assert chain.evaluate(KeyError("x"), 1, 5).action is _compat.RetryAction.FAIL
+    assert chain.evaluate(ValueError("x"), 1, 5).action is _compat.RetryAction.DEFAULT
 
 
 def test_jitter_only_adds():

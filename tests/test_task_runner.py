@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from tests.support.airflow_versions import needs
+from tests.support.airflow_versions import needs, offers
 
 pytestmark = needs("retry policies")
 
@@ -34,9 +34,12 @@ with DAG("policy_and_link", schedule=None) as dag:
     def fatal():
         raise errors.TokenExpired("Make a new token.")
 
+    ran = []
+
     @task(**retrying)
-    def throttled(ti=None):
-        if ti.try_number < 3:
+    def throttled():
+        ran.append("once more")
+        if len(ran) < 3:
             raise errors.Throttled("Wait.", retry_after=0.01)
 
     fatal()
@@ -66,8 +69,12 @@ def test_fatal_error_spends_no_retry(finished):
 
 
 def test_throttled_task_waits_as_meta_says(finished):
-    """A throttled task comes back after its retry_after, long before the nine hours of the task's own delay."""
-    assert (finished["throttled"].state, finished["throttled"].try_number) == ("success", 3)
+    """A throttled task comes back after its retry_after, long before the nine hours of the task's own delay.
+
+    Where Airflow's policies can reschedule, no retry is used up.
+    """
+    tries = 1 if offers("3.4") else 3
+    assert (finished["throttled"].state, finished["throttled"].try_number) == ("success", tries)
 
 
 def test_link_is_shown_without_the_package(finished):

@@ -130,9 +130,10 @@ def wait_for_limit(
 
 def free_worker_slot(operator: WaitingOperator, until: datetime, progress: Mapping[str, Any]) -> NoReturn:
     """Leave the worker: deferred, and ``resume`` gets the progress; or rescheduled, and ``execute`` runs again."""
-    from airflow_provider_iginsights._compat import AirflowRescheduleException, DateTimeTrigger
+    from airflow_provider_iginsights._compat import AirflowRescheduleException
+    from airflow_provider_iginsights.task.wait_trigger import WaitTrigger
 
     # As Airflow's own sensors do: deferred to the triggerer, else rescheduled.
     if not parse_boolean(operator.deferrable, argument="deferrable"):
         raise AirflowRescheduleException(until)  # type: ignore[no-untyped-call]
-    operator.defer(trigger=DateTimeTrigger(moment=until), method_name="resume", kwargs={"progress": dict(progress)})
+    operator.defer(trigger=WaitTrigger(until), method_name="resume", kwargs={"progress": dict(progress)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -108,9 +109,11 @@ class InstagramToBigQueryOperator(TransferArguments):
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
             # Also where the task fails or waits below: what is staged is to be written all the same.
             run.context["ti"].xcom_push(key="staged", value=summary)
+        said = {name: each for name, each in summary.items() if name != "staged"}  # XCom has that already
+        # A task that waits or fails returns nothing, so its summary has a key of its own in XCom; a deferred task that
+        # ends well finds there what it left before the wait.
+        run.context["ti"].xcom_push(key="summary", value=said)
         if not results.is_complete:
-            run.context["ti"].xcom_push(key="summary", value=summary)
-            # A task that waits or fails returns nothing, so its summary has a key of its own in XCom.
             kept = checkpoint.write(before.advance(results, keep_summary(summary)).pack(account_ids))
             if throttled := find_throttled(results.failed):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
@@ -120,7 +123,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             raise_failures(results, skips=self._on_account_error == "skip")
         checkpoint.delete()
         add_gaps_to_asset_events(run.context, self.outlets, summary)
-        return {name: said for name, said in summary.items() if name != "staged"}  # XCom has that already
+        return said
 
     def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Return the accounts to read; where Meta's rate limit is used up, wait for it."""
@@ -128,7 +131,8 @@ class InstagramToBigQueryOperator(TransferArguments):
             return run.hook.find_account_ids(self.account_ids)
         except Throttled as error:
             since = read_waiting_since(carried) or find_first_reschedule(run.context)
-            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
+            save = partial(operator.or_, dict(carried or {}))  # what was loaded before is not to be read again
+            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since, save=save)
 
     def load_accounts(
         self,

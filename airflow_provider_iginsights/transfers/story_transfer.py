@@ -145,8 +145,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.extract.account_pool import AccountResults
 
         results = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
-        if results.failed:
-            run.context["ti"].xcom_push(key="summary", value=summary)
+        run.context["ti"].xcom_push(key="summary", value=summary)
         raise_failures(results, skips=self._on_account_error == "skip")
         return summary
 

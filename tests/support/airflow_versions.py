@@ -59,6 +59,7 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             "3.2", "airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime"
         ),
         "retry policies": Feature("3.3", "airflow.sdk:RetryPolicy"),
+        "policies that reschedule": Feature("3.4", "airflow.sdk:ChainRetryPolicy"),
         "a task state store": Feature("3.3", "airflow.sdk.execution_time.context:TaskStateStoreAccessor"),
         "the runs of Airflow 3.3": Feature("3.3", "airflow.sdk:RetryPolicy"),
     }

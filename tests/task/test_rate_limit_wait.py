@@ -112,13 +112,14 @@ def test_a_deferral_survives_as_json(sandboxes: Sandboxes, has_store: bool) -> N
     deferral = caught.value
     path, arguments = deferral.trigger.serialize()
     handed_over = json.dumps([path, arguments, deferral.kwargs], default=str)
-    assert path.endswith("DateTimeTrigger")
+    assert path.startswith("airflow_provider_iginsights.task.wait_trigger.until_")
     for secret in (sandboxes.token, "instagram_default", "http://"):
         assert secret not in handed_over
     assert len(handed_over) < 4000
     state = json.loads(json.dumps(deferral.kwargs))
     summary = execute(sandboxes, transfer(), method=deferral.method_name, event=None, store=store, **state)
     assert listings(sandboxes) == [second]
+    assert sandboxes.instance.pushed["summary"] == summary
     assert summary["accounts_done"] == [first, second]
     assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in ("instagram_media", "instagram_media_insights"))
 
@@ -183,6 +184,23 @@ def test_discovery_is_waited_for(sandboxes: Sandboxes) -> None:
         execute(sandboxes, transfer())
     assert caught.value.reschedule_date > datetime.now(UTC) + timedelta(minutes=59)
     assert execute(sandboxes, transfer())["accounts_done"] == list(sandboxes.world.accounts)
+
+
+def test_a_limit_while_accounts_are_looked_up_again_forgets_nothing(sandboxes: Sandboxes) -> None:
+    """A resumed task that is blocked at once keeps what it has loaded, also where Airflow has no state store."""
+    first, second = sandboxes.world.accounts
+    block(sandboxes, second)
+    busy = ErrorEffect(4, http=403, message="(#4) Application request limit reached")
+    sandboxes.graph.faults.add(GraphFault(effect=busy, path="me/accounts", times=1, skip=1))
+    method, state = "execute", {}
+    for _ in range(2):
+        with pytest.raises(TaskDeferred) as caught:
+            execute(sandboxes, transfer(deferrable=True), method=method, **state)
+        method, state = caught.value.method_name, json.loads(json.dumps(caught.value.kwargs))
+    summary = execute(sandboxes, transfer(), method=method, **state)
+    assert listings(sandboxes) == [first, second, second]
+    assert summary["accounts_done"] == [first, second]
+    assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in ("instagram_media", "instagram_media_insights"))
 
 
 def test_meta_s_own_minutes_decide(sandboxes: Sandboxes) -> None:

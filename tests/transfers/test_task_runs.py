@@ -107,6 +107,7 @@ def test_a_throttled_task_comes_back_for_what_is_missing(
     assert asked(sandboxes) == Counter({"1": 1, "2": 2, "3": 1})
     assert set(count_rows(sandboxes)) == {"1", "2", "3"}
     summary = pull(instance)
+    assert pull(instance, key="summary") == summary  # not the one from before the wait
     assert summary["accounts_done"] == list(sandboxes.world.accounts)
     assert summary["accounts_throttled"] == {}
     assert summary["rows"] == len(sandboxes.rows("instagram_account_insights"))
