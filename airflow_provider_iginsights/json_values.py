@@ -24,7 +24,7 @@ _INT64 = 2**63
 _NUMERIC_END = Decimal("99999999999999999999999999999.9999999995")
 _WHOLE = re.compile(r"-?[0-9]{1,40}(?:\.0{1,40})?")
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
-_ID = re.compile(r"[0-9]{1,25}")
+_ID_LENGTH = 25
 _INSTANT = re.compile(
     r"(?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)"
@@ -50,7 +50,7 @@ def read_text(value: Any) -> str | None:
 def read_id(value: Any) -> str | None:
     """Return the id of an object, a text of at most 25 digits (it becomes part of a path); 17841 as ``"17841"``."""
     if isinstance(value, str):
-        return value if _ID.fullmatch(value) else None
+        return value if len(value) <= _ID_LENGTH and value.isascii() and value.isdigit() else None
     return str(value) if _is_int64(value) and value >= 0 else None
 
 

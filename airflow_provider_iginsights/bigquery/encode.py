@@ -83,8 +83,13 @@ def encode_date(value: object) -> str:
         except ValueError:
             raise UnstorableValue("needs a date in the form 2026-11-20") from None
     if isinstance(value, date) and not isinstance(value, datetime):
-        return f'"{value}"'
+        return _format_date(value)
     raise UnstorableValue(f"needs a date, not {type(value).__name__}")
+
+
+@lru_cache(maxsize=4096)
+def _format_date(value: date) -> str:
+    return f'"{value}"'
 
 
 def encode_timestamp(value: object) -> str:

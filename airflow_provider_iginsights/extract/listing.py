@@ -26,6 +26,7 @@ from airflow_provider_iginsights.extract.media_answer import (
     RequestedMetrics,
     keep_distinct_media,
     read_insights,
+    read_product_type,
 )
 from airflow_provider_iginsights.extract.media_count_check import compare_with_media_count
 from airflow_provider_iginsights.extract.media_page import MediaPage
@@ -47,7 +48,6 @@ from airflow_provider_iginsights.json_values import (
     read_list,
     read_object,
     read_objects,
-    read_text,
 )
 from airflow_provider_iginsights.quoting import quote_value
 
@@ -132,7 +132,7 @@ class Listing:
         with closing(self._read_media_pages(pages)) as media_pages:
             for page in media_pages:
                 items = self._read_items(page.answer)
-                media = [item for item in items if self._is_wanted(item)]
+                media = [item for item in items if self._is_wanted(item)] if any(self.published) else items
                 yield from self._read_page(page, media)
                 yield from self._read_requests(self._plan_rest(page, media))
                 if not media and self._is_past(items):
@@ -181,20 +181,20 @@ class Listing:
                 self.left_out_log.note(whom, self._noun, "Unreadable", "Meta listed something without a readable id.")
             elif media_id not in self._seen:
                 found.append(item if item["id"] is media_id else {**item, "id": media_id})
+        listed = {item["id"] for item in found}
+        self._seen |= listed
+        if len(listed) == len(found):
+            return found
         kept = keep_distinct_media(found)
-        for media_id in {item["id"] for item in found}.difference(item["id"] for item in kept):
+        for media_id in listed.difference(item["id"] for item in kept):
             whom = f"account {self.account_id} ({self._noun} {media_id})"
             why = "One page lists two different objects under its id; neither is kept."
             self.left_out_log.note(whom, self._noun, "Contradictory", why)
-        self._seen.update(item["id"] for item in found)
         return kept
 
     def _is_wanted(self, media: Media) -> bool:
         """Return whether a media was published in the requested time. One without a date is kept, as Meta listed it."""
-        since, until = self.published
-        if not since and not until:
-            return True
-        published = read_instant(media.get("timestamp"))
+        (since, until), published = self.published, read_instant(media.get("timestamp"))
         if published is None:
             return True
         return (since is None or published >= since) and (until is None or published < until)
@@ -218,9 +218,8 @@ class Listing:
                 yield MediaAnswer(item, entries, page.answer, True, requested)
         if page.core:
             if len(without_insights) < len(media):
-                self._record_answer(
-                    page.core, [item for item in media if read_insights(item)] if without_insights else media
-                )
+                answered = [item for item in media if read_insights(item)] if without_insights else media
+                self._record_answer(page.core, answered)
             yield from self._read_missing(page.core, without_insights)
         for query, part in page.parts:
             listed = read_objects((read_object(part.body) or {}).get("data")) or ()
@@ -247,7 +246,7 @@ class Listing:
 
     def _record_answer(self, query: InsightsQuery, media: list[Media]) -> None:
         self._insights.answered += bool(media)
-        for product_type in {self._product_type(item) for item in media}:
+        for product_type in set(self._product_types(media)):
             self._insights.refused_metrics.record_answer(product_type, query)
 
     def _read_requests(self, requests: Iterable[InsightsRequest]) -> Iterator[MediaAnswer]:
@@ -259,22 +258,24 @@ class Listing:
         """Yield the requests for metrics that the page did not bring, media by media."""
         rest: dict[str, tuple[InsightsQuery, ...]] = {}
         counts: Counter[str] = Counter()
-        for item in media:
-            product_type = self._product_type(item)
+        known_types = {*self.plan.extras, "AD"} if any(self.plan.extras.values()) else None
+        for item, product_type in zip(media, self._product_types(media), strict=True):
             if product_type not in rest:
                 rest[product_type] = page.find_rest(self.plan, product_type)
             counts[product_type] += 1
-            is_known = self.edge == "stories" or read_text(item.get("media_product_type"))
-            if any(self.plan.extras.values()) and (not is_known or product_type not in {*self.plan.extras, "AD"}):
-                named = f"{quote_value(product_type)} is unknown" if is_known else "is missing"
-                why = f"Its media_product_type {named}: metrics of other types were not requested."
-                self.left_out_log.note(self.name_media(item), "metrics of one product type", "NoData", why)
+            if known_types and (product_type not in known_types or not self._has_product_type(item)):
+                self._note_unknown_type(item, product_type)
             # META-16: which metric is refused is not known. The first media of each product type are requested metric
             # by metric, to find out.
             is_probe = page.maybe_refused and counts[product_type] <= MIN_REFUSING_MEDIA
             for query in rest[product_type]:
                 for part in query.split() if is_probe else (query,):
                     yield InsightsRequest(query=part, group=product_type, whom=self.name_media(item), scope=item)
+
+    def _note_unknown_type(self, media: Media, product_type: str) -> None:
+        named = f"{quote_value(product_type)} is unknown" if self._has_product_type(media) else "is missing"
+        why = f"Its media_product_type {named}: metrics of other types were not requested."
+        self.left_out_log.note(self.name_media(media), "metrics of one product type", "NoData", why)
 
     def _build(self, request: InsightsRequest) -> GraphRequest:
         media_id = request.scope["id"]
@@ -287,5 +288,13 @@ class Listing:
         return "story" if self.edge == "stories" else "media"
 
     def _product_type(self, media: Media) -> str:
+        return self._product_types([media])[0]
+
+    def _product_types(self, media: Sequence[Media]) -> list[str]:
         # The edge of stories lists stories only, whatever media_product_type says.
-        return "STORY" if self.edge == "stories" else read_text(media.get("media_product_type")) or "FEED"
+        if self.edge == "stories":
+            return ["STORY"] * len(media)
+        return [read_product_type(item) or "FEED" for item in media]
+
+    def _has_product_type(self, media: Media) -> bool:
+        return self.edge == "stories" or bool(read_product_type(media))

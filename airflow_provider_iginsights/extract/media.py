@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_iginsights.catalog.tables import MEDIA, Table
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
-from airflow_provider_iginsights.extract.media_answer import MediaAnswer
-from airflow_provider_iginsights.extract.node_columns import read_columns
+from airflow_provider_iginsights.extract.media_answer import Media, MediaAnswer
+from airflow_provider_iginsights.extract.node_columns import NodeColumns, find_node_columns, read_columns
 from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
 from airflow_provider_iginsights.extract.rows import (
     MAX_EXACT,
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.messages import Answer
 
 _PERIOD = "lifetime"  # the only one of Instagram Media Insights
-_OTHER_FIELDS = ("id", "timestamp")  # The listing reads the id, and the timestamp fills two columns.
+NO_NUMBER: Final[Row] = {"metric": "", "breakdown": "", "breakdown_value": "", "value": None}
+"""The columns of a number, before it is known."""
+_OTHER_FIELDS = ("id", "timestamp", "")  # The listing reads the id, and the timestamp fills two columns.
 
 
 def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
@@ -43,8 +46,7 @@ def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
     for media_answer, fetch_time in read_with_fetch_time(listing, provenance):
         if media_answer.is_listed:
             yield from media_rows(listing, media_answer, provenance, fetch_time)
-        for row in _insight_rows(listing, media_answer, provenance, fetch_time):
-            yield "media_insights", row
+        yield from zip(repeat("media_insights"), _insight_rows(listing, media_answer, provenance, fetch_time))
 
 
 def read_with_fetch_time(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:
@@ -65,8 +67,8 @@ def media_rows(
     Without a usable timestamp there is no such date and no row; that is noted.
     """
     media = media_answer.media
-    note = partial(listing.left_out_log.note, listing.name_media(media))
-    row = read_columns(media, _list_column_fields(MEDIA), MEDIA, note)
+    note = partial(_note, listing, media)
+    row = read_columns(media, _list_node_columns(MEDIA), note)
     published = read_end_time(media.get("timestamp"))
     if published is None:
         note(
@@ -84,8 +86,13 @@ def media_rows(
 
 
 @lru_cache(maxsize=4)
-def _list_column_fields(table: Table) -> tuple[str, ...]:
-    return tuple(column.field for column in table.columns if column.field and column.field not in _OTHER_FIELDS)
+def _list_node_columns(table: Table) -> NodeColumns:
+    fields = [column.field for column in table.columns if column.field not in _OTHER_FIELDS]
+    return find_node_columns(table, tuple(fields))
+
+
+def _note(listing: Listing, media: Media, *fault: str) -> None:
+    listing.left_out_log.note(listing.name_media(media), *fault)
 
 
 def _insight_rows(
@@ -96,6 +103,7 @@ def _insight_rows(
     media = media_answer.media
     published = read_end_time(media.get("timestamp"))
     common: dict[str, Any] = {
+        **NO_NUMBER,
         "media_id": media["id"],
         "account_id": listing.account_id,
         "media_product_type": read_text(media.get("media_product_type")),
@@ -105,16 +113,20 @@ def _insight_rows(
         "fetched_at": fetch_time.fetched_at,
         "run_id": provenance.run_id,
     }
-    return number_rows(media_answer, common, listing.left_out_log, whom=listing.name_media(media))
+    return number_rows(listing, media_answer, common)
 
 
-def number_rows(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, *, whom: str) -> list[Row]:
-    """Return one row per number: ``common`` plus ``metric``, ``breakdown``, ``breakdown_value`` and ``value``.
+def number_rows(listing: Listing, media_answer: MediaAnswer, common: Row) -> list[Row]:
+    """Return one row per number: ``common`` with ``metric``, ``breakdown``, ``breakdown_value`` and ``value``.
 
     Values that cannot be read, and metrics without a number, are noted.
+
+    :param common: what all numbers share, and the columns of :data:`NO_NUMBER`: a copy that got more would be resized.
     """
     rows = _read_common_case(media_answer, common)
-    return _read_checked(media_answer, common, left_out_log, whom) if rows is None else rows
+    if rows is None:
+        return _read_checked(media_answer, common, listing.left_out_log, listing.name_media(media_answer.media))
+    return rows
 
 
 def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | None:
@@ -122,15 +134,14 @@ def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | Non
     # Nearly every answer has this form, and a run may read millions of them.
     if media_answer.requested.breakdown:
         return None
-    missing = set(media_answer.requested.expected)
-    common = {**common, "breakdown": "", "breakdown_value": ""}
     rows: list[Row] = []
+    names: set[str] = set()
     try:
         for entry in media_answer.entries:
             name = entry["name"]
             [point] = entry["values"]
             value = point["value"]
-            missing.remove(name)
+            names.add(name)
             if entry.get("period", _PERIOD) != _PERIOD:
                 return None
             if type(value) is not int or not -MAX_EXACT <= value <= MAX_EXACT or "total_value" in entry:
@@ -140,7 +151,7 @@ def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | Non
             rows.append(row)
     except (KeyError, TypeError, ValueError):
         return None
-    return None if missing else rows
+    return rows if names == media_answer.requested.expected and len(names) == len(rows) else None
 
 
 def _read_checked(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, whom: str) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 from airflow_provider_iginsights.graph.messages import Answer
-from airflow_provider_iginsights.json_values import read_list, read_object
+from airflow_provider_iginsights.json_values import read_text
 
 Media = Mapping[str, Any]
 
@@ -56,8 +56,14 @@ class MediaAnswer(NamedTuple):
 
 def read_insights(media: Media) -> Any:
     """Return the insights inside a listed media; None where there are none."""
-    insights = read_object(media.get("insights"))
-    return (insights and read_list(insights.get("data"))) or None
+    insights = media.get("insights")
+    entries = insights.get("data") if isinstance(insights, dict) else None
+    return (isinstance(entries, list) and entries) or None
+
+
+def read_product_type(media: Media) -> str | None:
+    """Return the product type of a media, such as ``REELS``, as Meta spells it; None where there is none."""
+    return read_text(media.get("media_product_type"))
 
 
 def keep_distinct_media(items: list[Media]) -> list[Media]:

@@ -38,6 +38,7 @@ from airflow_provider_iginsights.extract.unanswered import is_transient
 from airflow_provider_iginsights.graph.batch import STOPPING_ERRORS
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
 from airflow_provider_iginsights.graph_api import parse_version
+from airflow_provider_iginsights.json_values import read_objects
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.ahead import SentAhead
@@ -219,7 +220,7 @@ class MediaPages:
                 self.breaker.record_failure(retry_key)
             raise
         self.breaker.record_success(retry_key)
-        self.refused_fields.record_answer(self.edge, set().union(*index_media(answer).values()))
+        self.refused_fields.record_answer(self.edge, set().union(*(read_objects(answer.body.get("data")) or ())))
         # META-21: where the client had to halve the limit, later pages begin with the smaller one.
         self._limit = int(answer.request.params["limit"])
         return answer

@@ -12,7 +12,7 @@ from airflow_provider_iginsights.catalog.tables import ACCOUNTS
 from airflow_provider_iginsights.errors import AccountUnavailable, FatalGraphError, InsightsError, PermissionMissing
 from airflow_provider_iginsights.extract.circuit_breaker import AccountCircuitBreaker
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.extract.node_columns import read_columns
+from airflow_provider_iginsights.extract.node_columns import find_node_columns, read_columns
 from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refused_fields import (
     FieldSearch,
@@ -141,7 +141,7 @@ class ProfileRequest:
         self.refused_fields.record_answer(NODE, (name for name in fields if name in answer.body))
         fetch_time = self.provenance.read_now()
         note = partial(self.left_out_log.note, self._whom)
-        profile = read_columns(read_object(answer.body) or {}, tuple(fields), ACCOUNTS, note)
+        profile = read_columns(read_object(answer.body) or {}, find_node_columns(ACCOUNTS, tuple(fields)), note)
         if not profile:
             return None
         return profile | {

@@ -32,7 +32,8 @@ class CursorPaging:
     def is_repeated(self, body: Mapping[str, Any]) -> bool:
         """Return whether a page has items and all of them were on earlier pages; else remember its items."""
         items = read_list(body.get("data")) or []
-        known = {hash(_identify(item)) for item in items}
+        # The id, or the whole item where it has none.
+        known = {hash(repr((isinstance(item, dict) and item.get("id")) or item)) for item in items}
         if known and known <= self._seen:
             self.note(f"The listing {self.path} repeated a page of items that had all come before. It was ended there.")
             return True
@@ -87,9 +88,3 @@ def read_pages(
         cursor = paging.find_cursor(answer.body)
         if cursor is None:
             return
-
-
-def _identify(item: Any) -> str:
-    """Return a text that identifies an item of a listing: its id, or the whole item where it has none."""
-    node = read_object(item) or {}
-    return repr(node.get("id") or item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_provider_iginsights.extract.listing import Listing
-from airflow_provider_iginsights.extract.media import media_rows, number_rows, read_with_fetch_time
+from airflow_provider_iginsights.extract.media import NO_NUMBER, media_rows, number_rows, read_with_fetch_time
 from airflow_provider_iginsights.extract.media_answer import MediaAnswer
 from airflow_provider_iginsights.extract.provenance import FetchTime, Provenance
 from airflow_provider_iginsights.extract.rows import Row, TableRow
@@ -35,7 +35,7 @@ def read_stories(
         if media_answer.is_listed:
             yield from media_rows(listing, media_answer, provenance, fetch_time)
         common = _describe(story, poll, media_answer, provenance, fetch_time, is_final=finality.ends(story, poll))
-        for row in number_rows(media_answer, common, listing.left_out_log, whom=listing.name_media(media)):
+        for row in number_rows(listing, media_answer, common):
             if row["is_final"]:
                 poll.finals[story.media_id] = poll.began.snapshot_at
             yield "story_insights", row
@@ -74,6 +74,7 @@ def _describe(
 ) -> Row:
     """Return what all numbers of one answer about a story share."""
     return {
+        **NO_NUMBER,
         "media_id": story.media_id,
         "account_id": poll.account_id,
         "snapshot_at": poll.began.snapshot_at,
