@@ -107,4 +107,6 @@ def fail_without_retry(error: InsightsError) -> NoReturn:
     """Raise the error in a form that Airflow does not retry, and that ``except`` still knows by its class."""
     from airflow_provider_iginsights.task.errors_without_retry import WITHOUT_RETRY
 
-    raise WITHOUT_RETRY[type(error)](error.message, facts=error.facts) from error
+    # In place of the error, with its traceback and cause: chained to it, Airflow's log would show everything twice.
+    same = WITHOUT_RETRY[type(error)](error.message, facts=error.facts)
+    raise same.with_traceback(error.__traceback__) from error.__cause__

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.task.summary import MORE, NAMED
+from airflow_provider_iginsights.task.summary import ACCOUNT_STATES, MORE, NAMED
+from airflow_provider_iginsights.task.summary_size import limit_left_out
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import LoadResult
 
 ENTRIES = 200  # of a list; the rest is counted
 WHOM = 20
-ACCOUNTS = ("accounts_skipped", "accounts_failed", "accounts_throttled", "accounts_quarantined", "accounts_not_whole")
+ACCOUNTS = tuple(f"accounts_{state}" for state in ACCOUNT_STATES if state != "done")
 
 
 def join_summaries(summaries: Sequence[Mapping[str, Any]], results: Sequence[LoadResult]) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def join_summaries(summaries: Sequence[Mapping[str, Any]], results: Sequence[Loa
         "tables": {result.target.path: result.rows for result in results},
         "rows": sum(result.rows for result in results),
         "rows_changed": sum(result.affected for result in results),
-        "accounts_done": [account_id for each in summaries for account_id in each["accounts_done"]],
+        "account_counts": _add_counts(each["account_counts"] for each in summaries),
+        "accounts_done": [account_id for each in summaries for account_id in each["accounts_done"]][:NAMED],
         **{name: _join_named(each.get(name, {}) for each in summaries) for name in ACCOUNTS},
         "left_out": join_left_out(entry for each in summaries for entry in each["left_out"]),
         "notes": list(dict.fromkeys(note for each in summaries for note in each["notes"]))[:ENTRIES],
@@ -42,12 +44,14 @@ def join_left_out(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         known = joined.setdefault(key, {**entry, "count": 0, "whom": []})
         known["count"] += entry["count"]
         known["whom"] = list(dict.fromkeys([*known["whom"], *entry["whom"]]))[:WHOM]
-    listed = list(joined.values())
-    if len(listed) <= ENTRIES:
-        return listed
-    others = sum(entry["count"] for entry in listed[ENTRIES:])
-    why = f"{len(listed) - ENTRIES} more things and reasons; see the summaries of the tasks that staged."
-    return [*listed[:ENTRIES], {"what": MORE, "kind": "more", "why": why, "count": others, "whom": []}]
+    return limit_left_out(list(joined.values()), most=ENTRIES)
+
+
+def _add_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = dict.fromkeys(ACCOUNT_STATES, 0)
+    for each in counts:
+        total = {state: count + each.get(state, 0) for state, count in total.items()}
+    return total
 
 
 def _join_named(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

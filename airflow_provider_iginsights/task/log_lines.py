@@ -21,14 +21,14 @@ NAMED = 3
 """So many accounts of a kind are named in the log; the summary in XCom names more."""
 
 _ACCOUNTS = {
-    "accounts_done": "done",
-    "accounts_failed": "failed",
-    "accounts_skipped": "skipped",
-    "accounts_throttled": "waiting for Meta's rate limit",
-    "accounts_not_whole": "not whole",
-    "accounts_quarantined": "in quarantine",
+    "done": "done",
+    "failed": "failed",
+    "skipped": "skipped",
+    "throttled": "waiting for Meta's rate limit",
+    "not_whole": "not whole",
+    "quarantined": "in quarantine",
 }
-"""Key of the summary -> what is so with these accounts."""
+"""Key of ``account_counts`` -> what is so with these accounts."""
 
 
 def describe_days(window: Window, *, lookback_days: int) -> str:
@@ -48,21 +48,34 @@ def describe_posts(window: Window, *, refresh_days: int | None) -> str:
 
 def describe_summary(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield a transfer's summary in a few lines, however many accounts it read."""
-    kinds = [_describe_accounts(found, words) for key, words in _ACCOUNTS.items() if (found := summary.get(key))]
+    kinds = [
+        _describe_accounts(count, words, named=summary[f"accounts_{state}"])
+        for state, words in _ACCOUNTS.items()
+        if (count := summary["account_counts"][state])
+    ]
     yield f"Accounts: {'; '.join(kinds) or 'none'}."
-    tables = [f"{path.rpartition('.')[2]} {rows:,}" for path, rows in summary["tables"].items()]
-    yield f"Rows: {summary['rows']:,}, of which {summary['rows_changed']:,} changed a table ({', '.join(tables)})."
+    yield _describe_rows(summary)
     if summary["left_out"]:
         counts = Counter[str]()
         for each in summary["left_out"]:
             counts[each["kind"]] += each["count"]
         yield f"Left out: {', '.join(f'{count:,} {kind}' for kind, count in counts.most_common())}."
-    costs = [kind for kinds in summary["bigquery_bytes"].values() for kind in kinds.values()]
-    jobs, billed = (sum(each[name] for each in costs) for name in ("jobs", "bytes_billed"))
     yield (
         f"Asked Meta {summary['graph_calls']:,} times in {summary['http_requests']:,} requests, and BigQuery in "
-        f"{jobs:,} statements, which billed {billed / 1e6:,.0f} MB."
+        f"{_describe_costs(summary)}."
     )
+
+
+def describe_webhook_summary(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the summary of the webhook transfer in a few lines, however many messages came."""
+    from airflow_provider_iginsights.stories.webhook_rows import REASONS
+
+    yield f"Numbers of {summary['stories']:,} stories of {summary['accounts']:,} accounts."
+    yield _describe_rows(summary)
+    if left_out := summary["left_out"]:
+        words: dict[Any, str] = {**REASONS, "row_refused": "rows that the table cannot hold"}
+        yield f"Left out: {'; '.join(f'{count:,} {words[reason]}' for reason, count in left_out.items())}."
+    yield f"Asked BigQuery in {_describe_costs(summary)}."
 
 
 @contextmanager
@@ -101,17 +114,27 @@ def describe_progress(read: int, rows: int, left_out: int, *, of: int, seconds: 
     return f"{line}; about {f'{left / 60:.0f} min' if left >= 90 else f'{left:.0f} s'} left."
 
 
+def _describe_rows(summary: Mapping[str, Any]) -> str:
+    tables = [f"{path.rpartition('.')[2]} {rows:,}" for path, rows in summary["tables"].items()]
+    return f"Rows: {summary['rows']:,}, of which {summary['rows_changed']:,} changed a table ({', '.join(tables)})."
+
+
+def _describe_costs(summary: Mapping[str, Any]) -> str:
+    costs = [kind for kinds in summary["bigquery_bytes"].values() for kind in kinds.values()]
+    jobs, billed = (sum(each[name] for each in costs) for name in ("jobs", "bytes_billed"))
+    return f"{jobs:,} statements, which billed {billed / 1e6:,.0f} MB"
+
+
 def _join_days(days: Sequence[date]) -> str:
     return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def _describe_accounts(found: Mapping[str, Any] | Sequence[str], words: str) -> str:
+def _describe_accounts(count: int, words: str, *, named: Mapping[str, Any] | Sequence[str]) -> str:
     """Return how many accounts that is so with, and the first ones with the reason; those that are done need none."""
-    if not isinstance(found, Mapping):
-        return f"{len(found):,} {words}"
-    named = {account_id: why for account_id, why in found.items() if account_id != MORE}
-    count = len(named) + int(found.get(MORE, 0))
-    shown = [f"{account_id}: {_shorten(_describe_reason(why))}" for account_id, why in list(named.items())[:NAMED]]
+    if not isinstance(named, Mapping):
+        return f"{count:,} {words}"
+    reasons = [(account_id, why) for account_id, why in named.items() if account_id != MORE]
+    shown = [f"{account_id}: {_shorten(_describe_reason(why))}" for account_id, why in reasons[:NAMED]]
     more = f"; and {count - len(shown):,} more" if count > len(shown) else ""
     return f"{count:,} {words} ({'; '.join(shown)}{more})"
 

@@ -9,35 +9,50 @@ from airflow_provider_iginsights.task.failures import describe_open
 from airflow_provider_iginsights.task.rate_limit_wait import find_throttled
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from airflow_provider_iginsights.errors import InsightsError
     from airflow_provider_iginsights.task.loaded import Loaded
     from airflow_provider_iginsights.task.source import Source
 
-NAMED = 100  # failed accounts that are named; the rest is counted
+NAMED = 100  # accounts of a kind that are named; account_counts counts all
 MORE = "and more"
 """Among named accounts: how many more there are."""
+ACCOUNT_STATES = ("done", "skipped", "failed", "throttled", "quarantined", "not_whole")
+"""What an account is when a try ends; ``account_counts`` has each."""
 COUNTS = ("rows", "rows_changed", "graph_calls", "http_requests")
 LISTS = ("left_out", "notes", "bigquery_jobs")
 REMARKS = ("gaps", "first_polls", "accounts_quarantined", "staged")
 
 
-def summarize(source: Source, loaded: Loaded, *, skips: bool) -> dict[str, Any]:
+def summarize(source: Source, loaded: Loaded, *, skips: bool, days: Mapping[str, Sequence[date]]) -> dict[str, Any]:
     """Return what one run did, as JSON-able values; never rows, never a secret.
 
     Accounts are ``done``, or under a reason: ``throttled`` (the task waits for them), ``not_whole`` (trouble at Meta
     left questions open, which the next try asks), ``quarantined`` (left out, asked again once a week), ``failed``, or
     ``skipped`` (they failed, and ``on_account_error="skip"`` lets that pass).
+
+    :param days: the Pacific days of the rows, under the names that they have in ``window``.
     """
     window, results, loads = source.window, loaded.results, loaded.loads
     throttled = find_throttled(results.failed)
     failed = {account_id: error for account_id, error in results.failed.items() if account_id not in throttled}
     skips = skips and bool(results.done)
     return {
-        "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule},
+        "window": {"since": window.since.isoformat(), "until": window.until.isoformat(), "rule": window.rule}
+        | {name: [day.isoformat() for day in each] for name, each in days.items()},
         "tables": {result.target.path: result.rows for result in loads},
         "rows": sum(result.rows for result in loads),
         "rows_changed": sum(result.affected for result in loads),
-        "accounts_done": list(results.done),
+        "account_counts": {
+            "done": len(results.done),
+            "skipped": len(failed) if skips else 0,
+            "failed": 0 if skips else len(failed),
+            "throttled": len(throttled),
+            "quarantined": len(loaded.quarantined),
+            "not_whole": len(results.unanswered),
+        },
+        "accounts_done": list(results.done[:NAMED]),
         "accounts_skipped": _name(failed if skips else {}),
         "accounts_failed": _name({} if skips else failed),
         "accounts_throttled": _name(throttled),
@@ -67,7 +82,10 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
     tables = {path: before["tables"].get(path, 0) + after["tables"].get(path, 0) for path in paths}
     quarantined = {**before.get("accounts_quarantined", {}), **after["accounts_quarantined"]}
     said = {**counts, **lists, "bigquery_bytes": costs, **continue_gaps(before, after)}
-    return {**after, **said, "tables": tables, "accounts_quarantined": quarantined}
+    # Who was left out in an earlier try may not be among those of this one.
+    earlier = len(quarantined) - len(after["accounts_quarantined"])
+    of = after["account_counts"] | {"quarantined": after["account_counts"]["quarantined"] + earlier}
+    return {**after, **said, "tables": tables, "accounts_quarantined": quarantined, "account_counts": of}
 
 
 def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:

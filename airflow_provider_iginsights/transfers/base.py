@@ -29,11 +29,14 @@ from airflow_provider_iginsights.task.summary import (
     keep_summary,
     summarize,
 )
+from airflow_provider_iginsights.task.summary_size import shorten_summary
 from airflow_provider_iginsights.transfers.arguments import TransferArguments
 from airflow_provider_iginsights.transfers.target import OpenDataset
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
@@ -54,6 +57,10 @@ class InstagramToBigQueryOperator(TransferArguments):
     @abstractmethod
     def describe_work(self, window: Window) -> str:
         """Return in words what the run reads, for the log."""
+
+    def list_days(self, source: Source) -> Mapping[str, Sequence[date]]:
+        """Return the Pacific days under which rows are written, for the summary; by default those of a snapshot."""
+        return {"days": (source.provenance.read_now().snapshot_date,)}
 
     def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> dict[str, Any]:
         """Fetch, load and return a summary: window, tables, rows, accounts, what was left out and why, calls, jobs."""
@@ -101,15 +108,13 @@ class InstagramToBigQueryOperator(TransferArguments):
         take_up_staged(run.dataset.loader, before.summary)
         loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
-        summary = continue_summary(
-            before.summary, summarize(run.source, loaded, skips=self._on_account_error == "skip")
-        )
+        summary = continue_summary(before.summary, self.summarize(run, loaded))
         self.log_summary(summary)
         if self._load == "stage":
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
             # Also where the task fails or waits below: what is staged is to be written all the same.
-            run.context["ti"].xcom_push(key="staged", value=summary)
-        said = {name: each for name, each in summary.items() if name != "staged"}  # XCom has that already
+            run.context["ti"].xcom_push(key="staged", value=shorten_summary(summary))
+        said = shorten_summary({name: each for name, each in summary.items() if name != "staged"})  # pushed above
         # A task that waits or fails returns nothing, so its summary has a key of its own in XCom; a deferred task that
         # ends well finds there what it left before the wait.
         run.context["ti"].xcom_push(key="summary", value=said)
@@ -124,6 +129,10 @@ class InstagramToBigQueryOperator(TransferArguments):
         checkpoint.delete()
         add_gaps_to_asset_events(run.context, self.outlets, summary)
         return said
+
+    def summarize(self, run: TransferRun, loaded: Loaded) -> dict[str, Any]:
+        """Return what this try did, JSON-able."""
+        return summarize(run.source, loaded, skips=self._on_account_error == "skip", days=self.list_days(run.source))
 
     def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Return the accounts to read; where Meta's rate limit is used up, wait for it."""
@@ -189,7 +198,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             quarantined |= left_out
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(targets)
-        self.persist_link(run.context, run.dataset)
+        self.persist_link(run.context, project=project, table_id=self.table_id)
         return Loaded(results, loads, remarks, quarantined=quarantined, costs=loader.session.costs.take())
 
     def finish_reading(

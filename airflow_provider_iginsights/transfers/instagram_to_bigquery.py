@@ -23,6 +23,8 @@ from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryT
 from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.task.source import Source
@@ -97,6 +99,15 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.task.log_lines import describe_days
 
         return describe_days(window, lookback_days=self._lookback_days)
+
+    def list_days(self, source: Source) -> Mapping[str, Sequence[date]]:
+        """Return the days that the run answers for, and those before that it read again."""
+        from airflow_provider_iginsights.catalog.account_metrics import HISTORY_DAYS
+
+        earliest = source.provenance.read_now().snapshot_date - timedelta(days=HISTORY_DAYS)
+        new = source.window.days(earliest=earliest)
+        everything = source.window.days(self._lookback_days, earliest)
+        return {"days": new, "days_read_again": everything[: len(everything) - len(new)]}
 
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.task.arguments import parse_choice
 from airflow_provider_iginsights.task.failures import failing_without_retry
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
@@ -75,6 +74,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         :raises LoadError: BigQuery refused; what was staged is still there.
         """
         from airflow_provider_iginsights.task.staged_chunks import find_missing, read_chunks
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
 
         with failing_without_retry():
             skips = parse_choice(self.on_account_error, ON_MISSING, argument="on_account_error") == "skip"
@@ -84,7 +84,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             summary = self._write(context, chunks, missing)
             self.log_summary(summary)
             self._raise_missing(context, summary, missing, skips=skips and bool(chunks))
-        return summary
+        return shorten_summary(summary)
 
     def _write(self, context: Context, chunks: Sequence[StagedChunk], missing: dict[int, str]) -> dict[str, Any]:
         """Write what is there; add the chunks of which the staged rows are gone to those that are missing."""
@@ -101,9 +101,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             summary |= {"bigquery_bytes": dataset.loader.session.costs.take(), "chunks_missing": _describe(missing)}
             summary |= writing.remarks
             target = writing.main
-            BigQueryTableLink().persist(
-                context, project=target.project, dataset=target.dataset, table_id=target.table_id
-            )
+            self.persist_link(context, project=target.project, table_id=target.table_id)
         add_gaps_to_asset_events(context, self.outlets, summary)
         return summary
 
@@ -127,12 +125,13 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         self, context: Context, summary: dict[str, Any], missing: Mapping[int, str], *, skips: bool
     ) -> None:
         from airflow_provider_iginsights.errors import StagedRowsMissing
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
 
         failed = {**summary["accounts_failed"], **summary["accounts_throttled"], **summary["accounts_not_whole"]}
         nothing_came = not self.staged and self.account_ids != []
         if skips or not (missing or failed or nothing_came):
             return
-        context["ti"].xcom_push(key="summary", value=summary)
+        context["ti"].xcom_push(key="summary", value=shorten_summary(summary))
         said = [f"chunk {place} ({of or 'nothing was staged'})" for place, of in missing.items()]
         said += [f"account {name}: {why}" for name, why in failed.items()]
         raise StagedRowsMissing(

@@ -159,6 +159,7 @@ class StagedWriting:
         return part.table == STORY_POLLS.name
 
     def _summarize(self) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"window": None, "accounts_done": [], "graph_calls": 0, "http_requests": 0}
+        nothing: dict[str, Any] = {"window": None, "account_counts": {}, "accounts_done": []}
+        nothing |= {"graph_calls": 0, "http_requests": 0}
         notes = [*self.dataset.notes, *self.left_out_log.list_remarks()]
         return nothing | {"left_out": self.left_out_log.summarize(), "notes": notes}

@@ -22,12 +22,8 @@ from airflow_provider_iginsights.task.arguments import parse_choice, parse_timed
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
 from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
-from airflow_provider_iginsights.task.summary import (
-    add_gaps_to_asset_events,
-    continue_summary,
-    keep_summary,
-    summarize,
-)
+from airflow_provider_iginsights.task.summary import NAMED, add_gaps_to_asset_events, continue_summary, keep_summary
+from airflow_provider_iginsights.task.summary_size import shorten_summary
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
 if TYPE_CHECKING:
@@ -119,17 +115,16 @@ class StoryTransfer(InstagramToBigQueryOperator):
         loaded = replace(loaded, results=give_up_unanswered(loaded.results, left_out_log))
         plan.drop(loaded.quarantined)
         plan.advance(loaded.results, run.source.polls, now=clock.now())
-        summary = shorten_lists(
-            continue_summary(kept.get("summary"), summarize(run.source, loaded, skips=self._on_account_error == "skip"))
-        )
-        summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)}
+        summary = shorten_lists(continue_summary(kept.get("summary"), self.summarize(run, loaded)))
+        summary["account_counts"] |= {"done": len(plan.done)}
+        summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)[:NAMED]}
         add_gaps_to_asset_events(run.context, self.outlets, summary)
         if plan.next_capture_at:
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
             by_worker = clock.as_worker_time(plan.next_capture_at)
             self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, by_worker.isoformat())
             said = {**keep_summary(summary), "captures": plan.captures}
-            run.context["ti"].xcom_push(key="summary", value=summary)
+            run.context["ti"].xcom_push(key="summary", value=shorten_summary(summary))
             free_worker_slot(self, by_worker, checkpoint.write({"plan": plan.pack(), "summary": said}))
         checkpoint.delete()
         self.log_summary(summary)
@@ -145,9 +140,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.extract.account_pool import AccountResults
 
         results = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
-        run.context["ti"].xcom_push(key="summary", value=summary)
+        run.context["ti"].xcom_push(key="summary", value=(short := shorten_summary(summary)))
         raise_failures(results, skips=self._on_account_error == "skip")
-        return summary
+        return short
 
     def _make_plan(self, run: TransferRun) -> CapturePlan:
         """Return the plan of a run that begins; it ends ``capture_for`` after the moment for which it was scheduled."""

@@ -10,7 +10,7 @@ from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.catalog.tables import STORY_INSIGHTS
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
-from airflow_provider_iginsights.stories.webhook_rows import REASONS, REDELIVERY, StoryNumbers, read_story_insights
+from airflow_provider_iginsights.stories.webhook_rows import REDELIVERY, StoryNumbers, read_story_insights
 from airflow_provider_iginsights.task.arguments import is_not_given
 from airflow_provider_iginsights.task.failures import failing_without_retry
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
@@ -65,6 +65,9 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises ConfigurationError: there is no payload, or it is no JSON; not retried.
         :raises LoadError: BigQuery refused.
         """
+        from airflow_provider_iginsights.task.log_lines import describe_webhook_summary
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
+
         with failing_without_retry():
             self.check_target()
             payload = self._read_payload(context)
@@ -75,11 +78,11 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
                 costs = dataset.loader.session.costs.take()
         summary = _summarize(numbers, results, refused=left_out_log.count)
         summary |= {"bigquery_bytes": costs, "notes": dataset.notes}
-        for reason, count in numbers.left_out.items():
-            self.log.info("Left out %d %s.", count, REASONS[reason])  # type: ignore[index]
-        self.log.info("Summary: %s", summary)
-        context["ti"].xcom_push(key="summary", value=summary)
-        return summary
+        for line in describe_webhook_summary(summary):
+            self.log.info("%s", line)
+        short = shorten_summary(summary)
+        context["ti"].xcom_push(key="summary", value=short)
+        return short
 
     def _read_payload(self, context: Context) -> list[Received]:
         """Return the notifications, each with the time of its event; None = now, where they were given by hand."""
@@ -106,7 +109,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
             for row in numbers.rows:
                 write_row(row_file, row, left_out_log)
             results = dataset.loader.commit([row_file])
-        self.persist_link(context, dataset)
+        self.persist_link(context, project=destination.project, table_id=destination.table_id)
         return results
 
 

@@ -93,6 +93,7 @@ class WritesToBigQuery(StoppableOperator):
         self.inherit_expiration = inherit_expiration
         self.table_options = table_options
         self.maximum_bytes_billed = maximum_bytes_billed
+        self.links: Mapping[str, str] = {}
 
     def check_target(self) -> None:
         """Refuse what cannot name a place in BigQuery, and what does not say how to write there.
@@ -151,10 +152,11 @@ class WritesToBigQuery(StoppableOperator):
             lookup = Lookup(loader.session)
             yield OpenDataset(client, loader, lookup)
 
-    def persist_link(self, context: Context, dataset: OpenDataset) -> None:
+    def persist_link(self, context: Context, *, project: str, table_id: str) -> None:
         """Link the task instance to the table that was written."""
-        project = dataset.client.project
-        BigQueryTableLink().persist(context, project=project, dataset=self.dataset_id, table_id=self.table_id)
+        link = BigQueryTableLink()
+        address = link.persist(context, project=project, dataset=self.dataset_id, table_id=table_id)
+        self.links = {**self.links, link.name: address}
 
     @property
     def _job_project(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,7 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.unanswered import UnansweredRequest
 from airflow_provider_iginsights.task.failures import (
     combine,
-    fail_without_retry,
+    failing_without_retry,
     give_up_unanswered,
     is_last_try,
     raise_failures,
@@ -113,14 +114,18 @@ def test_errors_cross_processes(kind: type[InsightsError]) -> None:
 
 @pytest.mark.parametrize("kind", [TokenExpired, errors.ConfigurationError, errors.IncompatibleTable])
 def test_failing_now_keeps_the_name(kind: type[errors.FatalGraphError]) -> None:
-    """What Airflow must not retry is caught by its class, and its cause is the first error."""
+    """What Airflow must not retry is caught by its class; a log shows it once, where it came up, with its cause."""
     error = kind("The token has expired.", facts=FACTS)
-    with pytest.raises(kind) as caught:
-        fail_without_retry(error)
+    error.__cause__ = KeyError("expires_at")
+    with pytest.raises(kind) as caught, failing_without_retry():
+        raise error
     assert isinstance(caught.value, AirflowFailException)
     assert type(caught.value).__name__ == f"{kind.__name__}WithoutRetry"
     assert str(caught.value) == str(error)
-    assert caught.value.__cause__ is error
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("The token has expired.") == 1
+    assert shown.count("raise error\n") == 1
+    assert shown.count("KeyError: 'expires_at'") == 1
 
 
 def left_open(count: int = 1) -> tuple[UnansweredRequest, ...]:

@@ -51,7 +51,9 @@ def test_posts(refresh_days: int | None, expected: str) -> None:
     assert describe_posts(window("20T08", "21T08"), refresh_days=refresh_days) == expected
 
 
+COUNTS = {"done": 2, "skipped": 0, "failed": 0, "throttled": 0, "quarantined": 0, "not_whole": 0}
 SUMMARY: dict[str, Any] = {
+    "account_counts": COUNTS,
     "accounts_done": ["1", "2"],
     "tables": {"p.d.instagram_account_insights": 1200, "p.d.instagram_accounts": 2},
     "rows": 1202,
@@ -83,7 +85,9 @@ def test_what_went_wrong_is_named_and_stays_short() -> None:
         {"what": "views", "kind": "NoData", "why": "…", "count": 4, "whom": ["1"]},
         {"what": "reach", "kind": "MetricRefused", "why": "…", "count": 2, "whom": ["1"]},
     ]
-    accounts, _, left, _ = describe_summary(SUMMARY | {"accounts_failed": failed, "left_out": left_out})
+    counts = COUNTS | {"failed": 5000}
+    found = {"account_counts": counts, "accounts_failed": failed, "left_out": left_out}
+    accounts, _, left, _ = describe_summary(SUMMARY | found)
     assert accounts.startswith("Accounts: 2 done; 5,000 failed (0: xxx")
     assert accounts.endswith("; and 4,997 more).")
     assert len(accounts) < 600
@@ -93,7 +97,8 @@ def test_what_went_wrong_is_named_and_stays_short() -> None:
 def test_of_an_account_in_quarantine_the_days_are_said() -> None:
     """Since when it was unavailable, when it is asked again, and why, in words and not as a dict."""
     told = {"unavailable_since": "2026-11-01", "asked_again": "2026-11-22", "reason": "AccountUnavailable"}
-    accounts, *_ = describe_summary(SUMMARY | {"accounts_quarantined": {"3": told}})
+    counts = COUNTS | {"quarantined": 1}
+    accounts, *_ = describe_summary(SUMMARY | {"account_counts": counts, "accounts_quarantined": {"3": told}})
     assert accounts == (
         "Accounts: 2 done; 1 in quarantine (3: unavailable since 2026-11-01, asked again 2026-11-22, "
         "reason AccountUnavailable)."
