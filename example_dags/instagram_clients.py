@@ -65,6 +65,7 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["instagram", "bigquery"],
+    doc_md=__doc__,
 ):
     accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=500)
     clients = share_accounts(accounts.output)

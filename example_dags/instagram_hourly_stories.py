@@ -1,8 +1,7 @@
 """The live stories of every account that the connection sees, once an hour: Meta shows their numbers for 24 hours only.
 
 What was published and has expired between two runs is lost, so stories have a Dag of their own. Where an hourly run is
-too often, ``capture="before_expiry"`` and a daily schedule read each story shortly before it expires. Needed: as for
-``instagram_daily_insights``.
+too often, take ``instagram_stories_before_expiry`` instead. Needed: as for ``instagram_daily_insights``.
 """
 
 from __future__ import annotations
@@ -17,14 +16,17 @@ except ImportError:  # Airflow before 3
 
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramStoryInsightsToBigQueryOperator
 
+POOL = os.environ.get("INSTAGRAM_POOL", "default_pool")
+
 with DAG(
     dag_id="instagram_hourly_stories",
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "pool": POOL},
     tags=["instagram", "bigquery"],
+    doc_md=__doc__,
 ):
     InstagramStoryInsightsToBigQueryOperator(
         task_id="story_insights",

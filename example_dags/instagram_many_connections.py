@@ -49,6 +49,7 @@ with DAG(
     max_active_runs=1,
     default_args=choose_retries(),
     tags=["instagram", "bigquery"],
+    doc_md=__doc__,
 ):
     accounts = InstagramListAccountsOperator(task_id="accounts", instagram_conn_ids=CONNECTIONS, chunk_size=50)
     InstagramAccountInsightsToBigQueryOperator.partial(

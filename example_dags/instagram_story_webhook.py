@@ -22,6 +22,7 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["instagram", "bigquery", "webhook"],
+    doc_md=__doc__,
 ):
     InstagramStoryWebhookToBigQueryOperator(
         task_id="story_webhook",

@@ -54,6 +54,10 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             "3.2", "airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime"
         ),
         "assets": Feature("3.0", "airflow.assets.manager:AssetManager"),
+        "deadline alerts": Feature("3.1", "airflow.sdk.definitions.deadline:DeadlineAlert"),
+        "examples of providers": Feature(
+            "3.3", "airflow.dag_processing.bundles.manager:_add_provider_example_dags_to_bundle"
+        ),
         "commands of providers": Feature("3.2", "airflow.providers_manager:ProvidersManager.cli_command_functions"),
         "forms in the provider info": Feature(
             "3.2", "airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime"

@@ -30,20 +30,25 @@ def verify_types() -> dict[str, Any]:
     return report
 
 
+def list_public_symbols(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the package exports. The example Dags lie in its folder, but nobody imports from them."""
+    symbols = report["typeCompleteness"]["symbols"]
+    return [each for each in symbols if each["isExported"] and not each["name"].startswith(f"{PACKAGE}.example_dags.")]
+
+
 def main() -> str | None:
     """Print the score and what is missing; return a sentence if the score is too low."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("at_least", type=float, help="the percentage that must be reached")
     wanted = parser.parse_args().at_least
-    found = verify_types()["typeCompleteness"]
-    score = 100 * found["completenessScore"]
-    symbols = sum(found["exportedSymbolCounts"].values())
-    print(f"The types of {score:.1f} % of {symbols} public symbols are known; {wanted:g} % must be.")
+    symbols = list_public_symbols(verify_types())
+    unknown = [symbol for symbol in symbols if not symbol["isTypeKnown"]]
+    score = 100 - 100 * len(unknown) / len(symbols)
+    print(f"The types of {score:.1f} % of {len(symbols)} public symbols are known; {wanted:g} % must be.")
     if score >= wanted:
         return None
-    for symbol in found["symbols"]:
-        if symbol["isExported"] and not symbol["isTypeKnown"]:
-            print(*(f"{each['file']}: {each['message']}" for each in symbol["diagnostics"]), sep="\n")
+    for symbol in unknown:
+        print(*(f"{each['file']}: {each['message']}" for each in symbol["diagnostics"]), sep="\n")
     return "Write the missing types down."
 
 
