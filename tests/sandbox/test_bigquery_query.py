@@ -145,6 +145,18 @@ def test_what_cannot_be_done_is_refused_in_words(client: bigquery.Client, sql: s
         answer(client, sql)
 
 
+def test_a_comparison_is_judged_by_the_types_of_its_own_tables(client: bigquery.Client) -> None:
+    """What is known of a text holds for tables of the same types only, also where one is replaced under its name."""
+    same = "SELECT COUNT(*) FROM d.typed WHERE x = day"
+    for kind, is_compared in (("DATE", True), ("STRING", False), ("TIMESTAMP", False), ("DATE", True)):
+        client.query_and_wait(f"CREATE OR REPLACE TABLE d.typed (x {kind}, day DATE)")
+        if is_compared:
+            assert answer(client, same) == [(0,)]
+        else:
+            with pytest.raises(BadRequest, match=f"for argument types: {kind}, DATE"):
+                answer(client, same)
+
+
 def test_a_primary_key_is_dropped_and_added(client: bigquery.Client) -> None:
     """One ALTER takes both actions, in their order; IF EXISTS takes a table without a key."""
     client.query_and_wait("CREATE TABLE d.keyed (a STRING, b STRING)")

@@ -164,10 +164,8 @@ class TablesApi:
     def _resource(self, table: StoredTable) -> Resource:
         sizes: Resource = {}
         if table.physical is not None:
-            sizes = {
-                "numRows": str(count_rows(self._storage, table)),
-                "numBytes": str(count_bytes(self._storage, table)),
-            }
+            rows = count_rows(self._storage, table)
+            sizes = {"numRows": str(rows), "numBytes": str(count_bytes(self._storage, table) if rows else 0)}
         location = self._storage.dataset(table.ref.project, table.ref.dataset).location
         schema = {"fields": [dict(column.resource) for column in fields_of(table.resource.get("schema"))]}
         return {

@@ -5,11 +5,14 @@ Calls are rewritten to macros with BigQuery's meaning; comparisons that BigQuery
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.tokens import TokenType
@@ -59,6 +62,17 @@ _FAMILIES = {
     exp.DataType.Type.TIMESTAMPTZ: "TIMESTAMP",
     exp.DataType.Type.JSON: "JSON",
 }
+Schema = dict[str, dict[str, str]]
+_TEXT_OR_NAME = re.compile(r"'(?:[^']|'')*'|\w+")
+_KINDS_OF_TEXT: dict[str, Callable[[str], object]] = {
+    # The two that sqlglot tells from other texts, in the same way.
+    "a day": dt.date.fromisoformat,
+    "a time": dt.datetime.fromisoformat,
+    "a number": int,
+}
+_LONG_TEXT = 22  # A format or a path in JSON is shorter.
+_MOST_KNOWN = 2048
+_KNOWN: dict[tuple[str, ...], str] = {}
 _NUMBERS = {"INT64", "FLOAT64", "NUMERIC"}
 
 
@@ -106,20 +120,52 @@ def check_comparisons(tree: exp.Expression, tables: Iterable[StoredTable]) -> No
     What sqlglot cannot type is let through.
     """
     schema = {str(t.physical): {c.name: c.kind.duckdb for c in t.fields} for t in tables if t.physical}
+    # Typing a statement takes longer than running it, and most differ only in the names of tables, in days and in ids.
+    alike = _describe_types(tree, schema)
+    refusal = _KNOWN.get(alike)
+    if refusal is None:
+        refusal = _find_refusal(tree, schema)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[alike] = refusal
+    if refusal:
+        raise BigQueryError("invalidQuery", refusal)
+
+
+def _find_refusal(tree: exp.Expression, schema: Schema) -> str:
+    """Return how BigQuery refuses the first comparison that it does not make; '' where there is none."""
     try:
         plain = qualify(tree.copy(), schema=schema, dialect="bigquery", validate_qualify_columns=False)
         typed = annotate_types(plain, schema=schema, dialect="bigquery")
     except SqlglotError:
-        return
+        return ""
     for node in typed.find_all(*_SIGNS):
         first, *others = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
         for other in others:
             if not _comparable(first, other):
                 kinds = f"{_family(first)}, {_family(other)}"
-                raise BigQueryError(
-                    "invalidQuery",
-                    f"No matching signature for operator {_SIGNS[type(node)]} for argument types: {kinds}",
-                )
+                return f"No matching signature for operator {_SIGNS[type(node)]} for argument types: {kinds}"
+    return ""
+
+
+def _describe_types(tree: exp.Expression, schema: Schema) -> tuple[str, ...]:
+    """Return the same for statements that differ only in what their types do not depend on."""
+    places = {name: f"table_{place}" for place, name in enumerate(schema)}
+    sql = tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE)
+    text = _TEXT_OR_NAME.sub(lambda found: _describe_text(found[0], places), sql)
+    columns = (f"{places[table]} {name} {kind}" for table in schema for name, kind in schema[table].items())
+    return (text, *columns)
+
+
+def _describe_text(text: str, places: Mapping[str, str]) -> str:
+    """Return the place of a table for its name, and only the kind of a text: a day, a time, a number, a long text."""
+    if not text.startswith("'"):
+        return places.get(text, text)
+    for kind, read in _KINDS_OF_TEXT.items():
+        with suppress(ValueError):
+            read(text[1:-1])
+            return f"'{kind}'"
+    return text if len(text) < _LONG_TEXT else "'a long text'"
 
 
 def _macro(node: exp.Expression) -> exp.Expression | None:

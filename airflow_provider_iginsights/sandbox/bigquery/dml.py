@@ -81,10 +81,11 @@ def check_dml(session: Session, tree: exp.Expression) -> None:
     with session.storage.cursor() as cursor:
         cursor.execute("BEGIN")
         try:
+            # Nothing is read: an error of a single row is none of a dry run.
             for statement in mutation.prelude:
-                cursor.execute(statement)
+                cursor.execute(f"{statement} LIMIT 0")
             for index, clause in enumerate(mutation.clauses):
-                _work_out(cursor, mutation, clause, f'"@clause{index}"')
+                _work_out(cursor, mutation, clause, f'"@clause{index}"', limit="LIMIT 0")
         finally:
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
@@ -117,7 +118,9 @@ def _mutate(session: Session, mutation: Mutation, concurrency: Concurrency) -> D
         return stats
 
 
-def _work_out(cursor: duckdb.DuckDBPyConnection, mutation: Mutation, clause: Clause, name: str) -> None:
+def _work_out(
+    cursor: duckdb.DuckDBPyConnection, mutation: Mutation, clause: Clause, name: str, *, limit: str = ""
+) -> None:
     """Write the rows of a clause, and what becomes of them, into a temporary table."""
     row = "NULL" if clause.action == "INSERT" else f"{mutation.alias}.rowid"
     columns = (
@@ -128,7 +131,9 @@ def _work_out(cursor: duckdb.DuckDBPyConnection, mutation: Mutation, clause: Cla
         f"CAST({duckdb_sql(value) if value is not None else 'NULL'} AS {column.kind.duckdb}) AS {quote(column.name)}"
         for column, value in columns
     )
-    cursor.execute(f'CREATE TEMP TABLE {name} AS SELECT {row} AS "@row"{", " if cells else ""}{cells} {clause.rows}')
+    cursor.execute(
+        f'CREATE TEMP TABLE {name} AS SELECT {row} AS "@row"{", " if cells else ""}{cells} {clause.rows} {limit}'
+    )
 
 
 def _check_types(

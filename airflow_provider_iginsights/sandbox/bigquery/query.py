@@ -28,6 +28,7 @@ __all__ = ["Session", "bind", "check_partition_filter", "duckdb_sql", "has_const
 # "Quotas and limits", views: levels of nested views.
 _DEEPEST_VIEW = 16
 _CONSTANT_COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
+_POSITION = {"line", "col", "start", "end"}
 _FILTERED = (exp.Select, exp.Update, exp.Delete)
 
 E = TypeVar("E", bound=exp.Expression)
@@ -46,6 +47,10 @@ def parse(sql: str) -> exp.Expression:
     if len(statements) != 1:
         raise not_supported("A script of several statements" if statements else "An empty query")
     tree = statements[0]
+    for node in tree.walk():
+        # Where a name stands in the text is copied with each tree, and takes longer to copy than the name.
+        if node._meta and node._meta.keys() <= _POSITION:
+            node._meta = None
     if isinstance(tree, exp.Command):
         raise not_supported(f"The statement {tree.name}")
     if isinstance(tree, exp.Delete) and not tree.this:

@@ -52,10 +52,11 @@ def read_page(
     # client asks for it.
     cells = ", ".join(f"{{'v': {column.wire}}}" for column in fields)
     with storage.cursor() as cursor:
-        total = _scalar(cursor, f"SELECT count(*) FROM {source}")
         cursor.execute(f"SELECT CAST(to_json({{'f': [{cells}]}}) AS VARCHAR) FROM {source} LIMIT {size} OFFSET {start}")
         rows = [text for (text,) in cursor.fetchall()]
-    ends_at = start + len(rows)
+        ends_at = start + len(rows)
+        is_last = len(rows) < size and (rows or not start)
+        total = ends_at if is_last else _scalar(cursor, f"SELECT count(*) FROM {source}")
     return ResultPage(rows, total, str(ends_at) if ends_at < total else None)
 
 
