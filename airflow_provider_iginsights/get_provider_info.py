@@ -61,7 +61,12 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Instagram", "python-modules": [f"{PACKAGE}.hooks.instagram"]},
             {"integration-name": "Google BigQuery", "python-modules": [f"{PACKAGE}.hooks.bigquery"]},
         ],
-        "operators": [{"integration-name": "Instagram", "python-modules": [f"{PACKAGE}.operators.instagram"]}],
+        "operators": [
+            {
+                "integration-name": "Instagram",
+                "python-modules": [f"{PACKAGE}.operators.instagram", f"{PACKAGE}.operators.token"],
+            }
+        ],
         "transfers": [
             {
                 "source-integration-name": "Instagram",

@@ -17,8 +17,8 @@ import pytest
 
 import airflow_provider_iginsights as package
 from airflow_provider_iginsights._compat import find
-from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World, appsecret_proof
-from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, Token, World, appsecret_proof
+from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from tests.support import truth
 from tests.support.airflow_versions import needs, offers, run_dag
 from tests.support.mail_server import SENDER, receive_mails
@@ -301,3 +301,30 @@ def test_airflow_shows_the_examples_of_the_package(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
     bundle = DagBundlesManager().get_bundle("airflow-provider-iginsights-example-dags")
     assert sorted(path.name for path in bundle.path.glob("*.py")) == [path.name for path in FILES]
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_token_is_renewed_for_the_next_task(sandboxes: Sandboxes) -> None:
+    """The Dag exchanges a token that ends in 9 days; the alarm and the next run find the new one in the Variable."""
+    from airflow.models.variable import Variable
+
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+    name, old = "instagram_default_access_token", "c0ffee|under/no+known=shape"
+    sandboxes.world.put(Token(old, "user", expires_at=NOW + 9 * DAY))
+    extra = {"app_id": APP_ID, "app_secret": APP_SECRET, "token_variable": name}
+    sandboxes.connect(password=old, extra=extra)
+    run = run_dag(load(next(path for path in FILES if path.stem == "instagram_refresh_token")), END)
+    assert {instance.task_id: str(instance.state) for instance in run.get_task_instances()} == {
+        "refresh_token": "success",
+        "token_expires": "success",
+    }
+    new = InstagramHook().connection.settings.token
+    assert new in sandboxes.world.tokens
+    assert new != old
+    Variable.delete(name)
+    database = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
+    kept = b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
+    assert b"refresh_token" in kept
+    for secret in (old, new, APP_SECRET):
+        assert secret.encode() not in kept

@@ -18,7 +18,8 @@ from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONNECTION_FORM
 from tests.support.airflow_versions import needs, offers
 
-EXTRAS = ["api_version", "app_id", "app_secret", "webhook_verify_token", "account_ids", "timeout", "max_workers"]
+EXTRAS = ["api_version", "app_id", "app_secret", "token_variable", "webhook_verify_token", "account_ids"]
+EXTRAS += ["timeout", "max_workers"]
 
 
 def read_schema(name: str) -> dict:

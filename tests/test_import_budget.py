@@ -17,6 +17,7 @@ MOST_MODULES = {
     "transfers.story_webhook": 27,
     "transfers.staged_to_bigquery": 18,
     "operators.instagram": 12,
+    "operators.token": 10,
     "hooks.instagram": 4,
     "links.bigquery": 4,
     "plugins.webhook_plugin": 4,

@@ -32,6 +32,7 @@ RUN_ELSEWHERE = {
     "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_readmes_example_runs",
     "No waiting in tests 1": "test_testing.py::test_the_readmes_example_runs",
     "A first Dag 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",
+    "Renewal 1": "operators/test_token_operators.py::test_the_printed_sink",
     "Rows for another destination 1": "hooks/test_read.py::test_the_example_of_the_readme",
 }
 

@@ -20,6 +20,7 @@ from airflow_provider_iginsights.cli.commands import COMMANDS
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS
 from airflow_provider_iginsights.hooks.reading import Kind
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.sandbox import fixtures
 from airflow_provider_iginsights.task.arguments import ON_ACCOUNT_ERROR
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
@@ -43,6 +44,8 @@ TRANSFERS = (
 OPERATORS = (
     *TRANSFERS,
     InstagramListAccountsOperator,
+    InstagramRefreshTokenOperator,
+    InstagramTokenExpiresOperator,
     InstagramWriteStagedToBigQueryOperator,
     InstagramStoryWebhookToBigQueryOperator,
 )

@@ -119,6 +119,17 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         max_tries=2,
         may_be_size=True,
     ),
+    # The exchange of a token answers with code 1, too, where the connection is wrong, and with 101.
+    ErrorCode(
+        ConfigurationError,
+        "The connection's app_secret is not that of its app_id, or the token was issued by another app. Correct them.",
+        {1},
+        text_pattern="validating client secret|does not belong to application",
+        subjects={"token"},
+    ),
+    ErrorCode(
+        ConfigurationError, "Meta knows no app with the app_id of the connection. Correct it in its extras.", {101}
+    ),
     # META-20: none of these says what was wrong with the request, so no metric is dropped for them. Meta lists
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes); -1 stands for any other error.
     # META-21: 1 (with subcode 99 or none), 2 and -3 have all meant too much data, in many different texts
@@ -155,6 +166,12 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         {492},
         subjects=("account", *_MEDIA),
     ),
+    ErrorCode(
+        TokenExpired,
+        f"The token's user has not used the app for 90 days: the access to the data ended. {_RENEW}",
+        _TOKEN,
+        {493},
+    ),
     ErrorCode(TokenExpired, f"The token's user has lost the role on its Page. {_RENEW}", _TOKEN, {492}),
     ErrorCode(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
     # META-22: code 10 has two meanings for a story. In an unknown language it counts as "too few viewers": a missing
@@ -180,6 +197,16 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         "The token's app demands proof of its secret with every call. Put app_secret into the connection's extras.",
         {100},
         text_pattern="appsecret_proof",
+    ),
+    # graph.instagram.com answers so to the token of an account that has no role on an app without review, whatever is
+    # asked, and to a token that it does not refresh.
+    ErrorCode(
+        PermissionMissing,
+        "Meta takes no such request with {whom}. Add the account to the app as an Instagram tester and accept that in "
+        "the Instagram app; a token can be refreshed when it is 24 hours old.",
+        {100},
+        text_pattern="unsupported request - method type",
+        subjects={"token", "user"},
     ),
     ErrorCode(
         ConfigurationError,

@@ -44,8 +44,11 @@ class GraphRequest:
 
     @property
     def is_listing(self) -> bool:
-        """Return whether the path is an edge, such as ``1784/insights``, which answers with a list in ``data``."""
-        return "/" in self.path.strip("/")
+        """Return whether the path is an edge, such as ``1784/insights``, which answers with a list in ``data``.
+
+        ``oauth`` is no object: what stands behind it is no edge.
+        """
+        return "/" in self.path.strip("/") and not self.path.startswith("oauth/")
 
     @property
     def whom(self) -> str:

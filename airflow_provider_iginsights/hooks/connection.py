@@ -22,6 +22,7 @@ from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.settings import GraphSettings
+    from airflow_provider_iginsights.hooks.access_token import StoredToken
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class InstagramConnection:
     :param account_ids: IG user ids and ``@usernames`` in the order of the connection, each once; empty = every account
         that the token sees.
     :param max_workers: the largest number of accounts that a task reads at the same time.
+    :param token_variable: the Airflow Variable that may hold the token; None = there is no such.
+    :param stored: what the Variable holds, which is used; None = nothing, so that the password is the token.
     """
 
     conn_id: str
@@ -58,6 +61,8 @@ class InstagramConnection:
     app_id: str | None = None
     account_ids: tuple[str, ...] = ()
     max_workers: int = DEFAULT_MAX_WORKERS
+    token_variable: str | None = None
+    stored: StoredToken | None = None
 
 
 def read_connection(connection: Connection, *, conn_id: str, api_version: str | None = None) -> InstagramConnection:
@@ -72,9 +77,14 @@ def read_connection(connection: Connection, *, conn_id: str, api_version: str | 
     _check_type(connection, where=where)
     extra = _read_extra(connection, where=where)
     pinned = _text({"api_version": api_version}, "api_version", where="InstagramHook")
+    token_variable = _text(extra, "token_variable", where=where)
+    stored = _read_stored(token_variable, where=where)
+    token = stored.value if stored else (connection.password or "").strip()
     return InstagramConnection(
         conn_id=conn_id,
-        settings=_read_settings(connection, extra, api_version=pinned, where=where),
+        settings=_read_settings(connection, extra, token=token, api_version=pinned, where=where),
+        token_variable=token_variable,
+        stored=stored,
         app_id=_text(extra, "app_id", where=where),
         account_ids=parse_account_ids(extra.get("account_ids"), source=f"{where}: account_ids"),
         max_workers=_whole_number(extra, "max_workers", where=where) or DEFAULT_MAX_WORKERS,
@@ -122,13 +132,24 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
     return extra
 
 
+def _read_stored(token_variable: str | None, *, where: str) -> StoredToken | None:
+    if token_variable is None:
+        return None
+    from airflow_provider_iginsights.hooks.token_variable import read_stored_token
+
+    stored = read_stored_token(token_variable)
+    if stored is None:
+        log.info("%s: Airflow has no Variable %r yet, so the token is its password.", where, token_variable)
+    return stored
+
+
 def _read_settings(
-    connection: Connection, extra: Mapping[str, Any], *, api_version: str | None, where: str
+    connection: Connection, extra: Mapping[str, Any], *, token: str, api_version: str | None, where: str
 ) -> GraphSettings:
     from airflow_provider_iginsights.graph.hosts import resolve_base_url
     from airflow_provider_iginsights.graph.settings import GraphSettings
 
-    if not (token := (connection.password or "").strip()):
+    if not token:
         raise ConfigurationError(
             f"{where} has no access token. Put it into the field Access token (password) of the connection; "
             "a token of a system user is the one that does not expire."

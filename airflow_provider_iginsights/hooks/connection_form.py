@@ -31,6 +31,12 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "When set, every call carries appsecret_proof, which an app with Require App Secret asks for.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
+    "token_variable": {
+        "label": "Token variable",
+        "description": "Airflow Variable whose token is used instead of the password, once it exists. "
+        "InstagramRefreshTokenOperator writes it. Its name must contain access_token, so that Airflow hides it.",
+        "schema": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_.-]{0,100}access_token[A-Za-z0-9_.-]{0,100}$"},
+    },
     "webhook_verify_token": {
         "label": "Webhook verify token",
         "description": "The verify token that you enter beside the callback URL in the App Dashboard.",
@@ -65,6 +71,7 @@ CONNECTION_FORM: dict[str, Any] = {
             "host": "graph.facebook.com (Instagram Login: graph.instagram.com)",
             "api_version": DEFAULT_API_VERSION,
             "account_ids": "17841405822304914,17841401441775531",
+            "token_variable": "instagram_default_access_token",
             "timeout": "60",
             "max_workers": "16",
         },

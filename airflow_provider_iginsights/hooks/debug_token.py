@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.hooks.token_end import TokenEnd
 from airflow_provider_iginsights.json_values import read_list, read_object, read_text, read_whole_number
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class DebuggedToken:
     data_access_expires_at: int | None = None
     refusal: str = ""
 
+    @property
+    def end(self) -> TokenEnd:
+        """Return when it ends."""
+        return TokenEnd(expires_at=self.expires_at, data_access_expires_at=self.data_access_expires_at)
+
 
 def shorten_timeouts(settings: GraphSettings) -> GraphSettings:
     """Return settings for what must be answered, or given up, within seconds."""
@@ -59,10 +65,18 @@ def shorten_timeouts(settings: GraphSettings) -> GraphSettings:
 
 
 def debug_token(connection: InstagramConnection) -> DebuggedToken:
-    """Return what Meta says about a connection's token; all unknown without ``app_id`` and ``app_secret``.
+    """Return what Meta says about a connection's token, without ``app_id`` and ``app_secret`` nothing.
 
-    Instagram Login has no such request. Never raises an InsightsError.
+    Instagram Login has no such request. Where Meta does not say when the token ends, the Variable that keeps it may.
+    Never raises an InsightsError.
     """
+    debugged = _ask_meta(connection)
+    if debugged.expires_at is None and connection.stored is not None:
+        return replace(debugged, expires_at=connection.stored.expires_at)
+    return debugged
+
+
+def _ask_meta(connection: InstagramConnection) -> DebuggedToken:
     settings = connection.settings
     if settings.login != "facebook" or not (connection.app_id and settings.app_secret):
         return DebuggedToken()

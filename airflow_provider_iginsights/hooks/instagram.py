@@ -35,8 +35,9 @@ class InstagramHook(BaseHook):
         hook = InstagramHook("instagram_default")
         answer = hook.get_conn().get(GraphRequest("17841405822304914", {"fields": "username,followers_count"}))
 
-    :param instagram_conn_id: id of a Connection of type ``instagram``. Its password is the access token, its host the
-        Graph API host (empty: ``graph.facebook.com``, for Facebook Login; ``graph.instagram.com`` for Instagram Login).
+    :param instagram_conn_id: id of a Connection of type ``instagram``. Its password is the access token (or the Airflow
+        Variable that its ``token_variable`` names holds it), its host the Graph API host (empty:
+        ``graph.facebook.com``, for Facebook Login; ``graph.instagram.com`` for Instagram Login).
     :param api_version: version of the Graph API, such as ``v25.0``; None = the connection's, else our default.
     """
 
@@ -56,6 +57,11 @@ class InstagramHook(BaseHook):
         :raises ConfigurationError: Airflow does not know the connection, or something in it cannot be.
         """
         return self._client
+
+    @property
+    def connection(self) -> InstagramConnection:
+        """The checked content of the connection; its ``repr`` shows no secret."""
+        return self._connection
 
     @property
     def account_ids(self) -> tuple[str, ...]:

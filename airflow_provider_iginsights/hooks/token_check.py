@@ -63,6 +63,7 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
     return TokenInfo(
         login=settings.login,
         is_sandbox=settings.is_local,
+        source=_describe_source(connection),
         pinned_version=settings.api_version,
         answered_version=me.api_version,
         owner=read_text(me.body.get("username")) or read_text(me.body.get("name")) or "",
@@ -84,6 +85,15 @@ def _ask_me(client: GraphClient, debugged: DebuggedToken) -> Answer:
         if not debugged.refusal:
             raise
         raise ConfigurationError(debugged.refusal, facts=error.facts) from error
+
+
+def _describe_source(connection: InstagramConnection) -> str:
+    """Return where the token was read, where there are two places for it."""
+    if connection.token_variable is None:
+        return ""
+    if connection.stored is None:
+        return f"It is the connection's password, as there is no Airflow Variable {connection.token_variable} yet."
+    return f"It was read from the Airflow Variable {connection.token_variable}."
 
 
 def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:

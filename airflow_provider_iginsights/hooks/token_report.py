@@ -71,6 +71,7 @@ class TokenInfo:
     """What Meta said about a token.
 
     :param is_sandbox: whether a sandbox answered in place of Meta.
+    :param source: where the token was read, in a sentence; ``""`` = in the only place.
     :param probe: what one request for insights met with: ``""`` = an answer, else the error; None = not tried.
     """
 
@@ -81,6 +82,7 @@ class TokenInfo:
     accounts: Accounts
     debugged: DebuggedToken = field(default_factory=DebuggedToken)
     is_sandbox: bool = False
+    source: str = ""
     probe: str | None = None
 
 
@@ -102,6 +104,8 @@ def _sentences(info: TokenInfo, *, now: datetime) -> Iterator[tuple[bool, str]]:
     debugged = info.debugged
     yield True, _answered(info)
     yield True, f"{KINDS.get(debugged.kind, 'The token')} belongs to {_plain(info.owner) or 'somebody without a name'}."
+    if info.source:
+        yield True, info.source
     yield _permitted(info)
     yield _expires(info, now=now)
     if debugged.refusal:

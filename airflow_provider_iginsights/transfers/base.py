@@ -67,6 +67,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
         from airflow_provider_iginsights.task.run_dates import read_run_dates
         from airflow_provider_iginsights.transfers.run import TransferRun
+        from airflow_provider_iginsights.transfers.token_warning import warn_of_token_end
 
         with failing_without_retry():
             self.check_arguments()
@@ -77,6 +78,8 @@ class InstagramToBigQueryOperator(TransferArguments):
                 hook = InstagramHook(self.instagram_conn_id)
                 with hook.get_conn() as client:
                     self._stops = (client.stop, *self._stops)
+                    if progress is None:
+                        warn_of_token_end(client, hook.connection, context)
                     source = self._make_source(context, client, window, dataset)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     transfer = self.choose_transfer(run, progress)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -28,18 +26,12 @@ from airflow_provider_iginsights.sandbox.graph import (
     appsecret_proof,
 )
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
+from tests.support.secrecy import gather
 
 Connect = Callable[..., GraphClient]
 Perform = Callable[..., str]
 
 TOKEN_LIKE = "c0ffee|under/no+known=shape"
-
-
-def _gather(error: BaseException) -> str:
-    """Return all that an error could show: its text, its chain with frames' source, its attributes, its pickle."""
-    seen = [error, error.__cause__, error.__context__]
-    texts = ["".join(traceback.format_exception(error)), repr(error), repr(pickle.dumps(error))]
-    return "\n".join([*texts, *(repr(vars(each)) + str(each) for each in seen if each is not None)])
 
 
 def _read_everything(client: GraphClient, account_id: str, ids: list[str]) -> str:
@@ -58,9 +50,9 @@ def _read_everything(client: GraphClient, account_id: str, ids: list[str]) -> st
             result = way()
             texts.append(repr(result))
             found = result if isinstance(result, list) else []
-            texts += [_gather(each) for each in found if isinstance(each, InsightsError)]
+            texts += [gather(each) for each in found if isinstance(each, InsightsError)]
         except InsightsError as error:
-            texts.append(_gather(error))
+            texts.append(gather(error))
     return "\n".join([*texts, repr(client.notes), repr(client.call_counts)])
 
 

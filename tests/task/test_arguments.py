@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.task.arguments import (
     parse_breakdowns,
     parse_choice,
@@ -129,7 +130,9 @@ def test_names_of_another_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "operator", [*OPERATORS, InstagramListAccountsOperator], ids=lambda operator: operator.__name__
+    "operator",
+    [*OPERATORS, InstagramListAccountsOperator, InstagramRefreshTokenOperator, InstagramTokenExpiresOperator],
+    ids=lambda operator: operator.__name__,
 )
 def test_arguments_are_kept_untouched(operator: Any) -> None:
     """The constructor stores the very objects it is given, so that templates and mapping work."""

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph import auth, listing, nodes
+from airflow_provider_iginsights.sandbox.graph import auth, exchange, listing, nodes
 from airflow_provider_iginsights.sandbox.graph.call import GraphCall
 from airflow_provider_iginsights.sandbox.graph.effects import DeleteObject, Effect, NoUsageHeaders, ServedVersion
 from airflow_provider_iginsights.sandbox.graph.errors import GraphError, fail
@@ -25,6 +25,7 @@ from airflow_provider_iginsights.sandbox.graph.world import World
 __all__ = ["GraphAPI", "GraphAnswer", "HttpRequest"]
 
 _VERSION = re.compile(r"^/(v\d+\.\d+)(?=/|$)")
+_EXCHANGE = "/oauth/access_token"
 _NOBODY = Token(value="", kind="user", account_ids=())
 
 
@@ -112,6 +113,8 @@ class GraphAPI:
         for effect in call.effects:
             if isinstance(effect, ServedVersion):
                 call.version, call.base_url = effect.version, f"{request.root}/{effect.version}"
+        if call.path == _EXCHANGE and call.login == "facebook":  # the token is one of its parameters
+            return
         call.token = auth.authenticate(
             self.world, request.token, request.params, login=request.login, now=call.now, path=call.path
         )
@@ -145,6 +148,10 @@ def _route(call: GraphCall) -> Any:
         case ["debug_token"]:
             asked = call.params.get("input_token", "")
             return _without_account(call, lambda: auth.debug_token(call.world, asked, call.now, viewer=call.token))
+        case ["oauth", "access_token"] if call.login == "facebook":
+            return _without_account(call, lambda: exchange.exchange_token(call.world, call.params, call.now))
+        case ["refresh_access_token"] if call.login == "instagram":
+            return _without_account(call, lambda: exchange.refresh_token(call.world, call.token, call.params, call.now))
         case [object_id] if object_id:
             return _answer_object(call, object_id, None)
         case [object_id, ("insights" | "media" | "stories" | "children") as edge]:

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.sandbox.graph.numbers import PACIFIC
 from airflow_provider_iginsights.sandbox.graph.objects import Token, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.world import World
 
-__all__ = ["Login", "authenticate", "debug_token", "require"]
+__all__ = ["Login", "authenticate", "debug_token", "find_token", "require"]
 
 Login = Literal["facebook", "instagram"]
 
@@ -37,6 +37,18 @@ def authenticate(
     """Return the token that a call carries. Raises Meta's errors for none, unknown, expired, or a wrong proof."""
     if not value:
         raise fail("no_active_token" if path.startswith("/me") else "no_token")
+    token = find_token(world, value, login=login, now=now)
+    # A proof is checked wherever it is sent, and asked for only where the app says so ("Secure Graph API requests").
+    proof = params.get("appsecret_proof")
+    if proof is None and token.proof_required:
+        raise fail("proof_missing")
+    if proof is not None and not hmac.compare_digest(proof, appsecret_proof(value, token.app_secret)):
+        raise fail("proof_wrong")
+    return token
+
+
+def find_token(world: World, value: str, *, login: Login, now: datetime) -> Token:
+    """Return the token with this value. Raises Meta's errors for an unknown and an expired one."""
     token = world.token(value)
     if token is None and _APP_TOKEN.match(value):
         raise fail("bad_app_token")
@@ -45,12 +57,6 @@ def authenticate(
         raise fail("bad_token")
     if token.expires_at is not None and now >= token.expires_at:
         raise fail("expired_token", expired=_spell(token.expires_at), now=_spell(now))
-    # A proof is checked wherever it is sent, and asked for only where the app says so ("Secure Graph API requests").
-    proof = params.get("appsecret_proof")
-    if proof is None and token.proof_required:
-        raise fail("proof_missing")
-    if proof is not None and not hmac.compare_digest(proof, appsecret_proof(value, token.app_secret)):
-        raise fail("proof_wrong")
     return token
 
 
@@ -80,6 +86,8 @@ def debug_token(world: World, value: str, now: datetime, *, viewer: Token) -> di
         "scopes": sorted(token.permissions),
         "user_id": token.user_id,
     }
+    if token.issued_at is not None:
+        data["issued_at"] = _unix(token.issued_at)
     if not is_valid:
         data["error"] = {"code": 190, "subcode": 463, "message": "Error validating access token: Session has expired."}
     return {"data": data}

@@ -65,6 +65,9 @@ ERRORS: Mapping[str, Kind] = {
     "no_active_token": Kind(2500, "An active access token must be used to query information about the current user."),
     "bad_token": Kind(190, "Invalid OAuth access token - Cannot parse access token"),
     "bad_app_token": Kind(190, "Invalid OAuth access token signature."),
+    "no_app": Kind(101, "Error validating application. Cannot get application info due to a system error."),
+    "wrong_secret": Kind(1, "Error validating client secret."),
+    "token_of_other_app": Kind(1, "The access token does not belong to application {app_id}"),
     "other_app": Kind(100, "(#100) The App_id in the input_token did not match the Viewing App"),
     "expired_token": Kind(
         190,
@@ -86,6 +89,7 @@ ERRORS: Mapping[str, Kind] = {
     ),
     "unknown_path": Kind(2500, "Unknown path components: /{path}"),
     "unsupported": Kind(100, "Unsupported {method} request.", type=_METHOD),
+    "unsupported_method": Kind(100, "Unsupported request - method type: {method}", type="IGApiException"),
     "ids_gone": Kind(100, "The ids query parameter is deprecated in v26.0+", http=500),
     "no_field": Kind(100, "(#100) Tried accessing nonexisting field ({field}) on node type ({node})"),
     "view_count": Kind(36104, "(#36104) This field is only available through Business Discovery"),

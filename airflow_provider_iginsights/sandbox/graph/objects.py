@@ -119,7 +119,7 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and what it opens. ``account_ids`` None = every account."""
+    """An access token and what it opens. ``account_ids`` None = every account; ``issued_at`` None = long ago."""
 
     value: str
     kind: TokenKind
@@ -127,6 +127,7 @@ class Token:
     permissions: frozenset[str] = FACEBOOK_PERMISSIONS
     expires_at: datetime | None = None
     data_access_expires_at: datetime | None = None
+    issued_at: datetime | None = None
     revoked: bool = False
     app_id: str = APP_ID
     app_secret: str = APP_SECRET
