@@ -236,16 +236,30 @@ class AccountReader:
                 answered.record_answer(query, metric, days)
             if half := find_missing_half(entry, numbers, requested=query.breakdown, wants_total=name in query.totals):
                 self.left_out_log.note_no_data(f"account {answered.account_id}", *half)
+            answered_days: set[date] | None = None
             for number in numbers:
                 dated = self._read_day(number, name, days, today, answered, note)
                 if dated and days and dated["metric_date"] not in days:
                     continue  # A neighbouring day, which is no answer to this request.
-                answered.record_answer(query, metric, (dated["metric_date"],) if dated and days else days)
+                answered_days = answered_days or set()
+                answered_days.update((dated["metric_date"],) if dated and days else days)
                 if dated and (number.breakdown or name in query.totals):
                     key = (name, number.breakdown, number.breakdown_value, number.timeframe, dated["metric_date"])
-                    columns = {"metric": name, "period": query.period, "timeframe": number.timeframe}
-                    columns |= {"breakdown": number.breakdown, "breakdown_value": number.breakdown_value}
-                    yield key, common | dated | columns | {"value": number.value}
+                    yield (
+                        key,
+                        {
+                            **common,
+                            **dated,
+                            "metric": name,
+                            "period": query.period,
+                            "timeframe": number.timeframe,
+                            "breakdown": number.breakdown,
+                            "breakdown_value": number.breakdown_value,
+                            "value": number.value,
+                        },
+                    )
+            if answered_days is not None:
+                answered.record_answer(query, metric, answered_days)
 
     def _read_day(
         self, number: Number, name: str, days: tuple[date, ...], today: date, answered: AnsweredMetrics, note: NoteFault

@@ -211,25 +211,29 @@ def _read_breakdown(
     if not names or len(set(keys)) < len(keys) or (requested is not None and set(names) != set(requested.split(","))):
         note("dimension_keys are not the dimensions that were requested.")
         return
+    joined, timeframe, place = "|".join(names), "", keys.index("timeframe") if len(names) < len(keys) else None
     for result in results:
         values = _read_names(result.get("dimension_values"))
         if len(values) != len(keys):
             note("dimension_values are not one text for each of the dimension_keys.")
             continue
-        found = dict(zip(keys, values, strict=True))
-        timeframe = found.pop("timeframe", "")
+        if place is not None:
+            timeframe = values.pop(place)
         if timeframe and not _TIMEFRAME.fullmatch(timeframe):
             note("the timeframe of a result has an unknown form.")
             continue
-        number = Number(None, "|".join(names), join_values([found[name] for name in names]), timeframe, None)
-        if result.get("value") is None:
+        value = result.get("value")
+        if _is_plain(value):  # The common case.
+            yield Number(value, joined, join_values(values), timeframe, None)
+            continue
+        if value is None:
             note("a result of a breakdown has no value.")
-        yield from _read_value(result.get("value"), number, note)
+        yield from _read_value(value, Number(None, joined, join_values(values), timeframe, None), note)
 
 
 def _read_names(value: Any) -> list[str]:
     """Return the texts of a list; an empty list where one of its elements is no text."""
-    names = [read_text(each) for each in read_list(value) or ()]
+    names = [each if type(each) is str and each.isascii() else read_text(each) for each in read_list(value) or ()]
     return [] if None in names else [name for name in names if name is not None]
 
 

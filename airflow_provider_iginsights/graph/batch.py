@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -172,7 +173,13 @@ def is_unsupported(failure: GraphFailure) -> bool:
 
 
 def _format_relative_url(request: GraphRequest, version: str) -> str:
-    return f"{format_path(request, version)}?{format_query(request.params)}".removesuffix("?")
+    return f"{format_path(request, version)}?{_format_query(tuple(request.params.items()))}".removesuffix("?")
+
+
+@lru_cache(maxsize=256)
+def _format_query(params: tuple[tuple[str, str], ...]) -> str:
+    """Return the query string. Most items of a task differ in the account only, and none contains a secret."""
+    return format_query(dict(params))
 
 
 def _read_headers(item: Any) -> dict[str, str]:

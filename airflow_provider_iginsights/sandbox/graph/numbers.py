@@ -99,6 +99,7 @@ def mix(seed: int, *parts: object) -> int:
     return (key * 2654435761 >> 7) & 0xFFFFFF
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: date) -> datetime:
     """Return the instant, in UTC, at which the Pacific day ``day`` begins (07:00 or 08:00 UTC)."""
     return datetime.combine(day, time(), PACIFIC).astimezone(UTC)

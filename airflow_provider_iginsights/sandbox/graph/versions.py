@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 __all__ = ["VERSIONS", "Version", "major", "serve_version"]
 
@@ -46,6 +47,7 @@ def major(version: str) -> int:
     return int(version.removeprefix("v").partition(".")[0])
 
 
+@lru_cache(maxsize=256)
 def serve_version(asked: str | None, today: date, *, pin: str | None = None) -> str | None:
     """Return the version that answers a call for ``asked`` (None = unversioned), or None when there is no such version.
 
