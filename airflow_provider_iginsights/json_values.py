@@ -48,10 +48,14 @@ def read_text(value: Any) -> str | None:
 
 
 def read_id(value: Any) -> str | None:
-    """Return the id of an object, a text of at most 25 digits (it becomes part of a path); 17841 as ``"17841"``."""
+    """Return the id of an object, a text of at most 25 digits (it becomes part of a path); 17841 as ``"17841"``.
+
+    0 is no id: no object has it, and in many interfaces it stands for none.
+    """
     if isinstance(value, str):
-        return value if len(value) <= _ID_LENGTH and value.isascii() and value.isdigit() else None
-    return str(value) if _is_int64(value) and value >= 0 else None
+        is_id = len(value) <= _ID_LENGTH and value.isascii() and value.isdigit() and value.strip("0")
+        return value if is_id else None
+    return str(value) if _is_int64(value) and value > 0 else None
 
 
 def read_whole_number(value: Any) -> int | None:

@@ -31,6 +31,7 @@ FEWER: dict[str, tuple[str, ...]] = {
     r"breakdowns$": ("cut", "list"),
     r"values\[\]$": ("drop",),  # a series has a point for each day that has one
     r"values$": ("cut", "list"),
+    r"\bend_time$": ("a date",),  # of a day that nobody asked for: a point that is not there, and one that Meta may add
     r"values\[\]\.value(\.#)?$": ("drop", "cut", "object"),  # an hour without followers is not named
     r"body\.data\[\]$": ("drop",),  # a listing is as long as it is
     r"body\.data$": ("cut", "list"),
