@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import TaskDeferred as TaskDeferred
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.sdk.observability.stats import Stats as Stats
     from airflow.sdk.plugins_manager import AirflowPlugin as AirflowPlugin
     from airflow.triggers.base import BaseTrigger as BaseTrigger
     from airflow.triggers.base import TriggerEvent as TriggerEvent
@@ -72,6 +73,8 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
         "GroupCommand": ("airflow.cli.cli_config:GroupCommand",),
+        # What the task runner sends its own metrics with.
+        "Stats": ("airflow.sdk.observability.stats:Stats", "airflow.stats:Stats"),
         "TriggerEvent": ("airflow.triggers.base:TriggerEvent",),
         "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
         "conf": ("airflow.sdk:conf", "airflow.configuration:conf"),

@@ -110,7 +110,7 @@ class InstagramListAccountsOperator(ResumableOperator):
                 return self._list_chunks()
             except Throttled as error:
                 since = read_waiting_since(progress) or find_first_reschedule(context)
-                wait_for_limit(self, {"the list of accounts": error}, of=1, since=since)
+                wait_for_limit(self, {"the list of accounts": error}, context=context, of=1, since=since)
 
     def _list_chunks(self) -> Chunks:
         from airflow_provider_iginsights.extract.account_filter import AccountFilter

@@ -107,6 +107,7 @@ def wait_for_limit(
     operator: WaitingOperator,
     throttled: Mapping[str, Throttled],
     *,
+    context: Context,
     of: int,
     since: datetime | None,
     save: Callable[[dict[str, Any]], dict[str, Any]] = dict,
@@ -119,10 +120,13 @@ def wait_for_limit(
     :param since: since when the task waits already; None = since now.
     :param save: keeps ``{"waiting_since": …}`` with the task's progress, and returns both as a deferral carries them.
     """
+    from airflow_provider_iginsights.task.airflow_metrics import time_duration
+
     try:
         wait = plan_wait(throttled, waiting_since=since, timeout=operator.throttle_timeout, of=of)
     except Throttled as error:
         fail_without_retry(error)
+    time_duration(context, "throttle_wait", wait.until - datetime.now(UTC))
     progress = save({"waiting_since": wait.since.isoformat()})
     operator.log.warning("Meta's rate limit is used up: the task waits until %s.", wait.until.isoformat())
     free_worker_slot(operator, wait.until, progress)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights import __version__
@@ -13,13 +14,18 @@ from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.task.arguments import (
     ON_ACCOUNT_ERROR,
     OnAccountError,
+    is_not_given,
+    parse_boolean,
+    parse_breakdowns,
     parse_choice,
+    parse_metrics,
     parse_text,
     parse_timedelta,
 )
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator
 from airflow_provider_iginsights.task.template_dates import TemplateDates
 from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, WritesToBigQuery
+from airflow_provider_iginsights.window import parse_window_bound
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.tables import Table
@@ -40,6 +46,14 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
         "until",
         "status_table_id",
     )
+    literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
+        **WritesToBigQuery.literal_arguments,
+        "on_account_error": partial(parse_choice, choices=ON_ACCOUNT_ERROR, argument="on_account_error"),
+        "load_mode": partial(parse_choice, choices=LOAD_MODES, argument="load_mode"),
+        "load": partial(parse_choice, choices=LOADS, argument="load"),
+        "throttle_timeout": partial(parse_timedelta, argument="throttle_timeout"),
+        **{name: partial(parse_boolean, argument=name) for name in ("create_views", "deferrable")},
+    }
     template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
 
     def __init__(
@@ -74,6 +88,7 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
         self.create_views = create_views
         self.throttle_timeout = throttle_timeout
         self.deferrable = deferrable
+        self.refuse_literals(vars(self))
 
     table_arguments: ClassVar[Mapping[Table, str]]
     """Each table that the transfer can write -> the argument that names it; the main one first."""
@@ -89,11 +104,17 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
 
         :raises ConfigurationError: an argument cannot be.
         """
-        parse_choice(self.on_account_error, ON_ACCOUNT_ERROR, argument="on_account_error")
-        parse_choice(self.load_mode, LOAD_MODES, argument="load_mode")
-        parse_choice(self.load, LOADS, argument="load")
-        parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
+        from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
+
+        for name, check in self.literal_arguments.items():
+            check(getattr(self, name))
         parse_text(self.status_table_id, argument="status_table_id")
+        parse_metrics(self.metrics)
+        parse_breakdowns(self.breakdowns)
+        for name in ("since", "until"):
+            parse_window_bound(getattr(self, name), argument=name)
+        if not is_not_given(self.account_ids):
+            parse_account_ids(self.account_ids)
         self.check_target()
         for name in self.table_arguments.values():
             self.read_optional(name)

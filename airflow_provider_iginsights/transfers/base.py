@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,6 @@ from airflow_provider_iginsights.task.summary import (
     keep_summary,
     summarize,
 )
-from airflow_provider_iginsights.task.summary_size import shorten_summary
 from airflow_provider_iginsights.transfers.arguments import TransferArguments
 from airflow_provider_iginsights.transfers.target import OpenDataset
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
@@ -101,6 +102,8 @@ class InstagramToBigQueryOperator(TransferArguments):
 
         :param carried: the progress that a deferral carried.
         """
+        from airflow_provider_iginsights.task.airflow_metrics import count_summary
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
         from airflow_provider_iginsights.transfers.staging import hand_over, take_up_staged
 
         read = self.make_reader(run.source)
@@ -111,7 +114,9 @@ class InstagramToBigQueryOperator(TransferArguments):
         take_up_staged(run.dataset.loader, before.summary)
         loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
-        summary = continue_summary(before.summary, self.summarize(run, loaded))
+        told = self.summarize(run, loaded)
+        count_summary(run.context, told, is_staged=self._load == "stage", done_before=len(before.done))
+        summary = continue_summary(before.summary, told)
         self.log_summary(summary)
         if self._load == "stage":
             summary |= {"staged": hand_over(run, self, account_ids=account_ids, before=before.summary)}
@@ -127,7 +132,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
                 since = read_waiting_since(carried) or before.waiting_since or first
                 save = partial(checkpoint.write_beside, kept)
-                wait_for_limit(self, throttled, of=len(account_ids), since=since, save=save)
+                wait_for_limit(self, throttled, context=run.context, of=len(account_ids), since=since, save=save)
             raise_failures(results, skips=self._on_account_error == "skip")
         checkpoint.delete()
         add_gaps_to_asset_events(run.context, self.outlets, summary)
@@ -144,7 +149,8 @@ class InstagramToBigQueryOperator(TransferArguments):
         except Throttled as error:
             since = read_waiting_since(carried) or find_first_reschedule(run.context)
             save = partial(operator.or_, dict(carried or {}))  # what was loaded before is not to be read again
-            wait_for_limit(self, {"the list of accounts": error}, of=1, since=since, save=save)
+            waiting = {"the list of accounts": error}
+            wait_for_limit(self, waiting, context=run.context, of=1, since=since, save=save)
 
     def load_accounts(
         self,
@@ -162,6 +168,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         """
         from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
+        from airflow_provider_iginsights.task.airflow_metrics import time_duration
         from airflow_provider_iginsights.task.loaded import Loaded
         from airflow_provider_iginsights.task.log_lines import logging_progress
 
@@ -181,10 +188,12 @@ class InstagramToBigQueryOperator(TransferArguments):
             return pool.count_read(), sum(each.rows for each in row_files.values()), left_out_log.count
 
         # Closed at once: an exception in this block would keep the reading alive for as long as its traceback.
+        started = time.monotonic()
         with logging_progress(self.log.info, describe, of=len(asked)), closing(pool.read(asked, known)) as read_rows:
             for name, row in read_rows:
                 if name in row_files:
                     write_row(row_files[name], row, left_out_log)
+        time_duration(run.context, "read_duration", timedelta(seconds=(ended := time.monotonic()) - started))
         results = pool.results
         if self._on_account_error == "skip" or is_last_try(run.context):
             # No later try asks for it again, so what is still open is named in left_out now.
@@ -199,6 +208,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             loads += quarantine.write_status(results)
             results, left_out = quarantine.separate(results)
             quarantined |= left_out
+        time_duration(run.context, "write_duration", timedelta(seconds=time.monotonic() - ended))
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(targets)
         self.persist_link(run.context, project=project, table_id=self.table_id)

@@ -94,6 +94,11 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self.profile_table_id = profile_table_id
         self.lookback_days = lookback_days
 
+    def check_arguments(self) -> None:
+        """Refuse what cannot be; see the base class."""
+        super().check_arguments()
+        parse_days(self.lookback_days, argument="lookback_days")
+
     def describe_work(self, window: Window) -> str:
         """Return the days that are written, and those that are read again."""
         from airflow_provider_iginsights.task.log_lines import describe_days
@@ -167,6 +172,11 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         self.media_table_id = media_table_id
         self.refresh_days = refresh_days
 
+    def check_arguments(self) -> None:
+        """Refuse what cannot be; see the base class."""
+        super().check_arguments()
+        parse_days(self.refresh_days, argument="refresh_days", optional=True)
+
     def describe_work(self, window: Window) -> str:
         """Return which posts are read."""
         from airflow_provider_iginsights.task.log_lines import describe_posts
@@ -235,3 +245,4 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
         self.capture_lead = capture_lead
         self.capture_for = capture_for
         self.final_within = final_within
+        self.refuse_literals(vars(self))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
@@ -50,6 +51,10 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
     """
 
     template_fields: Sequence[str] = ("staged", "account_ids", *TARGET_FIELDS)
+    literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
+        **WritesToBigQuery.literal_arguments,
+        "on_account_error": partial(parse_choice, choices=ON_MISSING, argument="on_account_error"),
+    }
     template_fields_renderers: ClassVar[dict[str, str]] = {"table_options": "json"}
 
     def __init__(
@@ -66,6 +71,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         self.staged = staged
         self.account_ids = account_ids
         self.on_account_error = on_account_error
+        self.refuse_literals(vars(self))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write, and return the summary of all chunks: as that of a transfer, with ``chunks_missing``.
@@ -73,6 +79,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         :raises StagedRowsMissing: chunks or accounts are missing; all others are written. Not retried.
         :raises LoadError: BigQuery refused; what was staged is still there.
         """
+        from airflow_provider_iginsights.task.airflow_metrics import count_summary
         from airflow_provider_iginsights.task.staged_chunks import find_missing, read_chunks
         from airflow_provider_iginsights.task.summary_size import shorten_summary
 
@@ -82,6 +89,9 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             chunks = read_chunks(self.staged)
             missing = find_missing(self.account_ids, chunks)
             summary = self._write(context, chunks, missing)
+            # The mapped tasks have counted what they read and left out.
+            own = {"left_out": (), **{name: summary[name] for name in ("rows", "rows_changed", "bigquery_bytes")}}
+            count_summary(context, own)
             self.log_summary(summary)
             self._raise_missing(context, summary, missing, skips=skips and bool(chunks))
         return shorten_summary(summary)

@@ -8,11 +8,11 @@ task state store where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.catalog.tables import STORY_POLLS
@@ -23,7 +23,6 @@ from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
 from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
 from airflow_provider_iginsights.task.summary import NAMED, add_gaps_to_asset_events, continue_summary, keep_summary
-from airflow_provider_iginsights.task.summary_size import shorten_summary
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
 if TYPE_CHECKING:
@@ -47,6 +46,13 @@ class StoryTransfer(InstagramToBigQueryOperator):
     capture_for: timedelta
     final_within: timedelta
     polls_table_id: str | None
+
+    literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
+        **InstagramToBigQueryOperator.literal_arguments,
+        "capture": partial(parse_choice, choices=CAPTURES, argument="capture"),
+        "capture_lead": check_lead,
+        **{name: partial(parse_timedelta, argument=name, least=SHORTEST) for name in ("capture_for", "final_within")},
+    }
 
     def check_arguments(self) -> None:
         """Refuse to stage what several captures of one run read: each of them is written at once."""
@@ -101,6 +107,8 @@ class StoryTransfer(InstagramToBigQueryOperator):
         """Read and load what is due, then wait for the next story, or end."""
         from airflow_provider_iginsights.extract.account_pool import AccountResults
         from airflow_provider_iginsights.stories.summary import shorten_lists
+        from airflow_provider_iginsights.task.airflow_metrics import count_summary
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
 
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
         checkpoint = self._open_plan(run, carried, new_plan)
@@ -115,7 +123,9 @@ class StoryTransfer(InstagramToBigQueryOperator):
         loaded = replace(loaded, results=give_up_unanswered(loaded.results, left_out_log))
         plan.drop(loaded.quarantined)
         plan.advance(loaded.results, run.source.polls, now=clock.now())
-        summary = shorten_lists(continue_summary(kept.get("summary"), self.summarize(run, loaded)))
+        told = self.summarize(run, loaded)
+        count_summary(run.context, told)
+        summary = shorten_lists(continue_summary(kept.get("summary"), told))
         summary["account_counts"] |= {"done": len(plan.done)}
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)[:NAMED]}
         add_gaps_to_asset_events(run.context, self.outlets, summary)
@@ -138,6 +148,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
 
     def _end(self, run: TransferRun, plan: CapturePlan, summary: dict[str, Any]) -> dict[str, Any]:
         from airflow_provider_iginsights.extract.account_pool import AccountResults
+        from airflow_provider_iginsights.task.summary_size import shorten_summary
 
         results = AccountResults(done=sorted(plan.done.difference(plan.failed)), failed=plan.errors())
         run.context["ti"].xcom_push(key="summary", value=(short := shorten_summary(summary)))

@@ -65,6 +65,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises ConfigurationError: there is no payload, or it is no JSON; not retried.
         :raises LoadError: BigQuery refused.
         """
+        from airflow_provider_iginsights.task.airflow_metrics import count_summary
         from airflow_provider_iginsights.task.log_lines import describe_webhook_summary
         from airflow_provider_iginsights.task.summary_size import shorten_summary
 
@@ -78,6 +79,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
                 costs = dataset.loader.session.costs.take()
         summary = _summarize(numbers, results, refused=left_out_log.count)
         summary |= {"bigquery_bytes": costs, "notes": dataset.notes}
+        count_summary(context, summary)
         for line in describe_webhook_summary(summary):
             self.log.info("%s", line)
         short = shorten_summary(summary)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.task.on_kill import StoppableOperator
+from airflow_provider_iginsights.transfers.literal_arguments import LiteralArguments
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:
@@ -59,9 +61,12 @@ class OpenDataset:
         return self.loader.notes
 
 
-class WritesToBigQuery(StoppableOperator):
+class WritesToBigQuery(LiteralArguments, StoppableOperator):
     """An operator that writes to one dataset; its arguments say where to and as whom."""
 
+    literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
+        name: partial(parse_boolean, argument=name) for name in ("create_dataset", "inherit_expiration")
+    }
     operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
 
@@ -94,6 +99,11 @@ class WritesToBigQuery(StoppableOperator):
         self.table_options = table_options
         self.maximum_bytes_billed = maximum_bytes_billed
         self.links: Mapping[str, str] = {}
+        self.refuse_literals(vars(self))
+
+    def check_arguments(self) -> None:
+        """Refuse what cannot be; see the base class."""
+        self.check_target()
 
     def check_target(self) -> None:
         """Refuse what cannot name a place in BigQuery, and what does not say how to write there.

@@ -105,6 +105,23 @@ def run_dag(dag: DAG, at: datetime) -> Any:
         return found
 
 
+def start_metrics() -> None:
+    """Let Airflow's client of metrics follow the configuration anew, as it does when a task begins."""
+    from airflow_provider_iginsights._compat import Stats
+
+    if offers("3.2"):
+        from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
+
+        more = {"export_legacy_names": True} if offers("3.3") else {}
+        Stats.initialize(factory=get_stats_factory(), **more)
+        return
+    stats: Any = Stats
+    stats.instance, kind = None, type(stats)
+    if hasattr(kind, "factory"):
+        del kind.factory
+    kind.__init__(stats)
+
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

@@ -62,9 +62,8 @@ def test_every_operator_has_some() -> None:
 @pytest.mark.parametrize(("operator", "name"), BOOLEANS, ids=lambda each: getattr(each, "__name__", each))
 def test_what_is_neither_is_refused(sandboxes: Sandboxes, operator: type, name: str) -> None:
     """Every argument that is true or false refuses another text by its name, before anything is asked."""
-    task: Any = operator(task_id="task", **REQUIRED[operator] | {name: "perhaps"})
     with pytest.raises(ConfigurationError, match=rf"^{name} must be True or False, not 'perhaps'\."):
-        task.execute({"ti": RecordingTaskInstance()})
+        operator(task_id="task", **REQUIRED[operator] | {name: "perhaps"}).execute({"ti": RecordingTaskInstance()})
     assert (len(sandboxes.graph.log), len(sandboxes.bigquery.log)) == (0, 0)
 
 
