@@ -8,7 +8,7 @@ started together insert the same new key twice, as in BigQuery (``insert_race``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -123,13 +123,12 @@ def _work_out(
 ) -> None:
     """Write the rows of a clause, and what becomes of them, into a temporary table."""
     row = "NULL" if clause.action == "INSERT" else f"{mutation.alias}.rowid"
-    columns = (
-        [(column, clause.values.get(column.name.lower())) for column in mutation.table.fields] if clause.values else []
-    )
-    _check_types(cursor, clause, [(column, value) for column, value in columns if value is not None])
+    columns = mutation.table.fields if clause.values else ()
+    texts = {name: duckdb_sql(value) for name, value in clause.values.items()}
+    _check_types(cursor, clause, columns, texts)
     cells = ", ".join(
-        f"CAST({duckdb_sql(value) if value is not None else 'NULL'} AS {column.kind.duckdb}) AS {quote(column.name)}"
-        for column, value in columns
+        f"CAST({texts.get(column.name.lower(), 'NULL')} AS {column.kind.duckdb}) AS {quote(column.name)}"
+        for column in columns
     )
     cursor.execute(
         f'CREATE TEMP TABLE {name} AS SELECT {row} AS "@row"{", " if cells else ""}{cells} {clause.rows} {limit}'
@@ -137,14 +136,15 @@ def _work_out(
 
 
 def _check_types(
-    cursor: duckdb.DuckDBPyConnection, clause: Clause, values: Sequence[tuple[SchemaField, exp.Expression]]
+    cursor: duckdb.DuckDBPyConnection, clause: Clause, columns: Sequence[SchemaField], texts: Mapping[str, str]
 ) -> None:
     """Refuse values that BigQuery would not coerce to their column; DuckDB casts anything."""
-    open_values = [(column, value) for column, value in values if not _is_literal(value)]
-    if not open_values:
+    values = ((column, clause.values.get(column.name.lower())) for column in columns)
+    checked = [column for column, value in values if value is not None and not _is_literal(value)]
+    if not checked:
         return
-    cursor.execute(f"DESCRIBE SELECT {', '.join(duckdb_sql(value) for _, value in open_values)} {clause.rows}")
-    for (column, _), described in zip(open_values, cursor.fetchall(), strict=True):
+    cursor.execute(f"DESCRIBE SELECT {', '.join(texts[column.name.lower()] for column in checked)} {clause.rows}")
+    for column, described in zip(checked, cursor.fetchall(), strict=True):
         check_assignable(column, described[1])
 
 

@@ -120,7 +120,8 @@ class Session:
         """Rewrite the tree in place for DuckDB; the node ``keep`` (a statement's target) stays as it is."""
         self._call_functions(tree)
         rewrite(tree)
-        self._read_clock(tree)
+        if tree.find(exp.CurrentTimestamp, exp.CurrentDate):
+            self._read_clock(tree)
         known = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         for node in [node for node in tree.find_all(exp.Table) if node is not keep]:
             if not isinstance(node.this, exp.Identifier):
