@@ -118,6 +118,10 @@ MERGE = (
     "MERGE d.t T USING (SELECT * FROM d.s) S ON T.account_id = S.account_id AND T.day = S.day AND T.{on}\n"
     "WHEN NOT MATCHED BY TARGET THEN INSERT (account_id, day, value) VALUES (S.account_id, S.day, S.value)"
 )
+REPLACE = (
+    "MERGE d.t T USING (SELECT * FROM d.s) S ON {on}\nWHEN NOT MATCHED BY SOURCE{where} THEN DELETE\n"
+    "WHEN NOT MATCHED BY TARGET THEN INSERT (account_id, day, value) VALUES (S.account_id, S.day, S.value)"
+)
 WRITES = {
     # What only inserts costs what it reads; what may update costs the whole partitions that it reads as well.
     MERGE.format(on=LAST): DAY * 11 + SMALL,
@@ -127,6 +131,11 @@ WRITES = {
         2 * 11 + DAY * ROW + SMALL
     ),
     MERGE.format(on="ok") + "\nWHEN MATCHED AND S.value > 9 THEN DELETE": ALL * (12 + ROW) + SMALL,
+    # With ON FALSE, the condition of what is deleted leaves out days; without one, with another ON, or beside a clause
+    # of another condition, all days are read.
+    REPLACE.format(on="FALSE", where=f" AND T.{LAST}"): DAY * (8 + ROW) + SMALL,
+    REPLACE.format(on="FALSE", where=""): ALL * ROW + SMALL,
+    REPLACE.format(on="T.day = S.day", where=f" AND T.{LAST}"): ALL * (8 + ROW) + SMALL,
     f"UPDATE d.t SET value = 3 WHERE {LAST} AND account_id = 'x'": DAY * ROW,
     f"DELETE FROM d.t WHERE {LAST} AND likes = 99": DAY * (16 + ROW),
     "INSERT INTO d.nothing SELECT likes FROM d.t WHERE likes = 99": ALL * 8,

@@ -10,6 +10,7 @@ The rules, from Google's documentation ("BigQuery pricing", "On-demand query siz
   the order of that column; a block is read if a constant lies between its first and its last value.
 * UPDATE, DELETE, and a MERGE that has such a clause cost in addition the whole size of the target's partitions that
   they read, whether or not a row changes; blocks do not count here. INSERT, and a MERGE that only inserts, do not.
+  A MERGE with WHEN NOT MATCHED BY SOURCE reads all partitions, unless ON is FALSE and that clause leaves some out.
 * At least 10 MiB are billed per table, rounded up to MiB; nothing where nothing is processed, or where it fails.
 * Nobody knows blocks beforehand: a dry run, and the limit ``maximumBytesBilled``, count all blocks.
 """
@@ -148,9 +149,14 @@ def _read_by_merge(tree: exp.Merge) -> tuple[exp.Expression, exp.Expression | No
             values += then.expression.expressions
         elif isinstance(then, exp.Update):
             values += [node.expression for node in then.expressions]
-    # With NOT MATCHED BY SOURCE, every row of the target counts: its condition leaves nothing out.
-    by_source = any(when.args.get("source") for when in whens)
+    # With NOT MATCHED BY SOURCE, every row of the target counts: its condition leaves nothing out. But with ON FALSE,
+    # nothing else reads the target, and what holds for all rows of these clauses leaves out days ("Update partitioned
+    # table data using DML": pruning partitions with MERGE).
+    by_source = [when for when in whens if when.args.get("source")]
     select, on = _select(values, tree.this), tree.args["on"].copy()
+    is_false = isinstance(on, exp.Boolean) and not on.this
+    if is_false and len(by_source) == 1 and (condition := by_source[0].args.get("condition")):
+        select.where(condition.copy(), copy=False)
     select.join(tree.args["using"].copy(), on=on, join_type="full" if by_source else "inner", copy=False)
     # "On-demand query size calculation" (DML): a MERGE with only INSERT clauses pays for what it reads, no partition.
     only_inserts = all(isinstance(when.args["then"], exp.Insert) for when in whens)
