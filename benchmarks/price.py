@@ -47,6 +47,7 @@ LAST_DAYS = 3.5
 """So many days, in the mean, a view of the latest numbers reads from the table itself: three, or four before a run."""
 SEARCHED_DAYS = 35
 """So many days of a current table are searched for rows of the same keys."""
+DAY_BYTES = 8
 STORIES_LOOKED_BACK = timedelta(hours=48)
 """Before the last poll: a story of its last 24 hours, and a day more for the day of its first snapshots."""
 
@@ -56,7 +57,7 @@ class Width:
     """Bytes of a row: its key, what is compared with a new fetch (key included), what a lookup reads, and all of it.
 
     ``day``: the column that chooses the day, where it is not part of the key. The target is always asked for it.
-    ``current``: what tells a row of a current table from others, and which of two is newer.
+    ``current``: the row of a current table that holds all newest numbers of one post or story.
     """
 
     key: int
@@ -71,8 +72,8 @@ WIDTHS = {
     "account_insights": Width(key=86, compared=124, row=184, looked_up=50),
     "accounts": Width(key=29, compared=300, row=340),
     "media": Width(key=40, compared=400, row=450, day=8),
-    "media_insights": Width(key=66, compared=108, row=168, current=74),
-    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=103),
+    "media_insights": Width(key=66, compared=108, row=168, current=280),
+    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=400),
     "story_polls": Width(key=29, compared=75, row=120, looked_up=90, day=8),
 }
 """As the transfers write the sandbox's accounts, rounded up; the owners' texts are assumed to be long."""
@@ -187,22 +188,23 @@ def follow(table: str, *, read: float, searched: float) -> Statement:
     """Return the MERGE that brings a current table up to date each day.
 
     :param read: rows of the day that the view reads from there from now on.
-    :param searched: rows of the current table in the days that are searched; as rows change, these days count whole.
+    :param searched: posts or stories of the current table in the days that are written anew.
     """
     width = WIDTHS[table]
-    target = (width.current + width.row) * searched
+    # Their numbers are read, and with the days that choose them the MERGE is billed what it may rewrite.
+    target = (width.current + DAY_BYTES + width.current) * searched
     return Statement(table=table, kind="current", times=DAYS_A_MONTH, target=target, staged=width.row * read)
 
 
 def send_views(accounts: int, *, hourly: bool, of: Account = ACCOUNT) -> Iterator[Statement]:
     """Yield what the views of the latest numbers send in a month; one task sends it for all."""
-    listed = accounts * of.posts_a_day * REFRESH_DAYS * of.rows_a_post
+    listed = accounts * of.posts_a_day * REFRESH_DAYS
     # A post that is not listed any more stays in the current table, on the day on which it was listed last.
-    left = accounts * of.posts_a_day * SEARCHED_DAYS * of.rows_a_post
-    yield follow("media_insights", read=listed, searched=listed + left)
+    left = accounts * of.posts_a_day * SEARCHED_DAYS
+    yield follow("media_insights", read=listed * of.rows_a_post, searched=listed + left)
     if hourly:
-        stories = accounts * of.stories_a_day * of.rows_a_story
-        yield follow("story_insights", read=24 * stories, searched=SEARCHED_DAYS * stories)
+        stories = accounts * of.stories_a_day
+        yield follow("story_insights", read=24 * stories * of.rows_a_story, searched=SEARCHED_DAYS * stories)
 
 
 def price(accounts: int, *, hourly: bool, tasks: int = 1) -> tuple[float, float]:
@@ -215,10 +217,13 @@ def price(accounts: int, *, hourly: bool, tasks: int = 1) -> tuple[float, float]
 
 def read_latest(accounts: int, *, days: int, of: Account = ACCOUNT) -> Iterator[tuple[str, float, float]]:
     """Yield table, bytes of all its rows, and bytes that the view of its latest numbers reads, after so many days."""
-    posts, stories = accounts * of.posts_a_day * of.rows_a_post, accounts * of.stories_a_day * of.rows_a_story
-    for table, new, again in (("media_insights", posts, REFRESH_DAYS), ("story_insights", stories, 24)):
-        width = WIDTHS[table].row
-        yield table, width * new * again * days, width * new * (days + LAST_DAYS * again)
+    for table, new, numbers, again in (
+        ("media_insights", accounts * of.posts_a_day, of.rows_a_post, REFRESH_DAYS),
+        ("story_insights", accounts * of.stories_a_day, of.rows_a_story, 24),
+    ):
+        width = WIDTHS[table]
+        read_a_day = width.row * numbers * again * new
+        yield table, read_a_day * days, width.current * new * days + LAST_DAYS * read_a_day
 
 
 def price_quarantine(*, hourly: bool, tasks: int) -> float:
@@ -251,11 +256,12 @@ def table() -> Iterator[str]:
 
 def latest_table() -> Iterator[str]:
     """Yield the lines of the second table in docs/price.md."""
-    yield "| table | all rows | the view reads | filled once, for |"
-    yield "|---|---|---|---|"
+    yield "| table | all rows | the view reads | of all | filled once, for |"
+    yield "|---|---|---|---|---|"
     for name, every, read in read_latest(5_000, days=3 * 365):
-        gib, dollars = every / 2**30, every / TIB * DOLLARS_PER_TIB
-        yield f"| `instagram_{name}` | {gib:,.1f} GiB | {read / 2**30:,.1f} GiB | US${dollars:,.2f} |"
+        share, dollars = read / every, every / TIB * DOLLARS_PER_TIB
+        sizes = f"{every / 2**30:,.1f} GiB | {read / 2**30:,.1f} GiB"
+        yield f"| `instagram_{name}` | {sizes} | {share:.2%} | US${dollars:,.2f} |"
 
 
 if __name__ == "__main__":

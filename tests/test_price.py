@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_iginsights.catalog.current_tables import SERIES, CurrentTable
 from airflow_provider_iginsights.catalog.tables import MEDIA, STORY_INSIGHTS, TABLES, Table
+from airflow_provider_iginsights.catalog.views import VIEWS
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from benchmarks import price
 from tests.support.bigquery import rows
@@ -28,9 +30,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "price.md", ROOT / "README.md"
 NAMES = {table.default_id: table.name for table in TABLES}
-_SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
-NEWER = {"media_insights": _SERIES, "story_insights": (*_SERIES, "source", "is_final", "snapshot_at")}
-"""What the MERGE into a current table compares, beside the day and the fetch."""
+CURRENT = {view.table.name: view.current for view in VIEWS if view.current}
+NEWEST = ("snapshot_date", "snapshot_at", "fetched_at")
 OWNERS_TEXTS = {"accounts", "media"}
 """Tables whose width depends on the texts that people write: longer ones are assumed than the sandbox has."""
 HOUR = timedelta(hours=1)
@@ -71,8 +72,28 @@ def measure(table: Table, given: Iterable[Mapping[str, object]]) -> dict[str, fl
         "compared": mean(given, compared),
         "row": mean(given, table.column_names),
         "day": day,
-        "current": mean(given, {table.partition_by, "fetched_at", *NEWER[table.name]}) if table.name in NEWER else 0.0,
     }
+
+
+def measure_current(current: CurrentTable, given: Iterable[Mapping[str, Any]]) -> float:
+    """Return the mean bytes that the current table has of a post or story of these rows, all of whose numbers fit.
+
+    The columns that its numbers share, once for each set of values; the number; the fetch that is not the last one.
+    """
+    newest = {
+        tuple(row[name] for name in SERIES): row
+        for row in sorted(given, key=lambda row: [str(row.get(name)) for name in NEWEST])
+    }
+    kinds = {(each.metric, each.breakdown, each.breakdown_value): each.type for each in current.numbers}
+    made: dict[tuple[object, ...], list[tuple[object, int]]] = {}
+    for series, row in newest.items():
+        number = {"INT64": 8, "NUMERIC": 16}[kinds[series[2:]]]
+        made.setdefault(tuple(row[name] for name in current.shared), []).append((row["fetched_at"], number))
+    total = 0
+    for shared, numbers in made.items():
+        last = max(moment for moment, _ in numbers)  # type: ignore[type-var]
+        total += sum(map(size, shared)) + 8 + sum(number + 8 * (moment != last) for moment, number in numbers)
+    return total / len({series[:2] for series in newest})
 
 
 def test_the_page_shows_what_is_printed() -> None:
@@ -81,6 +102,13 @@ def test_the_page_shows_what_is_printed() -> None:
         assert "\n".join(table) in PAGE.read_text("utf-8")
     views = sum(each.bill(1) for each in price.send_views(5_000, hourly=True)) / price.TIB * price.DOLLARS_PER_TIB
     assert f"That is US${views:.2f} a month" in PAGE.read_text("utf-8")
+
+
+def test_the_views_of_the_latest_numbers_read_one_percent() -> None:
+    """Of the bytes of all days, at every number of accounts, three years on."""
+    for accounts in price.SIZES:
+        for _, every, read in price.read_latest(accounts, days=3 * 365):
+            assert read <= 0.01 * every
 
 
 @pytest.mark.parametrize(("hourly", "most"), [(False, 1), (True, 10)])
@@ -229,6 +257,8 @@ def test_widths_are_those_of_the_transfers(runs: Runs, name: str) -> None:
     measured = measure(table, runs.rows[name])
     if columns := runs.lookups.get(name):
         measured["looked_up"] = mean(runs.rows[name], columns)
+    if current := CURRENT.get(table.name):
+        measured["current"] = measure_current(current, runs.rows[name])
     free = {"compared", "row"} if name in OWNERS_TEXTS else set()
     for which, width in measured.items():
         assert width <= getattr(assumed, which)

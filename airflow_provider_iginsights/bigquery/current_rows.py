@@ -1,9 +1,9 @@
-"""Keeps the current table of a view: the newest row of each key, of all days but the last few.
+"""Keeps the current table of a view: the newest number of each key, of all days but the last few.
 
 A view reads the days up to ``through`` from there, and the later days from the table itself. Once a day, whoever makes
 the views moves ``through`` on, to three days ago:
 
-    MERGE the newest rows of the days since ``through`` into the current table -> change the day in the view
+    MERGE the newest numbers of the days since ``through`` into the current table -> change the day in the view
 
 * A kill between the two costs nothing: the view still reads all of these days from the table itself, and leaves out
   what the current table has of them. The next run merges the same days again, and changes nothing by that.
@@ -17,7 +17,8 @@ the views moves ``through`` on, to three days ago:
   by then the rows are written (BigQuery lets a statement wait and run for 13 hours at most), or their task is dead and
   its retry announces them anew. So no row can be written unnoticed between a MERGE and the change of the view.
 * A view that reads its table whole (an older release's, one that somebody changed, one whose table was made anew) gets
-  its current table filled from all days, once; a second statement deletes what is there and not in the table.
+  its current table filled from all days, once; what was there of these days goes.
+* A current table with other columns than ours is left as it is, and named in a note: the view reads its table whole.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery.current_statements import clean_statement, current_statement, expect_current
+from airflow_provider_iginsights.bigquery.current_statements import current_statement, expect_current
 from airflow_provider_iginsights.bigquery.dry_run import run_text_dry
 from airflow_provider_iginsights.bigquery.ensure import ensure_table, find_table
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
@@ -42,7 +43,7 @@ from airflow_provider_iginsights.bigquery.view_state import (
     view_query,
 )
 from airflow_provider_iginsights.catalog.views import find_views
-from airflow_provider_iginsights.errors import LoadError
+from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
 from airflow_provider_iginsights.pacific import DAY, pacific_date
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _write_state(view: View, target: TargetTable, *, found: Any, state: ViewStat
 def _merge(
     view: View, target: TargetTable, *, state: ViewState, through: date, etag: str, session: BigQuerySession
 ) -> None:
-    base, current = find_table(target, session=session), expect_current(view, target)
+    base, (current, _) = find_table(target, session=session), expect_current(view, target)
     if base is None:
         raise LoadError(f"The table {target.path} is gone.")
     existing = find_table(current, session=session)
@@ -162,24 +163,24 @@ def _merge(
     is_whole = existing is not None and existing.created >= base.created
     after = state.through if is_whole else None
     _ensure_current(current, base=base, session=session)
-    sent = [current_statement(view, target, after=after, through=through)]
+    sql = current_statement(view, target, after=after, through=through)
     doing = f"bring {current.path} up to {through}"
     if after is None:
-        cost = run_text_dry(current, sql=sent[0], doing=doing, session=session).total_bytes_processed or 0
+        cost = run_text_dry(current, sql=sql, doing=doing, session=session).total_bytes_processed or 0
         log.info("%s is filled once from all of %s, which processes %d bytes.", current.path, target.path, cost)
-    if after is None and existing is not None:
-        sent.append(clean_statement(view, target, through=through))
+    payload = hashlib.sha256(f"{sql}{etag}".encode()).hexdigest()
     shared = replace(session, identity=_ANY_TASK)
-    for sql in sent:
-        payload = hashlib.sha256(f"{sql}{etag}".encode()).hexdigest()
-        shared.query(current, verb="current", sql=sql, payload=payload, doing=doing)
+    shared.query(current, verb="current", sql=sql, payload=payload, doing=doing)
 
 
 def _ensure_current(current: TargetTable, *, base: Any, session: BigQuerySession) -> None:
     """Create the current table if need be; it has the table's key of encryption, and its rows expire as the table's."""
     key = base.encryption_configuration.kms_key_name if base.encryption_configuration else None
     made = replace(current, options=TableOptions(labels=current.options.labels, kms_key_name=key))
-    ensure_table(made, session=session, load_mode=None)
+    try:
+        ensure_table(made, session=session, load_mode=None)
+    except IncompatibleTable as error:
+        raise LoadError(f"{error} If it is nobody else's, drop {current.path}: the next run makes it anew.") from error
     doing = f"let {current.path} expire as its table does"
     session.retrier.call(lambda: _copy_expirations(current, base=base, session=session), doing=doing)
 

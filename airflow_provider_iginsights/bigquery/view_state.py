@@ -1,8 +1,8 @@
 """What a view is called and asks, and what it says about itself: up to which day it reads its current table.
 
-A view of the latest numbers reads the days up to ``through`` from its current table, which has the newest row of each
-key of these days, and the days after it from the table itself. Its query holds that day, so that one request changes
-both; a label holds it, too, by which it is read again.
+A view of the latest numbers reads the days up to ``through`` from its current table, which has the newest number of
+each key of these days, and the days after it from the table itself. Its query holds that day, so that one request
+changes both; a label holds it, too, by which it is read again.
 """
 
 # ruff: noqa: S608 (all that goes into the text is checked, quoted or a constant of the catalog)
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_iginsights.bigquery.current_columns import spread
 from airflow_provider_iginsights.bigquery.identifiers import quoted
 
 if TYPE_CHECKING:
@@ -64,18 +65,21 @@ def view_description(view: View, target: TargetTable) -> str:
 
 def current_target(view: View, target: TargetTable) -> TargetTable | None:
     """Return the current table of a view of this target; None if it needs none."""
-    return None if view.current is None else replace(target, table=view.current, table_id=f"{target.table_id}{_SUFFIX}")
+    if view.current is None:
+        return None
+    return replace(target, table=view.current.table, table_id=f"{target.table_id}{_SUFFIX}")
 
 
 def view_query(view: View, target: TargetTable, *, through: date | None = None) -> str:
     """Return the view's query over this target, and up to the day ``through`` over its current table."""
     current = current_target(view, target)
-    if through is None or current is None:
+    if through is None or current is None or view.current is None:
         return view.select(quoted(target.path))
     day, names = quoted(view.table.partition_by), ", ".join(map(quoted, view.table.column_names))
+    until = f"C.{day} <= DATE '{through}'"
     return view.select(
         f"(\n  SELECT {names} FROM {quoted(target.path)} WHERE {day} > DATE '{through}'\n"
-        f"  UNION ALL\n  SELECT {names} FROM {quoted(current.path)} WHERE {day} <= DATE '{through}'\n)"
+        f"  UNION ALL\n  {spread(view.current, current.path, condition=until)}\n)"
     )
 
 

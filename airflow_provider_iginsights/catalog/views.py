@@ -4,23 +4,23 @@ The tables are long and keep every snapshot; the views are what people ask for f
 of raw history (``append``): of one key, the row that was fetched last counts. Each names its partition column with a
 constant, so that a table may require a filter on it. A reader's own filter on the day spares reading the other days in
 ``account_daily`` only: what is newest, or came before, is not known without looking. A view of what is newest therefore
-has a *current table*, which keeps the newest rows of all days but the last few.
+has a *current table*, which keeps the newest numbers of all days but the last few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
-from airflow_provider_iginsights.catalog.tables import (
-    ACCOUNT_INSIGHTS,
-    MEDIA_INSIGHTS,
-    STORY_INSIGHTS,
-    Table,
-    TableName,
+from airflow_provider_iginsights.catalog.current_tables import (
+    MEDIA_INSIGHTS_CURRENT,
+    SERIES,
+    STORY_INSIGHTS_CURRENT,
+    CurrentTable,
 )
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, Table
 
 ViewName = Literal["account_daily", "media_insights_latest", "media_growth", "story_insights_latest"]
 
@@ -29,7 +29,6 @@ GROWTH_DAYS = 31
 """So many days before the first one a previous snapshot is looked for."""
 # Values of the breakdown that metrics without a total are shown by.
 PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
-_SERIES = ("account_id", "media_id", "metric", "breakdown", "breakdown_value")
 _MEDIA_ORDER = ("{0}`snapshot_date`", "{0}`fetched_at`")
 _STORY_ORDER = (
     "{0}`source` = 'webhook'",
@@ -46,7 +45,7 @@ class View:
     ``suffix`` is put to the table's id, from which ``replaces`` is first taken away. ``select`` takes the table's path,
     quoted, or a subquery of its columns, and returns GoogleSQL; ``example`` is a query of the view, ``{view}``.
 
-    ``current``: the table that keeps the newest row of each of its keys; None = the view needs none. ``order``: what
+    ``current``: the table that keeps the newest number of each key; None = the view needs none. ``order``: what
     makes a row the newest, each a GoogleSQL expression in which ``{0}`` stands before a column; the largest wins, and
     the first expression counts most. ``parameters``: names of DATEs that its query takes; with some, it is a table
     function.
@@ -60,7 +59,7 @@ class View:
     select: Callable[[str], str]
     replaces: str = ""
     order: tuple[str, ...] = ()
-    current: Table | None = None
+    current: CurrentTable | None = None
     parameters: tuple[str, ...] = ()
 
     def view_id(self, table_id: str) -> str:
@@ -106,18 +105,18 @@ def _select_account_daily(source: str) -> str:
 
 
 def _select_media_latest(source: str) -> str:
-    return _select_newest(MEDIA_INSIGHTS, source, of=_SERIES, order=_MEDIA_ORDER)
+    return _select_newest(MEDIA_INSIGHTS, source, of=SERIES, order=_MEDIA_ORDER)
 
 
 def _select_story_latest(source: str) -> str:
-    return _select_newest(STORY_INSIGHTS, source, of=_SERIES, order=_STORY_ORDER)
+    return _select_newest(STORY_INSIGHTS, source, of=SERIES, order=_STORY_ORDER)
 
 
 def _select_media_growth(source: str) -> str:
     shown = ("account_id", "media_id", "media_product_type", "published_at", "metric", "breakdown", "breakdown_value")
     inside = f"`snapshot_date` >= DATE_SUB(since, INTERVAL {GROWTH_DAYS} DAY) AND `snapshot_date` <= until"
     days = _select_newest(MEDIA_INSIGHTS, source, of=MEDIA_INSIGHTS.key, order=("{0}`fetched_at`",), inside=inside)
-    before = f"OVER (PARTITION BY {_listed(_SERIES)} ORDER BY `snapshot_date`)"
+    before = f"OVER (PARTITION BY {_listed(SERIES)} ORDER BY `snapshot_date`)"
     return (
         f"SELECT\n  {_listed(shown)},\n  `snapshot_date`,\n  `value`,\n"
         f"  LAG(`snapshot_date`) {before} AS `previous_snapshot_date`,\n"
@@ -150,26 +149,6 @@ def _any_day(table: Table) -> str:
 def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in columns)
 
-
-def _keep_current(table: Table, name: TableName, description: str) -> Table:
-    """Return the current table of a table."""
-    text = f"{description}, but for the last days. Read it through the view of the latest numbers, which adds these."
-    kept = replace(table, name=name, default_id=f"{table.default_id}_current", description=text, key=_SERIES)
-    # Its key is not claimed: one that was silent for long, or that two tasks add at once, can stand there twice, and
-    # the view shows the newest of its rows.
-    return replace(kept, former_keys=(), group=None, claims_key=False)
-
-
-MEDIA_INSIGHTS_CURRENT = _keep_current(
-    MEDIA_INSIGHTS,
-    "media_insights_current",
-    "The newest number of each account, media, metric and breakdown value",
-)
-STORY_INSIGHTS_CURRENT = _keep_current(
-    STORY_INSIGHTS,
-    "story_insights_current",
-    "The last word on each story, metric and breakdown value",
-)
 
 VIEWS: tuple[View, ...] = (
     View(

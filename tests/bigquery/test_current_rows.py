@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.cloud.bigquery import QueryJobConfig
 
-from airflow_provider_iginsights.bigquery.current_statements import clean_statement, current_statement
+from airflow_provider_iginsights.bigquery.current_statements import current_statement
 from airflow_provider_iginsights.bigquery.duplicate_check import check
 from airflow_provider_iginsights.bigquery.erasure import Erasure
 from airflow_provider_iginsights.bigquery.view_state import view_query
@@ -93,7 +94,7 @@ class History:
         with self.task() as loader:
             return {result.path: result.done for result in loader.create_views([self.target])}[self.path]
 
-    def row(self, media_id: str, day: date, value: int = 0, **others: object) -> Row:
+    def row(self, media_id: str, day: date, value: float = 0, **others: object) -> Row:
         """Return a row that was fetched on this day, later than all rows that were asked for before."""
         self.loads += 1
         fetched_at = f"{day}T{self.loads // 3600:02d}:{self.loads // 60 % 60:02d}:{self.loads % 60:02d}Z"
@@ -143,32 +144,83 @@ def started(warehouse: Warehouse, *, days: int = 12, table: Table = MEDIA_INSIGH
     return history
 
 
-@pytest.mark.parametrize(("refresh_days", "most"), [(None, 0.01), (28, 0.05)])
-def test_three_years_of_posts(
-    sandbox: BigQuerySandbox, faulty: Warehouse, refresh_days: int | None, most: float
-) -> None:
-    """The same rows at 1 % of the bytes where each day reads all posts; with 28 days, each 28th row is one to show."""
-    history = History(faulty, load_mode="append")
-    days = [FIRST + number * DAY for number in range(-3 * 365, 0)]
-    history.load(
-        history.row(f"post-{published:03}", day, number)
-        for number, day in enumerate(days)
-        for published in range(0, number + 1, 30)
-        if refresh_days is None or number - published < refresh_days
+# A post and a story a day for three years, up to the last days, as the transfers write them: the texts are as long, and
+# what is asked in a request of its own is read later.
+YEARS = f"UNNEST(GENERATE_DATE_ARRAY(DATE '{FIRST + 3 * DAY - 3 * 365 * DAY}', DATE '{FIRST + 2 * DAY}')) day"
+SHARED = """'17841400000000001' AS account_id, CONCAT('178000000100', CAST(UNIX_DATE(day) AS STRING)) AS media_id,
+  N.metric, N.breakdown, N.breakdown_value, TIMESTAMP(day) AS published_at, CAST(again AS NUMERIC) AS value,
+  'v25.0' AS api_version, 'scheduled__2028-03-06T00:00:00+00:00' AS run_id"""
+READINGS = {
+    "media_insights": """
+  DATE_ADD(day, INTERVAL again DAY) AS snapshot_date, 'FEED' AS media_product_type,
+  TIMESTAMP_ADD(TIMESTAMP(DATE_ADD(day, INTERVAL again DAY)), INTERVAL N.later SECOND) AS fetched_at""",
+    "story_insights": """
+  day AS snapshot_date, TIMESTAMP_ADD(TIMESTAMP(day), INTERVAL again HOUR) AS snapshot_at, 'poll' AS source,
+  TIMESTAMP(DATE_ADD(day, INTERVAL 1 DAY)) AS expires_at, again = 23 AS is_final,
+  TIMESTAMP_ADD(TIMESTAMP_ADD(TIMESTAMP(day), INTERVAL again HOUR), INTERVAL N.later SECOND) AS fetched_at""",
+}
+NUMBERS = {
+    "media_insights": {
+        ("", ""): "comments likes reach reposts saved shares total_interactions views",
+        ("", "", "later"): "follows profile_visits",
+    },
+    "story_insights": {
+        ("", ""): "follows link_clicks profile_visits reach replies reposts shares total_interactions views",
+        ("navigation", "story_navigation_action_type"): "tap_back tap_exit tap_forward swipe_forward",
+        ("profile_activity", "action_type"): "bio_link_clicked email text",
+    },
+}
+
+
+def write_three_years(history: History, *, read: int, last: date) -> int:
+    """Let the table have a post or story for each day of three years, read so many times, until a day.
+
+    Returns how many numbers each has.
+    """
+    numbers = []
+    for later, ((metric, breakdown, *_), names) in enumerate(NUMBERS[history.table.name].items()):
+        made = [(metric, breakdown, name) if metric else (name, "", "") for name in names.split()]
+        numbers += [(*each, later) for each in ([(metric, "", "")] if metric else []) + made]
+    listed = ", ".join(["STRUCT('' AS metric, '' AS breakdown, '' AS breakdown_value, 0 AS later)", *map(str, numbers)])
+    source = (
+        f"SELECT {SHARED},{READINGS[history.table.name]}\nFROM {YEARS}\n"
+        f"CROSS JOIN UNNEST(GENERATE_ARRAY(0, {read - 1})) again CROSS JOIN UNNEST([{listed}]) N\n"
+        "WHERE N.metric <> ''"
     )
+    columns = ", ".join(f"`{name}`" for name in history.table.column_names)
+    history.query(
+        f"INSERT INTO `{{table}}` ({columns}) SELECT {columns} FROM ({source}) WHERE snapshot_date <= DATE '{last}'"
+    )
+    return len(numbers)
+
+
+@pytest.mark.parametrize(("table", "read"), [(MEDIA_INSIGHTS, 28), (STORY_INSIGHTS, 24)], ids=["28 days", "24 hours"])
+def test_three_years(sandbox: BigQuerySandbox, faulty: Warehouse, table: Table, read: int) -> None:
+    """The same rows, old posts and stories included, at 1 % of the bytes, the last three days from the table itself.
+
+    Each post is read in its first 28 days, each story in its 24 hours.
+    """
+    sandbox.switches.pricing = False
+    history = History(faulty, table, load_mode="append")
+    history.load([])
+    numbers = write_three_years(history, read=read, last=FIRST + 2 * DAY)
     history.make_views()
     history.today += 2 * DAY
     assert history.make_views() == "updated"
-    columns = ", ".join(f"`{name}`" for name in MEDIA_INSIGHTS.column_names)
-    whole = WHOLE.format(columns=columns, path=history.target.path, order=ORDER["media_insights"])
-    assert history.differences() == []
+    assert f"> DATE '{FIRST - DAY}'" in definition(history)
+    columns = ", ".join(f"`{name}`" for name in table.column_names)
+    whole = WHOLE.format(columns=columns, path=history.target.path, order=ORDER[table.name])
     view = f"SELECT {columns} FROM `{history.path}`"
-    assert history.make_views() == "unchanged"
+    counted = [f"SELECT COUNT(*) FROM ({query})" for query in (view, whole)]
+    counted += [
+        f"SELECT COUNT(*) FROM ({one} EXCEPT DISTINCT {other})" for one, other in ((view, whole), (whole, view))
+    ]
     with faulty.connect() as client:
-        now, then = (client.query(sql).result().total_rows for sql in (view, whole))
-        assert now == then == len(range(0, len(days), 30))
-    read = [job.bytes_processed for job in sandbox.jobs if job.type == "QUERY"][-2:]
-    assert read[0] <= most * read[1], read[0] / read[1]
+        found = [next(iter(client.query(sql).result()))[0] for sql in counted]
+        assert found == [3 * 365 * numbers, 3 * 365 * numbers, 0, 0]
+        sandbox.switches.pricing = True
+        now, then = (client.query(sql, QueryJobConfig(dry_run=True)).total_bytes_processed for sql in (view, whole))
+    assert 0 < now <= 0.01 * then, now / then
 
 
 @pytest.mark.parametrize(
@@ -212,13 +264,15 @@ def definition(history: History) -> str:
 
 def drawn(history: History, dice: random.Random, day: date) -> list[Row]:
     """Return some numbers of some posts or stories as they were read on a day."""
-    values = dice.sample(("A", "B", "C"), dice.randint(1, 3))
+    values = dice.sample(("A", "B", "tap_exit"), dice.randint(1, 3))
+    metric, breakdown = dice.choice((("reach", "kind"), ("navigation", "story_navigation_action_type")))
     return [
         history.row(
             post,
             day,
-            dice.randrange(9),
-            breakdown="kind" if value else "",
+            dice.randrange(9) + dice.choice((0, 0, 0, 0.5)),
+            metric=metric,
+            breakdown=breakdown if value else "",
             breakdown_value=value,
             snapshot_at=f"{day}T{dice.randrange(24):02d}:00:00Z",
             source=dice.choice(("poll", "poll", "webhook")),
@@ -241,6 +295,78 @@ def test_the_current_table_follows(warehouse: Warehouse) -> None:
     history.load([history.row("new", history.today, 99)])
     assert history.differences() == []
     history.today += DAY
+    assert history.make_views() == "updated"
+    assert history.differences() == []
+
+
+@pytest.mark.referee
+def test_a_number_stays_what_it_is(warehouse: Warehouse) -> None:
+    """With or without a column of its own, of this run or of an earlier one, and whoever wrote it twice."""
+    history = History(warehouse)
+    day = history.today
+    numbers: list[tuple[str, Decimal]] = [
+        ("reach", Decimal(2**63 - 1)),
+        ("views", Decimal(2**63)),
+        ("likes", Decimal("0.5")),
+        ("reels_skip_rate", Decimal("12.345678901")),
+        ("shares", Decimal("99999999999999999999999999999.999999999")),
+        ("comments", Decimal(-3)),
+        ("saved", Decimal(0)),
+        ("unheard_of", Decimal(7)),
+        ("__fetched_at", Decimal(8)),
+    ]
+    parts = [
+        ("bio_link_clicked", "action_type"),
+        ("BIO_LINK_CLICKED", "action_type"),
+        ("call", ""),
+        ("", "action_type"),
+    ]
+    told: Row = {"run_id": "it's", "api_version": "v25.0", "media_product_type": "REELS"}
+    earlier = [
+        history.row("new", day - DAY, number, metric=name, **told)
+        for number, name in enumerate(("reach", "total_interactions"))
+    ]
+    history.load(earlier)
+    history.load(
+        [
+            *(history.row("new", day, metric=name, **told) | {"value": value} for name, value in numbers),
+            *(
+                history.row("new", day, at, metric="profile_activity", breakdown=kind, breakdown_value=value)
+                for at, (value, kind) in enumerate(parts)
+            ),
+        ]
+    )
+    history.make_views()
+    history.today += 3 * DAY
+    assert history.make_views() == "updated"
+    assert "_current" in definition(history)
+    assert history.differences() == []
+    # Those with columns share the row of their run and day; five numbers and three parts fit none.
+    own = ["likes", "shares", "unheard_of", "views", "__fetched_at"]
+    assert len(history.current_keys()) == len({"told", "the day before", "parts"}) + len(own) + len(parts[1:])
+    history.query("INSERT INTO `{current}` SELECT * FROM `{current}`")
+    assert history.differences() == []
+    history.today += DAY
+    assert history.make_views() == "updated"
+    assert history.differences() == []
+    assert len(history.current_keys()) == 3 + len(own) + len(parts[1:])
+
+
+def test_a_current_table_of_another_form(warehouse: Warehouse) -> None:
+    """It is named and left as it is, and the view reads its table whole; once it is dropped, it is made anew."""
+    history = History(warehouse)
+    history.load([history.row("new", FIRST, 1)])
+    columns = ", ".join(f"{column.name} {column.type} NOT NULL" for column in MEDIA_INSIGHTS.columns[:6])
+    history.query(f"CREATE TABLE `{{current}}` ({columns}, value NUMERIC NOT NULL) PARTITION BY snapshot_date")
+    history.make_views()
+    history.today += 3 * DAY
+    with history.task() as loader:
+        assert {result.done for result in loader.create_views([history.target])} == {"unchanged"}
+        [note] = [note for note in loader.notes if "_latest" in note]
+    assert f"The table {history.current} does not fit: column metric is REQUIRED" in note
+    assert f"drop {history.current}" in note
+    assert "_current" not in definition(history)
+    history.query("DROP TABLE `{current}`")
     assert history.make_views() == "updated"
     assert history.differences() == []
 
@@ -374,11 +500,11 @@ def test_a_view_from_before(sandbox: BigQuerySandbox, faulty: Warehouse) -> None
 def test_the_daily_merge_costs_what_is_priced(
     sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One day of the table, and the current table's rows of 35 days: what was listed last before them is not read."""
+    """One day of the table, and the current table's posts of 35 days: what was listed last before them is not read."""
     account_id, media_id, metric, moment = 3, 6, 7, 8
-    compared = account_id + media_id + metric + 2 + 2 + moment + moment  # two empty texts, the day, the fetch
-    row = compared + 6 + moment + 16  # FEED, the publication, the value; the other columns are NULL
-    monkeypatch.setitem(price.WIDTHS, "media_insights", price.Width(key=0, compared=0, row=row, current=compared))
+    shared = account_id + media_id + 6 + 3 * moment  # FEED, the day, the publication, the fetch; others are NULL
+    row = shared + metric + 2 + 2 + 16  # two empty texts, the value
+    monkeypatch.setitem(price.WIDTHS, "media_insights", price.Width(key=0, compared=0, row=row, current=shared + 8))
     history = History(faulty, load_mode="append")
     listed = {"new1": 60, "new2": 60, "left": 40, "gone": 2}
     history.load(history.row(post, FIRST + n * DAY) for n in range(60) for post, days in listed.items() if n < days)
@@ -441,7 +567,7 @@ def test_rows_expire_with_those_of_the_table(sandbox: BigQuerySandbox, faulty: W
         current = client.get_table(history.current)
     assert current.time_partitioning.expiration_ms == 400 * 86_400_000
     assert current.expires is None
-    assert current.clustering_fields == ["account_id", "metric"]
+    assert current.clustering_fields == ["account_id", "media_id"]
     assert current.table_constraints is None or current.table_constraints.primary_key is None
 
 
@@ -488,9 +614,11 @@ def test_what_is_deduplicated_by_hand_is_read_anew(warehouse: Warehouse) -> None
 def test_google_analyzer_accepts_the_statements(view: View) -> None:
     """ZetaSQL resolves and types what fills a current table, wholly or from a day on, and the view of both."""
     target = rows.target(view.table)
-    columns = {column.name: column.type for column in view.table.columns}
-    judge = build_analyzer({target.path: columns, f"{target.path}_current": columns})
+    assert view.current
+    tables = {target.path: view.table, f"{target.path}_current": view.current.table}
+    judge = build_analyzer(
+        {path: {column.name: column.type for column in table.columns} for path, table in tables.items()}
+    )
     for after in (None, FIRST):
         judge.analyze_statement(current_statement(view, target, after=after, through=FIRST + DAY))
         judge.analyze_statement(view_query(view, target, through=after))
-    judge.analyze_statement(clean_statement(view, target, through=FIRST))
