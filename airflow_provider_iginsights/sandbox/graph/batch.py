@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,7 +58,7 @@ def _answer_item(
     api: GraphAPI, envelope: HttpRequest, item: Mapping[str, Any], effects: list[Effect], batch: BatchEnvelope
 ) -> dict[str, Any] | None:
     address = urlsplit(str(item.get("relative_url", "")))
-    params = dict(parse_qsl(address.query, keep_blank_values=True))
+    params = dict(_read_query(address.query))
     own_token = params.pop("access_token", None) or item.get("access_token")
     # The proof of the envelope belongs to its token: an item with a token of its own needs its own proof.
     if not own_token and "appsecret_proof" in envelope.params:
@@ -82,3 +83,9 @@ def _answer_item(
         result["headers"] = [{"name": name, "value": value} for name, value in headers.items()]
     # A body is JSON inside JSON ("Batch requests").
     return {**result, "body": json.dumps(answer.body)}
+
+
+@lru_cache(maxsize=1024)
+def _read_query(query: str) -> tuple[tuple[str, str], ...]:
+    """Return the parameters: many batches ask the same of different accounts."""
+    return tuple(parse_qsl(query, keep_blank_values=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from airflow_provider_iginsights.sandbox.graph import auth
@@ -97,4 +98,10 @@ class GraphCall:
 
     def address(self, path: str, params: Mapping[str, str]) -> str:
         """Return the full URL of a neighbouring page. Like Meta's it carries the access token."""
-        return f"{self.base_url}{path}?{urlencode({'access_token': self.token.value, **params})}"
+        return f"{self.base_url}{path}?{_encode(('access_token', self.token.value), *params.items())}"
+
+
+@lru_cache(maxsize=1024)
+def _encode(*params: tuple[str, str]) -> str:
+    """Return a query string: those of one window and question are the same for all accounts."""
+    return urlencode(params)

@@ -94,7 +94,10 @@ MEDIA_SUMS: Mapping[str, tuple[str, ...]] = {
 
 def mix(seed: int, *parts: object) -> int:
     """Return a number in [0, 2**24) that is the same for the same arguments and looks random between them."""
-    key = zlib.crc32("|".join(map(str, (seed, *parts))).encode())
+    return _spread(zlib.crc32("|".join(map(str, (seed, *parts))).encode()))
+
+
+def _spread(key: int) -> int:
     # Knuth's multiplicative hash: neighbours in CRC-32 are far apart. No hash() of Python, which differs by process.
     return (key * 2654435761 >> 7) & 0xFFFFFF
 
@@ -131,8 +134,9 @@ def is_left_out(seed: int, account_id: str, metric: str, day: date) -> bool:
 
 def split(seed: int, total: int, dimensions: Sequence[str], *of: object) -> dict[tuple[str, ...], int]:
     """Split ``total`` over the values of the dimensions, so that the parts, zeros included, add up to it."""
-    keys = list(product(*(DIMENSION_VALUES[dimension] for dimension in dimensions)))
-    weights = [mix(seed, *of, *key) % 9 for key in keys]
+    keys, ends = _list_keys(tuple(dimensions))
+    start = zlib.crc32("|".join(map(str, (seed, *of, ""))).encode())
+    weights = [_spread(zlib.crc32(end, start)) % 9 for end in ends]  # mix() of what is split and the key
     # So the weights are never all zero.
     weights[0] += 1
     whole, parts = sum(weights), {}
@@ -143,6 +147,13 @@ def split(seed: int, total: int, dimensions: Sequence[str], *of: object) -> dict
         parts[key] = upto - carried
         carried = upto
     return parts
+
+
+@lru_cache(maxsize=64)
+def _list_keys(dimensions: tuple[str, ...]) -> tuple[list[tuple[str, ...]], list[bytes]]:
+    """Return all combinations of the dimensions' values, and each as the end of what :func:`mix` hashes."""
+    keys = list(product(*(DIMENSION_VALUES[dimension] for dimension in dimensions)))
+    return keys, ["|".join(key).encode() for key in keys]
 
 
 def reach_of_days(days: Sequence[int]) -> int:

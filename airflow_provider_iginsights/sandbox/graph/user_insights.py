@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 from airflow_provider_iginsights.sandbox.graph import numbers, rules
 from airflow_provider_iginsights.sandbox.graph.call import GraphCall
@@ -59,20 +57,13 @@ def check_enum(name: str, values: tuple[str, ...], accepted: tuple[str, ...]) ->
 
 def paging(call: GraphCall, account: Account, params: Mapping[str, str], window: InsightsWindow) -> dict[str, str]:
     """Return the addresses of the neighbouring windows."""
-    kept = tuple((key, value) for key, value in params.items() if key not in ("since", "until", "access_token"))
-    rest = f"&{_encode(kept)}" if kept else ""
+    kept = {key: value for key, value in params.items() if key not in ("since", "until", "access_token")}
 
     def address(there: InsightsWindow) -> str:
-        window = {"since": str(there.since), "until": str(there.until)}
-        return call.address(f"/{account.id}/insights", window) + rest
+        return call.address(f"/{account.id}/insights", {"since": str(there.since), "until": str(there.until), **kept})
 
     # META-13: neighbouring windows rather than pages, for ever.
     return {"previous": address(window.previous), "next": address(window.next)}
-
-
-@lru_cache(maxsize=1024)
-def _encode(params: tuple[tuple[str, str], ...]) -> str:
-    return urlencode(params)
 
 
 def account_value(call: GraphCall, account: Account, metric: str, day: date) -> int:
