@@ -119,7 +119,7 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         max_tries=2,
         may_be_size=True,
     ),
-    # The exchange of a token answers with code 1, too, where the connection is wrong, and with 101.
+    # META-37: an exchange answers with code 1, too, where the connection is wrong, and with 101.
     ErrorCode(
         ConfigurationError,
         "The connection's app_secret is not that of its app_id, or the token was issued by another app. Correct them.",

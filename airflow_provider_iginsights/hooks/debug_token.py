@@ -27,7 +27,7 @@ _NO_PAIR = (
     "The connection's app_id and app_secret do not belong together: Meta knows no such app. Correct them; both stand "
     "in the App Dashboard under Settings > Basic."
 )
-# Meta's answers to an app token of another app, of an unknown app, and with a wrong secret, as users published them.
+# META-37: the answers to an app token of another app, of an unknown app, and with a wrong secret.
 # Such a token has no owner, so the texts are not translated; the codes are enough.
 _REFUSALS: Mapping[int | None, str] = {
     100: "The token was issued by another app than the one that app_id names. Put the id and the secret of the token's "

@@ -145,11 +145,11 @@ class InstagramRefreshTokenOperator(TokenOperator):
             self._check_sink(connection)
             debugged = debug_token(connection)
             if reason := _find_reason_to_wait(connection, debugged.end, span):
-                self.log.info("The token of connection %r is left as it is: %s", self.instagram_conn_id, reason)
+                self._log_end(debugged.end, f"is left as it is: {reason}")
                 return {"refreshed": False, **describe_instants(debugged.end)}
             token = self._refresh(connection, kind=debugged.kind)
             self._keep(connection, token)
-            self._log_new_end(token, before=debugged.end)
+            self._log_end(token.end, "was renewed.", before=debugged.end)
             return {"refreshed": True, **describe_instants(token.end)}
 
     def _check_sink(self, connection: InstagramConnection) -> None:
@@ -181,16 +181,17 @@ class InstagramRefreshTokenOperator(TokenOperator):
                 "end: correct the sink and run the task again."
             )
 
-    def _log_new_end(self, token: RefreshedToken, *, before: TokenEnd) -> None:
+    def _log_end(self, end: TokenEnd, what: str, *, before: TokenEnd | None = None) -> None:
+        """Say what was done and when the token ends; a warning where that is soon, or no later than before."""
         from airflow_provider_iginsights.hooks.token_end import WARNING, describe_end
 
         now = datetime.now(UTC)
-        said = describe_end(token.end, now=now) or "It does not expire."
-        is_no_later = bool(token.end.expires_at) and (token.end.expires_at or 0) <= (before.expires_at or 0)
+        said = [what, describe_end(end, now=now)]
+        is_no_later = before is not None and 0 < (end.expires_at or 0) <= (before.expires_at or 0)
         if is_no_later:
-            said += " That is no later than before: its person must log in to the app again for a new token."
-        log = self.log.warning if is_no_later or token.end.is_within(WARNING, now=now) else self.log.info
-        log("The token of connection %r was renewed. %s", self.instagram_conn_id, said)
+            said.append("That is no later than before: its person must log in to the app again for a new token.")
+        log = self.log.warning if is_no_later or end.is_within(WARNING, now=now) else self.log.info
+        log("The token of connection %r %s", self.instagram_conn_id, " ".join(filter(None, said)))
 
 
 def describe_instants(end: TokenEnd) -> dict[str, str | None]:
@@ -201,14 +202,14 @@ def describe_instants(end: TokenEnd) -> dict[str, str | None]:
 
 def _find_reason_to_wait(connection: InstagramConnection, end: TokenEnd, span: timedelta) -> str:
     """Return why the token is not renewed now, in a sentence; ``""`` = it is."""
-    from airflow_provider_iginsights.hooks.token_end import TokenEnd, describe_end
+    from airflow_provider_iginsights.hooks.token_end import TokenEnd
     from airflow_provider_iginsights.hooks.token_exchange import YOUNGEST
 
     now, own = datetime.now(UTC), TokenEnd(expires_at=end.expires_at)
     if end.expires_at == 0:
         return "It does not expire."
     if own.instant is not None and not own.is_within(span, now=now):
-        return describe_end(own, now=now)
+        return "It lives long enough."
     refreshed_at = connection.stored.refreshed_at if connection.stored else None
     young = refreshed_at is not None and now - datetime.fromtimestamp(refreshed_at, UTC) < YOUNGEST
     return "It is not 24 hours old." if young and connection.settings.login == "instagram" else ""

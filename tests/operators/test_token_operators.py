@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,10 +24,11 @@ from airflow_provider_iginsights.errors import (
     PermissionMissing,
     TokenExpired,
 )
+from airflow_provider_iginsights.graph.session import ReadingStopped
 from airflow_provider_iginsights.hooks.access_token import RefreshedToken
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
-from airflow_provider_iginsights.sandbox.graph import Edit, ErrorEffect, GraphFault, Token, World
+from airflow_provider_iginsights.sandbox.graph import REMOVE, Edit, ErrorEffect, GraphFault, Slow, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from tests.support.airflow_versions import redact
 from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
@@ -248,6 +250,42 @@ def test_no_later_end_is_told(sandboxes: Sandboxes, refresh: Any, caplog: pytest
     )
     assert refresh()["refreshed"] is True
     assert "That is no later than before" in caplog.text + capfd.readouterr().out
+
+
+def test_an_answer_without_an_end(sandboxes: Sandboxes, refresh: Any) -> None:
+    """Where Meta's answer does not say when the new token ends, as it was seen, debug_token does."""
+    edit = GraphFault(effect=Edit("expires_in", lambda _: REMOVE), path="oauth/access_token", times=None)
+    sandboxes.graph.faults.add(edit)
+    assert is_renewed(refresh())
+    assert sandboxes.graph.faults.count(edit) == 1
+
+
+def test_a_data_access_that_ends_is_told(
+    sandboxes: Sandboxes, refresh: Any, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    """A token that never ends is left alone, and a warning says that its person must log in."""
+    sandboxes.world.put(Token("EAAGpagelike1234", "user", data_access_expires_at=NOW + 9 * DAY))
+    sandboxes.connect(password="EAAGpagelike1234")
+    assert refresh()["refreshed"] is False
+    # Where an operator's log goes differs from Airflow to Airflow.
+    lines = [*caplog.text.splitlines(), *capfd.readouterr().out.splitlines()]
+    said = next(line for line in lines if "is left as it is: It does not expire." in line)
+    assert "its person must log in to the app again before" in said
+    assert "warning" in said.lower()
+
+
+def test_a_renewal_can_be_stopped(sandboxes: Sandboxes, kept: list[RefreshedToken]) -> None:
+    """on_kill ends the call under way; nothing is kept, and the old token is as it was."""
+    slow = GraphFault(effect=Slow(30), path="oauth/access_token", times=None)
+    sandboxes.graph.faults.add(slow)
+    operator = InstagramRefreshTokenOperator(task_id="refresh", token_sink=kept.append)
+    with ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(operator.execute, {})
+        while not sandboxes.graph.faults.count(slow):
+            assert not renewal.done()
+        operator.on_kill()
+        assert isinstance(renewal.exception(timeout=5), ReadingStopped)
+    assert kept == []
 
 
 @pytest.mark.parametrize("way", ["exchange", "refresh"])
