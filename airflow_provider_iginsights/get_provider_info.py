@@ -88,5 +88,10 @@ def get_provider_info() -> dict[str, Any]:
         # Airflow before 3.2 passes it over: the runtime schema of no version forbids other keys.
         "cli": [f"{PACKAGE}.cli.definition.get_instagram_commands"],
         "config": CONFIG,
-        "extra-links": [f"{PACKAGE}.links.bigquery.BigQueryTableLink"],
+        "extra-links": [
+            f"{PACKAGE}.links.bigquery.BigQueryTableLink",
+            f"{PACKAGE}.links.bigquery.BigQueryLoadJobLink",
+            f"{PACKAGE}.links.bigquery.BigQueryMergeJobLink",
+            f"{PACKAGE}.links.instagram.InstagramAccountLink",
+        ],
     }

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from airflow_provider_iginsights import errors
 from airflow_provider_iginsights._compat import DAG, BaseOperator, task
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
+from airflow_provider_iginsights.links.bigquery import BigQueryTableLink, table_url
 from airflow_provider_iginsights.retry_policy import InsightsRetryPolicy
 
 retrying = {"retries": 3, "retry_delay": timedelta(hours=9), "retry_policy": InsightsRetryPolicy(jitter=0)}
@@ -25,7 +25,7 @@ class WriteTable(BaseOperator):
     operator_extra_links = (BigQueryTableLink(), BigQueryTableLink(content="posts"))
 
     def execute(self, context):
-        self.operator_extra_links[1].persist(context, project="p", dataset="d", table_id="t")
+        self.operator_extra_links[1].persist(context, table_url(project="p", dataset="d", table_id="t"))
 
 
 with DAG("policy_and_link", schedule=None) as dag:

@@ -77,6 +77,8 @@ def _work(
         submit=submit,
         matches=lambda job: job.job_type == "copy" and job.destination == reference and list(job.sources) == sources,
         doing=f"copy {len(sources)} staging tables into {staging}",
+        target=target,
+        verb="copy",
     )
 
 

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
+    from airflow_provider_iginsights.bigquery.job_ids import Verb
     from airflow_provider_iginsights.bigquery.retry import BigQueryRetrier
+    from airflow_provider_iginsights.bigquery.target import TargetTable
 
 log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """One job: its first id, how to send it under a ``job_id``, how to recognise it, and what it does in words."""
+    """One job: its first id, how to send it under a ``job_id``, how to recognise it, and what it does in words.
+
+    ``target`` and ``verb``: the table and kind under which :class:`JobRunner` remembers it; None = not at all.
+    """
 
     job_id: str
     project: str
@@ -36,15 +41,33 @@ class JobRequest:
     submit: Callable[..., Any]
     matches: Callable[[Any], bool]
     doing: str
+    target: TargetTable | None = None
+    verb: Verb | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentJob:
+    """A job that BigQuery has got, about a table. ``is_done``: it ended well."""
+
+    target: TargetTable
+    verb: Verb | None
+    job_id: str
+    project: str
+    location: str | None
+    is_done: bool = False
 
 
 class JobRunner:
-    """Runs jobs one after the other; :meth:`cancel` ends the one under way."""
+    """Runs jobs one after the other; :meth:`cancel` ends the one under way.
+
+    ``sent``: the latest job of each kind about each table, by path and kind; also those that failed.
+    """
 
     def __init__(self, client: Client, *, retrier: BigQueryRetrier) -> None:
         self._client = client
         self._retrier = retrier
         self._running: tuple[str, str, str | None] | None = None
+        self.sent: dict[tuple[str, Verb | None], SentJob] = {}
 
     def run(self, request: JobRequest) -> Any:
         """Return the finished, successful job. Raises LoadError with BigQuery's words."""
@@ -60,6 +83,7 @@ class JobRunner:
                         # Set before the request: an answer that is lost says nothing about whether the job was created
                         # ("Running jobs programmatically": a client that makes its own job id can ask for that id).
                         ids.sent = True
+                        self._remember(request, ids.current)
                         try:
                             job = request.submit(job_id=ids.current)
                         except Conflict as conflict:
@@ -77,6 +101,7 @@ class JobRunner:
                         raise error_mapping.JobFailed(job)
         finally:
             self._leave()
+        self._remember(request, ids.current, is_done=True)
         return job
 
     def find(self, job_id: str, *, project: str, location: str | None) -> Any | None:
@@ -101,6 +126,17 @@ class JobRunner:
             # BigQuery returns at once and cancels when it can; a statement that is over by then stays done
             # (jobs.cancel).
             self._client.cancel_job(job_id, project=project, location=location, retry=None, timeout=CANCEL_TIMEOUT)
+
+    def _remember(self, request: JobRequest, job_id: str, *, is_done: bool = False) -> None:
+        if request.target:
+            self.sent[request.target.path, request.verb] = SentJob(
+                target=request.target,
+                verb=request.verb,
+                job_id=job_id,
+                project=request.project,
+                location=request.location,
+                is_done=is_done,
+            )
 
     def _leave(self) -> None:
         """Cancel the job if it may still run: Airflow's timeout, for one, is raised in the midst of the waiting."""

@@ -153,6 +153,8 @@ class BigQuerySession:
             submit=self.prepare_query(target, sql=sql, config=config),
             matches=lambda job: job.job_type == "query" and job.query == sql,
             doing=doing,
+            target=target,
+            verb=verb,
         )
 
     def job_id(self, target: TargetTable, *, verb: Verb, payload: str) -> str:

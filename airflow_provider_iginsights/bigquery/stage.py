@@ -100,6 +100,8 @@ def _load_work(row_file: RowFile, *, staging: str, session: BigQuerySession, suf
         submit=submit,
         matches=lambda job: job.job_type == "load" and job.destination == reference,
         doing=f"load {row_file.rows} rows into {staging}",
+        target=target,
+        verb="load",
     )
 
 

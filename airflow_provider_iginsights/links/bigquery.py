@@ -1,23 +1,14 @@
-"""The button on a task instance that opens the table the task wrote to in the BigQuery console.
-
-The address is put into XCom by the task. Airflow 3 shows what stands under ``xcom_key`` without importing anything of
-this package; at the end of a try its task runner asks ``get_link`` and puts the answer there again. The webserver of
-Airflow 2 asks ``get_link``, too, which reads the XCom there.
-"""
+"""The buttons on a task instance that lead into the BigQuery console: to a table that was written, and to a job."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import attrs
 
-from airflow_provider_iginsights._compat import BaseOperatorLink
-
-if TYPE_CHECKING:
-    from airflow.sdk.types import TaskInstanceKey
-
-    from airflow_provider_iginsights._compat import BaseOperator, Context
+from airflow_provider_iginsights.links.stored_link import StoredLink
 
 CONSOLE = "https://console.cloud.google.com/bigquery"
 
@@ -27,38 +18,37 @@ def table_url(*, project: str, dataset: str, table_id: str) -> str:
     return f"{CONSOLE}?{urlencode({'project': project, 'p': project, 'd': dataset, 't': table_id, 'page': 'table'})}"
 
 
+def job_url(*, project: str, location: str, job_id: str) -> str:
+    """Return the address of a job in the Google Cloud console."""
+    # As the links of Airflow's Google provider have it (BIGQUERY_JOB_DETAIL_LINK).
+    return f"{CONSOLE}?{urlencode({'project': project, 'ws': f'!1m5!1m4!1m3!1s{project}!2s{job_id}!3s{location}'})}"
+
+
 @attrs.define
-class BigQueryTableLink(BaseOperatorLink):
-    """Link "BigQuery table", or "BigQuery table (posts)" where a task writes several tables.
+class BigQueryTableLink(StoredLink):
+    """Link "BigQuery table", or "BigQuery table (posts)" where a task writes several tables."""
 
-    :param content: what is in the table, for an operator with more than one link.
-    """
+    title: ClassVar[str] = "BigQuery table"
+    key: ClassVar[str] = "bigquery_table_link"
 
-    content: str = ""
 
-    @property
-    def name(self) -> str:
-        """Text of the button; unique within an operator."""
-        return f"BigQuery table ({self.content})" if self.content else "BigQuery table"
+@attrs.define
+class BigQueryLoadJobLink(StoredLink):
+    """Link "Load job": the job that brought the rows into a staging table, or combined what others staged."""
 
-    @property
-    def xcom_key(self) -> str:
-        """Key of the XCom that holds the address."""
-        return f"bigquery_table_link_{self.content}" if self.content else "bigquery_table_link"
+    title: ClassVar[str] = "Load job"
+    key: ClassVar[str] = "bigquery_load_job_link"
 
-    def persist(self, context: Context, *, project: str, dataset: str, table_id: str) -> str:
-        """Put the address of the table into the task's XCom, for the button to appear, and return it."""
-        address = table_url(project=project, dataset=dataset, table_id=table_id)
-        context["ti"].xcom_push(key=self.xcom_key, value=address)
-        return address
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address that the task instance put down, or an empty string while there is none."""
-        # The task runner of Airflow 3 passes the task instance. It logs an error for each XCom that is not there, so it
-        # is told what the operator knows.
-        if hasattr(ti_key, "xcom_push"):
-            return getattr(operator, "links", {}).get(self.name, "")  # type: ignore[no-any-return]
-        # Heavy to import: in Airflow 2, a model of the database.
-        from airflow_provider_iginsights._compat import XCom
+@attrs.define
+class BigQueryMergeJobLink(StoredLink):
+    """Link "MERGE job": the latest statement that wrote to the table, also where it failed."""
 
-        return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""
+    title: ClassVar[str] = "MERGE job"
+    key: ClassVar[str] = "bigquery_merge_job_link"
+
+
+def list_links(contents: Iterable[str]) -> tuple[StoredLink, ...]:
+    """Return the links of an operator: to table, load job and MERGE job for each content; "" = the main table."""
+    kinds = (BigQueryTableLink, BigQueryLoadJobLink, BigQueryMergeJobLink)
+    return tuple(kind(content=content) for content in contents for kind in kinds)

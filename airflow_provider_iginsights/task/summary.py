@@ -88,9 +88,13 @@ def continue_summary(before: Mapping[str, Any] | None, after: dict[str, Any]) ->
     return {**after, **said, "tables": tables, "accounts_quarantined": quarantined, "account_counts": of}
 
 
-def keep_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise."""
-    return {name: summary[name] for name in (*COUNTS, *LISTS, *REMARKS, "tables", "bigquery_bytes") if name in summary}
+def keep_summary(summary: Mapping[str, Any], *, links: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part of a summary that :func:`continue_summary` needs later; the accounts are known otherwise.
+
+    :param links: addresses to which the task instance is linked by now.
+    """
+    names = (*COUNTS, *LISTS, *REMARKS, "tables", "bigquery_bytes")
+    return {name: summary[name] for name in names if name in summary} | {"links": dict(links)}
 
 
 def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:

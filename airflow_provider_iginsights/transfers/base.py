@@ -32,6 +32,7 @@ from airflow_provider_iginsights.task.summary import (
     summarize,
 )
 from airflow_provider_iginsights.transfers.arguments import TransferArguments
+from airflow_provider_iginsights.transfers.linked import NAMED_IN, read_username
 from airflow_provider_iginsights.transfers.target import OpenDataset
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 
@@ -112,6 +113,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         before = Progress.unpack(checkpoint.read(), account_ids)
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
+        self.links = {**self.links, **(before.summary or {}).get("links", {})}
         loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
         told = self.summarize(run, loaded)
@@ -127,7 +129,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         # ends well finds there what it left before the wait.
         run.context["ti"].xcom_push(key="summary", value=said)
         if not results.is_complete:
-            kept = checkpoint.write(before.advance(results, keep_summary(summary)).pack(account_ids))
+            kept = checkpoint.write(before.advance(results, keep_summary(summary, links=self.links)).pack(account_ids))
             if throttled := find_throttled(results.failed):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
                 since = read_waiting_since(carried) or before.waiting_since or first
@@ -188,12 +190,16 @@ class InstagramToBigQueryOperator(TransferArguments):
             return pool.count_read(), sum(each.rows for each in row_files.values()), left_out_log.count
 
         # Closed at once: an exception in this block would keep the reading alive for as long as its traceback.
-        started = time.monotonic()
+        started, usernames = time.monotonic(), set[str]()
+        is_single = len({*account_ids, *before.done}) == 1
         with logging_progress(self.log.info, describe, of=len(asked)), closing(pool.read(asked, known)) as read_rows:
             for name, row in read_rows:
                 if name in row_files:
                     write_row(row_files[name], row, left_out_log)
+                if is_single and name in NAMED_IN:
+                    usernames.add(read_username(row))
         time_duration(run.context, "read_duration", timedelta(seconds=(ended := time.monotonic()) - started))
+        self.link_account(run.context, usernames)
         results = pool.results
         if self._on_account_error == "skip" or is_last_try(run.context):
             # No later try asks for it again, so what is still open is named in left_out now.
@@ -211,7 +217,8 @@ class InstagramToBigQueryOperator(TransferArguments):
         time_duration(run.context, "write_duration", timedelta(seconds=time.monotonic() - ended))
         if parse_boolean(self.create_views, argument="create_views"):
             loader.create_views(targets)
-        self.persist_link(run.context, project=project, table_id=self.table_id)
+        self.link_table(run.context, targets[0])
+        self.link_jobs(run.context, loader.session.jobs.sent.values())
         return Loaded(results, loads, remarks, quarantined=quarantined, costs=loader.session.costs.take())
 
     def finish_reading(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_iginsights.catalog.tables import (
     ACCOUNT_INSIGHTS,
+    ACCOUNT_STATUS,
     ACCOUNTS,
     MEDIA,
     MEDIA_INSIGHTS,
@@ -19,12 +20,14 @@ from airflow_provider_iginsights.stories.capture_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.stories.life import HOURLY
 from airflow_provider_iginsights.task.arguments import parse_days
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
+from airflow_provider_iginsights.transfers.linked import list_operator_links
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
 from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from airflow_provider_iginsights._compat import BaseOperatorLink
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
     from airflow_provider_iginsights.task.source import Source
@@ -80,6 +83,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         "profile_table_id",
         "lookback_days",
     )
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links((ACCOUNT_INSIGHTS, ACCOUNTS, ACCOUNT_STATUS))
     table_arguments: ClassVar[Mapping[Table, str]] = {ACCOUNT_INSIGHTS: "table_id", ACCOUNTS: "profile_table_id"}
 
     def __init__(
@@ -158,6 +162,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         "media_table_id",
         "refresh_days",
     )
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links((MEDIA_INSIGHTS, MEDIA, ACCOUNT_STATUS))
     table_arguments: ClassVar[Mapping[Table, str]] = {MEDIA_INSIGHTS: "table_id", MEDIA: "media_table_id"}
 
     def __init__(
@@ -218,6 +223,9 @@ class InstagramStoryInsightsToBigQueryOperator(StoryTransfer):
         "media_table_id",
         "polls_table_id",
         "capture",
+    )
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links(
+        (STORY_INSIGHTS, MEDIA, STORY_POLLS, ACCOUNT_STATUS)
     )
     # A poll is written last, after its numbers: a kill in between leaves a poll that is missing, not one that lies.
     table_arguments: ClassVar[Mapping[Table, str]] = {

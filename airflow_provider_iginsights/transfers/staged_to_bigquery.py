@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES
 from airflow_provider_iginsights.task.arguments import parse_choice
 from airflow_provider_iginsights.task.failures import failing_without_retry
+from airflow_provider_iginsights.transfers.linked import list_operator_links
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights._compat import BaseOperatorLink, Context
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.task.staged_chunks import StagedChunk
     from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
@@ -50,6 +51,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
     :param table_options: as in the transfer.
     """
 
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links(TABLES, accounts=False)
     template_fields: Sequence[str] = ("staged", "account_ids", *TARGET_FIELDS)
     literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
         **WritesToBigQuery.literal_arguments,
@@ -110,13 +112,11 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             summary = join_summaries([*(chunk.summary for chunk in writing.chunks), *found], results)
             summary |= {"bigquery_bytes": dataset.loader.session.costs.take(), "chunks_missing": _describe(missing)}
             summary |= writing.remarks
-            target = writing.main
-            self.persist_link(context, project=target.project, table_id=target.table_id)
+            self.link_table(context, writing.main)
         add_gaps_to_asset_events(context, self.outlets, summary)
         return summary
 
     def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:
-        from airflow_provider_iginsights.catalog.tables import TABLES
         from airflow_provider_iginsights.task.identity import identify_task
         from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
 

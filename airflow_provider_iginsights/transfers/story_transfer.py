@@ -113,6 +113,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
         checkpoint = self._open_plan(run, carried, new_plan)
         kept = checkpoint.read()
+        self.links = {**self.links, **kept.get("summary", {}).get("links", {})}
         plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
         read = self.make_reader(run.source)
         if not plan.captures:
@@ -133,7 +134,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
             by_worker = clock.as_worker_time(plan.next_capture_at)
             self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, by_worker.isoformat())
-            said = {**keep_summary(summary), "captures": plan.captures}
+            said = {**keep_summary(summary, links=self.links), "captures": plan.captures}
             run.context["ti"].xcom_push(key="summary", value=shorten_summary(summary))
             free_worker_slot(self, by_worker, checkpoint.write({"plan": plan.pack(), "summary": said}))
         checkpoint.delete()

@@ -13,11 +13,12 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.stories.webhook_rows import REDELIVERY, StoryNumbers, read_story_insights
 from airflow_provider_iginsights.task.arguments import is_not_given
 from airflow_provider_iginsights.task.failures import failing_without_retry
+from airflow_provider_iginsights.transfers.linked import list_operator_links
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights._compat import Context
+    from airflow_provider_iginsights._compat import BaseOperatorLink, Context
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.target import LoadResult, TargetTable
 
@@ -46,6 +47,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     :param table_options: labels, ``kms_key_name``, ``expiration_days`` and ``partition_expiration_days`` of the table.
     """
 
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links((STORY_INSIGHTS,), accounts=False)
     template_fields: Sequence[str] = ("payload", *TARGET_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json", "table_options": "json"}
 
@@ -111,7 +113,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
             for row in numbers.rows:
                 write_row(row_file, row, left_out_log)
             results = dataset.loader.commit([row_file])
-        self.persist_link(context, project=destination.project, table_id=destination.table_id)
+        self.link_table(context, destination)
         return results
 
 

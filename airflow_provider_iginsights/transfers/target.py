@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink
 from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.task.on_kill import StoppableOperator
+from airflow_provider_iginsights.transfers.linked import LinkedOperator
 from airflow_provider_iginsights.transfers.literal_arguments import LiteralArguments
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
-    from airflow_provider_iginsights._compat import BaseOperatorLink, Context
+    from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.fan_in import FanInLoader
     from airflow_provider_iginsights.bigquery.lookup import Lookup
     from airflow_provider_iginsights.bigquery.target import TargetTable
@@ -61,13 +61,12 @@ class OpenDataset:
         return self.loader.notes
 
 
-class WritesToBigQuery(LiteralArguments, StoppableOperator):
+class WritesToBigQuery(LiteralArguments, LinkedOperator, StoppableOperator):
     """An operator that writes to one dataset; its arguments say where to and as whom."""
 
     literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
         name: partial(parse_boolean, argument=name) for name in ("create_dataset", "inherit_expiration")
     }
-    operator_extra_links: Sequence[BaseOperatorLink] = (BigQueryTableLink(),)
     ui_color = "#f7e1ef"
 
     def __init__(
@@ -98,7 +97,6 @@ class WritesToBigQuery(LiteralArguments, StoppableOperator):
         self.inherit_expiration = inherit_expiration
         self.table_options = table_options
         self.maximum_bytes_billed = maximum_bytes_billed
-        self.links: Mapping[str, str] = {}
         self.refuse_literals(vars(self))
 
     def check_arguments(self) -> None:
@@ -160,13 +158,13 @@ class WritesToBigQuery(LiteralArguments, StoppableOperator):
             # done.
             loader.read_clock(self.make_target(table, project=client.project, table_id=self.table_id))
             lookup = Lookup(loader.session)
-            yield OpenDataset(client, loader, lookup)
-
-    def persist_link(self, context: Context, *, project: str, table_id: str) -> None:
-        """Link the task instance to the table that was written."""
-        link = BigQueryTableLink()
-        address = link.persist(context, project=project, dataset=self.dataset_id, table_id=table_id)
-        self.links = {**self.links, link.name: address}
+            try:
+                yield OpenDataset(client, loader, lookup)
+            finally:
+                # Also after a failure: what was written until then, and the job that failed. A link is not worth a
+                # second error.
+                with suppress(Exception):
+                    self.link_jobs(context, loader.session.jobs.sent.values())
 
     @property
     def _job_project(self) -> str | None:

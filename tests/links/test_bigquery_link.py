@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import pytest
 
-from airflow_provider_iginsights.links.bigquery import BigQueryTableLink, table_url
+from airflow_provider_iginsights.links.bigquery import BigQueryTableLink, job_url, table_url
+from airflow_provider_iginsights.links.instagram import account_url
 
 PARTS = {"project": "my-project", "dataset": "social media", "table_id": "instagram_account_insights"}
 
@@ -41,5 +42,13 @@ def test_task_puts_the_address_down(content):
     pushed = {}
     context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
     link = BigQueryTableLink(content=content)
-    link.persist(context, **PARTS)
+    link.persist(context, table_url(**PARTS))
     assert pushed == {link.xcom_key: table_url(**PARTS)}
+
+
+def test_address_of_a_job_and_of_an_account():
+    """A job is named with its project and place, as Google's console takes it; an account by its username."""
+    url = urlsplit(job_url(project="my-project", location="EU", job_id="iginsights-merge-1-2"))
+    assert parse_qs(url.query)["ws"] == ["!1m5!1m4!1m3!1smy-project!2siginsights-merge-1-2!3sEU"]
+    assert account_url("a.brand_1") == "https://www.instagram.com/a.brand_1/"
+    assert account_url("../x") == "https://www.instagram.com/..%2Fx/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def find_keys(value: Any) -> Iterator[str]:
 
 def test_the_readme_names_every_key(xcoms: list[dict[str, Any]]) -> None:
     """All XComs, all keys of a summary and of what was left out are there, and the test has seen them."""
-    found = {key for pushed in xcoms for key in find_keys(pushed)}
+    found = {re.sub("_link_.*", "_link", key) for pushed in xcoms for key in find_keys(pushed)}
     assert found >= {"summary", "captures", "chunks_missing", "stories", "rule", "whom", "accounts_throttled"}
     assert sorted(found - readme_words() - {"return_value"}) == []
 

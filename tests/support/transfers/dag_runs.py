@@ -6,6 +6,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,9 @@ def dag_of(folder: Path, dag_id: str, body: str) -> Iterator[Any]:
         yield module.dag
 
 
-def run(dag: Any) -> dict[tuple[str, int], Any]:
-    """Run the Dag for the day that ended this morning; return its task instances by task id and map index."""
-    from datetime import UTC, datetime
-
-    found = run_dag(dag, datetime(2026, 11, 20, 8, tzinfo=UTC)).get_task_instances()
+def run(dag: Any, at: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC)) -> dict[tuple[str, int], Any]:
+    """Run the Dag for a logical date; return its task instances by task id and map index."""
+    found = run_dag(dag, at).get_task_instances()
     return {(instance.task_id, instance.map_index): instance for instance in found}
 
 
