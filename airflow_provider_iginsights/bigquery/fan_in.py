@@ -105,10 +105,11 @@ class FanInLoader(BigQueryLoader):
             predecessors.end_predecessors([each.target for each in located], session=self.session, kept=paths)
             combined = [(each, self._combine(each)) for each in located]
             check_bytes_limit(combined, load_mode=load_mode, session=self.session)
-            return tuple(
-                write_target(each, staged=staging, load_mode=load_mode, protected=protected, session=self.session)
-                for each, staging in combined
-            )
+            for each, staging in combined:
+                self.results.append(
+                    write_target(each, staged=staging, load_mode=load_mode, protected=protected, session=self.session)
+                )
+            return tuple(self.results[len(self.results) - len(combined) :])
         finally:
             self._drop_staging()
 
@@ -168,10 +169,12 @@ class StagingLoader(FanInLoader):
         new = self.stage(row_files, kept=self.parts)
         self.parts += new
         jobs = iter(part.load_job_id for part in new)
-        return tuple(
+        results = tuple(
             LoadResult(target=each.target, rows=each.rows, load_job_id=next(jobs) if each.rows else None)
             for each in row_files
         )
+        self.results += results
+        return results
 
     def create_views(self, targets: Iterable[TargetTable]) -> tuple[ViewResult, ...]:  # noqa: ARG002
         """Leave the views to the task that writes."""

@@ -58,7 +58,7 @@ class BigQueryLoader:
     :param options: labels, retry budget and project of the jobs.
 
     ``session`` is what it asks BigQuery with; ``clock`` is the run's, set once :meth:`read_clock` was called; ``notes``
-    is what somebody should know, each once.
+    is what somebody should know, each once; ``results`` is what was done to targets up to now.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class BigQueryLoader:
         options: JobOptions | None = None,
     ) -> None:
         self.notes: list[str] = []
+        self.results: list[LoadResult] = []
         self.clock: RunClock = RunClock(note=self._note)
         self.session: BigQuerySession = open_session(
             client,
@@ -134,12 +135,14 @@ class BigQueryLoader:
             for row_file in full:
                 staged[row_file] = self._stage(row_file, lifetime=stage.LIFETIME)
             results = {row_file: LoadResult(target=row_file.target, rows=0) for row_file in row_files}
+            self.results += [each for row_file, each in results.items() if row_file not in staged]
             check_bytes_limit(staged.items(), load_mode=load_mode, session=self.session)
             for row_file, staging in staged.items():
                 result = write_target(
                     row_file, staged=staging, load_mode=load_mode, protected=protected, session=self.session
                 )
                 results[row_file] = result
+                self.results.append(result)
             return tuple(results.values())
         finally:
             self._drop_staging()

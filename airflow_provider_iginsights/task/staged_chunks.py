@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
 from airflow_provider_iginsights.bigquery.target import LoadMode
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.no_data import NoDataMetrics
 from airflow_provider_iginsights.stories.life import Finality
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.graph_api import Login
 
 NAMED = 5  # accounts of a missing chunk that are named; the rest is counted
 
@@ -29,6 +32,11 @@ class StagedChunk:
     def load_mode(self) -> LoadMode:
         """Return how the rows are to be written."""
         return self.handed["load_mode"]  # type: ignore[no-any-return]
+
+    @property
+    def login(self) -> Login | None:
+        """Return whose Graph API the task asked."""
+        return self.handed.get("login")
 
     @property
     def account_ids(self) -> Sequence[str]:

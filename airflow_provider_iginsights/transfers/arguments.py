@@ -29,6 +29,7 @@ from airflow_provider_iginsights.window import parse_window_bound
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.graph_api import Login
 
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint has the window and the accounts themselves
 
@@ -98,6 +99,23 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
         """Return the tables that this transfer writes, each with its table id; without those that are not wanted."""
         named = {table: self.read_optional(argument) for table, argument in self.table_arguments.items()}
         return {table: table_id for table, table_id in named.items() if table_id}
+
+    def find_outputs(self) -> Mapping[Table, str]:
+        """Return the tables that this transfer writes, and the one for ``"quarantine"`` where it keeps that."""
+        status = {ACCOUNT_STATUS: self.status_table_id} if self._on_account_error == "quarantine" else {}
+        return {**self.tables, **status}
+
+    def find_login(self) -> Login | None:
+        """Return whose Graph API the connection names."""
+        from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+        with InstagramHook(self.instagram_conn_id).get_conn() as client:
+            return client.settings.login
+
+    @property
+    def only_stages(self) -> bool:
+        """Return whether another task writes the tables."""
+        return self._load == "stage"
 
     def check_arguments(self) -> None:
         """Refuse, before anything is asked, what would otherwise fail in the middle of the work.

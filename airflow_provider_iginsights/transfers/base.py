@@ -80,6 +80,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                 hook = InstagramHook(self.instagram_conn_id)
                 with hook.get_conn() as client:
                     self._stops = (client.stop, *self._stops)
+                    self.continue_lineage(progress or {}, login=client.settings.login)
                     if progress is None:
                         warn_of_token_end(client, hook.connection, context)
                     source = self._make_source(context, client, window, dataset)
@@ -110,7 +111,8 @@ class InstagramToBigQueryOperator(TransferArguments):
         read = self.make_reader(run.source)
         account_ids = self.find_accounts(run, carried)
         checkpoint = self._open_checkpoint(run, account_ids, carried)
-        before = Progress.unpack(checkpoint.read(), account_ids)
+        before = Progress.unpack(kept := checkpoint.read(), account_ids)
+        self.continue_lineage(kept)  # where no deferral carried it
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
         self.links = {**self.links, **(before.summary or {}).get("links", {})}
@@ -129,7 +131,8 @@ class InstagramToBigQueryOperator(TransferArguments):
         # ends well finds there what it left before the wait.
         run.context["ti"].xcom_push(key="summary", value=said)
         if not results.is_complete:
-            kept = checkpoint.write(before.advance(results, keep_summary(summary, links=self.links)).pack(account_ids))
+            progress = before.advance(results, keep_summary(summary, links=self.links)).pack(account_ids)
+            kept = checkpoint.write(progress | self.pack_lineage())
             if throttled := find_throttled(results.failed):
                 first = None if checkpoint.is_kept else find_first_reschedule(run.context)
                 since = read_waiting_since(carried) or before.waiting_since or first

@@ -70,6 +70,7 @@ def hand_over(
     return {
         "parts": [part.pack() for part in loader.parts],
         "tables": {table.name: table_id for table, table_id in operator.tables.items()} | _name_status(operator),
+        "login": run.source.client.settings.login,
         "map_index": run.context["ti"].map_index,
         "account_ids": list(account_ids),
         "load_mode": operator.load_mode,

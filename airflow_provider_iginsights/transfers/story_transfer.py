@@ -113,6 +113,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
         checkpoint = self._open_plan(run, carried, new_plan)
         kept = checkpoint.read()
+        self.continue_lineage(kept)
         self.links = {**self.links, **kept.get("summary", {}).get("links", {})}
         plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
         read = self.make_reader(run.source)
@@ -136,7 +137,8 @@ class StoryTransfer(InstagramToBigQueryOperator):
             self.log.info("Capture %d is loaded; the next is at %s.", plan.captures, by_worker.isoformat())
             said = {**keep_summary(summary, links=self.links), "captures": plan.captures}
             run.context["ti"].xcom_push(key="summary", value=shorten_summary(summary))
-            free_worker_slot(self, by_worker, checkpoint.write({"plan": plan.pack(), "summary": said}))
+            state = {"plan": plan.pack(), "summary": said, **self.pack_lineage()}
+            free_worker_slot(self, by_worker, checkpoint.write(state))
         checkpoint.delete()
         self.log_summary(summary)
         return self._end(run, plan, summary)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import BaseOperatorLink, Context
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.target import LoadResult, TargetTable
+    from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.graph_api import Login
 
 Received = tuple[Notification, datetime | None]
 
@@ -60,6 +62,14 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
     ) -> None:
         super().__init__(table_id=table_id, **kwargs)
         self.payload = payload
+
+    def find_outputs(self) -> Mapping[Table, str]:
+        """Return the table of the numbers."""
+        return {STORY_INSIGHTS: self.table_id}
+
+    def find_login(self) -> Login:
+        """Return the login whose apps Meta sends these numbers to."""
+        return "facebook"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the numbers and return a summary: rows, stories, accounts, what was left out and why, job ids.

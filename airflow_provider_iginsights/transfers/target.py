@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
-from airflow_provider_iginsights.task.on_kill import StoppableOperator
+from airflow_provider_iginsights.transfers.lineage import LineageOperator
 from airflow_provider_iginsights.transfers.linked import LinkedOperator
 from airflow_provider_iginsights.transfers.literal_arguments import LiteralArguments
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
@@ -61,7 +61,7 @@ class OpenDataset:
         return self.loader.notes
 
 
-class WritesToBigQuery(LiteralArguments, LinkedOperator, StoppableOperator):
+class WritesToBigQuery(LiteralArguments, LinkedOperator, LineageOperator):
     """An operator that writes to one dataset; its arguments say where to and as whom."""
 
     literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
@@ -157,6 +157,7 @@ class WritesToBigQuery(LiteralArguments, LinkedOperator, StoppableOperator):
             # The first request to BigQuery: a dataset that is missing or closed to us is named before anything else is
             # done.
             loader.read_clock(self.make_target(table, project=client.project, table_id=self.table_id))
+            self.begin_lineage(context, loader)
             lookup = Lookup(loader.session)
             try:
                 yield OpenDataset(client, loader, lookup)

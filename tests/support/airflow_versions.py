@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     DagBag: Any
     DagSerialization: Any
+    get_listener_manager: Any
     redact: Any
 
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -29,6 +30,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "DagSerialization": (
             "airflow.serialization.serialized_objects:DagSerialization",
             "airflow.serialization.serialized_objects:SerializedDAG",
+        ),
+        "get_listener_manager": (
+            "airflow.sdk.listener:get_listener_manager",
+            "airflow.listeners.listener:get_listener_manager",
         ),
         "redact": (
             "airflow.sdk.log:redact",
