@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.catalog.tables import Column, Table
 
-_REMEMBERED = 64
+_REMEMBERED = 2048
+"""The metrics of an account with all values of their breakdowns are some 500."""
 _LONGEST = 100  # characters of a column, on average, that are kept
 _ABSENT: Any = object()
 _LEAST_INTEGER = -SAFE_INTEGER
