@@ -30,7 +30,7 @@ class JsonLines:
     __slots__ = ("_columns", "_groups", "_text", "_width", "shared", "table")
 
     def __init__(self, table: Table) -> None:
-        self.table = table
+        self.table: Table = table
         self.shared: tuple[object, ...] | None = None
         self._text = ""
         self._width = len(table.columns)

@@ -115,7 +115,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         self.continue_lineage(kept)  # where no deferral carried it
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
-        self.links = {**self.links, **(before.summary or {}).get("links", {})}
+        self.links: Mapping[str, str] = {**self.links, **(before.summary or {}).get("links", {})}
         loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
         told = self.summarize(run, loaded)

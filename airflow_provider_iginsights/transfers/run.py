@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
-    from airflow_provider_iginsights.hooks.instagram import InstagramHook
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.target import OpenDataset
+
+
+class AccountFinder(Protocol):
+    """What a transfer needs of the hook, whose own type ends in classes of Airflow that no type checker knows whole."""
+
+    @property
+    def max_workers(self) -> int:
+        """The largest number of accounts to read at the same time."""
+
+    def find_account_ids(self, given: object = None) -> tuple[str, ...]:
+        """Return the accounts to read: those given, else the connection's, else all that the token sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +29,7 @@ class TransferRun:
 
     context: Context
     dataset: OpenDataset
-    hook: InstagramHook
+    hook: AccountFinder
     source: Source
 
 

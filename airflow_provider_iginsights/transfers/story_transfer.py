@@ -114,7 +114,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         checkpoint = self._open_plan(run, carried, new_plan)
         kept = checkpoint.read()
         self.continue_lineage(kept)
-        self.links = {**self.links, **kept.get("summary", {}).get("links", {})}
+        self.links: Mapping[str, str] = {**self.links, **kept.get("summary", {}).get("links", {})}
         plan = CapturePlan.unpack(kept["plan"], lead=new_plan.lead) if kept else new_plan
         read = self.make_reader(run.source)
         if not plan.captures:
