@@ -72,8 +72,8 @@ WIDTHS = {
     "account_insights": Width(key=86, compared=124, row=184, looked_up=50),
     "accounts": Width(key=29, compared=300, row=340),
     "media": Width(key=40, compared=400, row=450, day=8),
-    "media_insights": Width(key=66, compared=108, row=168, current=280),
-    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=400),
+    "media_insights": Width(key=66, compared=108, row=168, current=230),
+    "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=370),
     "story_polls": Width(key=29, compared=75, row=120, looked_up=90, day=8),
 }
 """As the transfers write the sandbox's accounts, rounded up; the owners' texts are assumed to be long."""

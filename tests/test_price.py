@@ -78,7 +78,7 @@ def measure(table: Table, given: Iterable[Mapping[str, object]]) -> dict[str, fl
 def measure_current(current: CurrentTable, given: Iterable[Mapping[str, Any]]) -> float:
     """Return the mean bytes that the current table has of a post or story of these rows, all of whose numbers fit.
 
-    The columns that its numbers share, once for each set of values; the number; the fetch that is not the last one.
+    The columns that its numbers share, once for each set of values; the number; a fetch that is not the first one.
     """
     newest = {
         tuple(row[name] for name in SERIES): row
@@ -91,8 +91,8 @@ def measure_current(current: CurrentTable, given: Iterable[Mapping[str, Any]]) -
         made.setdefault(tuple(row[name] for name in current.shared), []).append((row["fetched_at"], number))
     total = 0
     for shared, numbers in made.items():
-        last = max(moment for moment, _ in numbers)  # type: ignore[type-var]
-        total += sum(map(size, shared)) + 8 + sum(number + 8 * (moment != last) for moment, number in numbers)
+        first = min(moment for moment, _ in numbers)  # type: ignore[type-var]
+        total += sum(map(size, shared)) + 8 + sum(number + 8 * (moment != first) for moment, number in numbers)
     return total / len({series[:2] for series in newest})
 
 

@@ -54,13 +54,14 @@ def spread(current: CurrentTable, path: str, *, condition: str) -> str:
 
 
 def _gathered(current: CurrentTable) -> Iterator[str]:
-    last = "MAX(N.`fetched_at`)"
+    # What most numbers are read with is asked first, and what few posts have after it.
+    first = "MIN(N.`fetched_at`)"
     yield "MAX(IF(N.`held_in` IS NULL, N.`value`, NULL)) AS `value`"
-    yield f"{last} AS `fetched_at`"
+    yield f"{first} AS `fetched_at`"
     for each in current.numbers:
         is_it = f"N.`held_in` = {literal(each.name)}"
         yield f"MAX(IF({is_it}, {_as_type('N.`value`', each.type)}, NULL)) AS {quoted(each.name)}"
-        yield f"NULLIF(MAX(IF({is_it}, N.`fetched_at`, NULL)), {last}) AS {quoted(each.fetched_at)}"
+        yield f"NULLIF(MAX(IF({is_it}, N.`fetched_at`, NULL)), {first}) AS {quoted(each.fetched_at)}"
 
 
 # A fraction, or a number beyond 64 bits, would be another one in an INT64.

@@ -2,9 +2,9 @@
 
 The tables of all snapshots are long: a new metric needs no column. A current table is read whole by each query of its
 view, and there ids, dates and the names of metrics would be most of the bytes. So one row holds all numbers of a post
-that came to be alike: on the same day, from the same version, by the same run. A number that was not read when the last
-one of its row was, says so in a column beside it. What has no column of its own (a metric or a breakdown's value that
-the catalog does not know, a number that does not fit the column's type) has a row of its own, as in a long table.
+that came to be alike: on the same day, from the same version, by the same run. A number that was not read when the
+first one of its row was, says so in a column beside it. What has no column of its own (a metric or a breakdown's value
+that the catalog does not know, a number that does not fit the column's type) has a row of its own, as in a long table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class NumberColumn:
 
     @property
     def fetched_at(self) -> str:
-        """Return the name of the column that says when it was read; NULL = when the last one of the row was."""
+        """Return the name of the column that says when it was read; NULL = when the first one of the row was."""
         return f"{self.name}_fetched_at"
 
     @property
