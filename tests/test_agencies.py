@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.graph import World
 from benchmarks import price
-from tests.support import truth
+from tests.support import airflow_versions, truth
 from tests.support.bigquery.analyzer import build_analyzer
 from tests.support.sandboxes import DAY, END, NOW, START, Row, Sandboxes, facts, open_sandboxes, pacific_days
 from tests.test_example_dags import YESTERDAY, load
@@ -40,7 +40,7 @@ def run_dag(mapping: str, folder: Path) -> Any:
     path.write_text(f"account_id,client\n{mapping}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTAGRAM_CLIENTS_FILE", str(path))
-        return load(DAG).test(logical_date=END)
+        return airflow_versions.run_dag(load(DAG), END)
 
 
 def expected(sandboxes: Sandboxes, account_id: str) -> dict[str, list[Row]]:
