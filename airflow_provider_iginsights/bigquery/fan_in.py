@@ -173,7 +173,7 @@ class StagingLoader(FanInLoader):
             LoadResult(target=each.target, rows=each.rows, load_job_id=next(jobs) if each.rows else None)
             for each in row_files
         )
-        self.results += results
+        self.results.extend(results)
         return results
 
     def create_views(self, targets: Iterable[TargetTable]) -> tuple[ViewResult, ...]:  # noqa: ARG002

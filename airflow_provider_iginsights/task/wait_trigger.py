@@ -45,7 +45,7 @@ class WaitTrigger(BaseTrigger):
         yield TriggerEvent(self.moment.isoformat())  # type: ignore[no-untyped-call]
 
 
-def __getattr__(name: str) -> type[WaitTrigger]:
+def __getattr__(name: str) -> object:
     if name.startswith(PREFIX):
         return WaitTrigger
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
