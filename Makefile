@@ -3,10 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 REFEREE := .venv-referee
 GOOGLE := .venv-google
+UI := .venv-ui
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo reference test lint types unit chaos referee google test-google format clean
+.PHONY: help install demo reference test lint types unit chaos referee google test-google ui format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,9 +70,17 @@ $(GOOGLE)/.installed: pyproject.toml constraints-google.txt
 test-google: google  ## The few tests that need the Google provider
 	$(GOOGLE)/bin/pytest tests/hooks tests/test_example_dags.py
 
+$(UI)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(UI)
+	$(UI)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sandbox,ui]'
+	@touch $@
+
+ui: $(UI)/.installed  ## Browser tests, which take the screenshots of docs/images (Debian: chromium, postgresql)
+	$(UI)/bin/pytest tests/ui
+
 format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(REFEREE) $(GOOGLE) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(REFEREE) $(GOOGLE) $(UI) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

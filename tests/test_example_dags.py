@@ -279,7 +279,7 @@ def test_who_is_told_of_a_run_that_is_late() -> None:
     with receive_mails() as mails:
         kwargs = {**deadline.callback.kwargs, "context": context}
         events = asyncio.run(run(find("CallbackTrigger", names)(deadline.callback.path, kwargs)))
-    assert [str(event["state"]) for event in events] == ["running", "success"], events
+    assert [event["state"].value for event in events] == ["running", "success"], events
     [mail] = mails
     assert mail["subject"] == "Instagram: instagram_alerts is overdue"
     assert f"{late['dag_run_id']} should have ended by 2026-11-21 14:00:00+00:00" in mail.text

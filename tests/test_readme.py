@@ -165,6 +165,15 @@ def test_links_of_the_readme_lead_somewhere() -> None:
             assert (ROOT / target.partition("#")[0]).exists(), target
 
 
+def test_pictures_are_small_and_shown() -> None:
+    """Each picture that the browser tests take stands in the README, and takes little to load."""
+    pictures = sorted((ROOT / "docs" / "images").glob("*"))
+    shown = re.findall(r"!\[[^\]]+\]\((docs/images/[^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert sorted(shown) == [path.relative_to(ROOT).as_posix() for path in pictures]
+    assert shown
+    assert max(path.stat().st_size for path in pictures) <= 150 * 1024
+
+
 def test_the_project_speaks_of_itself_alone() -> None:
     """Neither README nor example names a machine's paths."""
     for path in (ROOT / "README.md", *(ROOT / "example_dags").glob("*.py")):
