@@ -114,11 +114,13 @@ def test_a_lookup_can_be_stopped(sandboxes: Sandboxes, arguments: dict[str, Any]
     assert sandboxes.graph.faults.count(slow) == 1
 
 
-def test_nobody_visible_is_said(sandboxes: Sandboxes, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nobody_visible_is_said(
+    sandboxes: Sandboxes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """An empty list is no failure (no task is mapped), but a warning that names the likely permission."""
     sandboxes.world.accounts.clear()
     assert listed() == []
-    assert "pages_show_list" in "".join(capfd.readouterr())
+    assert "pages_show_list" in "".join((*capfd.readouterr(), caplog.text))
 
 
 @pytest.mark.parametrize(
