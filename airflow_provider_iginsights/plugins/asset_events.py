@@ -49,6 +49,10 @@ def _register(notifications: list[dict[str, Any]], session: Session) -> None:
     if kept is None:
         raise _unknown_asset()
     session.flush()
+    if hasattr(
+        AssetDagRunQueue, "asset_event_id"
+    ):  # Airflow 3.4 queues each event, older ones only that there are some
+        return
     session.execute(update(AssetDagRunQueue).where(queued).values(created_at=datetime.now(UTC)))
 
 

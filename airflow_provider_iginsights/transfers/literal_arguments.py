@@ -51,4 +51,7 @@ class LiteralArguments(BaseOperator):
 
 
 def _is_template(value: Any) -> bool:
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    # What another task returns (XComArg) is no value yet: Airflow resolves it when it renders the templates.
+    return callable(getattr(value, "resolve", None))

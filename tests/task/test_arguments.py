@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_iginsights._compat import DAG
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
@@ -135,10 +136,12 @@ def test_names_of_another_kind() -> None:
     ids=lambda operator: operator.__name__,
 )
 def test_arguments_are_kept_untouched(operator: Any) -> None:
-    """The constructor stores the very objects it is given, so that templates and mapping work."""
-    given: dict[str, Any] = {name: object() for name in operator.template_fields}
-    made = operator(task_id="t", **given)
-    assert {name: getattr(made, name) for name in given} == given
+    """The constructor stores the very objects it is given, so that templates, mapping and results of tasks work."""
+    with DAG("brand", schedule=None):
+        earlier = InstagramListAccountsOperator(task_id="earlier")
+        given: dict[str, Any] = dict.fromkeys(operator.template_fields, earlier.output)
+        made = operator(task_id="t", **given)
+    assert all(getattr(made, name) is given[name] for name in given)
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)

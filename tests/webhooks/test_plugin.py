@@ -174,7 +174,8 @@ def test_an_event_renews_the_queue_entry(asset: int) -> None:
         session.add(DagModel(dag_id="consumer", bundle_name="bundle", is_paused=False, fileloc="x"))
         session.flush()
         session.add(DagScheduleAssetReference(dag_id="consumer", asset_id=asset))
-        session.add(AssetDagRunQueue(target_dag_id="consumer", asset_id=asset, created_at=long_ago))
+        if not hasattr(AssetDagRunQueue, "asset_event_id"):  # from Airflow 3.4 on, each event is queued by itself
+            session.add(AssetDagRunQueue(target_dag_id="consumer", asset_id=asset, created_at=long_ago))
     try:
         keep_notifications([message()])
         with create_session() as session:
