@@ -46,7 +46,7 @@ YOUNG: dict[str, tuple[str, ...]] = {
 }
 # Where another plausible value is read as what it says: another number, another city, another id, another day.
 PLAUSIBLE = re.compile(
-    r"(value|dimension_values(\[\])?|value\.#|\.id|\.timestamp|end_time|dimension_keys(\[\])?|name|results(\[\])?|breakdowns(\[\])?"
+    r"(value|dimension_values(\[\])?|value\.#|\.(user_)?id|\.timestamp|end_time|dimension_keys(\[\])?|name|results(\[\])?|breakdowns(\[\])?"
     r"|total_value|values(\[\])?|data(\[\])?|body|\(text\)|body\[\]"
     r"|instagram_business_account|username|biography|website|\w+_count|media_type|media_product_type|caption|permalink|shortcode|alt_text)$"
 )
@@ -497,7 +497,7 @@ def _is_among(new: set[str], value: Any) -> bool:
 def _has_another_id(scenario: Scenario, key: tuple[Any, ...]) -> bool:
     """Say whether the row's media or account was given another id: it is asked, and named, under that one."""
     mutation = scenario.mutation
-    if mutation is None or mutation.path[-1] != "id" or mutation.old not in key:
+    if mutation is None or mutation.path[-1] not in ("id", "user_id") or mutation.old not in key:
         return False
     new = readings(scenario)
     named = {
