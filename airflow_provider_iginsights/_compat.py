@@ -6,6 +6,7 @@ when it is first asked for, so importing this module costs nothing and touches n
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -144,6 +145,18 @@ def find_first_reschedule(context: Context) -> datetime | None:
     first_try = instance.max_tries - (instance.task.retries or 0) + 1
     find = import_module("airflow.sensors.base")._orig_start_date
     return find(instance.dag_id, instance.task_id, instance.run_id, instance.map_index, first_try)  # type: ignore[no-any-return]
+
+
+def fit_alias_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra of an alias's event as the installed Airflow takes it.
+
+    Before 3.1 lists and objects become JSON text: those versions put the values into a set
+    (``TaskInstance.register_asset_changes_in_db``).
+    """
+    version = tuple(map(int, import_module("airflow").__version__.split(".")[:2]))
+    if version >= (3, 1):
+        return dict(extra)
+    return {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in extra.items()}
 
 
 def read_variable(name: str) -> str | None:

@@ -97,19 +97,6 @@ def keep_summary(summary: Mapping[str, Any], *, links: Mapping[str, str]) -> dic
     return {name: summary[name] for name in names if name in summary} | {"links": dict(links)}
 
 
-def add_gaps_to_asset_events(context: Mapping[str, Any], outlets: Sequence[Any], summary: Mapping[str, Any]) -> None:
-    """Put the gaps of a summary that has them, also where there are none, into the event of each asset it updates."""
-    from airflow_provider_iginsights._compat import Asset
-
-    # Only Airflow's task runner puts them into the context.
-    events = context.get("outlet_events")
-    if events is None or "gaps" not in summary:
-        return
-    for asset in (outlet for outlet in outlets if isinstance(outlet, Asset)):
-        event = events[asset]
-        event.extra = {**event.extra, "gaps": summary["gaps"], "captures": summary.get("captures", 1)}
-
-
 def _name(failed: Mapping[str, InsightsError]) -> dict[str, str]:
     named = {account_id: str(error) for account_id, error in list(failed.items())[:NAMED]}
     return named | ({MORE: str(len(failed) - NAMED)} if len(failed) > NAMED else {})

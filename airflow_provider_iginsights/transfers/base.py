@@ -26,7 +26,6 @@ from airflow_provider_iginsights.task.failures import (
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.task.rate_limit_wait import find_throttled, wait_for_limit
 from airflow_provider_iginsights.task.summary import (
-    add_gaps_to_asset_events,
     continue_summary,
     keep_summary,
     summarize,
@@ -105,6 +104,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         :param carried: the progress that a deferral carried.
         """
         from airflow_provider_iginsights.task.airflow_metrics import count_summary
+        from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.summary_size import shorten_summary
         from airflow_provider_iginsights.transfers.staging import hand_over, take_up_staged
 
@@ -140,7 +140,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                 wait_for_limit(self, throttled, context=run.context, of=len(account_ids), since=since, save=save)
             raise_failures(results, skips=self._on_account_error == "skip")
         checkpoint.delete()
-        add_gaps_to_asset_events(run.context, self.outlets, summary)
+        fill_asset_events(run.context, self.outlets, summary)
         return said
 
     def summarize(self, run: TransferRun, loaded: Loaded) -> dict[str, Any]:

@@ -100,8 +100,8 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
 
     def _write(self, context: Context, chunks: Sequence[StagedChunk], missing: dict[int, str]) -> dict[str, Any]:
         """Write what is there; add the chunks of which the staged rows are gone to those that are missing."""
+        from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.join_summaries import join_summaries
-        from airflow_provider_iginsights.task.summary import add_gaps_to_asset_events
 
         if not chunks:
             return join_summaries((), ()) | {"chunks_missing": _describe(missing)}
@@ -114,7 +114,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             summary |= {"bigquery_bytes": dataset.loader.session.costs.take(), "chunks_missing": _describe(missing)}
             summary |= writing.remarks
             self.link_table(context, writing.main)
-        add_gaps_to_asset_events(context, self.outlets, summary)
+        fill_asset_events(context, self.outlets, summary)
         return summary
 
     def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:

@@ -22,7 +22,7 @@ from airflow_provider_iginsights.task.arguments import parse_choice, parse_timed
 from airflow_provider_iginsights.task.checkpoint import Checkpoint
 from airflow_provider_iginsights.task.failures import give_up_unanswered, raise_failures
 from airflow_provider_iginsights.task.rate_limit_wait import free_worker_slot
-from airflow_provider_iginsights.task.summary import NAMED, add_gaps_to_asset_events, continue_summary, keep_summary
+from airflow_provider_iginsights.task.summary import NAMED, continue_summary, keep_summary
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.extract.account_pool import AccountResults
         from airflow_provider_iginsights.stories.summary import shorten_lists
         from airflow_provider_iginsights.task.airflow_metrics import count_summary
+        from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.summary_size import shorten_summary
 
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
@@ -130,7 +131,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         summary = shorten_lists(continue_summary(kept.get("summary"), told))
         summary["account_counts"] |= {"done": len(plan.done)}
         summary |= {"captures": plan.captures, "accounts_done": sorted(plan.done)[:NAMED]}
-        add_gaps_to_asset_events(run.context, self.outlets, summary)
+        fill_asset_events(run.context, self.outlets, summary)
         if plan.next_capture_at:
             # The plan is kept in the run's time; the triggerer looks at a clock of its own.
             by_worker = clock.as_worker_time(plan.next_capture_at)

@@ -78,6 +78,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         :raises LoadError: BigQuery refused.
         """
         from airflow_provider_iginsights.task.airflow_metrics import count_summary
+        from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.log_lines import describe_webhook_summary
         from airflow_provider_iginsights.task.summary_size import shorten_summary
 
@@ -92,6 +93,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
         summary = _summarize(numbers, results, refused=left_out_log.count)
         summary |= {"bigquery_bytes": costs, "notes": dataset.notes}
         count_summary(context, summary)
+        fill_asset_events(context, self.outlets, summary)
         for line in describe_webhook_summary(summary):
             self.log.info("%s", line)
         short = shorten_summary(summary)
