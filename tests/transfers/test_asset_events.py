@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,14 +40,25 @@ def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
 
 
 def know_assets(alias: str, *uris: str) -> None:
-    """Let Airflow 2 know the assets as if it had read the Dag's file, which ``dag.test`` does not do there."""
-    if offers("3.0"):
+    """Let Airflow know the assets as if it had read the Dag's file, which ``dag.test`` does not do before 3.1."""
+    if offers("3.1"):
         return
-    from airflow.models.dataset import DatasetAliasModel, DatasetModel
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.add_all([DatasetAliasModel(name=alias), *(DatasetModel(uri=uri, is_orphaned=False) for uri in uris)])
+        session.add_all(make_models(alias, uris))
+
+
+def make_models(alias: str, uris: Sequence[str]) -> list[Any]:
+    """Return what Airflow keeps of an alias and of assets that some Dag names."""
+    if not offers("3.0"):
+        from airflow.models.dataset import DatasetAliasModel, DatasetModel
+
+        return [DatasetAliasModel(name=alias), *(DatasetModel(uri=uri, is_orphaned=False) for uri in uris)]
+    from airflow.models.asset import AssetActive, AssetModel
+
+    assets = [AssetModel(name=uri, uri=uri, group="asset") for uri in uris]
+    return [*assets, *map(AssetActive.for_asset, assets)]
 
 
 def read_events(dag_id: str) -> list[Any]:
