@@ -117,6 +117,10 @@ class FanInLoader(BigQueryLoader):
         """Return the keys of the staged parts that this task has written in earlier tries."""
         return find_written(self._at(target), session=self.session)
 
+    def end_earlier_tries(self, targets: Iterable[TargetTable]) -> None:
+        """Drop the staging tables that earlier tries of this task left, where this one has nothing to write."""
+        predecessors.end_predecessors([self._at(each) for each in targets], session=self.session)
+
     def finish_staged(self, target: TargetTable, parts: Sequence[StagedPart]) -> None:
         """Note that the parts are written, then drop them."""
         if not parts:

@@ -95,6 +95,8 @@ class StagedWriting:
         loader = self.dataset.loader
         if self.new:
             self._ensure()
+        else:
+            loader.end_earlier_tries(self.targets.values())
         own = self._compare_polls()
         self._warn_of_missing_metrics()
         parts = [part for part in self.new if not self._is_poll(part)] + list(own)

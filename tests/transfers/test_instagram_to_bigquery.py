@@ -413,7 +413,13 @@ def test_the_summary_says_what_was_done(small_sandboxes: Sandboxes) -> None:
     sandboxes = small_sandboxes
     summary = sandboxes.run("account", metrics=["likes"])
     table = f"{sandboxes.bigquery.project}.instagram.instagram_account_insights"
-    assert summary["window"] == {"since": START.isoformat(), "until": END.isoformat(), "rule": "data_interval"}
+    assert summary["window"] == {
+        "since": START.isoformat(),
+        "until": END.isoformat(),
+        "rule": "data_interval",
+        "days": ["2026-11-20"],
+        "days_read_again": ["2026-11-17", "2026-11-18", "2026-11-19"],
+    }
     assert summary["tables"][table] == len(sandboxes.rows("instagram_account_insights"))
     assert len(summary["accounts_done"]) == 1
     assert summary["graph_calls"] >= summary["http_requests"] == len(sandboxes.graph.log)

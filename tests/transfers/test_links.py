@@ -31,7 +31,10 @@ def sandboxes(airflow_db: None) -> Iterator[Sandboxes]:
 
 def read_links(dag: Any, instance: Any) -> dict[str, str]:
     """Return the buttons that people see, with their addresses: the webserver asks the stored Dag."""
-    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    # As Airflow stored it: whoever reads it so says whether links are wanted, which a process remembers.
+    stored = SerializedDagModel.get_dag(dag.dag_id) or DagSerialization.from_dict(DagSerialization.to_dict(dag))
     task = stored.get_task(instance.task_id)
     found = {name: task.get_extra_links(instance, name) for name in task.extra_links}
     return {name: address for name, address in found.items() if address}

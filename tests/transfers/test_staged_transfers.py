@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_iginsights.errors import ConfigurationError, StagedRowsMissing
 from airflow_provider_iginsights.extract.left_out import MAX_GROUPS
+from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from tests.support.sandboxes import (
@@ -187,6 +188,23 @@ def test_a_cleared_chunk_is_written_again(sandboxes: Sandboxes, kind: str) -> No
     assert tables(sandboxes) == before
     assert write([staged[0], again], chunks, try_number=3)["rows"] == 0
     assert sandboxes.staging() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_an_earlier_try_left_is_dropped(sandboxes: Sandboxes, kind: str) -> None:
+    """A try that wrote everything and could drop nothing of its own is run again: that finds no rows, and drops it."""
+    chunks = chunks_of(sandboxes)
+    staged = [stage(kind, chunk, place) for place, chunk in enumerate(chunks)]
+    chunk_tables = set(sandboxes.staging())
+    own = f"DELETE .*__stg_(?!{'|'.join(table_id.partition('__stg_')[2] for table_id in chunk_tables)})"
+    sandboxes.bigquery.faults.add(BigQueryFault(route=own, effect="accessDenied", times=None))
+    write(staged, chunks)
+    assert sandboxes.staging()
+    assert chunk_tables.isdisjoint(sandboxes.staging())
+    sandboxes.bigquery.faults.clear()
+    assert write(staged, chunks, try_number=2)["rows"] == 0
+    assert sandboxes.staging() == []
+    assert tables(sandboxes) == expected(kind)
 
 
 def test_rows_that_waited_too_long_are_missed(sandboxes: Sandboxes) -> None:
