@@ -102,7 +102,7 @@ _CUTS: Mapping[str, Callable[[Any, Limit], Any]] = {
     "left_out": _cut_left_out,
     "notes": _cut_texts,
     "bigquery_jobs": _cut_texts,
-    **dict.fromkeys(("accounts_done",), lambda ids, limit: ids[: limit.entries]),
+    "accounts_done": lambda ids, limit: ids[: limit.entries],
     **dict.fromkeys(
         (
             "accounts_skipped",

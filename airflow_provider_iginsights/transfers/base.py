@@ -31,7 +31,7 @@ from airflow_provider_iginsights.task.summary import (
     summarize,
 )
 from airflow_provider_iginsights.transfers.arguments import TransferArguments
-from airflow_provider_iginsights.transfers.linked import NAMED_IN, read_username
+from airflow_provider_iginsights.transfers.operator_links import NAMED_IN, read_username
 from airflow_provider_iginsights.transfers.target import OpenDataset
 from airflow_provider_iginsights.window import RULES, Window, resolve_window
 

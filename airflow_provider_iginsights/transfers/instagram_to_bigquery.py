@@ -20,7 +20,7 @@ from airflow_provider_iginsights.stories.capture_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.stories.life import HOURLY
 from airflow_provider_iginsights.task.arguments import parse_days
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
-from airflow_provider_iginsights.transfers.linked import list_operator_links
+from airflow_provider_iginsights.transfers.operator_links import list_operator_links
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
 from airflow_provider_iginsights.window import LOOKBACK_DAYS, REFRESH_DAYS
 

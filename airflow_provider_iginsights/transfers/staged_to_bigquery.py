@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES
 from airflow_provider_iginsights.task.arguments import parse_choice
 from airflow_provider_iginsights.task.failures import failing_without_retry
-from airflow_provider_iginsights.transfers.linked import list_operator_links
+from airflow_provider_iginsights.transfers.operator_links import list_operator_links
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, WritesToBigQuery
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.stories.webhook_rows import REDELIVERY, StoryNumbers, read_story_insights
 from airflow_provider_iginsights.task.arguments import is_not_given
 from airflow_provider_iginsights.task.failures import failing_without_retry
-from airflow_provider_iginsights.transfers.linked import list_operator_links
+from airflow_provider_iginsights.transfers.operator_links import list_operator_links
 from airflow_provider_iginsights.transfers.target import TARGET_FIELDS, OpenDataset, WritesToBigQuery
 from airflow_provider_iginsights.webhooks.payload import Notification, find_notifications, read_json
 

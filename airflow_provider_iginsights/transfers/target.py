@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from airflow_provider_iginsights.task.arguments import is_not_given, parse_boolean, parse_count, parse_text
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.transfers.lineage import LineageOperator
-from airflow_provider_iginsights.transfers.linked import LinkedOperator
 from airflow_provider_iginsights.transfers.literal_arguments import LiteralArguments
+from airflow_provider_iginsights.transfers.operator_links import LinkedOperator
 from airflow_provider_iginsights.transfers.table_options import parse_table_options
 
 if TYPE_CHECKING:

@@ -139,7 +139,7 @@ def test_arguments_are_kept_untouched(operator: Any) -> None:
     """The constructor stores the very objects it is given, so that templates, mapping and results of tasks work."""
     with DAG("brand", schedule=None):
         earlier = InstagramListAccountsOperator(task_id="earlier")
-        given: dict[str, Any] = dict.fromkeys(operator.template_fields, earlier.output)
+        given: dict[str, Any] = {name: earlier.output[name] for name in operator.template_fields}
         made = operator(task_id="t", **given)
     assert all(getattr(made, name) is given[name] for name in given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from airflow_provider_iginsights.task.asset_events import MOST_BYTES, describe_r
 from tests.support.airflow_versions import offers
 from tests.support.sandboxes import Sandboxes
 from tests.support.transfers.dag_runs import dag_of, open_sandboxes_of_dags, run
+from tests.test_example_dags import load
 
 BODY = """
 from airflow_provider_iginsights.assets import table_asset
@@ -29,6 +31,7 @@ given = dict(metrics="reach", lookback_days=1, profile_table_id=None, retries=0,
 Account(task_id="assets", outlets=assets, on_account_error="skip", **given)
 Account(task_id="alias", outlets=[AssetAlias("instagram_tables")], account_ids="{third}", **given)
 """
+AFTER_LOAD = Path(__file__).parents[2] / "example_dags" / "instagram_after_load.py"
 GONE = ErrorEffect(100, subcode=33, message="Unsupported get request. Object does not exist")
 
 
@@ -78,7 +81,7 @@ def read_events(dag_id: str) -> list[Any]:
 
 
 def test_events_say_what_was_written(sandboxes: Sandboxes, tmp_path: Path) -> None:
-    """Days, rows, tables, and which account failed; with a key for each day where the asset wants that."""
+    """Days, rows, tables, and which account failed, as the example Dag reads it; a key a day where that is wanted."""
     first, second, third = sandboxes.world.accounts
     sandboxes.graph.faults.add(GraphFault(effect=GONE, path=second, times=None))
     table, by_day = (
@@ -102,6 +105,9 @@ def test_events_say_what_was_written(sandboxes: Sandboxes, tmp_path: Path) -> No
     assert extra["account_counts"] == dict.fromkeys(extra["account_counts"], 0) | {"done": 2, "skipped": 1}
     assert (extra["accounts_done"], list(extra["accounts_skipped"])) == ([first, third], [second])
     assert extra["gaps"] == {}
+    report = load(AFTER_LOAD).get_task("report").python_callable
+    said = report(triggering_asset_events={table: [SimpleNamespace(extra=extra)]})
+    assert said == [f"2026-11-19: {extra['rows_changed']} rows changed, 0 accounts failed."]
     named = next(extra for task_id, _, _, extra in events if task_id == "alias")
     assert (named["days"] if offers("3.1") else json.loads(named["days"])) == ["2026-11-19"]
 

@@ -33,7 +33,7 @@ def read_links(dag: Any, instance: Any) -> dict[str, str]:
     """Return the buttons that people see, with their addresses: the webserver asks the stored Dag."""
     from airflow.models.serialized_dag import SerializedDagModel
 
-    # As Airflow stored it: whoever reads it so says whether links are wanted, which a process remembers.
+    # Airflow's own reader turns the loading of links on, which another reader may have turned off in this process.
     stored = SerializedDagModel.get_dag(dag.dag_id) or DagSerialization.from_dict(DagSerialization.to_dict(dag))
     task = stored.get_task(instance.task_id)
     found = {name: task.get_extra_links(instance, name) for name in task.extra_links}
