@@ -12,6 +12,7 @@ from airflow_provider_iginsights.graph.hosts import DEFAULT_HOST, find_login, is
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, Login, parse_version
 
 DEFAULT_BASE_URL = f"https://{DEFAULT_HOST}"
+_QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,12 @@ class GraphSettings:
         object.__setattr__(self, "base_url", resolve_base_url(self.base_url))
         object.__setattr__(self, "app_secret", self.app_secret or None)
         parse_version(self.api_version)
+        # Before the next check, which some of them would not pass.
+        if self.token and {self.token[0], self.token[-1]} & set(_QUOTES):
+            raise ConfigurationError(
+                "The access token stands in quotes, which are no part of it: copy it into the connection's password"
+                " again, without them."
+            )
         # The HTTP libraries quote a header with a line break in their error, and so the token.
         if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
             raise ConfigurationError(

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_FORMS: Mapping[str, str] = {
+    "api_version": "a version of the Graph API",
+    "app_id": "a number of up to 25 digits",
+    "app_secret": "letters and digits without a blank, 32 as a rule, as the App Dashboard shows them under "
+    "Settings > Basic",
+    "token_variable": "the name of a Variable",
+    "webhook_verify_token": "ASCII characters without a blank",
+}
+"""What the extras that are texts should be."""
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_WORKERS = 16
 
@@ -173,7 +182,9 @@ def _text(extra: Mapping[str, Any], name: str, *, where: str) -> str | None:
     schema = CONN_FIELDS[name]["schema"]
     text = str(value).strip() if isinstance(value, str | int) else ""
     if not re.fullmatch(schema.get("pattern", r"[!-~]+"), text):
-        raise ConfigurationError(f"{where}: {name} is not what it should be. {CONN_FIELDS[name]['description']}")
+        raise ConfigurationError(
+            f"{where}: {name} is not what it should be: {_FORMS[name]}. {CONN_FIELDS[name]['description']}"
+        )
     return text
 
 

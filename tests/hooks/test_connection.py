@@ -153,6 +153,33 @@ def test_refuses_wrong_extras(read, extra, field):
     assert not [part for part in ("two words", "nested", "../me") if part in str(caught.value)]
 
 
+@pytest.mark.parametrize(
+    ("extra", "form"),
+    [
+        ({"api_version": "25"}, "a version of the Graph API. Version of the Graph API, such as v25.0."),
+        ({"app_id": "my app"}, "a number of up to 25 digits."),
+        ({"app_secret": "two words"}, "letters and digits without a blank, 32 as a rule, as the App Dashboard shows"),
+        ({"token_variable": "a b"}, "the name of a Variable. Airflow Variable whose token"),
+    ],
+    ids=str,
+)
+def test_tells_what_an_extra_should_be(read, extra, form):
+    """Who is told that a text is wrong is told, too, what would be right, and where it stands."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(extra=extra)
+    assert f"{next(iter(extra))} is not what it should be: {form}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "quotes", ['""', "''", "``", "\u201c\u201d", "\u201e\u201c", "\u2018\u2019", '"', "\u00ab\u00bb"]
+)
+def test_a_token_in_quotes_is_told_so(read, quotes):
+    """Quotes around a token, or before it alone, are named; the token is not shown."""
+    with pytest.raises(ConfigurationError, match=r"'instagram_default': The access token stands in quotes") as caught:
+        read(password=f"{quotes[0]}EAAGtoken12345678{quotes[1:]}")
+    assert "EAAG" not in str(caught.value)
+
+
 @needs("connections whose extra is no JSON")
 @pytest.mark.parametrize("extra", ["no json", "[1, 2]", '"text"'])
 def test_refuses_an_extra_that_is_no_object(read, extra):
