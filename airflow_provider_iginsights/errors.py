@@ -14,6 +14,7 @@
     |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
     |- LoadError                         BigQuery refused                     -> Airflow's own retries
        |- IncompatibleTable  DatasetUnavailable  RowRefused  StagedRowsMissing
+       |  |- HashSaltMismatch
 
 Catch a family to decide what to do, a leaf to know what happened. No message and no attribute ever holds a token.
 """
@@ -169,6 +170,10 @@ class LoadError(InsightsError):
 
 class IncompatibleTable(LoadError, ConfigurationError):
     """An existing table has a column of another type, or lacks what the rows need. Nothing was fetched or written."""
+
+
+class HashSaltMismatch(IncompatibleTable):
+    """A table holds hashes of another salt than the one given. Nothing was fetched or written."""
 
 
 class DatasetUnavailable(LoadError, ConfigurationError):

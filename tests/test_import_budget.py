@@ -13,7 +13,7 @@ import pytest
 PACKAGE = "airflow_provider_iginsights"
 HEAVY = ("google", "pandas", "pyarrow", "requests", "urllib3", "duckdb", "sqlglot", "starlette", "uvicorn", "tenacity")
 MOST_MODULES = {
-    "transfers.instagram_to_bigquery": 36,
+    "transfers.instagram_to_bigquery": 38,
     "transfers.story_webhook": 30,
     "transfers.staged_to_bigquery": 21,
     "operators.instagram": 12,

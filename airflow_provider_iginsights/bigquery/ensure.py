@@ -162,7 +162,7 @@ def _create_table(target: TargetTable, *, session: BigQuerySession, load_mode: L
     from google.api_core.exceptions import Conflict
     from google.cloud.bigquery import Table
 
-    labels = session.target_labels(target) | dict(target.options.labels)
+    labels = session.target_labels(target) | target.options.all_labels
     table = Table.from_api_repr(describe_target(target, labels=labels, load_mode=load_mode))
 
     def create() -> Any | None:

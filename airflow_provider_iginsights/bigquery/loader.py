@@ -28,7 +28,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_iginsights.bigquery import dry_run, ensure, predecessors, stage, table_options, views
+from airflow_provider_iginsights.bigquery import dry_run, ensure, hash_salt, predecessors, stage, table_options, views
 from airflow_provider_iginsights.bigquery.bytes_limit import check_bytes_limit
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.session import open_session
@@ -97,6 +97,10 @@ class BigQueryLoader:
 
         Raises DatasetUnavailable, IncompatibleTable or LoadError, before anything is fetched.
         """
+        # Before the first of them gets a label: hashes of a salt that another table refuses are in none of them.
+        for target in (each for each in targets if each.options.hash_salt):
+            if found := ensure.find_table(self._at(target), session=self.session):
+                hash_salt.check_salt(target, found=found)
         for target in targets:
             found = ensure.ensure_table(self._at(target), session=self.session, load_mode=load_mode)
             table_options.apply_options(target, found=found, inherit=self._inherit_expiration, session=self.session)

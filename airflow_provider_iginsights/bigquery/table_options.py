@@ -12,6 +12,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_iginsights.bigquery.hash_salt import check_salt, note_salt
 from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
@@ -33,12 +34,14 @@ def apply_options(target: TargetTable, *, found: Any, inherit: bool, session: Bi
     :param found: the target as google.cloud.bigquery.Table.
     :param inherit: leave a new target the expirations of its dataset about which its options say nothing.
 
-    Raises IncompatibleTable if the table cannot have the options, LoadError if BigQuery refuses them.
+    Raises IncompatibleTable if the table cannot have the options (HashSaltMismatch if it has hashes of another salt),
+    LoadError if BigQuery refuses them.
     """
     read_before = found
     for attempt in session.retrier.attempts(doing=f"give the table {target.path} its options"):
         with attempt:
             found, read_before = read_before or _read(target, session=session), None
+            check_salt(target, found=found)
             _check(target, found=found, session=session)
             clears = not inherit and _is_new(found, session=session)
             if changes := find_changes(target, found=found, clears=clears):
@@ -46,6 +49,7 @@ def apply_options(target: TargetTable, *, found: Any, inherit: bool, session: Bi
                 found = _read(target, session=session)
                 _check_changed(target, found=found, clears=clears)
     _note_differences(target, found=found, inherit=inherit, session=session)
+    note_salt(target, found=found, session=session)
 
 
 def find_changes(target: TargetTable, *, found: Any, clears: bool) -> dict[str, Any]:
@@ -57,9 +61,9 @@ def find_changes(target: TargetTable, *, found: Any, clears: bool) -> dict[str, 
 
     options, partitioning = target.options, found.time_partitioning
     changes: dict[str, Any] = {}
-    labels = found.labels or {}
-    if any(labels.get(key) != text for key, text in options.labels):
-        changes["labels"] = labels | dict(options.labels)
+    labels, wanted = found.labels or {}, options.all_labels
+    if any(labels.get(key) != text for key, text in wanted.items()):
+        changes["labels"] = labels | wanted
     # Counted from the creation, as BigQuery does: an option that is set again tomorrow must not move the end.
     expires = found.created + timedelta(days=options.expiration_days) if options.expiration_days else None
     if found.expires != expires and (expires or clears):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LoadMode = Literal["merge", "replace", "append"]
 LOAD_MODES: tuple[LoadMode, ...] = get_args(LoadMode)
+SALT_LABEL = "iginsights_hash_salt"
+"""The label with the fingerprint of the salt, of a table that holds hashes."""
 ProtectedGroups = Collection[Mapping[str, Sequence[str]]]
 """Groups of rows of which nothing is deleted: each maps columns to the texts (ISO dates) that they hold."""
 
@@ -23,13 +25,19 @@ class TableOptions:
 
     ``labels``: pairs; others' labels stay. ``kms_key_name``: of Cloud KMS, for a new table and for staging tables.
     ``expiration_days``: the whole table goes so many days after its creation. ``partition_expiration_days``: each day's
-    rows go so many days after that day.
+    rows go so many days after that day. ``hash_salt``: fingerprint of the salt whose hashes the table gets.
     """
 
     labels: tuple[tuple[str, str], ...] = ()
     kms_key_name: str | None = None
     expiration_days: int | None = None
     partition_expiration_days: int | None = None
+    hash_salt: str | None = None
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Return the labels, that of the salt among them."""
+        return dict(self.labels) | ({SALT_LABEL: self.hash_salt} if self.hash_salt else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

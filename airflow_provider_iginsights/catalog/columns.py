@@ -94,3 +94,16 @@ class Table:
     def measures(self) -> tuple[str, ...]:
         """Return the columns whose change makes a row worth rewriting: all but the key and the volatile ones."""
         return tuple(column.name for column in self.columns if column.name not in self.key and not column.volatile)
+
+    @property
+    def protectable(self) -> tuple[str, ...]:
+        """Return the columns that a user may have left empty or hashed: nullable texts about an account or a media.
+
+        What the key, the partition or the clusters need is none, nor what tells how a row came to be.
+        """
+        bound = {*self.key, *self.cluster_by, self.partition_by}
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type == "STRING" and not column.required and column.role != "stated" and column.name not in bound
+        )

@@ -157,7 +157,8 @@ class InstagramHook(BaseHook):
         :param account_ids: as for :meth:`find_account_ids`.
         :param arguments: ``metrics``, ``breakdowns``, ``since`` and ``until`` (None = the last closed Pacific day),
             ``lookback_days`` (account) and ``refresh_days`` (media) as the operators take them; ``run_id``, a text for
-            that column; ``tables``, to have the rows of some of the tables only.
+            that column; ``tables``, to have the rows of some of the tables only; ``exclude_columns`` and
+            ``hash_columns``, with ``hash_salt_conn_id`` or ``hash_salt_variable``, to keep values out of the rows.
         :raises ConfigurationError: a value cannot be.
         :raises TypeError: a keyword that the kind does not have.
         :raises InsightsError: while reading, after the rows of all accounts that could be read.

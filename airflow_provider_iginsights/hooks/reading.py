@@ -11,6 +11,7 @@ from airflow_provider_iginsights.clock import RunClock
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.account_pool import AccountPool
 from airflow_provider_iginsights.extract.provenance import Provenance
+from airflow_provider_iginsights.hooks.hash_salt import read_protection
 from airflow_provider_iginsights.quoting import quote_value
 from airflow_provider_iginsights.stories.reader import describe_poll
 from airflow_provider_iginsights.task.arguments import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         | tuple[Literal["story_polls"], rows.StoryPollsRow]
     )
 
+_PROTECTING = ("exclude_columns", "hash_columns", "hash_salt_conn_id", "hash_salt_variable")
 Kind = Literal["account", "media", "story"]
 
 
@@ -59,6 +61,10 @@ class ReadArguments(TypedDict, total=False):
     until: WindowBound
     run_id: str
     tables: Collection[TableName] | None
+    exclude_columns: Mapping[str, Sequence[str]] | Sequence[str] | str | None
+    hash_columns: Mapping[str, Sequence[str]] | Sequence[str] | str | None
+    hash_salt_conn_id: str | None
+    hash_salt_variable: str | None
 
 
 class AccountReadArguments(ReadArguments, total=False):
@@ -138,6 +144,7 @@ class TableReading:
             provenance=Provenance(run_id=arguments.get("run_id", ""), clock=clock.now),
             metrics=parse_metrics(arguments.get("metrics")),
             breakdowns=parse_breakdowns(arguments.get("breakdowns")),
+            protection=read_protection(**{name: given[name] for name in _PROTECTING if name in given}),
         )
 
         def make_reader(source: Source) -> ReadAccount:

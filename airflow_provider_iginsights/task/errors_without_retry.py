@@ -23,6 +23,10 @@ class IncompatibleTableWithoutRetry(errors.IncompatibleTable, AirflowFailExcepti
     """An existing table does not fit the rows."""
 
 
+class HashSaltMismatchWithoutRetry(errors.HashSaltMismatch, AirflowFailException):
+    """A table holds hashes of another salt."""
+
+
 class DatasetUnavailableWithoutRetry(errors.DatasetUnavailable, AirflowFailException):
     """The dataset does not exist, or may not be used."""
 
@@ -61,6 +65,7 @@ WITHOUT_RETRY: dict[type[errors.InsightsError], type[errors.InsightsError]] = {
         ConfigurationErrorWithoutRetry,
         GoogleProviderMissingWithoutRetry,
         IncompatibleTableWithoutRetry,
+        HashSaltMismatchWithoutRetry,
         DatasetUnavailableWithoutRetry,
         StagedRowsMissingWithoutRetry,
         FatalGraphErrorWithoutRetry,

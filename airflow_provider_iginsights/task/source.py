@@ -11,6 +11,7 @@ from airflow_provider_iginsights.catalog.plan import MediaPlan, plan_account, pl
 from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.account_pool import ReadAccount
 from airflow_provider_iginsights.extract.circuit_breaker import CircuitBreaker
+from airflow_provider_iginsights.extract.column_protection import ColumnProtection, protect_rows
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
@@ -40,7 +41,8 @@ class Source:
     """One run's questions. Each method plans them, returns a reader: account id -> ``(table name, row)``, lazily.
 
     ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
-    ``polls``: what the readers of stories saw. ``notes``: what somebody should know, in whole sentences.
+    ``protection``: what no row holds. ``polls``: what the readers of stories saw. ``notes``: what somebody should know,
+    in whole sentences.
     """
 
     client: GraphClient
@@ -48,6 +50,7 @@ class Source:
     provenance: Provenance
     metrics: Sequence[str] | None = None
     breakdowns: Mapping[str, Sequence[str]] | None = None
+    protection: ColumnProtection = field(default_factory=ColumnProtection)
     left_out_log: LeftOutLog = field(default_factory=LeftOutLog)
     refused_metrics: RefusedMetrics = field(default_factory=RefusedMetrics)
     no_data_metrics: NoDataMetrics = field(default_factory=NoDataMetrics)
@@ -72,7 +75,7 @@ class Source:
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
         )
-        return explain_page_ids(self.client, reader.read)
+        return self._finish(reader.read)
 
     def read_media(self, *, refresh_days: int | None) -> ReadAccount:
         """Return a reader of ``media`` and ``media_insights``."""
@@ -80,11 +83,10 @@ class Source:
         plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
         published = self.window.published_between(refresh_days)
         expects_all = refresh_days is None
-        return explain_page_ids(
-            self.client,
+        return self._finish(
             lambda account_id, unanswered=None: read_media(
                 self._list(account_id, "media", plan, unanswered, published, expects_all=expects_all), self.provenance
-            ),
+            )
         )
 
     def read_stories(self, *, finality: Finality | None = None) -> ReadAccount:
@@ -102,7 +104,11 @@ class Source:
                 self._list(account_id, "stories", plan, known), self.provenance, poll_log=self.polls, finality=finality
             )
 
-        return explain_page_ids(self.client, read)
+        return self._finish(read)
+
+    def _finish(self, read: ReadAccount) -> ReadAccount:
+        """Return a reader with what all of them have in common: it explains wrong ids, and its rows are protected."""
+        return protect_rows(explain_page_ids(self.client, read), self.protection)
 
     def _list(
         self,

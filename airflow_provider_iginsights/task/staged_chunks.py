@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
 from airflow_provider_iginsights.bigquery.target import LoadMode
-from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.errors import ConfigurationError, HashSaltMismatch
 from airflow_provider_iginsights.extract.no_data import NoDataMetrics
 from airflow_provider_iginsights.stories.life import Finality
 
@@ -42,6 +42,11 @@ class StagedChunk:
     def account_ids(self) -> Sequence[str]:
         """Return the accounts that the task read."""
         return self.handed["account_ids"]  # type: ignore[no-any-return]
+
+    @property
+    def hash_salts(self) -> Mapping[str, str]:
+        """Return the fingerprint of the salt of each table whose rows hold hashes."""
+        return self.handed.get("hash_salts", {})  # type: ignore[no-any-return]
 
     @property
     def finality(self) -> Finality | None:
@@ -80,6 +85,22 @@ def find_missing(account_ids: Any, chunks: Sequence[StagedChunk]) -> dict[int, s
     if there == {-1}:  # not mapped
         return {}
     return {place: said for place, said in enumerate(expected) if place not in there}
+
+
+def join_hash_salts(chunks: Sequence[StagedChunk]) -> dict[str, str]:
+    """Return the fingerprint of the salt of each table whose rows hold hashes, of any chunk.
+
+    :raises HashSaltMismatch: there are hashes of several salts for one table.
+    """
+    joined: dict[str, str] = {}
+    for chunk in chunks:
+        for table, fingerprint in chunk.hash_salts.items():
+            if joined.setdefault(table, fingerprint) != fingerprint:
+                raise HashSaltMismatch(
+                    f"Mapped tasks staged hashes of different salts for the table {table}. Nothing was written. Give "
+                    "all of them one salt, then clear them and this task."
+                )
+    return joined
 
 
 def join_no_data(chunks: Sequence[StagedChunk]) -> NoDataMetrics:

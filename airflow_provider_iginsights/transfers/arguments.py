@@ -24,6 +24,7 @@ from airflow_provider_iginsights.task.arguments import (
 )
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator
 from airflow_provider_iginsights.task.template_dates import TemplateDates
+from airflow_provider_iginsights.transfers.column_arguments import COLUMN_FIELDS, ProtectsColumns
 from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, WritesToBigQuery
 from airflow_provider_iginsights.window import parse_window_bound
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint has the window and the accounts themselves
 
 
-class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
+class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, WritesToBigQuery):
     """An operator with the arguments of a transfer. Every one is keyword-only and parsed when the task runs."""
 
     template_fields: Sequence[str] = (
@@ -46,16 +47,20 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
         "since",
         "until",
         "status_table_id",
+        *COLUMN_FIELDS,
     )
     literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
         **WritesToBigQuery.literal_arguments,
+        **ProtectsColumns.literal_arguments,
         "on_account_error": partial(parse_choice, choices=ON_ACCOUNT_ERROR, argument="on_account_error"),
         "load_mode": partial(parse_choice, choices=LOAD_MODES, argument="load_mode"),
         "load": partial(parse_choice, choices=LOADS, argument="load"),
         "throttle_timeout": partial(parse_timedelta, argument="throttle_timeout"),
         **{name: partial(parse_boolean, argument=name) for name in ("create_views", "deferrable")},
     }
-    template_fields_renderers: ClassVar[dict[str, str]] = {"breakdowns": "json", "table_options": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("breakdowns", "table_options", "exclude_columns", "hash_columns"), "json"
+    )
 
     def __init__(
         self,
@@ -134,6 +139,7 @@ class TransferArguments(ResumableOperator, TemplateDates, WritesToBigQuery):
         if not is_not_given(self.account_ids):
             parse_account_ids(self.account_ids)
         self.check_target()
+        self.check_columns()
         for name in self.table_arguments.values():
             self.read_optional(name)
 

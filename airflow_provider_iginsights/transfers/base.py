@@ -72,6 +72,7 @@ class InstagramToBigQueryOperator(TransferArguments):
 
         with failing_without_retry():
             self.check_arguments()
+            protection = self.read_protection()
             with self.open_dataset(context, next(iter(self.tables)), load=self._load) as dataset:
                 # By BigQuery's time: Meta was not asked yet, and says the same to within five minutes.
                 window = resolve_window(self.since, self.until, run=read_run_dates(context), now=dataset.clock.now())
@@ -82,7 +83,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                     self.continue_lineage(progress or {}, login=client.settings.login)
                     if progress is None:
                         warn_of_token_end(client, hook.connection, context)
-                    source = self._make_source(context, client, window, dataset)
+                    source = replace(self._make_source(context, client, window, dataset), protection=protection)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     transfer = self.choose_transfer(run, progress)
                     return transfer(run, progress)
@@ -171,6 +172,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         :param before: results of the task's accounts in earlier tries.
         :param known: of these accounts only what is open is read.
         """
+        from airflow_provider_iginsights.bigquery.hash_salt import mark_salt
         from airflow_provider_iginsights.bigquery.refused_rows import write_row
         from airflow_provider_iginsights.extract.account_pool import AccountPool
         from airflow_provider_iginsights.task.airflow_metrics import time_duration
@@ -178,7 +180,11 @@ class InstagramToBigQueryOperator(TransferArguments):
         from airflow_provider_iginsights.task.log_lines import logging_progress
 
         loader, left_out_log, project = run.dataset.loader, run.source.left_out_log, run.dataset.client.project
-        targets = [self.make_target(each, project=project, table_id=name) for each, name in self.tables.items()]
+        protection = run.source.protection
+        targets = [
+            mark_salt(self.make_target(each, project=project, table_id=name), protection.find_fingerprint(each.name))
+            for each, name in self.tables.items()
+        ]
         # Before an account is read: what BigQuery refuses is known then, and costs nothing of the rate limit.
         loader.ensure(targets, load_mode=self._load_mode)
         loader.check_statements(targets, load_mode=self._load_mode)
@@ -199,7 +205,7 @@ class InstagramToBigQueryOperator(TransferArguments):
             for name, row in read_rows:
                 if name in row_files:
                     write_row(row_files[name], row, left_out_log)
-                if is_single and name in NAMED_IN:
+                if is_single and name in NAMED_IN and not protection.covers(name, "username"):
                     usernames.add(read_username(row))
         time_duration(run.context, "read_duration", timedelta(seconds=(ended := time.monotonic()) - started))
         self.link_account(run.context, usernames)

@@ -73,6 +73,11 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param inherit_expiration: let new tables expire as the dataset's default says; False = they never expire.
     :param table_options: table name or ``default`` -> ``labels``, ``kms_key_name``, ``expiration_days``,
         ``partition_expiration_days``.
+    :param exclude_columns: columns that are left empty: a list for all tables that have them, or table name -> list.
+        What they held before stays.
+    :param hash_columns: columns of which only a hash is stored (HMAC-SHA256 in hex), named likewise.
+    :param hash_salt_conn_id: connection whose password is the salt of the hashes.
+    :param hash_salt_variable: Airflow Variable that holds the salt, instead of a connection.
     :param create_views: create or update the analysts' views of the tables after the load.
     :param throttle_timeout: how long the task waits for Meta's rate limit in all before it fails.
     :param deferrable: wait out Meta's rate limit without a worker slot.

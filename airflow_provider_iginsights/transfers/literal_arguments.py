@@ -34,7 +34,7 @@ class LiteralArguments(BaseOperator):
         """
         with failing_without_retry():
             for name, check in cls.literal_arguments.items():
-                if name in given and not (name in cls.template_fields and _is_template(given[name])):
+                if name in given and not (name in cls.template_fields and is_template(given[name])):
                     check(given[name])
 
     def check_arguments(self) -> None:
@@ -50,8 +50,13 @@ class LiteralArguments(BaseOperator):
             self.check_arguments()
 
 
-def _is_template(value: Any) -> bool:
+def is_template(value: Any) -> bool:
+    """Return whether an argument has no value yet: it is a template, holds one, or is what another task returns."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
+    if isinstance(value, Mapping):
+        return any(map(is_template, (*value, *value.values())))
+    if isinstance(value, list | tuple):
+        return any(map(is_template, value))
     # What another task returns (XComArg) is no value yet: Airflow resolves it when it renders the templates.
     return callable(getattr(value, "resolve", None))

@@ -118,13 +118,18 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         return summary
 
     def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:
+        from airflow_provider_iginsights.bigquery.hash_salt import mark_salt
         from airflow_provider_iginsights.task.identity import identify_task
+        from airflow_provider_iginsights.task.staged_chunks import join_hash_salts
         from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
 
+        salts = join_hash_salts(chunks)
         named = {name: table_id for chunk in chunks for name, table_id in chunk.handed["tables"].items()}
         project = dataset.client.project
         targets: dict[str, TargetTable] = {
-            table.name: self.make_target(table, project=project, table_id=named[table.name])
+            table.name: mark_salt(
+                self.make_target(table, project=project, table_id=named[table.name]), salts.get(table.name)
+            )
             for table in TABLES
             if table.name in named
         }

@@ -70,6 +70,7 @@ def hand_over(
     return {
         "parts": [part.pack() for part in loader.parts],
         "tables": {table.name: table_id for table, table_id in operator.tables.items()} | _name_status(operator),
+        "hash_salts": _list_salts(run, operator),
         "login": run.source.client.settings.login,
         "map_index": run.context["ti"].map_index,
         "account_ids": list(account_ids),
@@ -80,6 +81,12 @@ def hand_over(
         "no_data_until": max(earlier.get("no_data_until", ""), no_data.last_day.isoformat()),
         "finality": [each.total_seconds() for each in (finality.at_once, finality.at_most)] if finality else None,
     }
+
+
+def _list_salts(run: TransferRun, operator: StagingTransfer) -> dict[str, str]:
+    """Return the fingerprint of the salt of each table whose staged rows hold hashes."""
+    found = {table.name: run.source.protection.find_fingerprint(table.name) for table in operator.tables}
+    return {name: fingerprint for name, fingerprint in found.items() if fingerprint}
 
 
 def _name_status(operator: StagingTransfer) -> dict[str, str]:
