@@ -4,10 +4,11 @@ BIN := $(VENV)/bin
 REFEREE := .venv-referee
 GOOGLE := .venv-google
 UI := .venv-ui
+DOCS := .venv-docs
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo reference test lint types unit chaos referee google test-google ui format clean
+.PHONY: help install demo reference test lint types unit chaos referee google test-google ui docs format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,9 +22,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
-	$(BIN)/python -m airflow_provider_iginsights demo example_dags/instagram_daily_insights.py example_dags/instagram_hourly_stories.py
+	$(BIN)/python -m airflow_provider_iginsights demo
 
-reference: install  ## Write the README's reference tables and catalog/rows.py anew from the catalog
+reference: install  ## Write docs/reference and catalog/rows.py anew from the code
 	$(BIN)/python -m tests.support.write_reference
 
 test: lint types unit  ## Lint, types, tests
@@ -78,9 +79,20 @@ $(UI)/.installed: pyproject.toml constraints.txt
 ui: $(UI)/.installed  ## Browser tests, which take the screenshots of docs/images (Debian: chromium, postgresql)
 	$(UI)/bin/pytest tests/ui
 
+# Sphinx reads Markdown alone, so its environment holds neither Airflow nor this package.
+$(DOCS)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+		> $(DOCS)/requirements.txt
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement $(DOCS)/requirements.txt
+	@touch $@
+
+docs: $(DOCS)/.installed  ## Build the site into docs/_build; warnings and dead inner links are errors
+	$(DOCS)/bin/sphinx-build -q -n -W --keep-going -b dirhtml docs docs/_build
+
 format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(REFEREE) $(GOOGLE) $(UI) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(REFEREE) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -22,6 +22,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from tests.support import truth
 from tests.support.airflow_versions import needs, offers, run_dag
 from tests.support.mail_server import SENDER, receive_mails
+from tests.support.pages import find_block, find_section, read_pages
 from tests.support.sandboxes import DAY, END, KEYS, NOW, START, Row, Sandboxes, facts, open_sandboxes, pacific_days
 
 if TYPE_CHECKING:
@@ -100,24 +101,23 @@ OLDER_IMPORTS = {
     "3.2": "from airflow.timetables.interval import CronDataIntervalTimetable",
     "3.0": "from airflow import DAG",
 }
-"""What the README says to write in place of the first Dag's imports, by the Airflow that no longer needs it."""
+"""What the docs say to write in place of the first Dag's imports, by the Airflow that no longer needs it."""
 
 
-def import_as_here(printed: str, readme: str) -> str:
-    """Return the first Dag with the imports that the README tells this Airflow's reader to write."""
+def import_as_here(printed: str) -> str:
+    """Return the first Dag with the imports that the docs tell this Airflow's reader to write."""
     here = {since: line for since, line in OLDER_IMPORTS.items() if not offers(since)}
-    assert all(f"`{line}`" in readme for line in OLDER_IMPORTS.values())
+    assert all(f"`{line}`" in find_section("A first Dag") for line in OLDER_IMPORTS.values())
     kept = () if "3.0" in here else ("from airflow.sdk import DAG",)
     return printed.replace(IMPORTS, "\n".join((*kept, *here.values(), ""))) if here else printed
 
 
 def run_first_dag(folder: Path, change: Callable[[str], str] = lambda printed: printed) -> Any:
-    """Run what the README prints under "A first Dag", changed as a reader would change it; return the Dag run."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    printed = readme.partition("## A first Dag")[2].partition("```python\n")[2].partition("```")[0]
+    """Run the first Dag of the README, changed as a reader would change it; return the Dag run."""
+    printed = find_block("With a real token 1")
     path = folder / "instagram.py"
     assert IMPORTS in printed
-    path.write_text(change(import_as_here(printed, readme)))
+    path.write_text(change(import_as_here(printed)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("airflow.settings.DAGS_FOLDER", str(folder))
         return run_dag(load(path), END)
@@ -168,9 +168,8 @@ def test_the_first_dag_says_what_it_lacks(
 
 
 def test_there_are_examples() -> None:
-    """The README's table names every example and nothing else, and those that are run here are among them."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    table = readme.partition("| Dag | shows |\n")[2].partition("\n\n")[0]
+    """The docs' table names every example and nothing else, and those that are run here are among them."""
+    table = read_pages().partition("| Dag | shows |\n")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in table.splitlines()))
     assert sorted(named) == [path.stem for path in FILES]
     assert (len(DAILY), len(STORIES)) == (4, 2)

@@ -22,13 +22,14 @@ from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from benchmarks import price
 from tests.support.bigquery import rows
 from tests.support.bigquery.warehouses import Warehouse
+from tests.support.pages import read_pages
 from tests.support.sandboxes import DAY, END, START, Row, Sandboxes, open_sandboxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
-PAGE, README = ROOT / "docs" / "price.md", ROOT / "README.md"
+PAGE = ROOT / "docs" / "price.md"
 NAMES = {table.default_id: table.name for table in TABLES}
 CURRENT = {view.table.name: view.current for view in VIEWS if view.current}
 NEWEST = ("snapshot_date", "snapshot_at", "fetched_at")
@@ -303,9 +304,9 @@ def test_the_statements_are_those_of_the_transfers(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(("row", "kind"), [("MERGEs in all", "merge"), ("queries in all", "verify")])
-def test_the_readme_counts_the_same_statements(row: str, kind: str) -> None:
-    """Its table of quotas: each transfer once a day or once an hour, in one task or in 20 mapped ones."""
-    [line] = re.findall(rf"^\| {row}.*$", README.read_text("utf-8"), re.MULTILINE)
+def test_the_docs_count_the_same_statements(row: str, kind: str) -> None:
+    """The table of quotas: each transfer once a day or once an hour, in one task or in 20 mapped ones."""
+    [line] = re.findall(rf"^\| {row}.*$", read_pages(), re.MULTILINE)
     hourly = sum(each.kind == kind for each in price.send_hourly_stories(1)) // 24
     once = sum(each.kind == kind for each in price.send_daily(1)) + hourly
     stated = [int(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")[1:]]

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -22,41 +22,23 @@ from airflow_provider_iginsights.hooks.connection import read_connection
 from airflow_provider_iginsights.sandbox.graph import Account, World
 from airflow_provider_iginsights.webhooks.payload import find_notifications
 from airflow_provider_iginsights.webhooks.verification import sign
+from tests.support.pages import ROOT, find_block, find_blocks, list_blocks, list_docs, list_pages, read_pages
 from tests.support.sandboxes import DATASET, NOW, Sandboxes, open_sandboxes
 from tests.support.transfers.dag_runs import dag_of, run
 from tests.support.webhooks import messages
 
-ROOT = Path(__file__).parents[1]
 PROJECT, ACCOUNT = "my-project", "17841405822304914"
 RUN_ELSEWHERE = {
     "Exclude and hash 1": "transfers/test_column_protection.py::test_the_printed_arguments",
     "The salt 2": "transfers/test_column_protection.py::test_the_printed_arguments",
-    "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_readmes_example_runs",
-    "No waiting in tests 1": "test_testing.py::test_the_readmes_example_runs",
-    "A first Dag 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",
+    "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_printed_example_runs",
+    "No waiting in tests 1": "test_testing.py::test_the_printed_example_runs",
+    "With a real token 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",
     "Renewal 1": "operators/test_token_operators.py::test_the_printed_sink",
-    "Rows for another destination 1": "hooks/test_read.py::test_the_example_of_the_readme",
+    "Rows for another destination 1": "hooks/test_read.py::test_the_printed_example",
 }
 
-
-class Block(NamedTuple):
-    """A fenced block. ``key``: the heading above it, and its number below that."""
-
-    key: str
-    language: str
-    text: str
-
-
-def find_blocks(path: Path) -> Iterator[Block]:
-    """Yield the blocks of a page."""
-    for section in re.split(r"^#+ ", path.read_text("utf-8"), flags=re.MULTILINE):
-        found = re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        for number, (language, text) in enumerate(found, start=1):
-            yield Block(f"{section.splitlines()[0]} {number}", language, text)
-
-
-# A comment of a shell block would be taken for a heading.
-BLOCKS = [block for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")) for block in find_blocks(path)]
+BLOCKS = list_blocks()
 LINES = [
     line.removeprefix("$ ")
     for block in BLOCKS
@@ -78,11 +60,6 @@ RUN_HERE = {
 }
 
 
-def text_of(key: str) -> str:
-    """Return the text of a block."""
-    return next(block.text for block in BLOCKS if block.key == key)
-
-
 @pytest.fixture(scope="module")
 def sandboxes() -> Iterator[Sandboxes]:
     """Serve the account that the README names; its numbers of a day are in the project that the README names."""
@@ -98,7 +75,7 @@ def sandboxes() -> Iterator[Sandboxes]:
 def test_every_block_is_run() -> None:
     """A block of a language that no test here runs, or of Python that none names, is no example but a promise."""
     keys = {block.key for block in BLOCKS}
-    assert len(keys) == len(BLOCKS) == text_count()
+    assert len(keys) == len(BLOCKS) == text_count() - count_directives()
     assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python"}
     assert {block.key for block in BLOCKS if block.language == "python"} == RUN_HERE | RUN_ELSEWHERE.keys()
     for place in RUN_ELSEWHERE.values():
@@ -107,9 +84,13 @@ def test_every_block_is_run() -> None:
 
 
 def text_count() -> int:
-    """Return how many blocks there are, counted by their fences."""
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    return sum(len(re.findall(r"^\s*```", page.read_text("utf-8"), re.MULTILINE)) for page in pages) // 2
+    """Return how many blocks and directives there are, counted by their fences."""
+    return sum(len(re.findall(r"^\s*```", page.read_text("utf-8"), re.MULTILINE)) for page in list_pages()) // 2
+
+
+def count_directives() -> int:
+    """Return how many of them are Sphinx's, which show what stands elsewhere."""
+    return sum(len(re.findall(r"^```\{", page.read_text("utf-8"), re.MULTILINE)) for page in list_docs())
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -153,22 +134,20 @@ def test_the_connection_that_is_added() -> None:
 
 
 def test_make_demo_runs_the_dags_that_the_tests_run() -> None:
-    """Its command is that of the test of the demo."""
-    from tests.cli.test_sandbox_commands import DEMO
-
+    """Its command is that of the test of the demo: without files."""
     # A make that started the tests hands down its flags, and would print the directory too.
     alone = {key: text for key, text in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     said = subprocess.run(
         ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True, env=alone
     ).stdout
     command = shlex.split(said.splitlines()[-1])
-    assert command[-len(DEMO) - 1 :] == ["demo", *(str(Path(file).relative_to(ROOT)) for file in DEMO)]
+    assert command[-2:] == ["airflow_provider_iginsights", "demo"]
 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_query_answers(sandboxes: Sandboxes, query: str) -> None:
     """Over the tables of a day, and the views that the printed command makes of them, it has rows."""
-    [views] = re.findall(r"`(airflow instagram tables --views [^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+    [views] = re.findall(r"`(airflow instagram tables --views [^`]+)`", read_pages())
     assert main(shlex.split(views)[2:]) == 0
     client = sandboxes.bigquery.client()
     rows = list(client.query(query).result())
@@ -201,7 +180,7 @@ def test_the_printed_erasure(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPat
 def test_the_printed_table_options(sandboxes: Sandboxes) -> None:
     """A transfer takes them, and they are those of its tables."""
     names: dict[str, Any] = {}
-    exec(compile(text_of("Table options 1"), "README.md", "exec"), names)
+    exec(compile(find_block("Table options 1"), "README.md", "exec"), names)
     sandboxes.run("story", table_options=names["table_options"], dataset_id="options")
     client = sandboxes.bigquery.client()
     insights, media = (client.get_table(f"options.instagram_{name}") for name in ("story_insights", "media"))
@@ -221,7 +200,7 @@ def test_the_printed_fan_in(tmp_path: Path) -> None:
         "InstagramWriteStagedToBigQueryOperator = staged_to_bigquery.InstagramWriteStagedToBigQueryOperator\n"
         "InstagramAccountInsightsToBigQueryOperator = Account\n"
     )
-    body = head + text_of("Fan-in: many tasks read, one writes 1")
+    body = head + find_block("Fan-in: many tasks read, one writes 1")
     with open_sandboxes() as sandboxes, dag_of(tmp_path, "fan_in", body) as dag:
         client = sandboxes.bigquery.client()
         client.create_dataset(DATASET)
@@ -250,7 +229,7 @@ def test_the_printed_pool(tmp_path: Path) -> None:
     body = (
         "from airflow_provider_iginsights.transfers.instagram_to_bigquery import (\n"
         "    InstagramMediaInsightsToBigQueryOperator as Media,\n)\n"
-        f"{head}{text_of('Many accounts 2')}"
+        f"{head}{find_block('Many accounts 2')}"
     )
     with open_sandboxes() as sandboxes, dag_of(tmp_path, "pool", body) as dag:
         client = sandboxes.bigquery.client()
@@ -292,7 +271,7 @@ def test_the_printed_function(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"VERIFY_TOKEN": "ours", "APP_SECRET": "secret", "TOPIC": "stories"}.items():
         monkeypatch.setenv(name, value)
     names: dict[str, Any] = {}
-    exec(compile(text_of("Webhooks: the last numbers of every story 1"), "README.md", "exec"), names)
+    exec(compile(find_block("Webhooks: the last numbers of every story 1"), "README.md", "exec"), names)
     for token, answer in (("ours", ("42", 200)), ("theirs", ("", 403)), ("", ("", 403))):
         args = {"hub.verify_token": token, "hub.challenge": "42", "hub.mode": "subscribe"}
         assert names["instagram"](SimpleNamespace(method="GET", args=args))[:2] == answer

@@ -1,10 +1,10 @@
-"""The README keeps up with the code: whatever a user can name, or is told by name, is explained in it."""
+"""README and docs keep up with the code and hang together: what a user can name is explained, every page is reached."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -12,50 +12,30 @@ from typing import get_args
 import pytest
 
 from airflow_provider_iginsights import errors
-from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.bigquery.target import LOAD_MODES
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.catalog.views import VIEWS
 from airflow_provider_iginsights.cli.commands import COMMANDS
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS
 from airflow_provider_iginsights.hooks.reading import Kind
-from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
-from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.sandbox import fixtures
 from airflow_provider_iginsights.task.arguments import ON_ACCOUNT_ERROR
-from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
-    InstagramAccountInsightsToBigQueryOperator,
-    InstagramMediaInsightsToBigQueryOperator,
-    InstagramStoryInsightsToBigQueryOperator,
-)
-from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_transfer import Capture
-from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
 from airflow_provider_iginsights.transfers.table_options import OPTIONS
 from airflow_provider_iginsights.transfers.target import LOADS
 from airflow_provider_iginsights.window import RULES
-
-ROOT = Path(__file__).parents[1]
-TRANSFERS = (
-    InstagramAccountInsightsToBigQueryOperator,
-    InstagramMediaInsightsToBigQueryOperator,
-    InstagramStoryInsightsToBigQueryOperator,
+from tests.support.pages import (
+    DOCS,
+    README,
+    ROOT,
+    find_directives,
+    list_anchors,
+    list_docs,
+    list_links,
+    list_pages,
+    read_code_words,
 )
-OPERATORS = (
-    *TRANSFERS,
-    InstagramListAccountsOperator,
-    InstagramRefreshTokenOperator,
-    InstagramTokenExpiresOperator,
-    InstagramWriteStagedToBigQueryOperator,
-    InstagramStoryWebhookToBigQueryOperator,
-)
-
-
-def readme_words() -> set[str]:
-    """Return every identifier and every option that the README writes as code."""
-    found = re.findall(r"```.*?```|`[^`\n]+`", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    code = " ".join(found)
-    return {*re.findall(r"\w+", code), *re.findall(r"(?<!\S)\W?(--[a-z][a-z-]*)", code)}
+from tests.support.reference_sections import OPERATORS, OTHERS, arguments_of, read_params
 
 
 def read_package() -> Iterator[ast.AST]:
@@ -86,33 +66,14 @@ def find_operators() -> set[str]:
     return {name for name in names if re.fullmatch(r"Instagram\w+Operator", name)} - {"InstagramToBigQueryOperator"}
 
 
-def arguments_of(operator: type) -> set[str]:
-    """Return the constructor's own arguments, those of our base classes among them."""
-    ours = [each for each in operator.__mro__ if each.__module__.startswith("airflow_provider_iginsights.")]
-    found = {name for each in ours for name in inspect.signature(each.__init__).parameters}
-    if operator is InstagramWriteStagedToBigQueryOperator:
-        found -= {"table_id"}  # its tables are those that the rows were staged for
-    # Those of Airflow's BaseOperator show where one of our classes has no constructor of its own.
-    return found - set(inspect.signature(BaseOperator.__init__).parameters)
-
-
-def test_the_readme_tells_what_is_no_template() -> None:
-    """The sentence about templates names exactly the arguments of transfers that are none."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    sentence = re.search(r"All are templates but ([^.]*)\.", text)
-    templates = {name for operator in TRANSFERS for name in operator.template_fields}
-    assert sentence is not None
-    assert set(re.findall(r"`(\w+)`", sentence[1])) == set.union(*map(arguments_of, TRANSFERS)) - templates
-
-
 def expected_words() -> dict[str, set[str]]:
-    """Return what the README must name, by kind."""
+    """Return what the pages must name, by kind."""
     public = [
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.InsightsError)
     ]
     return {
         "operators": find_operators(),
-        "arguments": set.union(*map(arguments_of, OPERATORS)),
+        "arguments": {name for operator in OPERATORS for name in arguments_of(operator)},
         "errors": {kind.__name__ for kind in public},
         "tables": {table.default_id for table in TABLES},
         "columns": {column.name for table in TABLES for column in table.columns},
@@ -133,48 +94,93 @@ EXPECTED = expected_words()
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-def test_the_readme_names_everything(kind: str) -> None:
+def test_the_docs_name_everything(kind: str) -> None:
     """Nothing public is left for the reader to find in the source."""
     assert len(EXPECTED[kind]) >= (2 if kind == "settings" else 4)
-    assert sorted(EXPECTED[kind] - readme_words()) == []
+    assert sorted(EXPECTED[kind] - read_code_words()) == []
 
 
-def test_every_operator_is_held_against_the_readme() -> None:
-    """The list of operators above is that of the package."""
+def test_every_operator_has_a_reference() -> None:
+    """The operators whose reference is generated are those of the package."""
     assert {operator.__name__ for operator in OPERATORS} == find_operators()
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
 def test_docstrings_name_every_argument(operator: type) -> None:
     """Every constructor argument has a ``:param``, in the operator's docstring or in the one it refers to."""
-    text = operator.__doc__ or ""
-    if "The other arguments are those of" in text:
-        text += InstagramAccountInsightsToBigQueryOperator.__doc__ or ""
-    assert arguments_of(operator) - set(re.findall(r":param (\w+):", text)) == set()
+    said = read_params(operator).keys()
+    if OTHERS in (operator.__doc__ or ""):
+        said |= read_params(OPERATORS[0]).keys()
+    assert arguments_of(operator).keys() - said == set()
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    """Relative links name files that exist, anchors headings that exist."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif "://" not in target:
-            assert (ROOT / target.partition("#")[0]).exists(), target
+def list_toctree() -> list[str]:
+    """Return the pages that the toctrees of docs/index.md name, by their path in docs/ without suffix."""
+    trees = [content for _, content in find_directives(DOCS / "index.md", "toctree")]
+    return [line for content in trees for line in content.splitlines() if line and line[0] != ":"]
+
+
+def test_every_page_is_in_the_toctree() -> None:
+    """A page that no toctree names is found by nobody, and an entry without a page leads nowhere."""
+    named = list_toctree()
+    pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in list_docs()} - {"index"}
+    for page in sorted(pages - set(named)):
+        pytest.fail(
+            f"docs/{page}.md is in no toctree. Add the line {page} to the section of docs/index.md it belongs to."
+        )
+    assert sorted(named) == sorted(pages), "docs/index.md names a page twice, or one that does not exist"
+
+
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.stem)
+def test_inner_links_lead_somewhere(page: Path) -> None:
+    """Links name files and headings that exist; those of docs/ stay in it, so that the site has them, too."""
+    for target in list_links(page):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target}: there is no such file"
+        assert page == README or file.is_relative_to(DOCS), f"{target} leads out of docs/"
+        assert not anchor or anchor in list_anchors(file), f"{target}: there is no such heading"
+
+
+def test_files_that_are_shown_exist() -> None:
+    """What the pages take in from other files is there, to the marks between which it stands."""
+    shown = 0
+    for page in list_docs():
+        for name in ("include", "literalinclude"):
+            for file, options in find_directives(page, name):
+                text = (page.parent / file).read_text("utf-8")
+                marks = re.findall(r"^:(?:start-after|end-before): (.+)$", options, re.MULTILINE)
+                assert [mark for mark in marks if text.count(mark) != 1] == []
+                shown += 1
+    assert shown > len(list((ROOT / "example_dags").glob("*.py")))
 
 
 def test_pictures_are_small_and_shown() -> None:
-    """Each picture that the browser tests take stands in the README, and takes little to load."""
-    pictures = sorted((ROOT / "docs" / "images").glob("*"))
-    shown = re.findall(r"!\[[^\]]+\]\((docs/images/[^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
-    assert sorted(shown) == [path.relative_to(ROOT).as_posix() for path in pictures]
-    assert shown
+    """Each picture that the browser tests take stands in a page, and takes little to load."""
+    pictures = sorted((DOCS / "images").glob("*"))
+    shown = {(page.parent / target).resolve() for page in list_pages() for target in list_links(page)}
+    assert [path.name for path in pictures if path not in shown] == []
     assert max(path.stat().st_size for path in pictures) <= 150 * 1024
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    """Neither README nor example names a machine's paths."""
-    for path in (ROOT / "README.md", *(ROOT / "example_dags").glob("*.py")):
+    """Neither a page nor an example names a machine's paths."""
+    for path in (*list_pages(), *(ROOT / "example_dags").glob("*.py")):
         assert not re.search(r"(?<![\w.])/(work|tmp|home|root|Users)/", path.read_text("utf-8")), path.name
+
+
+def test_the_readme_is_short() -> None:
+    """It is read on one or two screens; all else stands in docs/."""
+    assert len(README.read_text("utf-8").splitlines()) <= 160
+
+
+def test_the_site_builds(tmp_path: Path) -> None:
+    """Sphinx builds the pages without a warning and without a network, where its environment is (``make docs``)."""
+    sphinx = ROOT / ".venv-docs" / "bin" / "sphinx-build"
+    if not sphinx.exists():
+        pytest.skip("There is no .venv-docs: make docs")
+    command = [sphinx, "-q", "-n", "-W", "--keep-going", "-b", "dirhtml", DOCS, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr

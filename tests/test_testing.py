@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from airflow_provider_iginsights.sandbox.fixtures import (
 )
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox
 from airflow_provider_iginsights.testing import is_testing, set_testing
+from tests.support.pages import find_block
 
 __all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
 
@@ -106,12 +106,10 @@ def test_bigquery_is_waited_for_a_fraction_of_a_second() -> None:
     assert max(*longest, RETRY_BUDGET_IN_TESTS.longest_poll) <= 0.2
 
 
-def test_the_readmes_example_runs(instagram_sandbox: tuple[GraphSandbox, BigQuerySandbox]) -> None:
+def test_the_printed_example_runs(instagram_sandbox: tuple[GraphSandbox, BigQuerySandbox]) -> None:
     """The printed test is run as it stands, meets its three failures, and takes no time."""
-    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    code = text.partition("### No waiting in tests")[2].partition("```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(find_block("No waiting in tests 1"), "docs/sandbox.md", "exec"), names)
     begun = time.monotonic()
     names["test_three_failures_in_a_row_cost_nothing"](instagram_sandbox)
     assert time.monotonic() - begun < 5

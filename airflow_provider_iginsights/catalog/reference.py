@@ -1,11 +1,11 @@
-"""The README's reference tables and the rows' types, written from the catalog so that they cannot drift.
+"""Reference tables of docs/reference and the rows' types, written from the catalog so that they cannot drift.
 
 ``make reference`` writes them anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.columns import ColumnType
@@ -18,19 +18,19 @@ from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, parse_ver
 def describe_tables() -> Iterator[str]:
     """Yield the Markdown lines of the tables."""
     for table in TABLES:
-        yield f"#### `{table.default_id}`"
+        yield f"## `{table.default_id}`"
         yield ""
         yield table.description
         yield f"Partitioned by `{table.partition_by}`, clustered by {_code(table.cluster_by)}, key {_code(table.key)}."
         yield ""
-        yield from _table(("column", "type", "meaning"), _columns(table))
+        yield from make_table(("column", "type", "meaning"), _columns(table))
         yield ""
 
 
 def describe_live_metrics() -> Iterator[str]:
     """Yield the Markdown lines of the metrics that the default API version answers."""
     live = [metric for metric in _metrics() if metric.lives_in(DEFAULT_API_VERSION)]
-    yield from _table(
+    yield from make_table(
         ("metric", "of", "asked as", "breakdowns", "asked", "remarks"),
         (
             (
@@ -53,7 +53,7 @@ def describe_retired_metrics() -> Iterator[str]:
         (metric for metric in _metrics() if metric.retired), key=lambda metric: parse_version(metric.retired or "")
     )
     gone = {(metric.level, metric.name): metric for metric in ended if (metric.level, metric.name) not in live}
-    yield from _table(
+    yield from make_table(
         ("retired metric", "of", "ended with", "continued by", "since", "not comparable because"),
         (
             (f"`{metric.name}`", metric.level, metric.retired or "", *_describe_continuation(metric))
@@ -107,14 +107,22 @@ def name_row_type(table: Table) -> str:
     return f"{table.name.title().replace('_', '')}Row"
 
 
-def rewrite(text: str) -> str:
+def rewrite(text: str, sections: Mapping[str, Callable[[], Iterator[str]]] = SECTIONS) -> str:
     """Return the text with everything between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` written anew."""
-    for name, describe in SECTIONS.items():
+    for name, describe in sections.items():
         body = "\n".join(describe()).strip()
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}{body}\n{end}{rest.partition(end)[2]}" if rest else text
     return text
+
+
+def make_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the Markdown lines of a table; a ``|`` in a cell is escaped."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
 
 
 def _metrics() -> Iterator[Metric]:
@@ -161,10 +169,3 @@ def _list_continued(metric: Metric) -> list[str]:
 
 def _code(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"

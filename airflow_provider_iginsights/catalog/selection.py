@@ -175,7 +175,7 @@ def _has_dimension(metric: Metric, dimension: str) -> bool:
 
 def _describe_unknown(name: str, offer: Offer) -> str:
     close = get_close_matches(name, {metric.name for metric in offer}, n=3)
-    hint = f"Did you mean {_listed(close)}?" if close else "The README lists the names that Meta offers."
+    hint = f"Did you mean {_listed(close)}?" if close else "docs/reference/metrics.md lists the names that Meta offers."
     return (
         f"There is no metric named {quote_value(name)}. {hint} One that is newer than this release is asked for with a "
         f"{NEW} before its name."

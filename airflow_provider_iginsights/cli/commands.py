@@ -126,7 +126,7 @@ SANDBOX = (
         action="append",
         default=[],
         metavar="NAME",
-        help="an odd answer to play again and again, see the README; can be repeated",
+        help="an odd answer to play again and again, see docs/sandbox.md; can be repeated",
     ),
     _option("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)"),
 )
@@ -198,8 +198,8 @@ COMMANDS: tuple[Command, ...] = (
             _option(
                 "dag_files",
                 type=Path,
-                nargs="+",
-                help="Dag files of one folder; each Dag has its file's name as its id",
+                nargs="*",
+                help="Dag files of one folder; each Dag has its file's name as its id (left out: two of our examples)",
             ),
             _option("--dataset", default="instagram", help="dataset that the Dag writes (default: %(default)s)"),
             *SANDBOX,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.sandbox.environment import SandboxSettings
 
+_EXAMPLES = Path(__file__).parents[1] / "example_dags"
+DEMO_DAGS = [_EXAMPLES / f"{name}.py" for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 _NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
 
 
@@ -35,9 +38,10 @@ def demo(options: argparse.Namespace) -> ExitCode:
     settings = _read_settings(options)
     from airflow_provider_iginsights.sandbox.demo import run_demo
 
-    if missing := [str(file) for file in options.dag_files if not file.is_file()]:
+    dag_files = options.dag_files or DEMO_DAGS
+    if missing := [str(file) for file in dag_files if not file.is_file()]:
         raise ConfigurationError(f"There is no Dag file {', '.join(missing)}.")
-    if failed := run_demo(settings, dag_files=options.dag_files, dataset=options.dataset, say=print_result):
+    if failed := run_demo(settings, dag_files=dag_files, dataset=options.dataset, say=print_result):
         print_error(failed)
         return ExitCode.FOUND
     return ExitCode.DONE

@@ -45,7 +45,7 @@ class ResumableOperator(StoppableOperator):
         """Do what is missing, and return the task's result; or wait, or fail.
 
         :param progress: what a deferral carried; None at the beginning, and after a retry or a reschedule.
-        :raises InsightsError: see the README's table of errors; configuration and fatal ones are not retried.
+        :raises InsightsError: see docs/reference/errors.md; configuration and fatal ones are not retried.
         """
 
     def execute(self, context: Context) -> Any:

@@ -25,7 +25,6 @@ from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run
 
 PACKAGE = "airflow_provider_iginsights"
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
-DEMO = [str(EXAMPLES / f"{name}.py") for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 
 
 @contextmanager
@@ -164,7 +163,7 @@ def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
     monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", "")
     before = set(threading.enumerate())
-    assert main(["demo", *DEMO, "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
+    assert main(["demo", "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
     printed = capfd.readouterr().out
     counts = dict(re.findall(r"sandbox-project\.instagram\.(\w+): (\d+) rows", printed))
     assert counts.keys() >= {

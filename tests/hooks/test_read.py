@@ -19,6 +19,7 @@ from airflow_provider_iginsights.catalog.tables import TABLES, Table
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.hooks.reading import KINDS
+from tests.support.pages import find_block
 from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes
 
 ROOT = Path(__file__).parents[2]
@@ -190,14 +191,10 @@ def test_the_iterators_are_spellings_of_it(sandboxes: Sandboxes, kind: str) -> N
         assert not any("biography" in f"{call.query}{call.items}" for call in sandboxes.graph.log)
 
 
-def test_the_example_of_the_readme(sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_printed_example(sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines as printed write one file per table."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    [example] = [
-        block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if ".read(" in block and "json" in block
-    ]
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(find_block("Rows for another destination 1"), "docs/hook.md", "exec"), {})
     lines = {path.stem: path.read_text("utf-8").splitlines() for path in tmp_path.glob("*.ndjson")}
     assert lines.keys() == {"media", "media_insights"}
     metrics = {json.loads(line)["metric"] for line in lines["media_insights"]}

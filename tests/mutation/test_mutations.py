@@ -16,6 +16,7 @@ from tests.support.mutation.documents import INSIDE, Inner, find, open_texts, sh
 from tests.support.mutation.invariants import check
 from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
 from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner, choose_question
+from tests.support.pages import read_pages
 
 ANSWER = {
     "status": 200,
@@ -163,9 +164,9 @@ def test_the_command_prints_its_seed_and_plays_on(question: str) -> None:
     assert "go on with SEED=7" in done.stdout
 
 
-def test_make_and_the_readme_know_it() -> None:
-    """The target exists and the README names it."""
-    assert "make chaos MINUTES=" in (ROOT / "README.md").read_text("utf-8")
+def test_make_and_the_docs_know_it() -> None:
+    """The target exists and the docs name it."""
+    assert "make chaos MINUTES=" in read_pages()
     dry = subprocess.run(
         ["make", "--dry-run", "chaos", "MINUTES=2", "SEED=7", "COUNT=3"],
         cwd=ROOT,

@@ -22,6 +22,7 @@ from airflow_provider_iginsights.sandbox.graph import (
     RefuseField,
     World,
 )
+from tests.support.pages import find_block, find_section
 
 Ask = Callable[..., requests.Response]
 FIELDS = "id,caption,alt_text,timestamp,like_count,comments_count,permalink,shortcode,media_product_type"
@@ -163,20 +164,18 @@ def test_a_post_can_belong_to_two_accounts(world: World, ask: Ask) -> None:
         assert ask(f"/v25.0/{account}/media", fields="id", limit=1).json()["data"] == [{"id": "17900000000000123"}]
 
 
-def test_the_readme_names_every_shape() -> None:
+def test_the_docs_name_every_shape() -> None:
     """Whoever tests a Dag finds them all in one place, and no other."""
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    section = text.partition("### Odd answers")[2].partition("\n## ")[0]
-    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ") and "`" in line]
+    rows = [
+        line.split("|")[2] for line in find_section("Odd answers").splitlines() if line.startswith("| ") and "`" in line
+    ]
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(SHAPES)
 
 
-def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_printed_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed test is run as it stands."""
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    code = text.partition("### Odd answers")[2].partition("```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(find_block("Odd answers 1"), "docs/sandbox.md", "exec"), names)
     with GraphSandbox(World.build()) as graph, BigQuerySandbox() as bigquery:
         connection = {"conn_type": "instagram", "host": graph.url, "password": graph.world.system_user_token}
         monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", json.dumps(connection))

@@ -15,8 +15,8 @@ from airflow_provider_iginsights._compat import Stats, TaskDeferred
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
 from airflow_provider_iginsights.task.airflow_metrics import COUNTERS, PREFIX, TIMERS, count_summary, time_duration
 from tests.support.airflow_versions import start_metrics
+from tests.support.pages import read_code_words
 from tests.support.sandboxes import RecordingTaskInstance, Sandboxes
-from tests.test_readme import readme_words
 
 # The client of StatsD never closes its socket.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
@@ -109,6 +109,6 @@ def test_no_metric_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_name_is_documented() -> None:
-    """The README names each metric."""
+    """The docs name each metric."""
     words = {word for name in (*COUNTERS, *TIMERS) for word in name.split(".")}
-    assert sorted(words - readme_words()) == []
+    assert sorted(words - read_code_words()) == []

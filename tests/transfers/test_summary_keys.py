@@ -1,4 +1,4 @@
-"""Whatever a task leaves in XCom is explained in the README by its name."""
+"""Whatever a task leaves in XCom is explained in the docs by its name."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_iginsights.operators.instagram import InstagramListAccount
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
+from tests.support.pages import read_code_words
 from tests.support.sandboxes import DATASET, END, START, TRANSFERS, RecordingTaskInstance, Sandboxes
 from tests.support.webhooks.messages import message
-from tests.test_readme import readme_words
 
 TO = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True}
 # Of these values the keys are names of tables, accounts, chunks or reasons, or what a task hands to another of ours.
@@ -68,7 +68,7 @@ def test_the_readme_names_every_key(xcoms: list[dict[str, Any]]) -> None:
     """All XComs, all keys of a summary and of what was left out are there, and the test has seen them."""
     found = {re.sub("_link_.*", "_link", key) for pushed in xcoms for key in find_keys(pushed)}
     assert found >= {"summary", "captures", "chunks_missing", "stories", "rule", "whom", "accounts_throttled"}
-    assert sorted(found - readme_words() - {"return_value"}) == []
+    assert sorted(found - read_code_words() - {"return_value"}) == []
 
 
 def test_every_summary_says_what_its_statements_cost(xcoms: list[dict[str, Any]]) -> None:

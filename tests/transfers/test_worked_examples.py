@@ -1,10 +1,9 @@
-"""The README's worked examples: a schedule, one run, and exactly what it writes; and the other reading of a day."""
+"""The worked examples of docs/time.md: a schedule, one run, exactly what it writes, and the other reading of a day."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +12,18 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_iginsights.sandbox.graph import Media, World
 from tests.support import truth
+from tests.support.pages import read_pages
 from tests.support.sandboxes import DAY, Row, Sandboxes, open_sandboxes
 
 pytestmark = pytest.mark.usefixtures("without_waits")
 
-README = Path(__file__).parents[2] / "README.md"
 INSIGHTS = "instagram_account_insights"
 DELAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One run, as the README's table shows it; all days are Pacific."""
+    """One run, as the printed table shows it; all days are Pacific."""
 
     zone: str
     start: str
@@ -47,7 +46,7 @@ class Example:
         return [*(date.fromisoformat(first) + DAY * step for step in range(count)), date.fromisoformat(self.closed)]
 
     def line(self) -> str:
-        """Return the README's row."""
+        """Return the printed row."""
         cells = (
             f"`{self.zone}`",
             f"{self.start} to {self.end}",
@@ -153,9 +152,9 @@ def test_a_run_writes_what_the_example_says(example: Example) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.zone for example in EXAMPLES])
-def test_the_readme_shows_the_example(example: Example) -> None:
-    """The README's table holds the very row that was run."""
-    assert example.line() in README.read_text().splitlines()
+def test_the_docs_show_the_example(example: Example) -> None:
+    """The printed table holds the very row that was run."""
+    assert example.line() in read_pages().splitlines()
 
 
 SHIFTED = """
@@ -173,7 +172,7 @@ WHERE end_time IS NOT NULL
 
 @pytest.mark.parametrize("query", [SHIFTED, RAW], ids=["shifted", "from the raw end_time"])
 def test_the_other_reading_of_a_day(small_sandboxes: Sandboxes, query: str) -> None:
-    """The README's SQL moves points of a series to the day that end_time closes, and leaves totals where they are."""
+    """The printed SQL moves points of a series to the day that end_time closes, and leaves totals where they are."""
     sandboxes = small_sandboxes
     arguments = {"metrics": "reach,likes", "breakdowns": {"reach": [], "likes": []}, "lookback_days": 1}
     sandboxes.run("account", **arguments)
@@ -189,7 +188,7 @@ def test_the_other_reading_of_a_day(small_sandboxes: Sandboxes, query: str) -> N
     found = {_key(dict(row), row["metric_date"]) for row in client.query(query).result()}
     client.close()
     assert found == wanted
-    assert _flat(query) in _flat(README.read_text())
+    assert _flat(query) in _flat(read_pages())
 
 
 def _key(row: Row, day: date) -> tuple[str, Any, date]:
