@@ -52,6 +52,12 @@ QUERIES = [
     for block in BLOCKS
     if block.language == "sql" and block.text not in STATEMENTS_OF_AGENCIES
 ]
+NOT_RUN = {
+    "Project, dataset and roles 1": "asks Google Cloud",
+    "On Google Cloud, or on a laptop: application default credentials 1": "opens a browser",
+    "Acting as another account: `impersonation_chain` 1": "asks Google Cloud",
+}
+"""Blocks of the language ``text``, and why no test can run them."""
 RUN_HERE = {
     "Table options 1",
     "Many accounts 2",
@@ -76,7 +82,8 @@ def test_every_block_is_run() -> None:
     """A block of a language that no test here runs, or of Python that none names, is no example but a promise."""
     keys = {block.key for block in BLOCKS}
     assert len(keys) == len(BLOCKS) == text_count() - count_directives()
-    assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python"}
+    assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python", "text"}
+    assert {block.key for block in BLOCKS if block.language == "text"} == NOT_RUN.keys()
     assert {block.key for block in BLOCKS if block.language == "python"} == RUN_HERE | RUN_ELSEWHERE.keys()
     for place in RUN_ELSEWHERE.values():
         path, _, test = place.partition("::")
@@ -158,7 +165,7 @@ def test_a_query_answers(sandboxes: Sandboxes, query: str) -> None:
 def test_the_printed_checks(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
     """Both look at every table, and find nothing in good ones."""
     printed = [line for line in LINES if line.startswith("airflow instagram tables")]
-    assert len(printed) == 2
+    assert len(printed) == 3
     for line in printed:
         assert main(shlex.split(line)[2:]) == 0
         assert f"{PROJECT}.{DATASET}.instagram_account_insights" in capsys.readouterr().out
