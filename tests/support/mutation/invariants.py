@@ -247,6 +247,7 @@ def _check_spot(scenario: Scenario) -> Iterator[Violation]:
                     _is_named(scenario, account_id, table, wanted[key])
                     or _may_be_fewer(scenario, wanted[key])
                     or _has_another_key(scenario, key, found.keys() - wanted.keys())
+                    or _is_twin(scenario, key, wanted[key], found)
                     or _has_another_id(scenario, key)
                     or _is_young(scenario, wanted[key])
                     or _is_of_another_type(scenario, wanted[key])
@@ -489,6 +490,14 @@ def _has_another_key(scenario: Scenario, key: tuple[Any, ...], others: Iterable[
         if len(changed) <= 1 + len(scenario.more) and all(_is_among(new, each) for each in changed):
             return _allow(scenario, "another key")
     return False
+
+
+def _is_twin(scenario: Scenario, key: tuple[Any, ...], wanted: Row, found: Mapping[Any, Row]) -> bool:
+    """Say whether the row got the dimension values of another with an equal number: these two are one row."""
+    number = wanted.get("value")
+    return number is not None and _has_another_key(
+        scenario, key, [other for other, row in found.items() if row["value"] == number]
+    )
 
 
 def _is_among(new: set[str], value: Any) -> bool:
