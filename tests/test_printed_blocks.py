@@ -184,6 +184,22 @@ def test_the_printed_erasure(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPat
     sandboxes.run("account")
 
 
+def test_the_printed_clearing(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first sets captions and biographies to NULL, the second puts hashes in place of usernames."""
+    first, second = (line for line in LINES if line.startswith("airflow instagram clear"))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_INSTAGRAM_SALT", json.dumps({"conn_type": "generic", "password": "a secret salt of ours"})
+    )
+    assert all(row["caption"] for row in sandboxes.rows("instagram_media") if row["media_product_type"] != "STORY")
+    for line in (first, second):
+        assert main([*shlex.split(line)[2:], "--yes"]) == 0
+    rows = [*sandboxes.rows("instagram_media"), *sandboxes.rows("instagram_accounts")]
+    assert {row.get("caption") or row.get("biography") for row in rows} == {None}
+    assert {len(row["username"]) for row in rows} == {64}
+    for kind in ("account", "media", "story"):
+        sandboxes.run(kind)
+
+
 def test_the_printed_table_options(sandboxes: Sandboxes) -> None:
     """A transfer takes them, and they are those of its tables."""
     names: dict[str, Any] = {}

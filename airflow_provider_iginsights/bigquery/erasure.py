@@ -8,20 +8,16 @@ time travel and fail-safe" in Google's documentation).
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import find_table
+from airflow_provider_iginsights.bigquery.existing import find_staging, list_current
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
-from airflow_provider_iginsights.bigquery.job_ids import STAGING_INFIX
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
-from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
-from airflow_provider_iginsights.bigquery.view_state import current_target
-from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 
 if TYPE_CHECKING:
@@ -71,9 +67,7 @@ class Erasure:
         self._kind: IdKind = kind
         self._id = object_id.strip()
         self._targets = [each for each in targets if each.table.id_column(kind)]
-        self._derived = [
-            current for each in targets for view in find_views(each.table) if (current := current_target(view, each))
-        ]
+        self._derived = list_current(targets)
         self._session = open_session(
             client,
             identity=manual_identity("erase"),
@@ -89,7 +83,7 @@ class Erasure:
         for target in self._targets:
             yield Erased(target=target, rows=self._number_of(target))
         # The current tables last: a task may be filling them from the tables.
-        for other in (*self._find_staging(), *self._derived):
+        for other in (*find_staging(self._targets, session=self._session), *self._derived):
             if rows := self._number_of(other):
                 yield Erased(target=other, rows=rows)
 
@@ -127,18 +121,3 @@ class Erasure:
         column = target.table.id_column(self._kind) or ""
         inside = condition(ALL_DAYS, table=target.table, alias="T")
         return f"FROM {quoted(target.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
-
-    def _find_staging(self) -> Iterator[TargetTable]:
-        listed = self._session.retrier.call(
-            lambda: [
-                table.table_id
-                for table in self._session.client.list_tables(
-                    self._targets[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT
-                )
-            ],
-            doing=f"list the tables of {self._targets[0].dataset_path}",
-        )
-        for target in self._targets:
-            for table_id in listed:
-                if table_id.startswith(f"{target.table_id}{STAGING_INFIX}"):
-                    yield dataclasses.replace(target, table_id=table_id)

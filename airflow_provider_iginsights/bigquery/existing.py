@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.ensure import ensure_dataset, find_table
+from airflow_provider_iginsights.bigquery.job_ids import STAGING_INFIX
+from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
+from airflow_provider_iginsights.bigquery.view_state import current_target
+from airflow_provider_iginsights.catalog.views import find_views
 from airflow_provider_iginsights.errors import DatasetUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from google.cloud.bigquery import Client
 
     from airflow_provider_iginsights.bigquery.retry import RetryBudget
+    from airflow_provider_iginsights.bigquery.session import BigQuerySession
     from airflow_provider_iginsights.bigquery.target import TargetTable
 
 
@@ -50,6 +55,29 @@ def find_existing(
             "--skip-missing leaves out those that do not exist, as long as one does."
         )
     return found
+
+
+def find_staging(targets: Sequence[TargetTable], *, session: BigQuerySession) -> Iterator[TargetTable]:
+    """Yield the staging tables that tasks left or are using, each as its target under another id.
+
+    :param targets: of one dataset.
+    """
+    listed = session.retrier.call(
+        lambda: [
+            table.table_id
+            for table in session.client.list_tables(targets[0].dataset_path, retry=None, timeout=HTTP_TIMEOUT)
+        ],
+        doing=f"list the tables of {targets[0].dataset_path}",
+    )
+    for target in targets:
+        for table_id in listed:
+            if table_id.startswith(f"{target.table_id}{STAGING_INFIX}"):
+                yield dataclasses.replace(target, table_id=table_id)
+
+
+def list_current(targets: Sequence[TargetTable]) -> list[TargetTable]:
+    """Return the current tables of the views of these targets, whether they exist or not."""
+    return [current for each in targets for view in find_views(each.table) if (current := current_target(view, each))]
 
 
 def _may_be_missing(target: TargetTable) -> bool:

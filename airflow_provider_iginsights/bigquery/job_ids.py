@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 
-Verb = Literal["load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "record", "current"]
+Verb = Literal[
+    "load", "copy", "merge", "correct", "verify", "deduplicate", "alter", "erase", "clear", "record", "current"
+]
 
 USES_STAGING: tuple[Verb, ...] = ("load", "copy", "merge", "correct")
 STAGING_INFIX = "__stg_"

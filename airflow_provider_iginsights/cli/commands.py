@@ -112,6 +112,8 @@ BIGQUERY = (
         help="leave out tables that do not exist, where some of the operators are not used",
     ),
 )
+CONFIRMED = _option("--yes", action="store_true", help="do not ask; needed where nobody can answer")
+_COLUMNS: dict[str, Any] = {"action": "append", "default": [], "metavar": "COLUMN"}
 SANDBOX = (
     _option("--accounts", type=_read_count, default=2, help="Instagram accounts (default: %(default)s)"),
     _option("--media", type=_read_count, default=30, help="posts and reels per account (default: %(default)s)"),
@@ -180,7 +182,23 @@ COMMANDS: tuple[Command, ...] = (
             _option("--account", metavar="ID", help="id of the Instagram account"),
             _option("--media", metavar="ID", help="id of the post, reel or story"),
         ),
-        options=(*BIGQUERY, _option("--yes", action="store_true", help="do not ask; needed where nobody can answer")),
+        options=(*BIGQUERY, CONFIRMED),
+    ),
+    Command(
+        name="clear",
+        help="Take texts out of what is stored, column by column",
+        description="Count the rows that hold texts in the columns; ask; and set these to NULL, or put hashes there.",
+        action=f"{_ROOM}.clear:clear",
+        one_of=(
+            _option("--exclude", **_COLUMNS, help="set to NULL: caption, or media.caption; can be repeated"),
+            _option("--hash", **_COLUMNS, help="replace each text by its hash; can be repeated"),
+        ),
+        options=(
+            _option("--hash-salt-conn-id", metavar="ID", help="connection whose password is the salt of the hashes"),
+            _option("--hash-salt-variable", metavar="NAME", help="Airflow Variable that holds the salt"),
+            *BIGQUERY,
+            CONFIRMED,
+        ),
     ),
     Command(
         name="sandbox",

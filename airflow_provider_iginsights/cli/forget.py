@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_iginsights.cli.confirmation import KEPT, is_confirmed
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
 from airflow_provider_iginsights.cli.output import print_error, print_result
 from airflow_provider_iginsights.cli.target import open_existing_tables
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.bigquery.erasure import Erased, Erasure
     from airflow_provider_iginsights.catalog.columns import IdKind
-
-_KEPT = (
-    "BigQuery keeps deleted rows for up to 7 days of time travel and 7 more days of fail-safe. The views follow by "
-    "themselves; copies that were made elsewhere do not."
-)
 
 
 def forget(options: argparse.Namespace) -> ExitCode:
@@ -44,7 +39,7 @@ def forget(options: argparse.Namespace) -> ExitCode:
         if not _sum(held):
             print_error(f"No table holds a row of {named}: there is nothing to erase. Is the id right?")
             return ExitCode.FOUND
-        if not (options.yes or _is_confirmed(f"Erase {_sum(held)} rows of {named} for good? [y/N] ")):
+        if not (options.yes or is_confirmed(f"Erase {_sum(held)} rows of {named} for good? [y/N] ")):
             print_error("Nothing was erased. Where no terminal can ask, --yes confirms it.")
             return ExitCode.NOT_DONE
         return _erase(erasure, held, named=named)
@@ -55,7 +50,7 @@ def _erase(erasure: Erasure, held: list[Erased], *, named: str) -> ExitCode:
     for each in erasure.delete([each for each in held if each.rows]):
         print_result(f"{each} erased")
         deleted.append(each)
-    print_result(f"Erased {_sum(deleted)} rows of {named}. {_KEPT}")
+    print_result(f"Erased {_sum(deleted)} rows of {named}. {KEPT}")
     # A task that runs at the same time may load the account again; nobody should believe it gone.
     if left := _sum(list(erasure.count())):
         print_error(
@@ -64,18 +59,6 @@ def _erase(erasure: Erasure, held: list[Erased], *, named: str) -> ExitCode:
         )
         return ExitCode.FOUND
     return ExitCode.DONE
-
-
-def _is_confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
-    except KeyboardInterrupt:
-        print_error()  # ends the line of the question
-        raise
 
 
 def _sum(tables: list[Erased]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +25,12 @@ class ExistingTables:
 
 
 @contextmanager
-def open_existing_tables(options: argparse.Namespace) -> Iterator[ExistingTables]:
+def open_existing_tables(
+    options: argparse.Namespace, *, names: Collection[str] | None = None
+) -> Iterator[ExistingTables]:
     """Connect as the options say, for the time of the block.
 
+    :param names: the tables that are wanted, by their names in the catalog; None = all.
     :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
     :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
     """
@@ -47,5 +50,6 @@ def open_existing_tables(options: argparse.Namespace) -> Iterator[ExistingTables
         targets = default_targets(
             project=client.project, dataset=options.dataset, location=options.location, table_ids=options.table
         )
-        found = find_existing(client, targets=targets, skip_missing=options.skip_missing)
+        wanted = [target for target in targets if names is None or target.table.name in names]
+        found = find_existing(client, targets=wanted, skip_missing=options.skip_missing)
         yield ExistingTables(client, found, job_project)

@@ -7,6 +7,12 @@ from itertools import product
 
 import pytest
 
+from airflow_provider_iginsights.bigquery.clearing import (
+    clear_statement,
+    find_hashes_target,
+    hash_statement,
+    texts_query,
+)
 from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statement, duplicates_query
 from airflow_provider_iginsights.bigquery.ensure import add_columns_statement
 from airflow_provider_iginsights.bigquery.merge import (
@@ -27,7 +33,7 @@ from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View
 from tests.support.bigquery import rows
-from tests.support.bigquery.analyzer import STAGING, analyzer
+from tests.support.bigquery.analyzer import STAGING, analyzer, build_analyzer
 
 ODD = ("1", "it's", "back\\slash\n")
 SPAN = PartitionRange(start="2026-10-01", end="2026-10-28", besides=("2019-02-28", "2027-01-01"), account_ids=ODD)
@@ -133,3 +139,22 @@ def test_columns_are_listed_and_quoted() -> None:
 def test_slices_hold_every_day_once(days: list[str], expected: list[tuple[str, str]]) -> None:
     """Days are cut into pieces that one job may modify."""
     assert [(piece.start, piece.end) for piece in slices(days, size=2)] == expected
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table.protectable], ids=lambda table: table.name)
+def test_google_analyzer_accepts_what_clears(table: Table) -> None:
+    """Texts are read, set to NULL and replaced by hashes, in every table that has such columns."""
+    target, columns = rows.target(table), table.protectable
+    hashes = find_hashes_target(target).table
+    judge = build_analyzer(
+        {
+            target.path: {column.name: column.type for column in table.columns},
+            STAGING: {column.name: column.type for column in hashes.columns},
+        }
+    )
+    for sql in (
+        clear_statement(target, columns),
+        texts_query(target, columns[0]),
+        hash_statement(target, columns[0], hashes=STAGING),
+    ):
+        judge.analyze_statement(sql)
