@@ -18,7 +18,7 @@ install: $(VENV)/.installed  ## Create .venv with everything that the demo and t
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sandbox]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,report,sandbox]'
 	@touch $@
 
 demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
@@ -65,7 +65,7 @@ $(GOOGLE)/.installed: pyproject.toml constraints-google.txt
 	$(PYTHON) -m venv $(GOOGLE)
 	$(GOOGLE)/bin/pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(GOOGLE) $(GOOGLE)/bin/uv pip install --quiet --constraint constraints-google.txt \
-		--editable '.[google,dev,sandbox]'
+		--editable '.[google,dev,report,sandbox]'
 	@touch $@
 
 test-google: google  ## The few tests that need the Google provider
@@ -73,7 +73,7 @@ test-google: google  ## The few tests that need the Google provider
 
 $(UI)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(UI)
-	$(UI)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sandbox,ui]'
+	$(UI)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,report,sandbox,ui]'
 	@touch $@
 
 ui: $(UI)/.installed  ## Browser tests, which take the screenshots of docs/images (Debian: chromium, postgresql)

@@ -64,7 +64,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Instagram",
-                "python-modules": [f"{PACKAGE}.operators.instagram", f"{PACKAGE}.operators.token"],
+                "python-modules": [
+                    f"{PACKAGE}.operators.instagram",
+                    f"{PACKAGE}.operators.report",
+                    f"{PACKAGE}.operators.token",
+                ],
             }
         ],
         "transfers": [

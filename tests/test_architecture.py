@@ -29,6 +29,7 @@ KNOWS_NOTHING_OF = {
     "webhooks": ("*",),
     "extract": ("sandbox", "bigquery", "webhooks"),
     "stories": ("sandbox",),
+    "report": ("sandbox", "graph", "extract", "webhooks", "stories"),
     "task": ("sandbox",),
     **dict.fromkeys(OUTER, ("sandbox",)),
 }

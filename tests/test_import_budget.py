@@ -18,6 +18,7 @@ MOST_MODULES = {
     "transfers.staged_to_bigquery": 21,
     "operators.instagram": 12,
     "operators.token": 10,
+    "operators.report": 12,
     "hooks.instagram": 4,
     "links.bigquery": 5,
     "plugins.webhook_plugin": 4,

@@ -114,6 +114,30 @@ BIGQUERY = (
 )
 CONFIRMED = _option("--yes", action="store_true", help="do not ask; needed where nobody can answer")
 _COLUMNS: dict[str, Any] = {"action": "append", "default": [], "metavar": "COLUMN"}
+REPORT = (
+    _option(
+        "--account",
+        action="append",
+        metavar="ID",
+        help="id or @username of the account (default: the only one of the dataset); can be repeated",
+    ),
+    _option(
+        "--out",
+        required=True,
+        metavar="PATH",
+        help="file to write, or gs://bucket/name; {account} stands for the account's id",
+    ),
+    _option("--since", metavar="DAY", help="first Pacific day (default: --days days)"),
+    _option("--until", metavar="DAY", help="end of the period, exclusive (default: the last closed day is the last)"),
+    _option("--days", type=_read_count, default=28, help="days of the period (default: %(default)s, at most 400)"),
+    _option("--timezone", default="UTC", help="zone of the hours of posts, such as Europe/Berlin (default: UTC)"),
+    _option(
+        "--charts",
+        choices=("interactive", "static", "none"),
+        default="interactive",
+        help="drawn by a script in the file, SVG without any script, or tables alone (default: %(default)s)",
+    ),
+)
 SANDBOX = (
     _option("--accounts", type=_read_count, default=2, help="Instagram accounts (default: %(default)s)"),
     _option("--media", type=_read_count, default=30, help="posts and reels per account (default: %(default)s)"),
@@ -172,6 +196,13 @@ COMMANDS: tuple[Command, ...] = (
             _option("--views", action="store_true", help="create or update the views for analysts"),
         ),
         options=BIGQUERY,
+    ),
+    Command(
+        name="report",
+        help="Write an account's insights of a period as an HTML file",
+        description="Write one HTML file with charts and tables, which asks no server for anything.",
+        action=f"{_ROOM}.report:report",
+        options=(*REPORT, *BIGQUERY[:-1]),
     ),
     Command(
         name="forget",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExistingTables:
-    """A client and those of the tables that exist. ``job_project`` None = the project of the dataset."""
+    """A client and tables of a dataset. ``job_project`` None = the project of the dataset."""
 
     client: Client
     targets: tuple[TargetTable, ...]
@@ -25,17 +25,12 @@ class ExistingTables:
 
 
 @contextmanager
-def open_existing_tables(
-    options: argparse.Namespace, *, names: Collection[str] | None = None
-) -> Iterator[ExistingTables]:
-    """Connect as the options say, for the time of the block.
+def open_tables(options: argparse.Namespace) -> Iterator[ExistingTables]:
+    """Connect as the options say, for the time of the block; whether the tables exist is not asked.
 
-    :param names: the tables that are wanted, by their names in the catalog; None = all.
     :raises ConfigurationError: an id cannot be one, or there are no credentials, no connection or no project.
-    :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
     """
     from airflow_provider_iginsights.bigquery.duplicate_check import default_targets
-    from airflow_provider_iginsights.bigquery.existing import find_existing
     from airflow_provider_iginsights.bigquery.identifiers import checked
     from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
@@ -50,6 +45,22 @@ def open_existing_tables(
         targets = default_targets(
             project=client.project, dataset=options.dataset, location=options.location, table_ids=options.table
         )
-        wanted = [target for target in targets if names is None or target.table.name in names]
-        found = find_existing(client, targets=wanted, skip_missing=options.skip_missing)
-        yield ExistingTables(client, found, job_project)
+        yield ExistingTables(client, targets, job_project)
+
+
+@contextmanager
+def open_existing_tables(
+    options: argparse.Namespace, *, names: Collection[str] | None = None
+) -> Iterator[ExistingTables]:
+    """Connect as :func:`open_tables` does, and keep the tables that exist.
+
+    :param names: the tables that are wanted, by their names in the catalog; None = all.
+    :raises ConfigurationError: see :func:`open_tables`.
+    :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
+    """
+    from airflow_provider_iginsights.bigquery.existing import find_existing
+
+    with open_tables(options) as opened:
+        wanted = [target for target in opened.targets if names is None or target.table.name in names]
+        found = find_existing(opened.client, targets=wanted, skip_missing=options.skip_missing)
+        yield ExistingTables(opened.client, found, opened.job_project)

@@ -35,7 +35,7 @@ def test_both_doors_take_the_same() -> None:
     airflow = argparse.ArgumentParser()
     _add_command(airflow.add_subparsers(), get_instagram_commands()[0])
     theirs, ours = parsers_of(parsers_of(airflow)["instagram"]), parsers_of(make_parser())
-    assert list(ours) == ["test", "accounts", "metrics", "tables", "forget", "clear", "sandbox", "demo"]
+    assert list(ours) == ["test", "accounts", "metrics", "tables", "report", "forget", "clear", "sandbox", "demo"]
     assert {name: describe(parser) for name, parser in theirs.items()} == {
         name: describe(parser) for name, parser in ours.items()
     }

@@ -32,6 +32,7 @@ FLOORS = (
     ("webhooks",),
     ("extract",),
     ("stories",),
+    ("report",),
     ("assets",),
     ("task",),
     ("hooks", "transfers", "operators", "triggers", "links", "plugins", "retry_policy"),

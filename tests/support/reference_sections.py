@@ -13,6 +13,7 @@ from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.catalog import reference
 from airflow_provider_iginsights.cli.commands import COMMANDS, Command, Option
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.operators.report import InstagramInsightsReportOperator
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
@@ -35,6 +36,7 @@ OPERATORS: tuple[type[Any], ...] = (
     InstagramStoryWebhookToBigQueryOperator,
     InstagramRefreshTokenOperator,
     InstagramTokenExpiresOperator,
+    InstagramInsightsReportOperator,
 )
 OTHERS = f"The other arguments are those of :class:`{InstagramAccountInsightsToBigQueryOperator.__name__}`."
 PARAM = re.compile(r"^    :param (\w+): ((?:.|\n(?!    :param|\n|$))*)", re.MULTILINE)

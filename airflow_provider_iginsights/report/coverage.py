@@ -1,0 +1,120 @@
+"""Of which days the tables hold numbers, and what else somebody should know about the period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_iginsights.pacific import DAY
+from airflow_provider_iginsights.report.chart import Spec, color, day_axis, describe, draw, layer
+from airflow_provider_iginsights.report.figures import Figure, FigureTable, Section, Swatch, TableColumn
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.report.rows import ReportRows
+
+State = Literal["complete", "in part", "missing"]
+COLORS: Mapping[State, str] = {"complete": "--complete", "in part": "--part", "missing": "--missing"}
+COUNTS: Mapping[str, str] = {
+    "account numbers": "Account numbers",
+    "profile": "Profiles",
+    "posts and reels": "Posts and reels read",
+    "story polls": "Story polls",
+}
+FIXED = ("account numbers", "profile")
+"""What has the same count every day: fewer than on the best day is a part."""
+
+
+def make_coverage(rows: ReportRows) -> Section:
+    """Return the section that shows missing days."""
+    counts = count_days(rows)
+    values = [
+        {"day": day.isoformat(), "kind": name, "text": state, "count": counts[name].get(day)}
+        for name in COUNTS
+        for day, state in judge_days(rows, name).items()
+    ]
+    figure = Figure(
+        key="coverage",
+        title="Days for which numbers were loaded",
+        spec=_draw(values) if any(counts.values()) else None,
+        table=FigureTable(
+            (TableColumn("Day", "days"), *map(TableColumn, COUNTS.values())),
+            [(day, *(counts[name].get(day) for name in COUNTS)) for day in rows.period.days],
+        ),
+        legend=tuple(Swatch(each, state) for state, each in COLORS.items()),
+        note="Account numbers: metrics of the day, in part where other days have more. Profiles, posts and story polls "
+        "stand on the day on which they were read.",
+        empty="Nothing was loaded for these days.",
+    )
+    return Section(key="coverage", title="Coverage", figures=(figure,))
+
+
+def make_notes(rows: ReportRows, provisional: Sequence[date]) -> Section:
+    """Return the notes of the period."""
+    return Section(key="notes", title="Notes", remarks=tuple(_list_notes(rows, provisional)))
+
+
+def count_days(rows: ReportRows) -> dict[str, dict[date, int]]:
+    """Return what each table holds by day of the period; a day without a row is no key."""
+    return {
+        name: {row["day"]: row["count"] for row in rows.coverage.get(name, ()) if rows.period.has(row["day"])}
+        for name in COUNTS
+    }
+
+
+def judge_days(rows: ReportRows, name: str) -> dict[date, State]:
+    """Return what is there of each day."""
+    counts = count_days(rows)[name]
+    most = max(counts.values(), default=0) if name in FIXED else 1
+    return {
+        day: "missing" if day not in counts else "complete" if counts[day] >= most else "in part"
+        for day in rows.period.days
+    }
+
+
+def _list_notes(rows: ReportRows, provisional: Sequence[date]) -> Iterator[str]:
+    for name, title in COUNTS.items():
+        missing = [day for day, state in judge_days(rows, name).items() if state == "missing"]
+        if len(missing) == len(rows.period.days):
+            yield f"{title}: no day of the period was loaded."
+        elif missing:
+            days = ", ".join(_join_days(missing))
+            yield f"{title}: {len(missing)} of {len(rows.period.days)} days are missing: {days}."
+    if provisional:
+        yield f"Provisional, because Meta revises numbers for 48 hours: {', '.join(_join_days(provisional))}."
+    for path in rows.missing:
+        yield f"There is no table {path}, so the report shows nothing of it."
+
+
+def _join_days(days: Sequence[date]) -> Iterator[str]:
+    """Yield ``2026-11-03`` or ``2026-11-03 to 2026-11-05`` for ascending days."""
+    first = last = days[0]
+    for day in (*days[1:], date.max):
+        if day - last > DAY:
+            yield str(first) if first == last else f"{first} to {last}"
+            first = day
+        last = day
+
+
+def _draw(values: Sequence[Mapping[str, object]]) -> Spec:
+    scale = {"domain": list(COLORS), "range": [color(each) for each in COLORS.values()]}
+    row = {
+        "field": "kind",
+        "type": "nominal",
+        "title": "Table",
+        "sort": list(COUNTS),
+        "scale": {"paddingInner": 0.25},
+        "axis": {"domain": False, "ticks": False, "grid": False, "title": None},
+    }
+    return draw(
+        layer(
+            values,
+            {"type": "rect"},
+            x=day_axis(),
+            y=row,
+            color={"field": "text", "type": "nominal", "title": "State", "scale": scale, "legend": None},
+            tooltip=describe(("day", "Day"), ("kind", "Table"), ("text", "State"), ("count", "Count")),
+        ),
+        description="Which days were loaded, by table",
+        height=130,
+    )

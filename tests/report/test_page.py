@@ -1,0 +1,268 @@
+"""The page itself: it can ask no server for anything, no text breaks it, it is read aloud, and it is small."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, MEDIA_INSIGHTS
+from airflow_provider_iginsights.report.page import read_text
+from tests.support.report_pages import ReadPage, build, contrast, digest, list_colors
+from tests.support.report_rows import HOSTILE, LAST, MonthRows, make_month
+
+pytest.importorskip("vl_convert", reason="needs the extra report")
+
+Rows = dict[str, Any]
+DAY = timedelta(days=1)
+MOST_BYTES = 1_500_000
+TEXT_COLORS = ("--ink", "--muted", "--link", "--blue", "--orange", "--teal", "--purple", "--pink")
+SECTIONS = ["daily", "views", "posts", "stories", "audience", "hours", "coverage", "notes"]
+
+
+def take(month: MonthRows) -> Rows:
+    """Return the rows as BigQuery would answer, for the sections with the most marks."""
+
+    def parse(row: Rows) -> Rows:
+        made = dict(row)
+        for name, value in row.items():
+            if name.endswith("_date"):
+                made[name] = date.fromisoformat(value)
+            elif name.endswith("_at") and value:
+                made[name] = datetime.fromisoformat(value)
+            elif name == "value":
+                made[name] = Decimal(value)
+        return made
+
+    def select(table: Any, choose: Callable[[Rows], bool] = lambda row: True) -> list[Rows]:
+        rows = [parse(row) for row in month.tables[table]]
+        return [row for row in rows if row["account_id"] == "17841405822304914" and choose(row)]
+
+    readings = select(MEDIA_INSIGHTS)
+    newest = {(row["media_id"], row["metric"]): row for row in sorted(readings, key=lambda row: row["fetched_at"])}
+    days = [{"day": day, "count": 3, "read_last": datetime(2026, 11, 21, 9, tzinfo=UTC)} for day in month.days]
+    return {
+        "profiles": select(ACCOUNTS),
+        "daily": select(ACCOUNT_INSIGHTS, lambda row: row["period"] == "day"),
+        "online": select(ACCOUNT_INSIGHTS, lambda row: row["breakdown"] == "hour"),
+        "audience": select(
+            ACCOUNT_INSIGHTS, lambda row: row["timeframe"] == "this_week" and row["metric_date"] == LAST + DAY
+        ),
+        "posts": select(MEDIA),
+        "post_numbers": list(newest.values()),
+        "coverage": dict.fromkeys(("account numbers", "profile", "posts and reels", "story polls"), days),
+        "read_ages": lambda metric, ids: [
+            row for row in readings if row["metric"] == metric and row["media_id"] in ids
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def month() -> MonthRows:
+    """Return 400 days with 400 posts."""
+    return make_month(days=400, posts=400, stories=0)
+
+
+@pytest.fixture(scope="module")
+def rows(month: MonthRows) -> Rows:
+    """Return what BigQuery would answer."""
+    return take(month)
+
+
+@pytest.fixture(scope="module")
+def page(month: MonthRows, rows: Rows) -> ReadPage:
+    """Make the page with the script."""
+    return build((month.days[0], month.days[-1]), charts="interactive", **rows)
+
+
+@pytest.fixture(scope="module")
+def static() -> ReadPage:
+    """Make a month's page without a script."""
+    month = make_month(stories=0)
+    return build((month.days[0], month.days[-1]), charts="static", **take(month))
+
+
+def test_it_asks_no_server(page: ReadPage, static: ReadPage) -> None:
+    """The policy forbids every request, and no element names a source; its one script is the one that it allows."""
+    for each in (page, static):
+        assert "default-src 'none'" in each.policy
+        assert "base-uri 'none'; form-action 'none'" in each.policy
+        assert "unsafe-eval" not in each.policy
+        assert not {"img", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in each.attributes}
+        for tag, attributes in each.attributes:
+            assert not {"src", "srcset", "action"} & attributes.keys(), tag
+            assert not [name for name in attributes if name.startswith("on")], tag
+    data, script = page.scripts
+    assert digest(script) in page.policy
+    assert json.loads(data)
+    assert static.scripts == []
+    assert "script-src 'none'" in static.policy
+
+
+def test_links_lead_to_instagram_only(page: ReadPage) -> None:
+    """A permalink that is none is no link."""
+    targets = {attributes.get("href") or "" for tag, attributes in page.attributes if tag == "a"}
+    assert {target for target in targets if not target.startswith("#")}
+    for target in targets:
+        assert target.startswith(("#", "https://www.instagram.com/")), target
+
+
+def test_it_is_small(page: ReadPage, static: ReadPage) -> None:
+    """400 days with 400 posts fit into 1.5 MB, and a month without the script is a mail's attachment."""
+    assert len(page.html.encode()) <= MOST_BYTES
+    assert len(static.html.encode()) <= 400_000
+
+
+def test_no_text_breaks_out(page: ReadPage, static: ReadPage) -> None:
+    """Hostile captions are text in the table and in the charts: no element, no end of a script, no other direction."""
+    for each in (page, static):
+        assert each.tags == []
+        assert not re.search("[\u202a-\u202e\u0000-\u0008]", each.html)
+    assert len(page.scripts) == 2
+    assert "</script" not in page.scripts[0]
+    told = [row[0] for row in static.list_rows("best")]
+    assert HOSTILE[0] in told
+    assert "<b>bold</b> line &amp; line" in told
+    assert not {"b", "img"} & {tag for tag, _ in (*page.attributes, *static.attributes)}
+
+
+def test_every_chart_is_vega_lite(page: ReadPage) -> None:
+    """The schema of Vega-Lite, as altair brings it, takes each of them."""
+    altair = pytest.importorskip("altair")
+    jsonschema = pytest.importorskip("jsonschema")
+    [path] = Path(altair.__file__).parent.glob("vegalite/v6/schema/vega-lite-schema.json")
+    validator = jsonschema.Draft7Validator(json.loads(path.read_text("utf-8")))
+    assert len(page.specs) >= 8
+    for key, spec in page.specs.items():
+        for part in spec["layer"]:
+            part["data"]["values"] = part["data"]["values"][:2]
+        assert list(validator.iter_errors(spec)) == [], key
+
+
+def test_every_mark_has_a_name(static: ReadPage) -> None:
+    """What is not decoration says its name and number; each figure and table has a title of its own."""
+    pictures = re.findall(r"<svg.*?</svg>", static.html, re.DOTALL)
+    assert len(pictures) >= 8
+    for picture in pictures:
+        marks = re.findall(r'<(?:path|text|line)[^>]*role="graphics-symbol"[^>]*>', picture)
+        assert marks
+        assert all(re.search(r'aria-label="[^"]+: [^"]+"', mark) for mark in marks)
+    assert 'aria-label="Day: 20 Nov; Reach: ' in static.html
+    ids = [attributes["id"] for _, attributes in static.attributes if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in static.attributes:
+        if named := attributes.get("aria-labelledby"):
+            assert named in ids, tag
+    assert static.texts["h1"] == ["Nordlicht Coffee (@nordlicht.coffee)"]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_colors_can_be_told_from_the_page(dark: bool) -> None:
+    """Text and lines have a contrast of 4.5 or more, on the page and on its cards."""
+    colors = list_colors(read_text("style.css"), dark=dark)
+    for name in TEXT_COLORS:
+        for ground in ("--page", "--card") if name in TEXT_COLORS[:3] else ("--page",):
+            assert contrast(colors[name], colors[ground]) >= 4.5, (name, ground)
+
+
+def test_print_is_light() -> None:
+    """The dark colours are for screens alone."""
+    style = read_text("style.css")
+    assert style.count("prefers-color-scheme") == style.count("@media screen and (prefers-color-scheme: dark)") == 1
+
+
+POST: Rows = {
+    "media_id": "1",
+    "media_product_type": None,
+    "caption": None,
+    "permalink": None,
+    "published_at": datetime(2026, 11, 20, 12, tzinfo=UTC),
+    "published_date": LAST,
+}
+ODD: dict[str, Rows] = {
+    "nothing": {},
+    "a profile alone": {"profiles": [{"snapshot_date": LAST, "username": None, "name": None, "followers_count": None}]},
+    "a post without numbers": {"posts": [POST]},
+    "a post without a date": {"posts": [POST | {"published_at": None}]},
+    "nulls": {
+        "daily": [
+            {"metric": "reach", "breakdown": "", "breakdown_value": "", "metric_date": LAST, "value": None},
+            {
+                "metric": "views",
+                "breakdown": "media_product_type",
+                "breakdown_value": "",
+                "metric_date": LAST,
+                "value": None,
+            },
+        ],
+        "online": [{"metric_date": LAST, "breakdown_value": "3", "value": None}],
+        "audience": [{"breakdown": "age", "breakdown_value": "18-24", "metric_date": LAST, "value": None}],
+        "posts": [POST],
+        "post_numbers": [{"media_id": "1", "metric": "views", "value": None}],
+        "stories": [
+            {
+                "media_id": "2",
+                "published_at": POST["published_at"],
+                "metric": "views",
+                "breakdown": "",
+                "breakdown_value": "",
+                "value": None,
+                "is_final": None,
+            }
+        ],
+    },
+    "an odd hour": {"online": [{"metric_date": LAST, "breakdown_value": "٣", "value": Decimal(4)}]},
+    "an unknown product": {
+        "daily": [
+            {
+                "metric": "views",
+                "breakdown": "media_product_type",
+                "breakdown_value": f"N{n}",
+                "metric_date": LAST,
+                "value": n,
+            }
+            for n in range(1, 9)
+        ]
+    },
+    "zeros": {
+        "daily": [
+            {"metric": "reach", "breakdown": "", "breakdown_value": "", "metric_date": LAST, "value": Decimal(0)}
+        ],
+        "posts": [POST],
+        "post_numbers": [
+            {"media_id": "1", "metric": name, "value": Decimal(0)} for name in ("views", "reach", "total_interactions")
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
+def test_little_is_a_page_too(rows: Rows) -> None:
+    """One day with hardly anything has all its sections, says what is not there, and no number that is not."""
+    made = build((LAST, LAST), zone="Asia/Kolkata", **rows)
+    assert made.tags == []
+    assert [attributes["id"] for tag, attributes in made.attributes if tag == "section"] == SECTIONS
+    assert len(made.list_rows("reach")) == 1
+    if "post_numbers" not in rows or rows["post_numbers"][0]["value"] is None:
+        assert not re.search(r"<td[^>]*>0(\.0 %)?</td>", made.html.partition('id="table-hours"')[0])
+
+
+def test_zero_is_a_number_and_its_share_none() -> None:
+    """0 stays 0; a rate by a reach of 0 is no number."""
+    made = build((LAST, LAST), **ODD["zeros"])
+    assert made.list_rows("reach")[0][1] == "0"
+    assert made.list_rows("best")[0][-1] == "–"
+
+
+def test_more_product_types_than_colors() -> None:
+    """The smallest are drawn together, and the table has each of them."""
+    made = build((LAST, LAST), charts="interactive", **ODD["an unknown product"])
+    drawn = {value["kind"]: value["views"] for value in made.specs["chart-products"]["layer"][-1]["data"]["values"]}
+    assert drawn == {"N8": 8, "N7": 7, "N6": 6, "N5": 5, "Other types": 10}
+    assert made.tables["table-products"][0][1:] == [f"N{n}" for n in range(8, 0, -1)]
