@@ -44,6 +44,8 @@ LINES = [
     for block in BLOCKS
     if block.language in ("bash", "console")
     for line in block.text.replace("\\\n", " ").splitlines()
+    # What a console block has besides its commands is what they print.
+    if block.language == "bash" or line.startswith("$ ")
 ]
 STATEMENTS_OF_AGENCIES = {block.text for block in find_blocks(ROOT / "docs" / "agencies.md") if block.language == "sql"}
 """These create what clients see: tests/test_agencies.py runs them."""

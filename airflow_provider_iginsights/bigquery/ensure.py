@@ -72,7 +72,7 @@ def ensure_table(target: TargetTable, *, session: BigQuerySession, load_mode: Lo
     found = found or find_table(target, session=session)
     if found is None:
         raise DatasetUnavailable(f"The table {target.path} was deleted just now by somebody. Run the task again.")
-    _check_kind(target, found=found)
+    check_kind(target, found=found)
     _check_mode(target, found=found, load_mode=load_mode)
     missing = missing_columns(target, existing=found.schema)
     if missing:
@@ -176,7 +176,8 @@ def _create_table(target: TargetTable, *, session: BigQuerySession, load_mode: L
     return session.retrier.call(create, doing=f"create the table {target.path}")
 
 
-def _check_kind(target: TargetTable, *, found: Any) -> None:
+def check_kind(target: TargetTable, *, found: Any) -> None:
+    """Raise IncompatibleTable if it is no table, or requires a partition filter that our statements do not have."""
     table = target.table
     if found.table_type != "TABLE":
         raise IncompatibleTable(

@@ -77,6 +77,11 @@ def find_changes(target: TargetTable, *, found: Any, clears: bool) -> dict[str, 
     return changes
 
 
+def expires(found: Any) -> bool:
+    """Return whether a table, or each partition of it, expires."""
+    return bool(found.expires or (found.time_partitioning and found.time_partitioning.expiration_ms))
+
+
 def describe_expiration(found: Any) -> str:
     """Return what completes "The table ..." about a table's expirations."""
     partitioning = found.time_partitioning

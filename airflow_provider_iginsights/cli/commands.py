@@ -91,8 +91,7 @@ def _read_table(text: str) -> tuple[str, str]:
 CONN_ID = _option("--conn-id", default="instagram_default", help="Instagram connection (default: %(default)s)")
 API_VERSION = _option("--api-version", help="version of the Graph API, such as v25.0 (default: the connection's)")
 DATASET = _option("--dataset", required=True, help="BigQuery dataset")
-BIGQUERY = (
-    DATASET,
+DATASET_OF = (
     _option("--project", help="project of the dataset (default: that of the connection or of the credentials)"),
     _option("--job-project", help="project that runs and pays for the jobs (default: the dataset's)"),
     _option("--location", help="location of the dataset, such as EU (default: found by the dataset)"),
@@ -106,6 +105,10 @@ BIGQUERY = (
         metavar="NAME=TABLE_ID",
         help="a table that has not its default id, such as media=brand_media; can be repeated",
     ),
+)
+BIGQUERY = (
+    DATASET,
+    *DATASET_OF,
     _option(
         "--skip-missing",
         action="store_true",
@@ -164,6 +167,19 @@ COMMANDS: tuple[Command, ...] = (
         description="Print whose token it is, what it may do, when it expires and how many accounts it sees.",
         action=f"{_ROOM}.instagram:test",
         options=(CONN_ID, API_VERSION),
+    ),
+    Command(
+        name="doctor",
+        help="Check all that a run needs, at Meta and at Google",
+        description="Look at connection, token, accounts, credentials, dataset and tables, and say what to do.",
+        action=f"{_ROOM}.doctor:doctor",
+        options=(
+            CONN_ID,
+            API_VERSION,
+            _option("--dataset", help="BigQuery dataset (default: nothing of Google is checked)"),
+            *DATASET_OF,
+            _option("--json", action="store_true", help="print one JSON object"),
+        ),
     ),
     Command(
         name="accounts",

@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     DONE = 0
     FOUND = 1
     NOT_DONE = 2
+    WARNED = 3
     INTERRUPTED = 130
 
 
@@ -21,6 +22,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.DONE: "done, and nothing is wrong",
         ExitCode.FOUND: "something was found, or does not work: the output says what",
         ExitCode.NOT_DONE: "it could not be done, or the command line is wrong: the error output says why",
+        ExitCode.WARNED: "it works, and something should be seen to: the output says what",
         ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
     }
 )

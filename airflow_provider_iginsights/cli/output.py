@@ -9,6 +9,13 @@ from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TextIO
 
+# By the library that an error comes from: what the person can do.
+_ADVICE = (
+    ("sqlalchemy", "Airflow's metadata database cannot be used. Run `airflow db migrate`, and check its address."),
+    ("airflow", "Airflow refuses it."),
+    ("google", "Google refuses it."),
+    ("builtins", "The machine refuses it, or it is a defect of this package."),
+)
 _RESULTS: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 
@@ -36,6 +43,16 @@ def print_error(*lines: object) -> None:
 def flush_output() -> None:
     """Flush what others have printed, such as argparse its help."""
     _print(sys.stdout, (), end="")
+
+
+def describe_stop(error: Exception, *, what: str = "command") -> str:
+    """Return in sentences what stopped a command, and what the person can do; no secret is in them."""
+    from airflow_provider_iginsights.graph.redact import escape, redact
+
+    library = type(error).__module__.partition(".")[0]
+    advice = next((advice for name, advice in _ADVICE if name == library), "The debug log has the details.")
+    said = escape(redact(" ".join(str(error).split())))[:500].rstrip(".")
+    return f"The {what} stopped: {type(error).__name__}: {said}. {advice}"
 
 
 def _print(stream: TextIO, lines: tuple[object, ...], end: str = "\n") -> None:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import print_error, reserve_output
+from airflow_provider_iginsights.cli.output import describe_stop, print_error, reserve_output
 from airflow_provider_iginsights.errors import InsightsError
 
 if TYPE_CHECKING:
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.cli.commands import Command
 
 log: logging.Logger = logging.getLogger(__name__)
-
-# By the library that an error comes from: what the person can do.
-_ADVICE = (
-    ("sqlalchemy", "Airflow's metadata database cannot be used. Run `airflow db migrate`, and check its address."),
-    ("airflow", "Airflow refuses it."),
-    ("google", "Google refuses it."),
-    ("builtins", "The machine refuses it, or it is a defect of this package."),
-)
 
 
 def run(command: Command, options: argparse.Namespace) -> ExitCode:
@@ -48,7 +40,7 @@ def run(command: Command, options: argparse.Namespace) -> ExitCode:
         print_error(error)
     except Exception as error:
         log.debug("The command %s stopped.", command.name, exc_info=True)
-        print_error(_describe(error))
+        print_error(describe_stop(error))
     return ExitCode.NOT_DONE
 
 
@@ -56,12 +48,3 @@ def _find_action(command: Command) -> Callable[[argparse.Namespace], ExitCode]:
     module, _, function = command.action.partition(":")
     action: Callable[[argparse.Namespace], ExitCode] = getattr(import_module(module), function)
     return action
-
-
-def _describe(error: Exception) -> str:
-    from airflow_provider_iginsights.graph.redact import escape, redact
-
-    library = type(error).__module__.partition(".")[0]
-    advice = next((advice for name, advice in _ADVICE if name == library), "The debug log has the details.")
-    said = escape(redact(" ".join(str(error).split())))[:500].rstrip(".")
-    return f"The command stopped: {type(error).__name__}: {said}. {advice}"

@@ -18,6 +18,7 @@ from airflow_provider_iginsights.graph.call_stats import CallCounts
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure
 from airflow_provider_iginsights.graph.messages import Answer, Call, GraphRequest, Reply
 from airflow_provider_iginsights.graph.paging import CursorPaging, read_pages
+from airflow_provider_iginsights.graph.rate_limit import Usage
 from airflow_provider_iginsights.graph.retry import RequestSize
 from airflow_provider_iginsights.graph.session import GraphSession
 from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -62,6 +63,11 @@ class GraphClient:
     def notes(self) -> tuple[str, ...]:
         """Return the notes about this run, each once: for example that Meta served another API version."""
         return self._session.stats.notes
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What Meta reported last of its rate limits, by the id of account or business; ``""`` = of the app."""
+        return self._session.usage
 
     def take_app_usage(self) -> float:
         """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""

@@ -67,6 +67,13 @@ class RateLimiter:
         self._block_codes: dict[str, int | None] = {}
         self._near_limit: dict[str, bool] = {}
         self._app_percent = 0.0
+        self._usage: dict[str, Usage] = {}
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What Meta reported last, by the object's id; ``""`` = of the app."""
+        with self._lock:
+            return dict(self._usage)
 
     def find_pause(self, account_id: str | None) -> float:
         """Return the seconds to wait before the next call for an account (None = calls without an account).
@@ -88,6 +95,8 @@ class RateLimiter:
         for usage in usages:
             self._set_pause(usage.object_id, (usage,))
         app_usages = read_app_usage(headers)
+        with self._lock:
+            self._usage.update({usage.object_id: usage for usage in (*usages, *app_usages)})
         # META-29: graph.instagram.com reports only the usage of the app, even for a call about an account.
         self._set_pause(account_id or "", (account_id and usages) or app_usages)
         if account_id and app_usages:

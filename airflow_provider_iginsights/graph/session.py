@@ -16,7 +16,7 @@ from airflow_provider_iginsights.graph.call_stats import CallStats
 from airflow_provider_iginsights.graph.error_mapping import GraphFailure, map_error, map_transport_problem
 from airflow_provider_iginsights.graph.headers import read_retry_after
 from airflow_provider_iginsights.graph.messages import Call, Reply
-from airflow_provider_iginsights.graph.rate_limit import RateLimiter, read_usage
+from airflow_provider_iginsights.graph.rate_limit import RateLimiter, Usage, read_usage
 from airflow_provider_iginsights.graph.retry import Retrier
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.graph.transport import Transport
@@ -111,6 +111,11 @@ class GraphSession:
     def take_app_usage(self) -> float:
         """Return the highest percentage of the app's rate limit that Meta reported since the last time; 0 = none."""
         return self._rate_limiter.take_app_usage()
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What Meta reported last of its rate limits, by the object's id; ``""`` = of the app."""
+        return self._rate_limiter.usage
 
     def stop(self) -> None:
         """End all waiting, and all calls under way, of all threads. May be called by a signal handler."""

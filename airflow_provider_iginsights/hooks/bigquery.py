@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_KINDS = (
+    ("google.oauth2.service_account", "a key of a service account"),
+    ("google.auth.impersonated_credentials", "a service account that is impersonated"),
+    ("google.auth.compute_engine", "the service account of this machine"),
+    ("google.oauth2.credentials", "the login of a person"),
+    ("google.auth.external_account", "an identity of another provider (workload identity federation)"),
+    ("google.auth.credentials", "none, since an emulator is asked"),
+)
+"""What the credentials of a module of google-auth are."""
 _WITHOUT_CONNECTION = (
     "To use the application default credentials of the machine instead, name no connection (operators: "
     "gcp_conn_id=None; commands: leave out --gcp-conn-id)."
@@ -44,6 +53,21 @@ def get_bigquery_client(
     if gcp_conn_id is None:
         return _client_from_environment(impersonation_chain, project_id, location)
     return _client_from_connection(gcp_conn_id, impersonation_chain, project_id, location)
+
+
+def describe_credentials(client: Client, *, gcp_conn_id: str | None) -> str:
+    """Return in a sentence where a client has its credentials from, of which kind they are, and whose as far as known.
+
+    :param gcp_conn_id: as it was given to :func:`get_bigquery_client`.
+    """
+    # The client has no public name for them, and the Google provider makes them anew each time it is asked.
+    credentials = getattr(client, "_credentials", None)
+    module = type(credentials).__module__
+    kind = next((text for name, text in _KINDS if module.startswith(name)), f"of the kind {module}")
+    names = ("service_account_email", "account")
+    whose = next((name for name in (getattr(credentials, each, None) for each in names) if isinstance(name, str)), "")
+    source = f"the connection {gcp_conn_id}" if gcp_conn_id else "the application default credentials"
+    return f"From {source}: {kind}{f', {whose}' if whose else ''}."
 
 
 def _client_from_connection(

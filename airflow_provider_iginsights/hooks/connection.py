@@ -141,6 +141,12 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
     return extra
 
 
+def list_extras(connection: Connection) -> tuple[str, ...]:
+    """Return the names of the extras that hold something, in their order."""
+    extra = connection.extra_dejson
+    return tuple(name for name, value in extra.items() if value not in (None, "")) if isinstance(extra, dict) else ()
+
+
 def _read_stored(token_variable: str | None, *, where: str) -> StoredToken | None:
     if token_variable is None:
         return None

@@ -14,7 +14,14 @@ from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
 from airflow_provider_iginsights.hooks.token_end import TokenEnd
-from airflow_provider_iginsights.json_values import read_list, read_object, read_text, read_whole_number
+from airflow_provider_iginsights.json_values import (
+    read_id,
+    read_list,
+    read_object,
+    read_objects,
+    read_text,
+    read_whole_number,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -44,6 +51,7 @@ class DebuggedToken:
     :param kind: as Meta spells it, such as ``SYSTEM_USER``; None = unknown.
     :param permissions: granted ones; None = unknown.
     :param expires_at: Unix seconds, 0 = never, None = unknown; likewise ``data_access_expires_at``.
+    :param targets: permission to the ids of the objects that it holds for, None = all; None as a whole = unknown.
     :param refusal: why Meta did not say it, in a sentence; ``""`` = it did, or the reason is none of the connection's.
     """
 
@@ -51,6 +59,7 @@ class DebuggedToken:
     permissions: frozenset[str] | None = None
     expires_at: int | None = None
     data_access_expires_at: int | None = None
+    targets: Mapping[str, frozenset[str] | None] | None = None
     refusal: str = ""
 
     @property
@@ -100,7 +109,21 @@ def _read_data(data: Mapping[str, Any]) -> DebuggedToken:
         permissions=None if scopes is None else frozenset(filter(None, map(read_text, scopes))),
         expires_at=_read_seconds(data.get("expires_at")),
         data_access_expires_at=_read_seconds(data.get("data_access_expires_at")),
+        targets=_read_targets(data.get("granular_scopes")),
     )
+
+
+def _read_targets(value: Any) -> Mapping[str, frozenset[str] | None] | None:
+    """Return the ids by permission. Without ``target_ids``, a permission holds for all that its person has."""
+    scopes = read_objects(value)
+    if not scopes:
+        return None
+    found: dict[str, frozenset[str] | None] = {}
+    for scope in scopes:
+        ids = read_list(scope.get("target_ids"))
+        if name := read_text(scope.get("scope")):
+            found[name] = None if ids is None else frozenset(filter(None, map(read_id, ids)))
+    return found
 
 
 def _read_seconds(value: Any) -> int | None:

@@ -58,8 +58,8 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
     debugged = debug_token(connection)
     me = _ask_me(client, debugged)
     if debugged.permissions is None:
-        debugged = replace(debugged, permissions=_list_permissions(client, settings.login))
-    accounts = _find_accounts(client, connection, me.body)
+        debugged = replace(debugged, permissions=list_permissions(client, settings.login))
+    accounts = find_accounts(client, connection, me.body)
     return TokenInfo(
         login=settings.login,
         is_sandbox=settings.is_local,
@@ -73,6 +73,14 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
     )
 
 
+def ask_me(client: GraphClient) -> Answer:
+    """Return whose token it is.
+
+    :raises InsightsError: Meta refuses the token, or does not answer.
+    """
+    return client.get(GraphRequest("me", {"fields": ME[client.settings.login]}, TOKEN))
+
+
 def _ask_me(client: GraphClient, debugged: DebuggedToken) -> Answer:
     """Return whose token it is.
 
@@ -80,7 +88,7 @@ def _ask_me(client: GraphClient, debugged: DebuggedToken) -> Answer:
         connection's fields is wrong.
     """
     try:
-        return client.get(GraphRequest("me", {"fields": ME[client.settings.login]}, TOKEN))
+        return ask_me(client)
     except ConfigurationError as error:
         if not debugged.refusal:
             raise
@@ -96,7 +104,8 @@ def _describe_source(connection: InstagramConnection) -> str:
     return f"It was read from the Airflow Variable {connection.token_variable}."
 
 
-def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:
+def list_permissions(client: GraphClient, login: Login) -> frozenset[str] | None:
+    """Return the granted permissions; None where such a token has no list of them."""
     if login != "facebook":
         return None
     try:
@@ -107,7 +116,12 @@ def _list_permissions(client: GraphClient, login: Login) -> frozenset[str] | Non
     return frozenset(filter(None, granted))
 
 
-def _find_accounts(client: GraphClient, connection: InstagramConnection, me: Mapping[str, Any]) -> Accounts:
+def find_accounts(client: GraphClient, connection: InstagramConnection, me: Mapping[str, Any]) -> Accounts:
+    """Return the accounts that the connection names, else those that the token sees.
+
+    :param me: the body of the answer of :func:`ask_me`.
+    :raises InsightsError: the token is refused, or sees no account of a name.
+    """
     if connection.account_ids:
         return _ask_named_accounts(client, connection.account_ids)
     if connection.settings.login == "instagram":

@@ -131,14 +131,21 @@ def _permitted(info: TokenInfo) -> tuple[bool, str]:
     permissions = info.debugged.permissions
     if permissions is None:
         return _probed(info.probe)
-    needed = dict(PERMISSIONS[info.login])
-    if info.accounts.are_known:
-        # Where accounts are known, nothing has to be found.
-        needed.pop(DISCOVERY_PERMISSION, None)
-    missing = [f"{name} ({purpose})" for name, purpose in needed.items() if name not in permissions]
+    missing = describe_missing_permissions(info.login, permissions, are_accounts_known=info.accounts.are_known)
     if not missing:
         return True, "It has the permissions that insights need."
     return False, f"It lacks {', '.join(missing)}: grant this to the app at Meta and make a new token."
+
+
+def describe_missing_permissions(
+    login: Login, permissions: frozenset[str], *, are_accounts_known: bool
+) -> tuple[str, ...]:
+    """Return what a token lacks for insights, each with its purpose."""
+    needed = dict(PERMISSIONS[login])
+    if are_accounts_known:
+        # Where accounts are known, nothing has to be found.
+        needed.pop(DISCOVERY_PERMISSION, None)
+    return tuple(f"{name} ({purpose})" for name, purpose in needed.items() if name not in permissions)
 
 
 def _probed(probe: str | None) -> tuple[bool, str]:
@@ -174,10 +181,13 @@ def _seen(info: TokenInfo) -> Iterator[tuple[bool, str]]:
     for sentences in accounts.wrong.values():
         yield False, sentences
     if not accounts.are_known:
-        yield False, f"It sees no Instagram professional account: {_missing_accounts(info.debugged.permissions)}."
+        yield (
+            False,
+            f"It sees no Instagram professional account: {describe_missing_accounts(info.debugged.permissions)}.",
+        )
 
 
-def _missing_accounts(permissions: frozenset[str] | None) -> str:
+def describe_missing_accounts(permissions: frozenset[str] | None) -> str:
     """Return what to do about a list of Pages without an account."""
     # META-33: without this permission Meta leaves out Pages, and sends no error.
     if permissions is not None and PORTFOLIO_PERMISSION not in permissions:

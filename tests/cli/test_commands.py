@@ -11,7 +11,7 @@ from airflow_provider_iginsights.cli.commands import COMMANDS, Command
 from airflow_provider_iginsights.cli.definition import get_instagram_commands
 from airflow_provider_iginsights.cli.exit_codes import MEANINGS, ExitCode
 from airflow_provider_iginsights.cli.main import main, make_parser
-from tests.support.pages import read_pages
+from tests.support.pages import DOCS
 
 
 def parsers_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -35,7 +35,18 @@ def test_both_doors_take_the_same() -> None:
     airflow = argparse.ArgumentParser()
     _add_command(airflow.add_subparsers(), get_instagram_commands()[0])
     theirs, ours = parsers_of(parsers_of(airflow)["instagram"]), parsers_of(make_parser())
-    assert list(ours) == ["test", "accounts", "metrics", "tables", "report", "forget", "clear", "sandbox", "demo"]
+    assert list(ours) == [
+        "test",
+        "doctor",
+        "accounts",
+        "metrics",
+        "tables",
+        "report",
+        "forget",
+        "clear",
+        "sandbox",
+        "demo",
+    ]
     assert {name: describe(parser) for name, parser in theirs.items()} == {
         name: describe(parser) for name, parser in ours.items()
     }
@@ -60,7 +71,8 @@ def test_help_tells_the_exit_codes(command: str, capsys: pytest.CaptureFixture[s
 
 def test_the_docs_tell_the_exit_codes() -> None:
     """The printed table has the same codes, meanings and order."""
-    _, _, table = read_pages().partition("| exit code | means |\n|---|---|\n")
+    page = (DOCS / "reference" / "commands.md").read_text("utf-8")
+    _, _, table = page.partition("| exit code | means |\n|---|---|\n")
     rows = [line.strip("|").split("|") for line in table.partition("\n\n")[0].splitlines()]
     assert [[cell.strip() for cell in row] for row in rows] == [[str(code.value), MEANINGS[code]] for code in ExitCode]
 

@@ -36,7 +36,7 @@ FLOORS = (
     ("assets",),
     ("task",),
     ("hooks", "transfers", "operators", "triggers", "links", "plugins", "retry_policy"),
-    ("cli",),
+    ("doctor", "cli"),
     ("get_provider_info", "testing", "__main__"),
 )
 """The rooms, from the ground up. An arrow, which is an import of any kind, points down or stays on its floor."""

@@ -60,9 +60,11 @@ def find_token(world: World, value: str, *, login: Login, now: datetime) -> Toke
     return token
 
 
-def require(token: Token, permissions: tuple[str, ...]) -> None:
-    """Raise the permission error (10) unless the token has all of the permissions."""
+def require(token: Token, permissions: tuple[str, ...], *, account_id: str | None = None) -> None:
+    """Raise the permission error (10) unless the token has all of the permissions, and has them for the account."""
     if not token.permissions.issuperset(permissions):
+        raise fail("no_permission")
+    if account_id and any(account_id not in token.targets.get(each, (account_id,)) for each in permissions):
         raise fail("no_permission")
 
 
@@ -84,6 +86,7 @@ def debug_token(world: World, value: str, now: datetime, *, viewer: Token) -> di
         "expires_at": _unix(token.expires_at),
         "is_valid": is_valid,
         "scopes": sorted(token.permissions),
+        "granular_scopes": [_describe_scope(token, scope) for scope in sorted(token.permissions)],
         "user_id": token.user_id,
     }
     if token.issued_at is not None:
@@ -91,6 +94,12 @@ def debug_token(world: World, value: str, now: datetime, *, viewer: Token) -> di
     if not is_valid:
         data["error"] = {"code": 190, "subcode": 463, "message": "Error validating access token: Session has expired."}
     return {"data": data}
+
+
+def _describe_scope(token: Token, scope: str) -> dict[str, Any]:
+    ids = token.targets.get(scope, token.account_ids if scope.startswith("instagram_") else None)
+    # Without target_ids it holds for all that its person has.
+    return {"scope": scope} if ids is None else {"scope": scope, "target_ids": list(ids)}
 
 
 def _unix(instant: datetime | None) -> int:

@@ -94,7 +94,8 @@ class GraphCall:
 
     def require(self, permissions: Mapping[auth.Login, tuple[str, ...]]) -> None:
         """Raise the permission error (10) unless the token has what this login needs."""
-        auth.require(self.token, permissions[self.login])
+        account_id = self.account.id if self.account else None
+        auth.require(self.token, permissions[self.login], account_id=account_id)
 
     def address(self, path: str, params: Mapping[str, str]) -> str:
         """Return the full URL of a neighbouring page. Like Meta's it carries the access token."""

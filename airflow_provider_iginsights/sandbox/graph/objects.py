@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -119,7 +120,10 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and what it opens. ``account_ids`` None = every account; ``issued_at`` None = long ago."""
+    """An access token and what it opens. ``account_ids`` None = every account; ``issued_at`` None = long ago.
+
+    ``targets``: permission -> ids of the only accounts that it holds for, as in a dialog with some boxes unticked.
+    """
 
     value: str
     kind: TokenKind
@@ -134,6 +138,7 @@ class Token:
     proof_required: bool = False
     user_id: str = "6801045783286074"
     name: str = "Sandbox User"
+    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sees(self, account_id: str) -> bool:
         """Say whether the account is among those that the token opens."""
