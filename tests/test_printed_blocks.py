@@ -31,6 +31,7 @@ PROJECT, ACCOUNT = "my-project", "17841405822304914"
 RUN_ELSEWHERE = {
     "Exclude and hash 1": "transfers/test_column_protection.py::test_the_printed_arguments",
     "The salt 2": "transfers/test_column_protection.py::test_the_printed_arguments",
+    "A test of a Dag 1": "test_testing.py::test_the_printed_test_of_a_dag",
     "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_printed_example_runs",
     "No waiting in tests 1": "test_testing.py::test_the_printed_example_runs",
     "With a real token 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",

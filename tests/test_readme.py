@@ -28,6 +28,7 @@ from tests.support.pages import (
     DOCS,
     README,
     ROOT,
+    find_code_words,
     find_directives,
     list_anchors,
     list_docs,
@@ -98,6 +99,21 @@ def test_the_docs_name_everything(kind: str) -> None:
     """Nothing public is left for the reader to find in the source."""
     assert len(EXPECTED[kind]) >= (2 if kind == "settings" else 4)
     assert sorted(EXPECTED[kind] - read_code_words()) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "kinds"),
+    {
+        "operators": ("operators", "arguments"),
+        "tables": ("tables", "columns", "table options"),
+        "errors": ("errors",),
+        "commands": ("commands", "options"),
+    }.items(),
+)
+def test_the_reference_is_whole(page: str, kinds: tuple[str, ...]) -> None:
+    """What belongs on a page of the reference stands on that page, not only anywhere."""
+    words = find_code_words((DOCS / "reference" / f"{page}.md").read_text("utf-8"))
+    assert {kind: sorted(EXPECTED[kind] - words) for kind in kinds if EXPECTED[kind] - words} == {}
 
 
 def test_every_operator_has_a_reference() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +26,9 @@ from airflow_provider_iginsights.sandbox.fixtures import (
 )
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, GraphSandbox
 from airflow_provider_iginsights.testing import is_testing, set_testing
+from tests.support.airflow_versions import needs
 from tests.support.pages import find_block
+from tests.test_example_dags import import_as_here
 
 __all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
 
@@ -113,3 +117,18 @@ def test_the_printed_example_runs(instagram_sandbox: tuple[GraphSandbox, BigQuer
     begun = time.monotonic()
     names["test_three_failures_in_a_row_cost_nothing"](instagram_sandbox)
     assert time.monotonic() - begun < 5
+
+
+@needs("assets")  # the release with dag.test(logical_date=…)
+@pytest.mark.usefixtures("airflow_db")
+def test_the_printed_test_of_a_dag(
+    instagram_sandbox: tuple[GraphSandbox, BigQuerySandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes with the first Dag of the README as a file in the Dags folder."""
+    (tmp_path / "instagram.py").write_text(import_as_here(find_block("With a real token 1")))
+    monkeypatch.setattr("airflow.settings.DAGS_FOLDER", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names: dict[str, Any] = {}
+    exec(compile(find_block("A test of a Dag 1"), "docs/sandbox.md", "exec"), names)
+    monkeypatch.delitem(sys.modules, "instagram")
+    names["test_the_dag_fills_its_tables"](instagram_sandbox)

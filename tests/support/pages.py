@@ -80,7 +80,12 @@ def find_directives(path: Path, name: str) -> Iterator[tuple[str, str]]:
 @cache
 def read_code_words() -> set[str]:
     """Return every identifier and every option that the pages write as code."""
-    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", read_pages(), re.DOTALL))
+    return find_code_words(read_pages())
+
+
+def find_code_words(text: str) -> set[str]:
+    """Return every identifier and every option that a text writes as code."""
+    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     return {*re.findall(r"\w+", code), *re.findall(r"(?<!\S)\W?(--[a-z][a-z-]*)", code)}
 
 
