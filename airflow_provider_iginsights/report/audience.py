@@ -54,7 +54,7 @@ def _make_figure(rows: ReportRows, dimension: str) -> Figure:
         table=FigureTable(
             (TableColumn(TITLES[dimension], "text"), TableColumn("Followers"), TableColumn("Share", "share")), shares
         ),
-        note=f"Read on {dates[-1]}." if dates else "",
+        note=f"Read on {dates[-1]}. The full width is 100 %." if dates else "",
         empty="Meta told nothing of it in the period.",
         width=340,
     )
@@ -81,7 +81,7 @@ def _draw(shares: Sequence[tuple[str, Number, float | None]], dimension: str) ->
         "type": "quantitative",
         "title": "Share",
         "axis": None,
-        "scale": {"zero": True, "nice": False},
+        "scale": {"domain": [0, 1]},
     }
     left = {"type": "text", "align": "left", "baseline": "bottom", "dy": -5, "aria": False}
     right = {**left, "align": "right", "fontWeight": 600}

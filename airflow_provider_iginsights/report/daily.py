@@ -48,6 +48,7 @@ COLUMNS = {
 PRODUCTS = {"POST": "Posts", "FEED": "Posts", "CAROUSEL_CONTAINER": "Carousels", "REEL": "Reels", "REELS": "Reels"}
 PRODUCTS |= {"STORY": "Stories", "AD": "Ads", "DEFAULT_DO_NOT_USE": "Other"}
 """What Meta calls product types, in words; others are told as Meta sends them."""
+PRODUCT_COLORS = dict(zip(("Reels", "Posts", "Stories", "Carousels", "Ads"), SERIES, strict=True))
 
 
 class AccountDays:
@@ -85,7 +86,7 @@ class AccountDays:
         reach = sorted(self.metrics["reach"].values())
         return [
             ("Followers", counts[-1] if counts else None, change if counts else "no reading"),
-            ("Reach on a median day", round(median(reach)) if reach else None, _tell_days(reach)),
+            ("Reach, median day", round(median(reach)) if reach else None, _tell_days(reach)),
             *(
                 (title, add_up(self.metrics[name].values()), f"sum of {_tell_days(self.metrics[name])}")
                 for name, title in (("views", "Views"), ("total_interactions", "Interactions"))
@@ -112,7 +113,7 @@ def make_products(days: AccountDays) -> Section:
     stacked: dict[str, Series] = {name: days.products[name] for name in alone}
     if len(alone) < len(names):
         stacked["Other types"] = _merge(days, names[len(alone) :])
-    colors = dict(zip(stacked, SERIES, strict=False))
+    colors = _choose_colors(stacked)
     values = [
         {"day": day.isoformat(), "kind": name, "views": series[day]}
         for name, series in stacked.items()
@@ -144,6 +145,14 @@ def make_products(days: AccountDays) -> Section:
         empty="No views by product type were loaded for these days.",
     )
     return Section(key="views", title="Views by product type", figures=(figure,))
+
+
+def _choose_colors(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each of at most five product types: a known one has the same in every report."""
+    wanted = list(names)
+    known = {name: PRODUCT_COLORS[name] for name in wanted if name in PRODUCT_COLORS}
+    free = iter([each for each in SERIES if each not in known.values()])
+    return {name: known.get(name) or next(free) for name in wanted}
 
 
 def _merge(days: AccountDays, names: Iterable[str]) -> Series:

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.report.chart import (
     layer,
     number_axis,
 )
+from airflow_provider_iginsights.report.daily import PRODUCT_COLORS
 from airflow_provider_iginsights.report.figures import (
     Figure,
     FigureTable,
@@ -53,7 +54,7 @@ TITLES = {
     "saved": "Saves",
     "shares": "Shares",
 }
-TYPES = {"FEED": ("Post", SERIES[0]), "REELS": ("Reel", SERIES[1])}
+TYPES = {"FEED": ("Post", PRODUCT_COLORS["Posts"]), "REELS": ("Reel", PRODUCT_COLORS["Reels"])}
 OTHER_TYPE = SERIES[2]
 
 
@@ -200,7 +201,10 @@ def _make_curves(rows: ReportRows, ranked: Sequence[Post], metric: str | None) -
                 for place, age, number in readings
             ],
         ),
-        legend=tuple(Swatch(each, f"{place}.") for place, each in zip(places.values(), SERIES, strict=False)),
+        legend=tuple(
+            Swatch(each, isolate(f"{place}. {shorten(post.caption, 32) or '(no caption)'}"))
+            for place, (post, each) in enumerate(zip(best, SERIES, strict=False), start=1)
+        ),
         note="The age is that at the reading. A line joins readings; what lies between is not known.",
         empty="No reading of these posts lies in the period.",
     )

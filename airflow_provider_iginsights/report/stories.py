@@ -88,7 +88,8 @@ def make_stories(rows: ReportRows) -> Section:
             [_write_row(story) for story in stories[:MOST_ROWS]],
             left_out=max(0, len(stories) - MOST_ROWS),
         ),
-        note="Completion: (views − exits) / views of one story. Meta tells nothing of stories that few people saw.",
+        note="Completion: (views − exits) / views of one story; the axis does not begin at 0. Meta tells nothing of "
+        "stories that few people saw.",
         empty="No story of the period has both views and exits." if stories else "No story was seen in the period.",
     )
     return Section(

@@ -199,7 +199,7 @@ def test_what_is_told_first(page: ReadPage, month: MonthRows) -> None:
     reach = sorted(totals(month, "reach").values())
     assert {title: read_number(number) for title, number in page.read_headlines().items()} == {
         "Followers": max((row["snapshot_date"], row["followers_count"]) for row in select(month, ACCOUNTS))[1],
-        "Reach on a median day": round(median(reach)),
+        "Reach, median day": round(median(reach)),
         "Views": sum(totals(month, "views").values()),
         "Interactions": sum(totals(month, "total_interactions").values()),
         "Posts and reels": 15,
