@@ -23,6 +23,7 @@ from tests.support import truth
 from tests.support.airflow_versions import needs, offers, run_dag
 from tests.support.mail_server import SENDER, receive_mails
 from tests.support.pages import find_block, find_section, read_pages
+from tests.support.report_pages import ReadPage, read_number
 from tests.support.sandboxes import DAY, END, KEYS, NOW, START, Row, Sandboxes, facts, open_sandboxes, pacific_days
 
 if TYPE_CHECKING:
@@ -257,6 +258,34 @@ def test_who_is_told_of_a_failure(sandboxes: Sandboxes) -> None:
     assert refused in mail.text
     assert read not in mail.text
     assert sandboxes.token not in mail.text
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_report_is_made_and_sent(sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the load; the mail's attachment is the file, which needs no script, and its reach is the table's."""
+    pytest.importorskip("vl_convert", reason="needs the extra report")
+    monkeypatch.setenv("INSTAGRAM_REPORT_ACCOUNT", sandboxes.account.id)
+    monkeypatch.setenv("INSTAGRAM_REPORT_FOLDER", str(tmp_path))
+    with receive_mails() as mails:
+        run = run_dag(load(FILES[0].with_name("instagram_report.py")), END)
+    assert run.state == "success"
+    [mail] = mails
+    assert (mail["to"], mail["subject"]) == ("analysts@example.com", f"Instagram: the 28 days up to {YESTERDAY}")
+    [attached] = mail.iter_attachments()
+    sent = attached.get_content()
+    assert (sent if isinstance(sent, bytes) else sent.encode()).split() == (
+        (tmp_path / f"{YESTERDAY}.html").read_bytes().split()
+    )
+    page = ReadPage((tmp_path / f"{YESTERDAY}.html").read_text("utf-8"))
+    assert (page.scripts, page.html.count("<svg") > 5) == ([], True)
+    rows = sandboxes.rows("instagram_account_insights")
+    of_account = [row for row in rows if row["account_id"] == sandboxes.account.id and row["breakdown"] == ""]
+    reach = {
+        row["metric_date"]: row["value"] for row in of_account if (row["metric"], row["period"]) == ("reach", "day")
+    }
+    assert len(reach) == 4
+    told = {date.fromisoformat(row[0]): read_number(row[1]) for row in page.list_rows("reach")}
+    assert {day: number for day, number in told.items() if number is not None} == reach
 
 
 @needs("deadline alerts")
