@@ -39,7 +39,7 @@ def current_statement(view: View, target: TargetTable, *, after: date | None, th
     if after:
         held = condition(PartitionRange(start=since, end=str(after)), table=table, alias="C")
         rows = f"{rows}\n  UNION ALL\n  {spread(columns, current.path, condition=held)}"
-    source = gather(columns, view.select(f"(\n  {rows}\n)"))
+    source = gather(columns, view.read(f"(\n  {rows}\n)"))
     # Rows of later days were put there by a task that has read more days.
     replaced = condition(PartitionRange(start=since, end=str(through)), table=table, alias="T")
     return "\n".join(

@@ -156,9 +156,12 @@ class BigQueryLoader:
     def create_views(self, targets: Iterable[TargetTable]) -> tuple[ViewResult, ...]:
         """Create or update the analysts' views of targets that exist; return what was done about each view.
 
+        A view that needs a table which does not exist yet is not made.
+
         Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
         """
-        return tuple(result for each in targets for result in views.create_views(self._at(each), session=self.session))
+        known = [self._at(each) for each in targets]
+        return tuple(result for each in known for result in views.create_views(each, session=self.session, known=known))
 
     def cancel(self) -> None:
         """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""

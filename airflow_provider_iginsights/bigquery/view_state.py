@@ -74,10 +74,10 @@ def view_query(view: View, target: TargetTable, *, through: date | None = None) 
     """Return the view's query over this target, and up to the day ``through`` over its current table."""
     current = current_target(view, target)
     if through is None or current is None or view.current is None:
-        return view.select(quoted(target.path))
+        return view.read(quoted(target.path))
     day, names = quoted(view.table.partition_by), ", ".join(map(quoted, view.table.column_names))
     until = f"C.{day} <= DATE '{through}'"
-    return view.select(
+    return view.read(
         f"(\n  SELECT {names} FROM {quoted(target.path)} WHERE {day} > DATE '{through}'\n"
         f"  UNION ALL\n  {spread(view.current, current.path, condition=until)}\n)"
     )

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.bigquery.table_functions import Made, make_function
+from airflow_provider_iginsights.bigquery.view_sources import find_sources
 from airflow_provider_iginsights.bigquery.view_state import (
     ViewState,
     read_state,
@@ -48,20 +49,25 @@ _SAID: dict[Done, str] = {
     "created": "created",
     "updated": "updated",
     "unchanged": "left as it is",
-    "impossible": "not made, since its table does not exist",
+    "impossible": "not made, since a table that it reads does not exist or lacks columns of this release",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewResult:
-    """What was done about one view; ``path`` is ``project.dataset.view``."""
+    """What was done about one view; ``path`` is ``project.dataset.view``.
+
+    ``missing``: paths of the tables for which it could not be made.
+    """
 
     path: str
     done: Done
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the result as a sentence."""
-        return f"{self.path}: {_SAID[self.done]}."
+        named = f": {', '.join(self.missing)}" if self.missing else ""
+        return f"{self.path}: {_SAID[self.done]}{named}."
 
 
 def create_views_of_existing(
@@ -77,28 +83,43 @@ def create_views_of_existing(
         identity=manual_identity("create views"),
         options=JobOptions(retry_budget=retry_budget, job_project=job_project),
     )
+    targets = tuple(targets)
     for target in targets:
         if find_table(target, session=session) is not None:
             if any(view.current for view in find_views(target.table)):
                 session.set_clock(target)
-            yield from create_views(target, session=session)
+            yield from create_views(target, session=session, known=targets)
             continue
         for view in find_views(target.table):
-            yield ViewResult(path=view_path(view, target), done="impossible")
+            yield ViewResult(path=view_path(view, target), done="impossible", missing=(target.path,))
 
 
-def create_views(target: TargetTable, *, session: BigQuerySession) -> Iterator[ViewResult]:
+def create_views(
+    target: TargetTable, *, session: BigQuerySession, known: Iterable[TargetTable] = ()
+) -> Iterator[ViewResult]:
     """Create or update the views of a target that exists; yield what was done about each.
 
     Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
+
+    :param known: targets whose ids a view of several tables goes by; the others have their default ids.
     """
-    for view in find_views(target.table):
-        done = (make_function if view.parameters else _make)(view, target, session=session)
-        if view.current is not None and update_current(view, target, session=session) and done == "unchanged":
-            done = "updated"
-        result = ViewResult(path=view_path(view, target), done=done)
+    views = find_views(target.table)
+    sources = find_sources(views, target, known=known, session=session)
+    for view in views:
+        if missing := sources.list_missing(view):
+            result = ViewResult(path=view_path(view, target), done="impossible", missing=missing)
+        else:
+            done = _create(sources.locate(view), target, session=session)
+            result = ViewResult(path=view_path(view, target), done=done)
         log.info("View %s", result)
         yield result
+
+
+def _create(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
+    done = (make_function if view.parameters else _make)(view, target, session=session)
+    if view.current is not None and update_current(view, target, session=session) and done == "unchanged":
+        return "updated"
+    return done
 
 
 def _make(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:

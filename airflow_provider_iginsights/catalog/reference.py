@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.columns import ColumnType
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
 from airflow_provider_iginsights.catalog.metrics import Metric
 from airflow_provider_iginsights.catalog.tables import TABLES, Table
+from airflow_provider_iginsights.catalog.views import VIEWS, View
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, parse_version
 
 
@@ -62,10 +64,23 @@ def describe_retired_metrics() -> Iterator[str]:
     )
 
 
+def describe_view(view: View) -> Iterator[str]:
+    """Yield the Markdown lines of a view: what it shows, an example query, its columns."""
+    name = view.view_id(view.table.default_id)
+    given = f"({', '.join(view.parameters)})" if view.parameters else ""
+    yield from (f"### {name}", "", f"`{name}{given}`: {view.description}", "", "```sql")
+    yield from view.example.format(view=f"`my-project.instagram.{name}`").splitlines()
+    yield from ("```", "")
+    yield from make_table(
+        ("column", "type", "meaning"), ((f"`{each.name}`", each.type, each.description) for each in view.columns)
+    )
+
+
 SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "tables": describe_tables,
     "live-metrics": describe_live_metrics,
     "retired-metrics": describe_retired_metrics,
+    **{f"view-{view.name}": partial(describe_view, view) for view in VIEWS},
 }
 
 

@@ -26,7 +26,7 @@ DIMENSIONS = ("age", "gender", "country", "city")
 STORY_LIFE = timedelta(days=2)
 """So long after the period the last numbers of its stories may be read: 24 hours of life, and the webhook's."""
 _ALL = "SELECT * FROM"
-_LATEST = {view.name: view.select for view in VIEWS}
+_LATEST = {view.name: view.read for view in VIEWS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

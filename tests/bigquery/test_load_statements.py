@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import product
 
 import pytest
+from zetasql.api import Analyzer
+from zetasql.types import TypeKind
 
 from airflow_provider_iginsights.bigquery.clearing import (
     clear_statement,
@@ -28,7 +31,8 @@ from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, Parti
 from airflow_provider_iginsights.bigquery.primary_key import replace_key_statement
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.target import LoadMode
-from airflow_provider_iginsights.bigquery.view_state import view_query
+from airflow_provider_iginsights.bigquery.view_sources import ViewSources
+from airflow_provider_iginsights.bigquery.view_state import view_path, view_query
 from airflow_provider_iginsights.bigquery.write import statements
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES, Table
 from airflow_provider_iginsights.catalog.views import VIEWS, View
@@ -92,11 +96,32 @@ def test_google_analyzer_accepts_what_is_around(table: Table) -> None:
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_google_analyzer_accepts_every_view(view: View) -> None:
-    """ZetaSQL resolves and types the query of every view, and of every table function with days in it."""
-    sql = view_query(view, rows.target(view.table))
+    """ZetaSQL resolves and types the query of every view, and of every table function with days in it.
+
+    It finds the columns that the view is said to have, with their types.
+    """
+    sql = view_query(locate(view), rows.target(view.table))
     for name in view.parameters:
         sql = re.sub(rf"\b{name}\b", "DATE '2026-11-20'", sql)
-    analyzer(view.table).analyze_statement(sql)
+    statement = over_everything().analyze_statement(sql)
+    found = [(each.name, each.column.type.type_kind) for each in statement.output_column_list]
+    assert found == [(each.name, getattr(TypeKind, f"TYPE_{each.type}")) for each in view.columns]
+
+
+@cache
+def over_everything() -> Analyzer:
+    """Return Google's analyzer over all tables and all views."""
+    paths: dict[str, dict[str, str]] = {
+        rows.target(table).path: {column.name: column.type for column in table.columns} for table in TABLES
+    }
+    for view in VIEWS:
+        paths[view_path(view, rows.target(view.table))] = {column.name: column.type for column in view.columns}
+    return build_analyzer(paths)
+
+
+def locate(view: View) -> View:
+    """Return a view whose other tables and views have their default ids."""
+    return ViewSources(targets={table.name: rows.target(table) for table in TABLES}, missing=frozenset()).locate(view)
 
 
 def test_google_analyzer_would_object() -> None:
