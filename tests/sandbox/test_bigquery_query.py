@@ -236,3 +236,15 @@ def test_results_are_paged(client: bigquery.Client) -> None:
     assert [row.x for row in job.result(page_size=300)] == list(range(1, 1001))
     assert [row.x for row in client.query_and_wait(numbers, page_size=300)] == list(range(1, 1001))
     assert [row.x for row in client.query(numbers).result(max_results=5, start_index=10)] == [11, 12, 13, 14, 15]
+
+
+def test_a_result_is_a_temporary_table(client: bigquery.Client) -> None:
+    """A query that found rows names the table that holds them, also none; another statement and another name do not."""
+    for condition, rows in (("TRUE", 3), ("FALSE", 0)):
+        job = client.query(f"SELECT v, day FROM d.t WHERE {condition}")
+        job.result()
+        table = client.get_table(job.destination)
+        assert (table.num_rows, [field.name for field in table.schema]) == (rows, ["v", "day"])
+        with pytest.raises(NotFound):
+            client.get_table(f"{job.destination.project}.{job.destination.dataset_id}.other")
+    assert "_sandbox" not in str([dataset.dataset_id for dataset in client.list_datasets()])

@@ -98,6 +98,17 @@ def test_a_function_is_updated_and_deleted(client: Client) -> None:
         client.delete_routine("d.f")
 
 
+def test_functions_are_listed(client: Client) -> None:
+    """Those of one dataset, by name; a dataset that is missing has none to list."""
+    client.create_dataset("other")
+    for name in ("g", "f"):
+        client.create_routine(function(name))
+    assert [routine.routine_id for routine in client.list_routines("d")] == ["f", "g"]
+    assert list(client.list_routines("other")) == []
+    with pytest.raises(NotFound):
+        list(client.list_routines("none"))
+
+
 def test_functions_stay_in_a_folder_and_go_with_their_dataset(tmp_path: Path) -> None:
     """A sandbox that keeps its tables keeps their functions; a dataset that is deleted takes them along."""
     with BigQuerySandbox(storage=tmp_path) as sandbox, sandbox.client() as client:

@@ -8,12 +8,12 @@ import time
 from starlette.concurrency import run_in_threadpool
 
 from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, paged
-from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.job import Job
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found
+from airflow_provider_iginsights.sandbox.bigquery.job import RESULTS, Job
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.results import read_page
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
-from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
+from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
 __all__ = ["JobsApi"]
 
@@ -70,6 +70,16 @@ class JobsApi:
             if job.project == call.project and earliest <= job.created <= latest and (not states or job.state in states)
         ]
         return paged((_listed(job) for job in reversed(found)), call, "jobs")
+
+    def get_results_table(self, call: TableCall) -> JsonAnswer:
+        """tables.get of the temporary table of what a query found."""
+        table = TableRef(call.project, RESULTS, call.path["table"])
+        outcome = next((job.outcome for job in self._jobs if job.results == table), None)
+        if outcome is None or outcome.source is None:
+            raise not_found("Table", str(table))
+        total = read_page(self._storage, outcome.source, outcome.fields, {"maxResults": "0"}).total
+        found: Resource = {"tableReference": table.resource, "type": "TABLE", "schema": outcome.schema}
+        return JsonAnswer({**found, "numRows": str(total)})
 
     async def query(self, call: TableCall) -> JsonAnswer:
         """jobs.query: make the job, wait, and answer like getQueryResults; a requestId makes one job only."""

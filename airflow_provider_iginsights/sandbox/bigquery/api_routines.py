@@ -7,7 +7,7 @@ import threading
 import duckdb
 from sqlglot import exp
 
-from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall
+from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, paged
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, parse
 from airflow_provider_iginsights.sandbox.bigquery.routines import arguments_of, call
@@ -25,6 +25,12 @@ class RoutinesApi:
         self._storage = storage
         # The etag guards a read and the update that follows from it against another client's update between them.
         self._lock = threading.Lock()
+
+    def list(self, request: TableCall) -> JsonAnswer:
+        """routines.list."""
+        where = (request.project, request.path["dataset"])
+        self._storage.dataset(*where)
+        return paged(self._storage.routines.all(*where), request, "routines")
 
     def insert(self, request: TableCall) -> JsonAnswer:
         """routines.insert."""

@@ -22,6 +22,7 @@ from airflow_provider_iginsights.sandbox.bigquery.api_jobs import JobsApi
 from airflow_provider_iginsights.sandbox.bigquery.api_routines import RoutinesApi
 from airflow_provider_iginsights.sandbox.bigquery.api_tables import JsonAnswer, TableCall, TablesApi
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
+from airflow_provider_iginsights.sandbox.bigquery.job import RESULTS
 from airflow_provider_iginsights.sandbox.bigquery.jobs import JobRegistry
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.uploads import Uploads, split_multipart
@@ -48,11 +49,13 @@ def build_app(storage: Storage, jobs: JobRegistry, uploads: Uploads) -> Starlett
         ("DELETE", dataset, tables.delete_dataset),
         ("GET", f"{dataset}/tables", tables.list_tables),
         ("POST", f"{dataset}/tables", tables.insert_table),
+        ("GET", f"{_BASE}/datasets/{RESULTS}/tables/{{table}}", queries.get_results_table),
         ("GET", table, tables.get_table),
         ("PATCH", table, tables.patch_table),
         ("DELETE", table, tables.delete_table),
         ("GET", f"{table}/data", tables.list_rows),
         ("POST", f"{table}/insertAll", tables.insert_rows),
+        ("GET", f"{dataset}/routines", functions.list),
         ("POST", f"{dataset}/routines", functions.insert),
         ("GET", f"{dataset}/routines/{{routine}}", functions.get),
         ("PUT", f"{dataset}/routines/{{routine}}", functions.update),

@@ -17,6 +17,9 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableR
 State = Literal["PENDING", "RUNNING", "DONE"]
 JobType = Literal["LOAD", "COPY", "QUERY"]
 
+RESULTS = "_sandbox_results"
+"""The hidden dataset of the temporary tables."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
@@ -68,6 +71,12 @@ class Job:
         return written_table(self.configuration) or (self.outcome.target if self.outcome else None)
 
     @property
+    def results(self) -> TableRef | None:
+        """The temporary table of what a query found ("Write query results", temporary tables); None = it has none."""
+        has_rows = self.outcome is not None and self.outcome.source is not None
+        return TableRef(self.project, RESULTS, f"anon_{self.id}") if has_rows else None
+
+    @property
     def record(self) -> JobRecord:
         """The job as it is now."""
         labels, reason = self.configuration.get("labels", {}), self.error.reason if self.error else None
@@ -97,9 +106,10 @@ class Job:
         }
 
     def _configuration(self) -> Resource:
-        if self.type != "QUERY" or self.target is None:
+        written = self.target or self.results
+        if self.type != "QUERY" or written is None:
             return {**self.configuration, "jobType": self.type}
-        query = {**self.configuration["query"], "destinationTable": self.target.resource}
+        query = {**self.configuration["query"], "destinationTable": written.resource}
         return {**self.configuration, "query": query, "jobType": self.type}
 
     def _statistics(self) -> Resource:

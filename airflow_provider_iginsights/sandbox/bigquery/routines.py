@@ -32,6 +32,10 @@ class Routines:
         """Return the REST resource of a routine, None if there is none."""
         return self._found.get(ref)
 
+    def all(self, project: str, dataset: str) -> list[Resource]:
+        """Return the routines of a dataset, by name."""
+        return [resource for ref, resource in sorted(self._found.items()) if ref[:2] == (project, dataset)]
+
     def save(self, ref: TableRef, resource: Resource | None) -> None:
         """Keep a routine under its name; None = drop it."""
         with self._lock, self._engine.cursor() as cursor:
