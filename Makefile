@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 REFEREE := .venv-referee
 GOOGLE := .venv-google
+DBT := .venv-dbt
 UI := .venv-ui
 DOCS := .venv-docs
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo reference test lint types unit chaos referee google test-google ui docs format clean
+.PHONY: help install demo reference test lint types unit chaos referee dbt google test-google ui docs format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +60,14 @@ $(REFEREE)/.installed: tests/referee-requirements.txt
 	$(REFEREE)/bin/python -c 'from duckdb_extensions import import_extension; [import_extension(name) for name in ("ducklake", "icu", "spatial")]'
 	@touch $@
 
+dbt: $(DBT)/.installed  ## Install dbt in an environment of its own, for the tests of the dbt project
+
+$(DBT)/.installed: tests/dbt-requirements.txt
+	$(PYTHON) -m venv $(DBT)
+	$(DBT)/bin/pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(DBT) $(DBT)/bin/uv pip install --quiet --no-deps --requirement $<
+	@touch $@
+
 google: $(GOOGLE)/.installed  ## Create an environment that has Airflow's Google provider
 
 $(GOOGLE)/.installed: pyproject.toml constraints-google.txt
@@ -95,4 +104,4 @@ format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(REFEREE) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

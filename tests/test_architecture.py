@@ -25,7 +25,8 @@ KNOWS_NOTHING_OF = {
     "sandbox": ("*",),
     "catalog": ("sandbox",),
     "bigquery": ("sandbox",),
-    "graph": ("sandbox", "catalog", "bigquery"),
+    "graph": ("sandbox", "catalog", "bigquery", "dbt"),
+    "dbt": ("sandbox", "bigquery"),
     "webhooks": ("*",),
     "extract": ("sandbox", "bigquery", "webhooks"),
     "stories": ("sandbox",),
@@ -33,7 +34,13 @@ KNOWS_NOTHING_OF = {
     "task": ("sandbox",),
     **dict.fromkeys(OUTER, ("sandbox",)),
 }
-KNOWN_TO = {"cli": ("cli", "__main__"), "testing": (), "__main__": (), "get_provider_info": ("cli",)}
+KNOWN_TO = {
+    "cli": ("cli", "__main__"),
+    "dbt": ("cli", "dbt"),
+    "testing": (),
+    "__main__": (),
+    "get_provider_info": ("cli",),
+}
 """Rooms that only these import."""
 
 LIGHT = {"importlib.import_module", "typing.TYPE_CHECKING"}

@@ -37,6 +37,10 @@ RUN_ELSEWHERE = {
     "With a real token 1": "test_example_dags.py::test_the_first_dag_of_the_readme_runs_as_printed",
     "Renewal 1": "operators/test_token_operators.py::test_the_printed_sink",
     "Rows for another destination 1": "hooks/test_read.py::test_the_printed_example",
+    "Airflow, with Cosmos 1": "dbt/test_docs.py::test_the_printed_dag",
+    "Airflow, with Cosmos 2": "dbt/test_docs.py::test_the_printed_blocks_fit_the_project",
+    "What is in it 1": "dbt/test_docs.py::test_the_printed_blocks_fit_the_project",
+    "What is in it 2": "dbt/test_docs.py::test_the_printed_blocks_fit_the_project",
 }
 
 BLOCKS = list_blocks()
@@ -85,9 +89,9 @@ def test_every_block_is_run() -> None:
     """A block of a language that no test here runs, or of Python that none names, is no example but a promise."""
     keys = {block.key for block in BLOCKS}
     assert len(keys) == len(BLOCKS) == text_count() - count_directives()
-    assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python", "text"}
+    assert {block.language for block in BLOCKS} == {"bash", "console", "sql", "python", "yaml", "text"}
     assert {block.key for block in BLOCKS if block.language == "text"} == NOT_RUN.keys()
-    assert {block.key for block in BLOCKS if block.language == "python"} == RUN_HERE | RUN_ELSEWHERE.keys()
+    assert {block.key for block in BLOCKS if block.language in ("python", "yaml")} == RUN_HERE | RUN_ELSEWHERE.keys()
     for place in RUN_ELSEWHERE.values():
         path, _, test = place.partition("::")
         assert f"def {test}(" in (ROOT / "tests" / path).read_text("utf-8")

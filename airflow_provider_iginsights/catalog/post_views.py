@@ -163,4 +163,5 @@ WHERE age_days >= 7
 ORDER BY engagement_rate_by_reach DESC LIMIT 10""",
     select=_select_posts,
     columns=POST_COLUMNS,
+    key=POST,
 )

@@ -52,7 +52,8 @@ class View:
     function.
 
     ``tables`` and ``views``: what it reads beside its table; a view of one of these tables. ``columns``: what it shows,
-    in their order. ``others``: where those tables and views are, which is known where the view is made.
+    in their order; ``key``: those that no two of its rows have alike, () = nothing is said. ``others``: where those
+    tables and views are, which is known where the view is made.
     """
 
     name: ViewName
@@ -62,6 +63,7 @@ class View:
     example: str
     select: Callable[[Sources], str]
     columns: tuple[ViewColumn, ...]
+    key: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     current: CurrentTable | None = None

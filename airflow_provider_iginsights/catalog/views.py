@@ -134,6 +134,7 @@ WHERE metric_date >= DATE_SUB(CURRENT_DATE('America/Los_Angeles'), INTERVAL 28 D
 GROUP BY metric_date ORDER BY metric_date""",
         select=_select_account_daily,
         columns=tuple(_list_daily_columns()),
+        key=("account_id", "metric_date"),
     ),
     View(
         name="media_insights_latest",
@@ -147,6 +148,7 @@ WHERE metric = 'reach' AND breakdown = ''
 ORDER BY reach DESC LIMIT 10""",
         select=_select_media_latest,
         columns=show_columns(MEDIA_INSIGHTS),
+        key=SERIES,
         order=_MEDIA_ORDER,
         current=MEDIA_INSIGHTS_CURRENT,
     ),
@@ -165,6 +167,7 @@ FROM {view}(
 WHERE metric = 'views' AND breakdown = '' AND growth IS NOT NULL
 ORDER BY views_per_day DESC LIMIT 10""",
         select=_select_media_growth,
+        key=(*SERIES, "snapshot_date"),
         columns=(
             *show_columns(MEDIA_INSIGHTS, _GROWTH_COLUMNS),
             ViewColumn("previous_snapshot_date", "DATE", "Day of the snapshot before; NULL = there is none."),
@@ -186,6 +189,7 @@ WHERE breakdown = ''
 GROUP BY account_id, media_id ORDER BY reach DESC LIMIT 10""",
         select=_select_story_latest,
         columns=show_columns(STORY_INSIGHTS),
+        key=SERIES,
         order=_STORY_ORDER,
         current=STORY_INSIGHTS_CURRENT,
     ),

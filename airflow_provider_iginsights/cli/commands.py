@@ -91,20 +91,21 @@ def _read_table(text: str) -> tuple[str, str]:
 CONN_ID = _option("--conn-id", default="instagram_default", help="Instagram connection (default: %(default)s)")
 API_VERSION = _option("--api-version", help="version of the Graph API, such as v25.0 (default: the connection's)")
 DATASET = _option("--dataset", required=True, help="BigQuery dataset")
+TABLE_IDS = _option(
+    "--table",
+    type=_read_table,
+    action="append",
+    default=[],
+    metavar="NAME=TABLE_ID",
+    help="a table that has not its default id, such as media=brand_media; can be repeated",
+)
 DATASET_OF = (
     _option("--project", help="project of the dataset (default: that of the connection or of the credentials)"),
     _option("--job-project", help="project that runs and pays for the jobs (default: the dataset's)"),
     _option("--location", help="location of the dataset, such as EU (default: found by the dataset)"),
     _option("--gcp-conn-id", help="Google Cloud connection (default: the application default credentials)"),
     _option("--impersonation-chain", help="service account to act as, or several, separated by commas"),
-    _option(
-        "--table",
-        type=_read_table,
-        action="append",
-        default=[],
-        metavar="NAME=TABLE_ID",
-        help="a table that has not its default id, such as media=brand_media; can be repeated",
-    ),
+    TABLE_IDS,
 )
 BIGQUERY = (
     DATASET,
@@ -245,6 +246,26 @@ COMMANDS: tuple[Command, ...] = (
             _option("--hash-salt-variable", metavar="NAME", help="Airflow Variable that holds the salt"),
             *BIGQUERY,
             CONFIRMED,
+        ),
+    ),
+    Command(
+        name="dbt",
+        help="Write a dbt project over the tables",
+        description="Write sources with freshness and tests, and models that are equal to the views. Asks nobody.",
+        action=f"{_ROOM}.dbt:dbt",
+        options=(
+            _option("directory", type=Path, help="folder of the project; what is there and was not edited is renewed"),
+            DATASET,
+            _option("--project", help="project of the dataset (default: that of dbt's profile)"),
+            TABLE_IDS,
+            _option(
+                "--without",
+                action="append",
+                default=[],
+                metavar="NAME",
+                help="a table that does not exist, such as story_insights; can be repeated",
+            ),
+            _option("--force", action="store_true", help="also write over files that were edited"),
         ),
     ),
     Command(

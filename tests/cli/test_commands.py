@@ -44,6 +44,7 @@ def test_both_doors_take_the_same() -> None:
         "report",
         "forget",
         "clear",
+        "dbt",
         "sandbox",
         "demo",
     ]

@@ -28,6 +28,7 @@ FLOORS = (
     ("sandbox",),
     ("catalog",),
     ("bigquery",),
+    ("dbt",),
     ("graph",),
     ("webhooks",),
     ("extract",),
