@@ -15,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 from packaging.requirements import Requirement
 
 from airflow_provider_iginsights.cli.main import main, make_parser
@@ -164,7 +165,10 @@ def test_a_query_answers(sandboxes: Sandboxes, query: str) -> None:
     [views] = re.findall(r"`(airflow instagram tables --views [^`]+)`", read_pages())
     assert main(shlex.split(views)[2:]) == 0
     client = sandboxes.bigquery.client()
-    rows = list(client.query(query).result())
+    # What Looker Studio fills in where its date range control stands.
+    days = [ScalarQueryParameter(f"DS_{name}_DATE", "STRING", "20261121") for name in ("START", "END")]
+    given = QueryJobConfig(query_parameters=days if "@DS_" in query else [])
+    rows = list(client.query(query, job_config=given).result())
     client.close()
     assert bool(rows) is ("growth" not in query)  # of one snapshot nothing has grown
 
