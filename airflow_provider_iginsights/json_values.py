@@ -74,8 +74,10 @@ def read_count(value: Any) -> int | None:
 
 
 def read_flag(value: Any) -> bool | None:
-    """Return true or false; None for anything else."""
-    return value if isinstance(value, bool) else None
+    """Return true or false, given as such, as ``"true"`` or ``"false"``, or as 1 or 0; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value)
+    return bool(value) if type(value) in (bool, int) and value in (0, 1) else None
 
 
 def read_number(value: Any) -> int | float | Decimal | None:

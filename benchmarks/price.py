@@ -29,7 +29,8 @@ CHUNK = 500
 class Account:
     """What one account has: posts and stories that it publishes, and the rows that the default metrics make of them.
 
-    ``media_kept``: posts and stories of all days that ``instagram_media`` holds.
+    ``media_kept``: posts and stories of all days that ``instagram_media`` holds. ``children_a_post``: in the mean, as
+    most posts are no albums.
     """
 
     posts_a_day: float = 0.5
@@ -38,6 +39,7 @@ class Account:
     media_kept: int = 1_000
     insight_rows_a_day: int = 150
     rows_a_post: int = 11
+    children_a_post: int = 2
     rows_a_story: int = 18
 
 
@@ -57,6 +59,7 @@ class Width:
     """Bytes of a row: its key, what is compared with a new fetch (key included), what a lookup reads, and all of it.
 
     ``day``: the column that chooses the day, where it is not part of the key. The target is always asked for it.
+    ``kept``: what a correction reads besides, since a row that lacks it keeps it.
     ``current``: the row of a current table that holds all newest numbers of one post or story.
     """
 
@@ -65,13 +68,15 @@ class Width:
     row: int
     looked_up: int = 0
     day: int = 0
+    kept: int = 0
     current: int = 0
 
 
 WIDTHS = {
     "account_insights": Width(key=86, compared=124, row=184, looked_up=50),
-    "accounts": Width(key=29, compared=300, row=340),
-    "media": Width(key=40, compared=400, row=450, day=8),
+    "accounts": Width(key=29, compared=320, row=680, kept=300),
+    "media": Width(key=40, compared=440, row=1150, day=8, kept=560),
+    "media_children": Width(key=60, compared=160, row=900, day=8, kept=740),
     "media_insights": Width(key=66, compared=108, row=168, current=230),
     "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=370),
     "story_polls": Width(key=29, compared=75, row=120, looked_up=90, day=8),
@@ -107,6 +112,7 @@ class Load:
 
     ``stored``: rows in the days of the staged rows. ``corrected``: those in the days with corrections, None = no days
     have some. ``kept``: rows of all days, for a table whose keys can change their day; None = they cannot.
+    ``is_state``: rows that are gone are sought, too.
     """
 
     table: str
@@ -115,6 +121,7 @@ class Load:
     staged: float
     corrected: float | None = None
     kept: float | None = None
+    is_state: bool = False
 
     def statements(self) -> Iterator[Statement]:
         """Yield what is sent: insert, look for changes, correction, look for doubled keys."""
@@ -124,9 +131,12 @@ class Load:
             yield self.send("verify", target=asked * self.stored, staged=width.key * self.staged)
             yield self.send("verify", target=asked * (self.kept - self.stored), staged=width.key * self.staged)
         yield self.send("merge", target=asked * self.stored, staged=width.row * self.staged)
+        if self.corrected is not None or self.is_state:
+            # Of a state, the rows that an answer no longer has are sought, too, which reads nearly as much again.
+            looked = width.compared * (2 if self.is_state else 1)
+            yield self.send("verify", target=looked * self.stored, staged=looked * self.staged)
         if self.corrected is not None:
-            yield self.send("verify", target=width.compared * self.stored, staged=width.compared * self.staged)
-            whole = (width.compared + width.row) * self.corrected
+            whole = (width.compared + width.kept + width.row) * self.corrected
             yield self.send("correct", target=whole, staged=width.row * self.staged)
         checked = self.stored if self.kept is None else self.kept
         yield self.send("verify", target=asked * (checked + self.staged), staged=width.key * self.staged)
@@ -153,6 +163,12 @@ def send_daily(accounts: int, *, of: Account = ACCOUNT) -> Iterator[Statement]:
     posts, kept = accounts * of.posts_a_day * REFRESH_DAYS, accounts * of.media_kept
     yield from Load(table="media_insights", times=times, stored=0, staged=posts * of.rows_a_post).statements()
     yield from Load(table="media", times=times, stored=posts, staged=posts, corrected=posts, kept=kept).statements()
+    # Of an album that changes, the day is written again; few do.
+    children, all_children = posts * of.children_a_post, kept * of.children_a_post
+    albums = Load(
+        table="media_children", times=times, stored=children, staged=children, kept=all_children, is_state=True
+    )
+    yield from albums.statements()
 
 
 def send_hourly_stories(accounts: int, *, of: Account = ACCOUNT) -> Iterator[Statement]:

@@ -40,7 +40,7 @@ WORKERS = 4
 """Requests that a task has under way: where it starts, and what it keeps at least while nothing is refused."""
 TASK_START = 10.0
 """Seconds that Airflow is assumed to need until a task's own code runs, its imports included."""
-TABLES = {"account": 2, "media": 2, "story": 3}
+TABLES = {"account": 2, "media": 3, "story": 3}
 """How many tables each transfer stages rows for."""
 JOB = 3.0
 """Seconds that a job of BigQuery is assumed to take."""

@@ -73,6 +73,7 @@ def expected(sandboxes: Sandboxes, *, kinds: frozenset[str]) -> dict[str, list[R
             tables["instagram_account_insights"] += truth.account_rows(world, account, days, now=now)
             tables["instagram_accounts"].append(truth.profile_rows(account, now=now))
         tables["instagram_media"] += truth.listed_rows(world, [*posts, *live], now=now)
+        tables["instagram_media_children"] += truth.child_rows(world, posts)
         tables["instagram_media_insights"] += truth.post_rows(world, posts, now=now)
         tables["instagram_story_insights"] += truth.story_rows(world, live, now=now)
         tables["instagram_story_polls"] += [truth.poll_row(world, account, now=now)] if "story" in kinds else []

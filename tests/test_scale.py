@@ -65,7 +65,7 @@ def test_tasks_wait_for_a_slot() -> None:
     day = scale.simulate(given, 2_500, slots=2)
     assert day.story_seconds == pytest.approx(300)
     assert scale.simulate(given, 2_500, slots=5).story_seconds == pytest.approx(100)
-    assert day.staged == 5 * (2 + 2 + 24 * 3)
+    assert day.staged == 5 * (2 + 3 + 24 * 3)
 
 
 def test_a_backlog_grows_from_hour_to_hour() -> None:

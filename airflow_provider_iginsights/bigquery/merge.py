@@ -76,15 +76,41 @@ def update_statement(
     return _merge(target, staging, partitions, source_partitions, clauses=(_update,))
 
 
-def changed_days_query(target: TargetTable, *, staging: str, partitions: PartitionRange) -> str:
-    """Return the query for the days (ISO) that hold rows which :func:`update_statement` would rewrite."""
+def changed_days_query(
+    target: TargetTable, *, staging: str, partitions: PartitionRange, protected: ProtectedGroups = ()
+) -> str:
+    """Return the query for the days (ISO) that hold rows which :func:`correct_statement` would rewrite or delete."""
     table = target.table
-    return (
+    changed = (
         f"SELECT DISTINCT CAST(T.{quoted(table.partition_by)} AS STRING) AS day FROM {quoted(target.path)} T\n"
         f"JOIN (\n  {_newest(table, staging=staging, partitions=None)}\n) S\n"
         f"ON {same(table.key, left='T', right='S')}\n   AND {condition(partitions, table=table, alias='T')}\n"
         f"WHERE {_is_corrected(table)}"
     )
+    if not table.is_state or table.group is None:
+        return changed
+    vanished = _vanished_rows(target, group=table.group, staging=staging, partitions=partitions, protected=protected)
+    return f"{changed}\nUNION DISTINCT\nSELECT CAST(O.{quoted(table.partition_by)} AS STRING) AS day FROM {vanished}"
+
+
+def correct_statement(
+    target: TargetTable,
+    *,
+    staging: str,
+    partitions: PartitionRange,
+    source_partitions: PartitionRange | None = None,
+    protected: ProtectedGroups = (),
+) -> str:
+    """Return the second MERGE of ``merge``: it rewrites stored rows and, of a state, deletes what is gone."""
+    if target.table.is_state:
+        return replace_statement(
+            target,
+            staging=staging,
+            partitions=partitions,
+            source_partitions=source_partitions,
+            protected=protected,
+        )
+    return update_statement(target, staging=staging, partitions=partitions, source_partitions=source_partitions)
 
 
 def replace_statement(
@@ -203,15 +229,22 @@ def _newest(table: Table, *, staging: str, partitions: PartitionRange | None) ->
 def _vanished(
     target: TargetTable, *, group: Iterable[str], staging: str, partitions: PartitionRange, protected: ProtectedGroups
 ) -> str:
+    found = _vanished_rows(target, group=group, staging=staging, partitions=partitions, protected=protected)
+    return f"SELECT * FROM {found}    QUALIFY {numbered(target.table.key)} = 1"
+
+
+def _vanished_rows(
+    target: TargetTable, *, group: Iterable[str], staging: str, partitions: PartitionRange, protected: ProtectedGroups
+) -> str:
+    """Return what follows FROM in a query for the stored rows O that the answered groups no longer have."""
     table = target.table
     others = "".join(f"      AND NOT ({_is_in(each, table=table, alias='O')})\n" for each in protected)
     answered = f"{same(group, left='A', right='O')} AND A.`fetched_at` >= O.`fetched_at`"
     return (
-        f"SELECT * FROM {quoted(target.path)} O\n"
+        f"{quoted(target.path)} O\n"
         f"    WHERE {condition(partitions, table=table, alias='O')}\n{others}"
         f"      AND EXISTS (SELECT 1 FROM {quoted(staging)} A WHERE {answered})\n"
         f"      AND NOT EXISTS (SELECT 1 FROM {quoted(staging)} B WHERE {same(table.key, left='B', right='O')})\n"
-        f"    QUALIFY {numbered(table.key)} = 1"
     )
 
 
@@ -235,9 +268,17 @@ def _update(table: Table, also: str = "") -> str:
 # IS DISTINCT FROM takes two NULL for equal, as = does not; an unequal NULL would rewrite its row each night.
 def _is_corrected(table: Table) -> str:
     """Return the condition that a staged row S rewrites the stored row T of its key."""
-    measures = [column for column in table.columns if column.name not in table.key and column.name in table.measures]
-    changed = " OR ".join(f"{_updated(column)} IS DISTINCT FROM T.{quoted(column.name)}" for column in measures)
-    return f"S.`fetched_at` >= T.`fetched_at` AND ({changed})"
+    measures = (column for column in table.columns if column.name not in table.key and column.name in table.measures)
+    changed = [f"{_updated(column)} IS DISTINCT FROM T.{quoted(column.name)}" for column in measures]
+    changed += [_has_moved(column) for column in table.columns if column.moves_after_days is not None]
+    return f"S.`fetched_at` >= T.`fetched_at` AND ({' OR '.join(changed)})"
+
+
+def _has_moved(column: Column) -> str:
+    """Return the condition that an instant is so many days later than the stored one, or that none is stored."""
+    staged, stored = (f"{alias}.{quoted(column.name)}" for alias in "ST")
+    later = f"{staged} >= TIMESTAMP_ADD({stored}, INTERVAL {column.moves_after_days} DAY)"
+    return f"IFNULL({later}, {stored} IS NULL AND {staged} IS NOT NULL)"
 
 
 # Columns are named: INSERT ROW goes by their order, which a user's own column can change.

@@ -14,11 +14,11 @@ from airflow_provider_iginsights.bigquery.duplicates import deduplicate_statemen
 from airflow_provider_iginsights.bigquery.merge import (
     append_statement,
     changed_days_query,
+    correct_statement,
     insert_statement,
     moved_keys_query,
     new_keys_query,
     replace_statement,
-    update_statement,
 )
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, MAX_PARTITIONS, PartitionRange, slices
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
@@ -64,8 +64,10 @@ def write_target(
     sent = statements(row_file, staging=staged.path, load_mode=load_mode, partitions=ranges.stored, protected=protected)
     jobs = _run(sent, "merge", row_file=row_file, session=session)
     affected = sum(job.num_dml_affected_rows or 0 for job in jobs)
-    if load_mode == "merge" and affected < row_file.rows:
-        corrected = list(corrections(row_file, staging=staged.path, partitions=ranges.stored, session=session))
+    if load_mode == "merge" and (affected < row_file.rows or target.table.is_state):
+        corrected = list(
+            corrections(row_file, staging=staged.path, partitions=ranges.stored, protected=protected, session=session)
+        )
         jobs += _run(corrected, "correct", row_file=row_file, session=session)
         affected = sum(job.num_dml_affected_rows or 0 for job in jobs)
     log.info("%s: %d rows sent, %d changed.", target.path, row_file.rows, affected)
@@ -139,18 +141,25 @@ def statements(
 
 
 def corrections(
-    row_file: RowFile | StagedRows, *, staging: str, partitions: PartitionRange, session: BigQuerySession
+    row_file: RowFile | StagedRows,
+    *,
+    staging: str,
+    partitions: PartitionRange,
+    protected: ProtectedGroups,
+    session: BigQuerySession,
 ) -> Iterator[str]:
     """Yield the statements that rewrite stored rows, over the days that hold such rows; none where no row differs."""
     target = row_file.target
-    sql = changed_days_query(target, staging=staging, partitions=partitions)
+    sql = changed_days_query(target, staging=staging, partitions=partitions, protected=protected)
     found = session.read(target, sql=sql, doing=f"look for changed rows in {target.path}")
     days = sorted(row[0] for row in found)
     if not days:
         return
     changed = replace(partitions, start=days[0], end=days[0], besides=()).with_days(days[1:])
     for piece in _pieces(row_file):
-        yield update_statement(target, staging=staging, partitions=changed, source_partitions=piece)
+        yield correct_statement(
+            target, staging=staging, partitions=changed, source_partitions=piece, protected=protected
+        )
 
 
 def _pieces(row_file: RowFile | StagedRows) -> list[PartitionRange | None]:

@@ -10,6 +10,7 @@ TableName = Literal[
     "account_insights",
     "accounts",
     "media",
+    "media_children",
     "media_insights",
     "story_insights",
     "story_polls",
@@ -31,10 +32,12 @@ which the owner can delete: ``''`` in the newer row empties it (stored as NULL),
 class Column:
     """A BigQuery column. ``required`` = mode REQUIRED, else NULLABLE.
 
-    * ``field``: the field of Meta's node (IG User, IG Media) that fills it; ``''`` where it comes from elsewhere.
+    * ``field``: the field of Meta's node (IG User, IG Media) that fills it, ``owner.id`` for one of a node inside it;
+      ``''`` where it comes from elsewhere.
       ``field_since``: the first version that knows the field; an older one refuses the whole request for it.
     * ``identifies``: of what it holds the id: the account or the media that a row is about.
     * ``volatile``: a change of this column alone is no reason to write a stored row again.
+      ``moves_after_days``: unless its value, an instant, is so many days later than the stored one.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Column:
     field_since: str = "v10.0"
     identifies: IdKind | None = None
     volatile: bool = False
+    moves_after_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,10 @@ class Table:
 
     ``former_keys`` are those of earlier releases: a table that claims one of them is given the key of today.
     ``group``: the columns of the key that name the rows which one answer of Meta states completely; None = each row is
-    an answer by itself. ``moves``: a key's partition can be another one from fetch to fetch. ``is_optional``: it exists
-    only where an argument of a transfer asks for it. ``claims_key``: a new one has the key as its primary key.
+    an answer by itself. ``is_state``: its rows say how things are now, so that ``merge``, too, deletes the rows of a
+    group that the newer answer does not have. ``moves``: a key's partition can be another one from fetch to fetch.
+    ``is_optional``: it exists only where an argument of a transfer asks for it. ``claims_key``: a new one has the key
+    as its primary key.
     """
 
     name: TableName
@@ -67,6 +73,7 @@ class Table:
     columns: tuple[Column, ...]
     former_keys: tuple[tuple[str, ...], ...] = ()
     group: tuple[str, ...] | None = None
+    is_state: bool = False
     moves: bool = False
     is_optional: bool = False
     claims_key: bool = True

@@ -42,6 +42,9 @@ class AccountsRow(TypedDict):
     followers_count: NotRequired[int | None]
     follows_count: NotRequired[int | None]
     media_count: NotRequired[int | None]
+    profile_picture_url: NotRequired[str | None]
+    page_id: NotRequired[str | None]
+    connection_id: NotRequired[str | None]
     fetched_at: str
     run_id: NotRequired[str | None]
 
@@ -61,6 +64,32 @@ class MediaRow(TypedDict):
     published_at: NotRequired[str | None]
     like_count: NotRequired[int | None]
     comments_count: NotRequired[int | None]
+    alt_text: NotRequired[str | None]
+    media_url: NotRequired[str | None]
+    thumbnail_url: NotRequired[str | None]
+    is_comment_enabled: NotRequired[bool | None]
+    is_shared_to_feed: NotRequired[bool | None]
+    ig_id: NotRequired[str | None]
+    owner_id: NotRequired[str | None]
+    last_seen_at: NotRequired[str | None]
+    is_listed: NotRequired[bool | None]
+    fetched_at: str
+    run_id: NotRequired[str | None]
+
+
+class MediaChildrenRow(TypedDict):
+    """The pictures and films of Instagram albums (carousels), one row per account, album and child, as now."""
+
+    account_id: str
+    media_id: str
+    child_id: str
+    published_date: date
+    position: int
+    media_type: NotRequired[str | None]
+    media_url: NotRequired[str | None]
+    thumbnail_url: NotRequired[str | None]
+    permalink: NotRequired[str | None]
+    shortcode: NotRequired[str | None]
     alt_text: NotRequired[str | None]
     fetched_at: str
     run_id: NotRequired[str | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache, partial
@@ -68,7 +68,8 @@ _NEIGHBOURS = timedelta(days=2)
 class AccountReader:
     """Reads accounts for one window.
 
-    ``days``: closed Pacific days, ascending; ``current``: read snapshots (audience, profile), too.
+    ``days``: closed Pacific days, ascending; ``current``: read snapshots (audience, profile), too; ``page_ids``: id of
+    an account -> id of the Page through which it was found.
     """
 
     client: GraphClient
@@ -82,6 +83,7 @@ class AccountReader:
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
     current: bool = True
     profiles: bool = True
+    page_ids: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, account_id: str, unanswered: Sequence[RepeatParameters] | None = None) -> Iterator[TableRow]:
         """Yield ``(table, row)`` for one account: tables ``account_insights`` and ``accounts``.
@@ -101,6 +103,7 @@ class AccountReader:
             left_out_log=self.left_out_log,
             refused_fields=self.refused_fields,
             breaker=breaker,
+            page_id=self.page_ids.get(account_id),
         )
         wanted = self.profiles and self.current
         requests = self._plan_requests(account_id)

@@ -99,15 +99,16 @@ def _read_ids(client: GraphClient, path: str, fields: str) -> Iterator[str]:
             client.note(f"{path}: an item without a readable id is left out.")
 
 
-def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, str]:
-    """Return the ids for ``@usernames`` (lower case), among all accounts that the token sees, portfolios included.
+def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, DiscoveredAccount]:
+    """Return the accounts for ``@usernames`` (lower case), among all accounts that the token sees, portfolios included.
 
     :raises ConfigurationError: the token does not see one of them; the message names it, and those that it sees.
     """
     wanted = set(usernames)
     visible = _by_username(discover_accounts(client))
     if wanted - visible.keys():
-        visible |= _by_username(discover_portfolio_accounts(client, set(visible.values())))
+        known = {account.id for account in visible.values()}
+        visible |= _by_username(discover_portfolio_accounts(client, known))
     if missing := sorted(wanted - visible.keys()):
         shown = ", ".join(list(visible)[:_MOST_SHOWN]) or "none"
         more = f" and {len(visible) - _MOST_SHOWN} more" if len(visible) > _MOST_SHOWN else ""
@@ -118,9 +119,9 @@ def find_usernames(client: GraphClient, usernames: Iterable[str]) -> dict[str, s
     return {name: visible[name] for name in wanted}
 
 
-def _by_username(accounts: Iterable[DiscoveredAccount]) -> dict[str, str]:
+def _by_username(accounts: Iterable[DiscoveredAccount]) -> dict[str, DiscoveredAccount]:
     return {
-        f"@{account.username.lower()}": account.id
+        f"@{account.username.lower()}": account
         for account in accounts
         if account.username.isprintable() and account.username
     }

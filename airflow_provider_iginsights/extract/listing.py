@@ -14,17 +14,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_iginsights.catalog.plan import InsightsQuery, MediaPlan
+from airflow_provider_iginsights.catalog.tables import MEDIA, MEDIA_CHILDREN
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.extract.batched_insights import BatchedInsights
 from airflow_provider_iginsights.extract.circuit_breaker import CircuitBreaker
 from airflow_provider_iginsights.extract.insights_request import InsightsRequest
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
+from airflow_provider_iginsights.extract.listed_media import ListedMedia
 from airflow_provider_iginsights.extract.media_answer import (
     NO_METRICS,
     Media,
     MediaAnswer,
     RequestedMetrics,
-    keep_distinct_media,
     read_insights,
     read_product_type,
 )
@@ -41,14 +42,8 @@ from airflow_provider_iginsights.extract.unanswered import (
     is_transient,
     select_unanswered,
 )
-from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Subject
-from airflow_provider_iginsights.json_values import (
-    read_id,
-    read_instant,
-    read_list,
-    read_object,
-    read_objects,
-)
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.json_values import read_id, read_object, read_objects
 from airflow_provider_iginsights.quoting import quote_value
 
 if TYPE_CHECKING:
@@ -63,7 +58,7 @@ class Listing:
     """Reads one edge of one account: ``media`` (published in [from, to)) or ``stories`` (all that are live).
 
     ``expects_all``: every post is requested, so a listing of fewer than the profile counts is remarked on.
-    ``unanswered``: send only these requests, which Meta did not answer before.
+    ``unanswered``: send only these requests, which Meta did not answer before. ``children``: ask for those of albums.
     """
 
     client: GraphClient
@@ -77,13 +72,16 @@ class Listing:
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
     unanswered: Sequence[RepeatParameters] | None = None
+    children: bool = False
+    _listed: ListedMedia = field(init=False)
     _insights: BatchedInsights = field(init=False)
-    _seen: set[str] = field(default_factory=set, init=False)
-    _without_id: int = field(default=0, init=False)
     _without_insights: int = field(default=0, init=False)
     _unanswered: list[UnansweredRequest] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self._listed = ListedMedia(
+            account_id=self.account_id, noun=self._noun, published=self.published, left_out_log=self.left_out_log
+        )
         self._insights = BatchedInsights(
             client=self.client,
             account_id=self.account_id,
@@ -109,7 +107,7 @@ class Listing:
             yield from self._read_requests(self._plan_unanswered(self.unanswered))
         left = (*self._unanswered, *self._insights.finish())
         if self.expects_all and self.unanswered is None and not self._unanswered:
-            listed = len(self._seen)
+            listed = len(self._listed.ids)
             compare_with_media_count(self.client, self.account_id, listed=listed, left_out_log=self.left_out_log)
         if left:
             raise IncompleteAccount(left)
@@ -127,15 +125,16 @@ class Listing:
             refused_fields=self.refused_fields,
             breaker=self._insights.breaker,
             cursor=cursor,
+            tables=(MEDIA, MEDIA_CHILDREN) if self.children else (MEDIA,),
         )
         # Closed at once where a batch fails: the page that was requested ahead ends before the error is raised.
         with closing(self._read_media_pages(pages)) as media_pages:
             for page in media_pages:
-                items = self._read_items(page.answer)
-                media = [item for item in items if self._is_wanted(item)] if any(self.published) else items
+                items = self._listed.read_page(page.answer)
+                media = self._listed.select_wanted(items)
                 yield from self._read_page(page, media)
                 yield from self._read_requests(self._plan_rest(page, media))
-                if not media and self._is_past(items):
+                if not media and self._listed.is_past(items):
                     break
 
     def _read_media_pages(self, pages: MediaPages) -> Generator[MediaPage]:
@@ -168,43 +167,6 @@ class Listing:
     def name_media(self, media: Media) -> str:
         """Return the name of a media for messages."""
         return f"{self._noun} {media['id']}"
-
-    def _read_items(self, page: Answer) -> list[Media]:
-        """Return the media of a page that were on no earlier page; what has no readable id is left out with a note."""
-        found: list[Media] = []
-        body = read_object(page.body) or {}
-        for item in read_list(body.get("data")) or ():
-            media_id = read_id(item.get("id")) if isinstance(item, dict) else None
-            if media_id is None:
-                self._without_id += 1
-                whom = f"account {self.account_id} (no. {self._without_id} without an id)"
-                self.left_out_log.note(whom, self._noun, "Unreadable", "Meta listed something without a readable id.")
-            elif media_id not in self._seen:
-                found.append(item if item["id"] is media_id else {**item, "id": media_id})
-        listed = {item["id"] for item in found}
-        self._seen |= listed
-        if len(listed) == len(found):
-            return found
-        kept = keep_distinct_media(found)
-        for media_id in listed.difference(item["id"] for item in kept):
-            whom = f"account {self.account_id} ({self._noun} {media_id})"
-            why = "One page lists two different objects under its id; neither is kept."
-            self.left_out_log.note(whom, self._noun, "Contradictory", why)
-        return kept
-
-    def _is_wanted(self, media: Media) -> bool:
-        """Return whether a media was published in the requested time. One without a date is kept, as Meta listed it."""
-        (since, until), published = self.published, read_instant(media.get("timestamp"))
-        if published is None:
-            return True
-        return (since is None or published >= since) and (until is None or published < until)
-
-    def _is_past(self, items: list[Media]) -> bool:
-        """Return whether all items are older than the requested time."""
-        # Meta filters by date from v11.0 on; in v10.0 the listing has to be ended here.
-        since = self.published[0]
-        dates = [read_instant(item.get("timestamp")) for item in items]
-        return since is not None and bool(dates) and all(date is not None and date < since for date in dates)
 
     def _read_page(self, page: MediaPage, media: list[Media]) -> Iterator[MediaAnswer]:
         requested = RequestedMetrics.of(page.core)

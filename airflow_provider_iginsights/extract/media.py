@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_iginsights.catalog.tables import MEDIA, Table
+from airflow_provider_iginsights.extract.children import child_rows
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media_answer import Media, MediaAnswer
@@ -39,13 +40,15 @@ _OTHER_FIELDS = ("id", "timestamp", "")  # The listing reads the id, and the tim
 
 
 def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
-    """Yield ``(table, row)`` of the tables ``media`` and ``media_insights`` for one account.
+    """Yield ``(table, row)`` of ``media``, ``media_insights`` and, if asked for, ``media_children`` for one account.
 
     :raises InsightsError: see :meth:`Listing.read`.
     """
     for media_answer, fetch_time in read_with_fetch_time(listing, provenance):
         if media_answer.is_listed:
             yield from media_rows(listing, media_answer, provenance, fetch_time)
+            if listing.children:
+                yield from child_rows(listing, media_answer, provenance, fetch_time)
         yield from zip(repeat("media_insights"), _insight_rows(listing, media_answer, provenance, fetch_time))
 
 
@@ -81,7 +84,10 @@ def media_rows(
     row["media_id"] = media["id"]
     row["account_id"] = listing.account_id
     row["published_at"], row["published_date"] = published
-    row["fetched_at"], row["run_id"] = fetch_time.fetched_at, provenance.run_id
+    row["fetched_at"] = row["last_seen_at"] = fetch_time.fetched_at
+    row["run_id"] = provenance.run_id
+    if listing.edge == "media":
+        row["is_listed"] = True
     yield "media", row
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from airflow_provider_iginsights.catalog.tables import Table
+from airflow_provider_iginsights.catalog.tables import Column, Table
 from airflow_provider_iginsights.extract.rows import MAX_EXACT, NoteFault, Row, describe
-from airflow_provider_iginsights.json_values import read_count, read_flag, read_text
+from airflow_provider_iginsights.json_values import read_count, read_flag, read_id, read_text
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "STRING": read_text,
@@ -59,13 +59,26 @@ def read_columns(node: Mapping[str, Any], columns: NodeColumns, note: NoteFault)
 
 
 @lru_cache(maxsize=16)
-def find_node_columns(table: Table, fields: Collection[str]) -> NodeColumns:
-    """Return the columns of a table that these fields of the Graph API fill."""
+def find_node_columns(table: Table, fields: Collection[str], *, of: str = "") -> NodeColumns:
+    """Return the columns of a table that these fields of the Graph API fill.
+
+    :param of: the node inside a node, such as ``children``, whose fields they are.
+    """
     return NodeColumns(
         table,
         tuple(
-            (column.field, column.name, _READERS[column.type], column.role == "text")
+            (*_find_reader(column, column.field.removeprefix(f"{of}.")), column.role == "text")
             for column in table.columns
             if column.field in fields
         ),
     )
+
+
+def _find_reader(column: Column, path: str) -> tuple[str, str, Callable[[Any], Any]]:
+    name, _, inner = path.partition(".")
+    read = _READERS[column.type]
+    return name, column.name, partial(_read_inner, inner, read_id if inner == "id" else read) if inner else read
+
+
+def _read_inner(name: str, read: Callable[[Any], Any], node: Any) -> Any:
+    return read(node.get(name)) if isinstance(node, dict) else None

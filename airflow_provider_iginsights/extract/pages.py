@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_iginsights.catalog.fields import list_fields
+from airflow_provider_iginsights.catalog.fields import format_single_field, list_answered, list_fields
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
-from airflow_provider_iginsights.catalog.tables import MEDIA
+from airflow_provider_iginsights.catalog.tables import Table
 from airflow_provider_iginsights.errors import (
     FatalGraphError,
     InsightsError,
@@ -61,6 +61,7 @@ class MediaPages:
     :param core: the query for inside the pages.
     :param product_types: a metric that one of them refuses is left out of the pages.
     :param published: the time of publication that Meta filters by, in versions that do.
+    :param tables: those that the fields of the pages fill.
     """
 
     client: GraphClient
@@ -74,6 +75,7 @@ class MediaPages:
     refused_fields: RefusedFields
     breaker: AccountCircuitBreaker
     cursor: str = ""
+    tables: Sequence[Table]
     _search: FieldSearch = field(init=False)
     _limit: int = field(default=PAGE_SIZE, init=False)
     _refusing_pages: Counter[str] = field(default_factory=Counter, init=False)
@@ -82,7 +84,8 @@ class MediaPages:
 
     def __post_init__(self) -> None:
         """Start with all fields of the API version."""
-        fields = list_fields(MEDIA, self.client.settings.api_version)
+        version = self.client.settings.api_version
+        fields = [field for table in self.tables for field in list_fields(table, version)]
         self._search = FieldSearch(fields=fields, read_single=self._read_single)
 
     def read(self) -> Iterator[MediaPage]:
@@ -220,7 +223,7 @@ class MediaPages:
                 self.breaker.record_failure(retry_key)
             raise
         self.breaker.record_success(retry_key)
-        self.refused_fields.record_answer(self.edge, set().union(*(read_objects(answer.body.get("data")) or ())))
+        self.refused_fields.record_answer(self.edge, list_answered(read_objects(answer.body.get("data")) or ()))
         # META-21: where the client had to halve the limit, later pages begin with the smaller one.
         self._limit = int(answer.request.params["limit"])
         return answer
@@ -253,9 +256,7 @@ class MediaPages:
             ahead.abandon()
 
     def _read_single(self, names: Sequence[str]) -> Sequence[InsightsError | None]:
-        requests = [
-            self._request(",".join(dict.fromkeys(("id", name))), self.cursor, limit=self._limit) for name in names
-        ]
+        requests = [self._request(format_single_field(name), self.cursor, limit=self._limit) for name in names]
         results = self.client.batch(requests, account_id=self.account_id)
         return [result if isinstance(result, InsightsError) else None for result in results]
 

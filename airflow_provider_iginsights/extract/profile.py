@@ -35,7 +35,8 @@ NODE = "profile"
 class ProfileRequest:
     """The request for the profile, as the first item of the first batch of insights (``FirstRequest``), or alone.
 
-    :meth:`take` yields the row once a batch was answered. ``unanswered``: the profile, where a server error kept Meta
+    :meth:`take` yields the row once a batch was answered. ``page_id``: the Page through which the account was found,
+    None where nobody knows. ``unanswered``: the profile, where a server error kept Meta
     from answering.
     """
 
@@ -45,6 +46,7 @@ class ProfileRequest:
     left_out_log: LeftOutLog
     refused_fields: RefusedFields
     breaker: AccountCircuitBreaker
+    page_id: str | None = None
     unanswered: list[UnansweredRequest] = field(default_factory=list, init=False)
     _row: Row | None = field(default=None, init=False)
     _is_sent: bool = field(default=False, init=False)
@@ -147,6 +149,8 @@ class ProfileRequest:
         return profile | {
             "account_id": self.account_id,
             "snapshot_date": fetch_time.snapshot_date,
+            "page_id": self.page_id,
+            "connection_id": self.provenance.connection_id,
             "fetched_at": fetch_time.fetched_at,
             "run_id": self.provenance.run_id,
         }

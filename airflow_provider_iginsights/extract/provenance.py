@@ -26,9 +26,10 @@ class FetchTime(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """``run_id`` of the Airflow run; ``clock`` returns the current instant (UTC)."""
+    """``run_id`` of the Airflow run, ``connection_id`` of its connection; ``clock`` returns the current time (UTC)."""
 
     run_id: str
+    connection_id: str | None = None
     clock: Callable[[], datetime] = utc_now
 
     def read_now(self) -> FetchTime:

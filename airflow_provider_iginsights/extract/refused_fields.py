@@ -27,12 +27,18 @@ Node = str
 
 
 def find_refused_fields(error: InsightsError, fields: Sequence[str]) -> tuple[str, ...]:
-    """Return the fields of a request that a refusal names: in parentheses, or by a name with an underscore."""
+    """Return the fields of a request that a refusal names: in parentheses, or by a name with an underscore.
+
+    A name that the children of albums share with the album itself is taken for theirs: Meta has fields that cannot be
+    read of children. If it was the album's, the next refusal names it again.
+    """
     if is_other_node(error):
         return ()
     said = error.facts.said  # META-19: Meta translates its messages, but not the names of fields.
-    named = {*_NAMED.findall(said), *_WORD.findall(said)}
-    return tuple(name for name in fields if name in named and name != "id")
+    named = {*_NAMED.findall(said), *_WORD.findall(said)} - {"id"}
+    inner = [name for name in fields if "." in name and not named.isdisjoint(name.split("."))]
+    plain = named.difference(name.rpartition(".")[2] for name in inner)
+    return tuple(name for name in fields if name in inner or name in plain)
 
 
 def is_other_node(error: InsightsError) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from airflow_provider_iginsights.catalog.fields import format_fields
 from airflow_provider_iginsights.catalog.plan import InsightsQuery
 
 
@@ -23,7 +24,7 @@ def format_insights_params(query: InsightsQuery) -> dict[str, str]:
 
 def format_media_fields(fields: Iterable[str], core: InsightsQuery | None) -> str:
     """Return ``fields`` of a media listing, with the insights of ``core`` inside."""
-    return ",".join((*fields, _expand_insights(core)) if core else fields)
+    return ",".join((format_fields(fields), *((_expand_insights(core),) if core else ())))
 
 
 def format_insights_field(query: InsightsQuery) -> str:

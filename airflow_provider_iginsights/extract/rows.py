@@ -26,7 +26,7 @@ from airflow_provider_iginsights.pacific import format_instant, pacific_date, pa
 
 Row = dict[str, Any]
 TableRow = tuple[str, Row]
-Fault = Literal["Unreadable", "Undated", "Contradictory"]
+Fault = Literal["Unreadable", "Undated", "Contradictory", "Incomplete"]
 """Why a value is left out: it cannot be read, has no date, or has the same key as another value."""
 
 NoteFault = Callable[[str, Fault, str], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import quote
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from airflow_provider_iginsights.catalog.rows import AccountInsightsRow, MediaInsightsRow, StoryInsightsRow
+    from airflow_provider_iginsights.extract.discovery import DiscoveredAccount
     from airflow_provider_iginsights.graph.client import GraphClient
     from airflow_provider_iginsights.hooks.connection import InstagramConnection
     from airflow_provider_iginsights.hooks.reading import (
@@ -50,6 +51,7 @@ class InstagramHook(BaseHook):
         super().__init__()
         self.instagram_conn_id = instagram_conn_id
         self.api_version = api_version
+        self._page_ids: dict[str, str] = {}
 
     def get_conn(self) -> GraphClient:
         """Return the client, the same one at each call; it may be used by several threads.
@@ -73,6 +75,11 @@ class InstagramHook(BaseHook):
         """How many accounts may be asked for at the same time."""
         return self._connection.max_workers
 
+    @property
+    def page_ids(self) -> Mapping[str, str]:
+        """Id of each account that this hook has found through a Page -> id of the Page; later finds are added."""
+        return self._page_ids
+
     def find_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the accounts to read: those given, else the connection's, else all that the token sees.
 
@@ -83,7 +90,7 @@ class InstagramHook(BaseHook):
         from airflow_provider_iginsights.extract.discovery import discover_accounts
 
         named = self.find_named_account_ids(given)
-        found = named or tuple(account.id for account in discover_accounts(self.get_conn()))
+        found = named or self._remember(discover_accounts(self.get_conn()))
         if not found:
             raise ConfigurationError(
                 f"The token of connection {self.instagram_conn_id!r} sees no Instagram account. Set account_ids, or "
@@ -103,8 +110,9 @@ class InstagramHook(BaseHook):
 
         entries = self.check_account_ids(given)
         usernames = [entry for entry in entries if is_username(entry)]
-        ids = find_usernames(self.get_conn(), usernames) if usernames else {}
-        return tuple(dict.fromkeys(ids.get(entry, entry) for entry in entries))
+        found = find_usernames(self.get_conn(), usernames) if usernames else {}
+        self._remember(found.values())
+        return tuple(dict.fromkeys(found[entry].id if entry in found else entry for entry in entries))
 
     def check_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the ids and ``@usernames`` given, else the connection's, as they are written. Nobody is asked.
@@ -144,7 +152,7 @@ class InstagramHook(BaseHook):
         to Meta are closed at the end, also where the rows are not read to it.
 
         * ``"account"``: tables ``account_insights``, ``accounts``.
-        * ``"media"``: ``media_insights``, ``media``.
+        * ``"media"``: ``media_insights``, ``media``, ``media_children``.
         * ``"story"``: ``story_insights``, ``media`` and, at the end, ``story_polls`` (``previous_poll_at``,
           ``seen_late`` and ``finals_missed`` are not in the row: they need earlier polls). Every story that is live now
           is read, whatever the window.
@@ -163,18 +171,19 @@ class InstagramHook(BaseHook):
         :raises TypeError: a keyword that the kind does not have.
         :raises InsightsError: while reading, after the rows of all accounts that could be read.
         """
-        from airflow_provider_iginsights.hooks.reading import TableReading
+        from airflow_provider_iginsights.hooks.reading import OwnConnection, TableReading
 
         # The rows' own client is closed at their end; the client of this hook stays open for its user.
         own = InstagramHook(self.instagram_conn_id, api_version=self.api_version)
         own.check_account_ids(account_ids)
-        return TableReading.check(
-            kind,
-            arguments,
+        connection = OwnConnection(
+            conn_id=own.instagram_conn_id,
             client=own.get_conn(),
             find_accounts=partial(own.find_account_ids, account_ids),
+            page_ids=own.page_ids,
             workers=own.max_workers,
-        ).read()
+        )
+        return TableReading.check(kind, arguments, connection=connection).read()
 
     def account_insights(
         self, account_ids: object = None, **arguments: Unpack[AccountReadArguments]
@@ -233,6 +242,12 @@ class InstagramHook(BaseHook):
         except AirflowNotFoundException as error:
             raise missing_connection(self.instagram_conn_id) from error
         return read_connection(connection, conn_id=self.instagram_conn_id, api_version=self.api_version)
+
+    def _remember(self, accounts: Iterable[DiscoveredAccount]) -> tuple[str, ...]:
+        """Return the ids of accounts, and keep the ids of their Pages."""
+        found = tuple(accounts)
+        self._page_ids |= {account.id: account.page_id for account in found if account.page_id}
+        return tuple(account.id for account in found)
 
     @cached_property
     def _client(self) -> GraphClient:

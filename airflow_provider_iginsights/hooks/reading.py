@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     AccountTableRow = (
         tuple[Literal["account_insights"], rows.AccountInsightsRow] | tuple[Literal["accounts"], rows.AccountsRow]
     )
-    MediaTableRow = tuple[Literal["media_insights"], rows.MediaInsightsRow] | tuple[Literal["media"], rows.MediaRow]
+    MediaTableRow = (
+        tuple[Literal["media_insights"], rows.MediaInsightsRow]
+        | tuple[Literal["media"], rows.MediaRow]
+        | tuple[Literal["media_children"], rows.MediaChildrenRow]
+    )
     StoryTableRow = (
         tuple[Literal["story_insights"], rows.StoryInsightsRow]
         | tuple[Literal["media"], rows.MediaRow]
@@ -95,7 +99,10 @@ def _read_accounts(source: Source, arguments: Mapping[str, Any]) -> ReadAccount:
 
 def _read_media(source: Source, arguments: Mapping[str, Any]) -> ReadAccount:
     days = arguments.get("refresh_days", REFRESH_DAYS)
-    return source.read_media(refresh_days=parse_days(days, argument="refresh_days", optional=True))
+    return source.read_media(
+        refresh_days=parse_days(days, argument="refresh_days", optional=True),
+        children="media_children" in arguments["tables"],
+    )
 
 
 def _read_stories(source: Source, _: Mapping[str, Any]) -> ReadAccount:
@@ -104,17 +111,27 @@ def _read_stories(source: Source, _: Mapping[str, Any]) -> ReadAccount:
 
 KINDS: Mapping[str, _ReadKind] = {
     "account": _ReadKind(AccountReadArguments, ("account_insights", "accounts"), _read_accounts),
-    "media": _ReadKind(MediaReadArguments, ("media_insights", "media"), _read_media),
+    "media": _ReadKind(MediaReadArguments, ("media_insights", "media", "media_children"), _read_media),
     "story": _ReadKind(ReadArguments, ("story_insights", "media", "story_polls"), _read_stories),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableReading:
-    """One question, checked. ``source.client`` is this reading's own, and closed at its end."""
+class OwnConnection:
+    """The connection of one reading: its client, which is closed at the end, and the accounts that it finds."""
 
+    conn_id: str
+    client: GraphClient
     find_accounts: Callable[[], Sequence[str]]
+    page_ids: Mapping[str, str]
     workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReading:
+    """One question, checked. ``source.client`` is that of the connection, and closed at the end."""
+
+    connection: OwnConnection
     source: Source
     arguments: Mapping[str, Any]
     make_reader: Callable[[Source], ReadAccount]
@@ -126,9 +143,7 @@ class TableReading:
         kind: str,
         given: Mapping[str, Any],
         *,
-        client: GraphClient,
-        find_accounts: Callable[[], Sequence[str]],
-        workers: int,
+        connection: OwnConnection,
     ) -> TableReading:
         """Return the reading that the arguments of :meth:`InstagramHook.read` ask for. Nothing is sent yet.
 
@@ -139,22 +154,24 @@ class TableReading:
         arguments = {**given, "tables": _check_names(given, kind, asked)}
         clock = RunClock()  # without BigQuery, Meta's Date header is the time
         source = Source(
-            client=client,
+            client=connection.client,
             window=_resolve(arguments, clock),
-            provenance=Provenance(run_id=arguments.get("run_id", ""), clock=clock.now),
+            provenance=Provenance(
+                run_id=arguments.get("run_id", ""), connection_id=connection.conn_id, clock=clock.now
+            ),
             metrics=parse_metrics(arguments.get("metrics")),
             breakdowns=parse_breakdowns(arguments.get("breakdowns")),
             protection=read_protection(**{name: given[name] for name in _PROTECTING if name in given}),
+            page_ids=connection.page_ids,
         )
 
         def make_reader(source: Source) -> ReadAccount:
             return asked.make_reader(source, arguments)
 
         make_reader(source)
-        client.set_date_callback(clock.set_by_meta)
+        connection.client.set_date_callback(clock.set_by_meta)
         return cls(
-            find_accounts=find_accounts,
-            workers=workers,
+            connection=connection,
             source=source,
             arguments=arguments,
             make_reader=make_reader,
@@ -168,12 +185,12 @@ class TableReading:
         """
         tables = self.arguments["tables"]
         with self.source.client:
-            accounts = self.find_accounts()
+            accounts = self.connection.find_accounts()
             # Finding the accounts may have asked Meta, whose Date header then has set the clock.
             source = replace(self.source, window=_resolve(self.arguments, self.clock))
             pool = AccountPool(
                 self.make_reader(source),
-                workers=self.workers,
+                workers=self.connection.workers,
                 take_app_usage=source.client.take_app_usage,
                 stop=source.client.stop,
             )

@@ -133,9 +133,9 @@ def find_accounts(client: GraphClient, connection: InstagramConnection, me: Mapp
 
 def _ask_named_accounts(client: GraphClient, account_ids: tuple[str, ...]) -> Accounts:
     usernames = [one for one in account_ids if is_username(one)]
-    ids = find_usernames(client, usernames) if usernames else {}
+    found = find_usernames(client, usernames) if usernames else {}
     # A few are enough to see whether the token may read what the connection names.
-    asked = [ids.get(one, one) for one in account_ids[:MAX_NAMED_ACCOUNTS]]
+    asked = [found[one].id if one in found else one for one in account_ids[:MAX_NAMED_ACCOUNTS]]
     requests = [GraphRequest(one, {"fields": NAMED_ACCOUNT}, Subject("account", one)) for one in asked]
     results = dict(zip(asked, client.batch(requests), strict=True))
     refused = {one: error for one, error in results.items() if isinstance(error, InsightsError)}

@@ -42,7 +42,8 @@ class Source:
 
     ``metrics`` and ``breakdowns`` are the user's, parsed; a wrong one raises ConfigurationError before any call.
     ``protection``: what no row holds. ``polls``: what the readers of stories saw. ``notes``: what somebody should know,
-    in whole sentences.
+    in whole sentences. ``page_ids``: id of an account -> id of the Page through which it was found; it may be filled
+    until the accounts are read.
     """
 
     client: GraphClient
@@ -58,6 +59,7 @@ class Source:
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
     polls: PollLog = field(default_factory=PollLog)
     notes: list[str] = field(default_factory=list)
+    page_ids: Mapping[str, str] = field(default_factory=dict)
 
     def read_accounts(self, *, lookback_days: int, profiles: bool) -> ReadAccount:
         """Return a reader of ``account_insights`` and, if wanted, ``accounts``."""
@@ -74,18 +76,22 @@ class Source:
             refused_fields=self.refused_fields,
             current=self.window.now - self.window.until <= CURRENT,
             profiles=profiles,
+            page_ids=self.page_ids,
         )
         return self._finish(reader.read)
 
-    def read_media(self, *, refresh_days: int | None) -> ReadAccount:
-        """Return a reader of ``media`` and ``media_insights``."""
+    def read_media(self, *, refresh_days: int | None, children: bool = True) -> ReadAccount:
+        """Return a reader of ``media``, ``media_insights`` and, if wanted, ``media_children``."""
         settings = self.client.settings
         plan = plan_media(self.metrics, self.breakdowns, version=settings.api_version, login=settings.login)
         published = self.window.published_between(refresh_days)
         expects_all = refresh_days is None
         return self._finish(
             lambda account_id, unanswered=None: read_media(
-                self._list(account_id, "media", plan, unanswered, published, expects_all=expects_all), self.provenance
+                self._list(
+                    account_id, "media", plan, unanswered, published, expects_all=expects_all, children=children
+                ),
+                self.provenance,
             )
         )
 
@@ -119,6 +125,7 @@ class Source:
         published: tuple[datetime | None, datetime | None] = (None, None),
         *,
         expects_all: bool = False,
+        children: bool = False,
     ) -> Listing:
         return Listing(
             client=self.client,
@@ -132,4 +139,5 @@ class Source:
             breaker=self.breaker,
             refused_fields=self.refused_fields,
             unanswered=unanswered,
+            children=children,
         )

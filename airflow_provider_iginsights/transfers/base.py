@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.extract.account_pool import AccountResults, ReadAccount
-    from airflow_provider_iginsights.graph.client import GraphClient
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
     from airflow_provider_iginsights.task.loaded import Loaded
     from airflow_provider_iginsights.task.source import Source
     from airflow_provider_iginsights.transfers.quarantine import Quarantine
@@ -83,7 +83,7 @@ class InstagramToBigQueryOperator(TransferArguments):
                     self.continue_lineage(progress or {}, login=client.settings.login)
                     if progress is None:
                         warn_of_token_end(client, hook.connection, context)
-                    source = replace(self._make_source(context, client, window, dataset), protection=protection)
+                    source = replace(self._make_source(context, hook, window, dataset), protection=protection)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     transfer = self.choose_transfer(run, progress)
                     return transfer(run, progress)
@@ -260,16 +260,20 @@ class InstagramToBigQueryOperator(TransferArguments):
         transfer = next(iter(self.tables)).name
         return Quarantine.open(run, target=target, transfer=transfer, account_ids=account_ids, before=before)
 
-    def _make_source(self, context: Context, client: GraphClient, window: Window, dataset: OpenDataset) -> Source:
+    def _make_source(self, context: Context, hook: InstagramHook, window: Window, dataset: OpenDataset) -> Source:
         from airflow_provider_iginsights.extract.provenance import Provenance
         from airflow_provider_iginsights.task.source import Source
 
+        client = hook.get_conn()
         client.set_date_callback(dataset.clock.set_by_meta)
         return Source(
             client=client,
             window=window,
-            provenance=Provenance(run_id=identify_task(context).run_id, clock=dataset.clock.now),
+            provenance=Provenance(
+                run_id=identify_task(context).run_id, connection_id=self.instagram_conn_id, clock=dataset.clock.now
+            ),
             notes=dataset.notes,
             metrics=parse_metrics(self.metrics),
             breakdowns=parse_breakdowns(self.breakdowns),
+            page_ids=hook.page_ids,
         )

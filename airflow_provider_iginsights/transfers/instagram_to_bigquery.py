@@ -11,6 +11,7 @@ from airflow_provider_iginsights.catalog.tables import (
     ACCOUNT_STATUS,
     ACCOUNTS,
     MEDIA,
+    MEDIA_CHILDREN,
     MEDIA_INSIGHTS,
     STORY_INSIGHTS,
     STORY_POLLS,
@@ -158,6 +159,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
 
     :param refresh_days: how old (days before the window) a post may be to be read again; None = every post Meta lists.
     :param media_table_id: table for the media themselves; None = insights only.
+    :param children_table_id: table for the pictures and films of albums; None = they are not asked for.
 
     The other arguments are those of :class:`InstagramAccountInsightsToBigQueryOperator`.
     """
@@ -165,21 +167,30 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     template_fields: Sequence[str] = (
         *InstagramToBigQueryOperator.template_fields,
         "media_table_id",
+        "children_table_id",
         "refresh_days",
     )
-    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links((MEDIA_INSIGHTS, MEDIA, ACCOUNT_STATUS))
-    table_arguments: ClassVar[Mapping[Table, str]] = {MEDIA_INSIGHTS: "table_id", MEDIA: "media_table_id"}
+    operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links(
+        (MEDIA_INSIGHTS, MEDIA, MEDIA_CHILDREN, ACCOUNT_STATUS)
+    )
+    table_arguments: ClassVar[Mapping[Table, str]] = {
+        MEDIA_INSIGHTS: "table_id",
+        MEDIA: "media_table_id",
+        MEDIA_CHILDREN: "children_table_id",
+    }
 
     def __init__(
         self,
         *,
         table_id: str = MEDIA_INSIGHTS.default_id,
         media_table_id: str | None = MEDIA.default_id,
+        children_table_id: str | None = MEDIA_CHILDREN.default_id,
         refresh_days: int | str | None = REFRESH_DAYS,
         **kwargs: Any,
     ) -> None:
         super().__init__(table_id=table_id, **kwargs)
         self.media_table_id = media_table_id
+        self.children_table_id = children_table_id
         self.refresh_days = refresh_days
 
     def check_arguments(self) -> None:
@@ -195,7 +206,7 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
 
     def make_reader(self, source: Source) -> ReadAccount:
         """Plan the metrics and return the reader of one account."""
-        return source.read_media(refresh_days=self._refresh_days)
+        return source.read_media(refresh_days=self._refresh_days, children=MEDIA_CHILDREN in self.tables)
 
     @property
     def _refresh_days(self) -> int | None:

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.testing import set_testing
-from tests.support.sandboxes import KEYS, NOW, PROVENANCE, Row, Sandboxes, open_sandboxes
+from tests.support.sandboxes import KEYS, NOW, Row, Sandboxes, describe, open_sandboxes
 
 Facts = dict[tuple[Any, ...], Row]
 
@@ -49,7 +49,7 @@ def facts(sandboxes: Sandboxes, table_id: str, dataset: str = "instagram") -> Fa
     for row in rows:
         key = tuple(row[name] for name in KEYS[table_id])
         assert key not in found
-        found[key] = {name: value for name, value in row.items() if name not in PROVENANCE}
+        found[key] = describe(row)
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from airflow_provider_iginsights.catalog.fields import list_fields
-from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA, Table
+from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA, MEDIA_CHILDREN, Table
 from airflow_provider_iginsights.catalog.versions import VERSIONS, was_served_on
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION, parse_version
 
@@ -38,7 +38,9 @@ def test_served_until(version: str, day: date, *, served: bool) -> None:
     assert was_served_on(version, day) is served
 
 
-@pytest.mark.parametrize(("table", "count"), [(ACCOUNTS, 7), (MEDIA, 11)], ids=["accounts", "media"])
+@pytest.mark.parametrize(
+    ("table", "count"), [(ACCOUNTS, 8), (MEDIA, 17), (MEDIA_CHILDREN, 7)], ids=lambda value: getattr(value, "name", "")
+)
 def test_fields_fill_columns(table: Table, count: int) -> None:
     """The tables of nodes ask for each field once, in the newest version for all of them."""
     fields = list_fields(table, max(VERSIONS, key=parse_version))

@@ -19,8 +19,7 @@ NOTHING = MediaPlan(core=None)
 
 def listed(readers: Readers, published: tuple[datetime | None, datetime | None]) -> list[str]:
     """Return the ids of the media that a listing brings."""
-    listing = readers.list_media(["reach"])
-    listing.published = published
+    listing = replace(readers.list_media(["reach"]), published=published)
     return [media_answer.media["id"] for media_answer in listing.read() if media_answer.is_listed]
 
 

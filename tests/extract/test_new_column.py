@@ -38,9 +38,9 @@ def widen(monkeypatch: pytest.MonkeyPatch, name: str, column: Column) -> None:
 
 
 NEW = [
-    ("media", "MEDIA", Column("thumbnail", "STRING", "Address.", role="kept", field="media_url", volatile=True)),
-    ("media", "MEDIA", Column("comments_on", "BOOL", "Whether one may comment.", field="is_comment_enabled")),
-    ("account", "ACCOUNTS", Column("picture", "STRING", "Address.", role="kept", field="profile_picture_url")),
+    ("media", "MEDIA", Column("generated", "BOOL", "Whether a machine made it.", role="kept", field="is_ai_generated")),
+    ("media", "MEDIA", Column("owner", "STRING", "Another column of a field.", role="kept", field="owner.id")),
+    ("account", "ACCOUNTS", Column("former_id", "STRING", "Id.", role="kept", field="legacy_instagram_user_id")),
 ]
 
 
@@ -58,7 +58,11 @@ def test_one_line_is_a_column(
 
 def test_a_young_field_is_not_asked_of_an_old_version(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that does not know the field would refuse the whole request: it is left out, the column is empty."""
-    widen(monkeypatch, "MEDIA", Column("young", "STRING", "Text.", role="kept", field="media_url", field_since="v99.0"))
+    widen(
+        monkeypatch,
+        "MEDIA",
+        Column("young", "STRING", "Text.", role="kept", field="is_ai_generated", field_since="v99.0"),
+    )
     sandboxes.run("media")
     rows = sandboxes.rows(tables.MEDIA.default_id)
     assert rows

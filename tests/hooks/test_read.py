@@ -20,11 +20,10 @@ from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.hooks.reading import KINDS
 from tests.support.pages import find_block
-from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes
+from tests.support.sandboxes import DATASET, END, START, TRANSFERS, Row, Sandboxes, describe
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {table.name: table for table in TABLES}
-PROVENANCE = ("api_version", "fetched_at", "run_id")
 NEEDS_MEMORY = ("previous_poll_at", "seen_late", "finals_missed")
 WINDOW = {"since": START, "until": END}
 
@@ -33,7 +32,7 @@ def facts(table: Table, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
     """Return rows by key, as BigQuery would give them, without how they came to be."""
     found: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        said = {column.name: row.get(column.name) for column in table.columns if column.name not in PROVENANCE}
+        said = describe({column.name: row.get(column.name) for column in table.columns})
         for column in table.columns:
             if column.type == "TIMESTAMP" and isinstance(said.get(column.name), str):
                 said[column.name] = datetime.fromisoformat(said[column.name])
@@ -196,7 +195,7 @@ def test_the_printed_example(sandboxes: Sandboxes, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     exec(compile(find_block("Rows for another destination 1"), "docs/hook.md", "exec"), {})
     lines = {path.stem: path.read_text("utf-8").splitlines() for path in tmp_path.glob("*.ndjson")}
-    assert lines.keys() == {"media", "media_insights"}
+    assert lines.keys() == {"media", "media_children", "media_insights"}
     metrics = {json.loads(line)["metric"] for line in lines["media_insights"]}
     assert "reach" in metrics
     assert "saved" not in metrics

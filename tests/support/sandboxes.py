@@ -33,7 +33,7 @@ TRANSFERS: Mapping[str, type[InstagramToBigQueryOperator]] = {
     "media": InstagramMediaInsightsToBigQueryOperator,
     "story": InstagramStoryInsightsToBigQueryOperator,
 }
-PROVENANCE = ("api_version", "fetched_at", "run_id")
+PROVENANCE = ("api_version", "fetched_at", "run_id", "connection_id", "last_seen_at")
 KEYS = {table.default_id: table.key for table in TABLES}
 OPTIONAL = frozenset(table.default_id for table in TABLES if table.is_optional)
 
@@ -176,5 +176,14 @@ def facts(table_id: str, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
     for row in rows:
         key = tuple(row[name] for name in KEYS[table_id])
         assert key not in found, f"{table_id} holds {key} twice"
-        found[key] = {name: value for name, value in row.items() if name not in PROVENANCE}
+        found[key] = describe(row)
     return found
+
+
+def describe(row: Mapping[str, Any]) -> Row:
+    """Return a row without how it came to be, and addresses without their signature, which is another at every read."""
+    return {
+        name: value.partition("?")[0] if name.endswith("_url") and value else value
+        for name, value in row.items()
+        if name not in PROVENANCE
+    }

@@ -82,6 +82,7 @@ COMPARED = (
     "instagram_account_insights",
     "instagram_accounts",
     "instagram_media",
+    "instagram_media_children",
     "instagram_media_insights",
     "instagram_story_insights",
 )
@@ -170,8 +171,9 @@ class Season:
                 "instagram_account_insights": truth.account_rows(
                     world, account, pacific_days(last - 3 * DAY, last), now=now
                 ),
-                "instagram_accounts": [truth.profile_rows(account, now=now)],
+                "instagram_accounts": [truth.profile_rows(account, now=now, page_id=account.page_id)],
                 "instagram_media": truth.listed_rows(world, [*posts, *stories], now=now),
+                "instagram_media_children": truth.child_rows(world, posts),
                 "instagram_media_insights": truth.post_rows(world, posts, now=now),
                 "instagram_story_insights": truth.story_rows(world, stories, now=now),
             }

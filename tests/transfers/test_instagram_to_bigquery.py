@@ -363,7 +363,13 @@ def test_instagram_login(small_sandboxes: Sandboxes) -> None:
     run_all(sandboxes)
     assert_holds(
         sandboxes,
-        expected(sandboxes, [sandboxes.account], posts=truth.INSTAGRAM_POSTS, stories=truth.INSTAGRAM_STORIES),
+        expected(
+            sandboxes,
+            [sandboxes.account],
+            posts=truth.INSTAGRAM_POSTS,
+            stories=truth.INSTAGRAM_STORIES,
+            page_id=None,
+        ),
     )
     assert {received.method for received in sandboxes.graph.log} == {"GET"}
     assert all(received.path.startswith("/graph.instagram.com/") for received in sandboxes.graph.log)
@@ -383,8 +389,9 @@ def test_version_10() -> None:
                 "instagram_account_insights": list(
                     truth.legacy_account_rows(world, account, DAYS, now=now, offer=truth.LEGACY_ACCOUNT)
                 ),
-                "instagram_accounts": [truth.profile_rows(account, now=now)],
+                "instagram_accounts": [truth.profile_rows(account, now=now, page_id=account.page_id)],
                 "instagram_media": list(truth.listed_rows(world, [*chosen, *stories], now=now, legacy=True)),
+                "instagram_media_children": list(truth.child_rows(world, chosen, legacy=True)),
                 "instagram_media_insights": list(
                     truth.post_rows(world, chosen, now=now, offer=truth.LEGACY_POSTS, legacy=True)
                 ),

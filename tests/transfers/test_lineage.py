@@ -105,6 +105,7 @@ class TestWithProvider:
             assert [each.name for each in lineage.outputs] == [
                 f"p.{DATASET}.instagram_media_insights",
                 f"p.{DATASET}.instagram_media",
+                f"p.{DATASET}.instagram_media_children",
             ]
 
     def test_arguments_that_cannot_be_tell_nothing(self) -> None:
@@ -146,7 +147,7 @@ class TestWithProvider:
 
     def test_a_try_that_broke_between_two_tables(self, small_sandboxes: Sandboxes) -> None:
         """The table that was written has its rows; the one that BigQuery then refused is only named."""
-        operator = make("media")
+        operator = make("media", children_table_id=None)
         into = r"MERGE (INTO )?`sandbox-project\.instagram\.instagram_media`"
         denied = BigQueryFault("POST /bigquery/.*/jobs$", "tableDenied", body=into, times=None, skip=1)  # the dry run
         small_sandboxes.bigquery.faults.add(denied)

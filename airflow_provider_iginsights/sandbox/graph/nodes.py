@@ -12,6 +12,7 @@ from airflow_provider_iginsights.sandbox.graph.fields import RequestedField, rea
 from airflow_provider_iginsights.sandbox.graph.legacy import answer_legacy_media, answer_legacy_user
 from airflow_provider_iginsights.sandbox.graph.media_insights import answer_media_insights, media_value
 from airflow_provider_iginsights.sandbox.graph.objects import Account, Media
+from airflow_provider_iginsights.sandbox.graph.signed_addresses import sign_address
 from airflow_provider_iginsights.sandbox.graph.user_insights import answer_user_insights
 from airflow_provider_iginsights.sandbox.graph.windows import format_time
 
@@ -109,10 +110,23 @@ def _instagram_account(call: GraphCall, account: Account, field: RequestedField)
     return user_node(call, account, field.subfields or "id", {})
 
 
-def _only_video(path: str) -> Reader:
-    return lambda _call, media, _field: (
-        f"https://cdn.example/{path}/{media.id}.jpg" if media.media_type == "VIDEO" else None
-    )
+def _address(kind: str) -> Reader:
+    return lambda call, thing, _field: sign_address(f"{kind}/{thing.id}", call.now)
+
+
+def _media_address(call: GraphCall, media: Media, _field: RequestedField) -> str:
+    return sign_address(f"media/{media.id}", call.now, film=media.media_type == "VIDEO")
+
+
+def _still_address(call: GraphCall, media: Media, _field: RequestedField) -> str | None:
+    return sign_address(f"thumbnail/{media.id}", call.now) if media.media_type == "VIDEO" else None
+
+
+def _owner(_call: GraphCall, media: Media, field: RequestedField) -> dict[str, Any]:
+    names = {each.name for each in read_fields(field.subfields or "id")}
+    if unknown := names - {"id", "username"}:
+        raise fail("no_field", field=min(unknown), node="ShadowIGUser")
+    return {"id": media.account_id}
 
 
 _USER: Mapping[str, Reader] = {
@@ -124,7 +138,7 @@ _USER: Mapping[str, Reader] = {
     "followers_count": _attribute("followers_count"),
     "follows_count": _attribute("follows_count"),
     "media_count": _attribute("media_count"),
-    "profile_picture_url": lambda _call, account, _field: f"https://cdn.example/profile/{account.id}.jpg",
+    "profile_picture_url": _address("profile"),
     "insights": lambda call, account, field: user_insights(call, account, field.params),
 }
 _FACEBOOK_USER: Mapping[str, Reader] = {
@@ -152,15 +166,15 @@ _MEDIA: Mapping[str, Reader] = {
     "shortcode": _attribute("shortcode"),
     "timestamp": lambda _call, media, _field: format_time(media.timestamp),
     "username": _username,
-    "owner": lambda _call, media, _field: {"id": media.account_id},
+    "owner": _owner,
     "like_count": _count("like_count", "likes"),
     "comments_count": _count("comments_count", "comments"),
     "children": _children,
     "is_ai_generated": _constant(False),
     "is_comment_enabled": _constant(True),
     "is_shared_to_feed": lambda _call, media, _field: True if media.media_product_type == "REELS" else None,
-    "media_url": lambda _call, media, _field: f"https://cdn.example/media/{media.id}",
-    "thumbnail_url": _only_video("thumbnail"),
+    "media_url": _media_address,
+    "thumbnail_url": _still_address,
     "insights": lambda call, media, field: media_insights(call, media, field.params),
 }
 _FACEBOOK_MEDIA: Mapping[str, Reader] = {

@@ -326,6 +326,7 @@ def _check_provenance(scenario: Scenario) -> Iterator[Violation]:
             right = {
                 "run_id": row.get("run_id") == scenario.run_id,
                 "fetched_at": is_at_a_step(row, scenario.mutated),
+                "connection_id": row.get("connection_id") in (None, "instagram_default"),
                 "api_version": row.get("api_version") in (None, "v25.0") or _is_reading(scenario, row["api_version"]),
             }
             if wrong := [name for name, holds in right.items() if not holds]:

@@ -40,12 +40,12 @@ from tests.support.sandboxes import (
     END,
     KEYS,
     NOW,
-    PROVENANCE,
     TRANSFERS,
     RecordingTaskInstance,
     Row,
     Sandboxes,
     TaskStateStore,
+    describe,
     open_sandboxes,
     pacific_days,
 )
@@ -92,6 +92,7 @@ class Question:
 TABLE_OF = {
     "profile_table_id": "instagram_accounts",
     "media_table_id": "instagram_media",
+    "children_table_id": "instagram_media_children",
     "polls_table_id": "instagram_story_polls",
 }
 QUESTIONS: dict[str, Question] = {
@@ -437,9 +438,10 @@ class ScenarioRunner:
             offer = truth.ALL_ACCOUNT if is_all else truth.DEFAULT_ACCOUNT
             days = pacific_days(last - question.arguments["lookback_days"] * DAY, last)
             rows = truth.account_rows(world, account, days, now=now, offer=offer, current=current)
+            page_id = account.page_id if question.discovers and question.login == "facebook" else None
             return {
                 "instagram_account_insights": list(rows),
-                "instagram_accounts": [truth.profile_rows(account, now=now)],
+                "instagram_accounts": [truth.profile_rows(account, now=now, page_id=page_id)],
             }
         if question.kind == "media":
             offer_of_posts = truth.ALL_POSTS if is_all else truth.DEFAULT_POSTS
@@ -447,6 +449,7 @@ class ScenarioRunner:
                 offer_of_posts = truth.INSTAGRAM_POSTS
             return {
                 "instagram_media": list(truth.listed_rows(world, posts, now=now)),
+                "instagram_media_children": list(truth.child_rows(world, posts)),
                 "instagram_media_insights": list(truth.post_rows(world, posts, now=now, offer=offer_of_posts)),
             }
         if question.kind == "story":
@@ -472,10 +475,7 @@ def is_at_a_step(row: Row, ending: Ending) -> bool:
 
 def index(table: str, rows: list[Row]) -> dict[tuple[Any, ...], Row]:
     """Return rows by key, without how they came to be."""
-    return {
-        tuple(row[name] for name in KEYS[table]): {name: row[name] for name in row if name not in PROVENANCE}
-        for row in rows
-    }
+    return {tuple(row[name] for name in KEYS[table]): describe(row) for row in rows}
 
 
 def _keep_latest(table: str, rows: list[Row]) -> list[Row]:

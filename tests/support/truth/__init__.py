@@ -7,7 +7,7 @@ metrics are typed in a second time, and every row is built from the definition o
 from __future__ import annotations
 
 from tests.support.truth.account import account_rows, legacy_account_rows, profile_rows
-from tests.support.truth.media import listed_rows, poll_row, post_rows, story_rows
+from tests.support.truth.media import child_rows, listed_rows, poll_row, post_rows, story_rows
 from tests.support.truth.offers import (
     ALL_ACCOUNT,
     ALL_POSTS,
@@ -35,6 +35,7 @@ __all__ = [
     "LEGACY_STORIES",
     "NO_ACCOUNT_METRICS",
     "account_rows",
+    "child_rows",
     "legacy_account_rows",
     "listed_rows",
     "poll_row",

@@ -64,11 +64,16 @@ def legacy_account_rows(
             yield row | _ends(today)
 
 
-def profile_rows(account: Account, *, now: datetime) -> Row:
-    """Return the row of the account's profile."""
+def profile_rows(account: Account, *, now: datetime, page_id: str | None = None) -> Row:
+    """Return the row of the account's profile. ``page_id``: the Page through which the account was found."""
     names = ("username", "name", "biography", "website", "followers_count", "follows_count", "media_count")
     profile = {name: getattr(account, name) for name in names}
-    return profile | {"account_id": account.id, "snapshot_date": now.astimezone(numbers.PACIFIC).date()}
+    return profile | {
+        "account_id": account.id,
+        "snapshot_date": now.astimezone(numbers.PACIFIC).date(),
+        "profile_picture_url": f"https://scontent.cdninstagram.example/profile/{account.id}.jpg",
+        "page_id": page_id,
+    }
 
 
 def _series(world: World, account: Account, metric: str, period: str, day: date, now: datetime) -> Iterator[Row]:

@@ -14,6 +14,7 @@ Row = dict[str, Any]
 
 STORY_LIFE = timedelta(hours=24)
 FEWEST_VIEWERS = 5
+HOST = "https://scontent.cdninstagram.example"
 
 
 def listed_rows(world: World, media: Iterable[Media], *, now: datetime, legacy: bool = False) -> Iterator[Row]:
@@ -32,7 +33,37 @@ def listed_rows(world: World, media: Iterable[Media], *, now: datetime, legacy: 
             "like_count": likes,
             "comments_count": comments,
             "alt_text": None if legacy else each.alt_text,
+            "is_comment_enabled": True,
+            "is_shared_to_feed": True if each.media_product_type == "REELS" else None,
+            "ig_id": each.id[-15:],
+            "owner_id": each.account_id,
+            "is_listed": None if each.media_product_type == "STORY" else True,
+            **addresses_of(each),
         }
+
+
+def child_rows(world: World, media: Iterable[Media], *, legacy: bool = False) -> Iterator[Row]:
+    """Yield the rows of the table ``instagram_media_children``."""
+    for album in media:
+        for position, child in enumerate(world.children_of(album), start=1):
+            yield {name: getattr(child, name) for name in ("media_type", "permalink", "shortcode")} | {
+                "account_id": album.account_id,
+                "media_id": album.id,
+                "child_id": child.id,
+                "published_date": album.timestamp.astimezone(numbers.PACIFIC).date(),
+                "position": position,
+                "alt_text": None if legacy else child.alt_text,
+                **addresses_of(child),
+            }
+
+
+def addresses_of(media: Media) -> Row:
+    """Return the addresses of a picture or film, as far as they are always the same."""
+    is_film = media.media_type == "VIDEO"
+    return {
+        "media_url": f"{HOST}/media/{media.id}.{'mp4' if is_film else 'jpg'}",
+        "thumbnail_url": f"{HOST}/thumbnail/{media.id}.jpg" if is_film else None,
+    }
 
 
 def post_rows(
