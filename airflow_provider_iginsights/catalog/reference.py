@@ -125,10 +125,11 @@ def name_row_type(table: Table) -> str:
 def rewrite(text: str, sections: Mapping[str, Callable[[], Iterator[str]]] = SECTIONS) -> str:
     """Return the text with everything between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` written anew."""
     for name, describe in sections.items():
-        body = "\n".join(describe()).strip()
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{body}\n{end}{rest.partition(end)[2]}" if rest else text
+        if rest:
+            body = "\n".join(describe()).strip()
+            text = f"{before}{begin}{body}\n{end}{rest.partition(end)[2]}"
     return text
 
 
