@@ -82,6 +82,10 @@ def offers(since: str) -> bool:
     return installed >= wanted
 
 
+SHOWS_LOCALS = offers("3.0") and not offers("3.1")
+"""Whether a traceback shows local variables, and with them the texts of errors."""
+
+
 def tell_lack(feature: str) -> str:
     """Return why a test is skipped without a feature."""
     return f"needs Airflow {FEATURES[feature].since} or newer, for {feature}"

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import GraphFault, Slow
-from tests.support.airflow_versions import offers
+from tests.support.airflow_versions import SHOWS_LOCALS
 from tests.support.sandboxes import Sandboxes
 from tests.support.transfers.dag_runs import count_rows, dag_of, open_sandboxes_of_dags, run
 
@@ -26,7 +26,6 @@ HELD_UP = 30.0  # seconds
 SOON = 5.0  # seconds after SIGTERM, Airflow sends SIGKILL (WatchedSubprocess.kill, escalation_delay)
 LOAD, STATEMENT = r"POST /upload/", r"POST /bigquery/.*/(jobs|queries)$"
 MERGE = r'^(?!.*"dryRun": true).*MERGE'  # the same statement is run dry before anything is fetched
-SHOWS_LOCALS = offers("3.0") and not offers("3.1")
 SIGNALS = {"execution_timeout": signal.SIGALRM, "SIGTERM": signal.SIGTERM}
 """Airflow's timeout is a signal, too (``TimeoutPosix``): sent earlier, it ends the task earlier."""
 

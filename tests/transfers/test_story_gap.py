@@ -18,7 +18,7 @@ from tests.support.transfers.story_runs import (
     POLLS,
     START,
     TABLE,
-    Event,
+    Events,
     final_hours,
     gap_sums,
     hour_of,
@@ -41,7 +41,8 @@ def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptur
     with open_sandboxes(world) as sandboxes, caplog.at_level(logging.WARNING):
         first = poll(sandboxes, START, account_ids=[ONE])
         assert (first["gaps"], first["first_polls"]) == ({}, 1)
-        events = {(asset := Asset("bigquery://stories")): Event({"kept": True})}
+        events, asset = Events(), Asset("bigquery://stories")
+        events[asset].extra = {"kept": True}
         second = poll(sandboxes, START + 30 * HOUR, account_ids=[ONE, TWO], outlets=[asset], outlet_events=events)
         assert gap_sums(second) == {ONE: ([30], 1, 1)}
         assert second["first_polls"] == 1

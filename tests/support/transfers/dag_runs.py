@@ -100,7 +100,8 @@ def clear_and_run(dag: Any, instance: Any) -> Any:
         clear_task_instances(list(session.scalars(mine)), session)
     with create_session() as session:
         cleared = session.scalars(mine).one()
-        cleared.try_number += 1
+        if cleared.try_number == instance.try_number:  # from Airflow 3.4 on, a clear counts the try
+            cleared.try_number += 1
         session.flush()
         session.expunge(cleared)
     _run_task(ti=cleared, task=dag.task_dict[instance.task_id], run_triggerer=True)

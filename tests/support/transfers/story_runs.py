@@ -28,6 +28,16 @@ class Event:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+class Events:
+    """The events of a task by asset, which cannot be hashed in Airflow 3.0."""
+
+    def __init__(self) -> None:
+        self._by_uri: dict[str, Event] = {}
+
+    def __getitem__(self, asset: Any) -> Event:
+        return self._by_uri.setdefault(asset.uri, Event())
+
+
 def quiet_world(*account_ids: str, now: datetime = START) -> World:
     """Return a world whose accounts publish nothing by themselves."""
     world = World.build(now=now, accounts=0)
@@ -137,6 +147,7 @@ __all__ = [
     "START",
     "TABLE",
     "Event",
+    "Events",
     "context",
     "final_hours",
     "follow",
