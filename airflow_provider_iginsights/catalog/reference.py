@@ -76,8 +76,21 @@ def describe_view(view: View) -> Iterator[str]:
     )
 
 
+def describe_protectable() -> Iterator[str]:
+    """Yield the Markdown lines of the columns that can be excluded or hashed, table by table."""
+    yield from make_table(
+        ("table", "columns"),
+        (
+            (f"`{table.name}`", ", ".join(f"`{name}`" for name in table.protectable))
+            for table in TABLES
+            if table.protectable
+        ),
+    )
+
+
 SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "tables": describe_tables,
+    "protectable-columns": describe_protectable,
     "live-metrics": describe_live_metrics,
     "retired-metrics": describe_retired_metrics,
     **{f"view-{view.name}": partial(describe_view, view) for view in VIEWS},

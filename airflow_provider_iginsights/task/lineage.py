@@ -16,9 +16,9 @@ from airflow_provider_iginsights.catalog.tables import (
     MEDIA_INSIGHTS,
     STORY_INSIGHTS,
     TABLES,
-    Column,
     Table,
 )
+from airflow_provider_iginsights.extract.column_protection import ColumnProtection
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import LoadResult
@@ -29,6 +29,7 @@ KINDS: Mapping[Table, InsightsKind] = {ACCOUNT_INSIGHTS: "account", MEDIA_INSIGH
 """Table of numbers -> what it is read from."""
 NUMBER_FIELDS: Mapping[str, str] = {"metric": "name", "value": "value"}
 """Column of such a table -> field of the answer ("Instagram Insights" in Meta's reference)."""
+_MASKED = {"transformationType": "MASKED", "transformationDescription": "HMAC-SHA256"}
 MOST_JOBS = 100
 KEY = "lineage"
 
@@ -47,7 +48,8 @@ class WrittenTable:
 class TryLineage:
     """What one try has done so far. ``results`` grows while it writes; ``before``: until the task was deferred.
 
-    ``login``: whose Graph API is asked; None = not known yet.
+    ``login``: whose Graph API is asked; None = not known yet. ``protection``: what the tables do not hold; None = as
+    the arguments say.
     """
 
     try_number: int
@@ -55,6 +57,7 @@ class TryLineage:
     results: Sequence[LoadResult]
     before: Sequence[WrittenTable] = ()
     login: Login | None = None
+    protection: ColumnProtection | None = None
     tables: dict[str, Table] = field(default_factory=lambda: {table.name: table for table in TABLES})
 
     @property
@@ -87,7 +90,12 @@ class TryLineage:
 
 
 def describe(
-    tables: Iterable[WrittenTable], *, login: Login | None, writes: bool = True, kind: InsightsKind | None = None
+    tables: Iterable[WrittenTable],
+    *,
+    login: Login | None,
+    writes: bool = True,
+    kind: InsightsKind | None = None,
+    protection: ColumnProtection | None = None,
 ) -> Any:
     """Return a try as OpenLineage's ``OperatorLineage``; None where its provider is not installed.
 
@@ -95,6 +103,7 @@ def describe(
     :param login: None = not known: no input is named.
     :param writes: whether the task writes the tables; one that only stages names its jobs, and no output.
     :param kind: what is read, where no table is known.
+    :param protection: an excluded column comes from no field, a hashed one is ``MASKED``.
     """
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
@@ -102,7 +111,8 @@ def describe(
         return None
     tables = list(tables)
     kind = kind or next((KINDS[each.table] for each in tables if each.table in KINDS), None)
-    source = _Source(namespace=f"instagram://{_find_host(login)}", name=kind) if login and kind else None
+    protection = protection or ColumnProtection()
+    source = _Source(f"instagram://{_find_host(login)}", kind, protection) if login and kind else None
     return OperatorLineage(
         inputs=[source.describe(tables)] if source else [],
         outputs=[_describe_output(each, source) for each in tables] if writes else [],
@@ -110,16 +120,17 @@ def describe(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Source:
     namespace: str
     name: str
+    protection: ColumnProtection
 
     def describe(self, tables: Iterable[WrittenTable]) -> Any:
         from openlineage.client.event_v2 import InputDataset
         from openlineage.client.facet_v2 import schema_dataset
 
-        names = dict.fromkeys(name for each in tables for _, name in _find_sources(each.table.columns))
+        names = dict.fromkeys(name for each in tables for _, name in _find_sources(each.table, self.protection))
         fields = [schema_dataset.SchemaDatasetFacetFields(name=name) for name in names]
         facets: Any = {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
         return InputDataset(namespace=self.namespace, name=self.name, facets=facets)
@@ -134,7 +145,7 @@ def _describe_output(written: WrittenTable, source: _Source | None) -> Any:
         for each in written.table.columns
     ]
     facets: Any = {"schema": schema_dataset.SchemaDatasetFacet(fields=columns)}
-    if source and (lineage := _describe_columns(written.table.columns, source)):
+    if source and (lineage := _describe_columns(written.table, source)):
         facets["columnLineage"] = lineage
     counted: Any = {}
     if written.rows is not None:
@@ -144,13 +155,17 @@ def _describe_output(written: WrittenTable, source: _Source | None) -> Any:
     return OutputDataset(namespace="bigquery", name=written.path, facets=facets, outputFacets=counted)
 
 
-def _describe_columns(columns: Iterable[Column], source: _Source) -> Any:
+def _describe_columns(table: Table, source: _Source) -> Any:
     """Return which field of Meta's answer each column comes from; None where none does."""
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
+    hashed = source.protection.hashed.get(table.name, ())
     said = {
-        column: facet.Fields(inputFields=[facet.InputField(namespace=source.namespace, name=source.name, field=name)])
-        for column, name in _find_sources(columns)
+        column: facet.Fields(
+            inputFields=[facet.InputField(namespace=source.namespace, name=source.name, field=name)],
+            **(_MASKED if column in hashed else {}),
+        )
+        for column, name in _find_sources(table, source.protection)
     }
     return facet.ColumnLineageDatasetFacet(fields=said) if said else None
 
@@ -167,10 +182,12 @@ def _describe_jobs(jobs: Iterable[str]) -> Any:
     return dict(zip(keys, facets, strict=False))
 
 
-def _find_sources(columns: Iterable[Column]) -> Iterator[tuple[str, str]]:
+def _find_sources(table: Table, protection: ColumnProtection) -> Iterator[tuple[str, str]]:
     """Yield each column that holds what Meta answered, and the field it comes from."""
-    for column in columns:
-        if name := column.field or NUMBER_FIELDS.get(column.name):
+    excluded = protection.excluded.get(table.name, ())
+    for column in table.columns:
+        name = column.field or NUMBER_FIELDS.get(column.name)
+        if name and column.name not in excluded:
             yield column.name, name
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
 from airflow_provider_iginsights.bigquery.target import LoadMode
 from airflow_provider_iginsights.errors import ConfigurationError, HashSaltMismatch
+from airflow_provider_iginsights.extract.column_protection import ColumnProtection
 from airflow_provider_iginsights.extract.no_data import NoDataMetrics
 from airflow_provider_iginsights.stories.life import Finality
 
@@ -47,6 +48,15 @@ class StagedChunk:
     def hash_salts(self) -> Mapping[str, str]:
         """Return the fingerprint of the salt of each table whose rows hold hashes."""
         return self.handed.get("hash_salts", {})  # type: ignore[no-any-return]
+
+    @property
+    def protection(self) -> ColumnProtection:
+        """Return which columns the task has left empty or hashed."""
+        given: Mapping[str, Mapping[str, list[str]]] = {
+            each: self.handed.get(each, {}) for each in ("excluded", "hashed")
+        }
+        named = {each: {table: frozenset(names) for table, names in given[each].items()} for each in given}
+        return ColumnProtection(excluded=named["excluded"], hashed=named["hashed"])
 
     @property
     def finality(self) -> Finality | None:

@@ -63,6 +63,16 @@ class ProtectsColumns(LiteralArguments):
         """
         check_columns(**{name: getattr(self, name) for name in COLUMN_FIELDS})
 
+    def find_protection(self) -> ColumnProtection:
+        """Return which columns are left empty and which are hashed; Airflow is not asked for the salt.
+
+        :raises ConfigurationError: an argument cannot be.
+        """
+        from airflow_provider_iginsights.extract.column_protection import ColumnProtection
+
+        excluded, hashed = check_columns(**{name: getattr(self, name) for name in COLUMN_FIELDS})
+        return ColumnProtection(excluded=excluded, hashed=hashed)
+
     def read_protection(self) -> ColumnProtection:
         """Return what is kept out of the tables, with the salt where columns are hashed.
 

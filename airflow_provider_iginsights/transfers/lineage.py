@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
     from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
     from airflow_provider_iginsights.catalog.tables import Table
+    from airflow_provider_iginsights.extract.column_protection import ColumnProtection
     from airflow_provider_iginsights.graph_api import Login
     from airflow_provider_iginsights.task.lineage import TryLineage, WrittenTable
 
@@ -46,6 +47,13 @@ class LineageOperator(StoppableOperator):
         """Return whether another task writes the tables."""
         return False
 
+    def find_protection(self) -> ColumnProtection | None:
+        """Return which columns the arguments leave empty or have hashed, without a salt; None = they say nothing.
+
+        :raises ConfigurationError: an argument cannot be.
+        """
+        return None
+
     def begin_lineage(self, context: Context, loader: BigQueryLoader) -> None:
         """Take down from now on what this try does; a resumed one, which may be the same object, begins anew."""
         from airflow_provider_iginsights.task.lineage import TryLineage
@@ -56,13 +64,17 @@ class LineageOperator(StoppableOperator):
             results=loader.results,
         )
 
-    def continue_lineage(self, state: Mapping[str, Any], *, login: Login | None = None) -> None:
+    def continue_lineage(
+        self, state: Mapping[str, Any], *, login: Login | None = None, protection: ColumnProtection | None = None
+    ) -> None:
         """Add what this try did before it waited, by what was kept then.
 
         :param login: whose Graph API is asked; None = as before.
+        :param protection: what the tables do not hold; None = as before.
         """
         if self._lineage:
             self._lineage.login = login or self._lineage.login
+            self._lineage.protection = protection or self._lineage.protection
             self._lineage.take_up(state)
 
     def pack_lineage(self) -> dict[str, Any]:
@@ -87,7 +99,13 @@ class LineageOperator(StoppableOperator):
         with suppress(ConfigurationError):
             kind = next((KINDS[table] for table in self.find_outputs() if table in KINDS), None)
             login = (done and done.login) or self._find_login_of_connection()
-            return describe(self._list_tables(done), login=login, writes=not self.only_stages, kind=kind)
+            return describe(
+                self._list_tables(done),
+                login=login,
+                writes=not self.only_stages,
+                kind=kind,
+                protection=(done and done.protection) or self.find_protection(),
+            )
         return None
 
     def _list_tables(self, done: TryLineage | None) -> list[WrittenTable]:

@@ -106,7 +106,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
         if not chunks:
             return join_summaries((), ()) | {"chunks_missing": _describe(missing)}
         with self.open_dataset(context, ACCOUNT_INSIGHTS) as dataset:
-            self.continue_lineage({}, login=chunks[0].login)
+            self.continue_lineage({}, login=chunks[0].login, protection=chunks[0].protection)
             writing = self._open_writing(context, dataset, chunks)
             missing.update(writing.lost)
             results, found = writing.write()

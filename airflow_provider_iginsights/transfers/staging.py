@@ -7,7 +7,7 @@ next one stages its own rows.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_iginsights.bigquery.fan_in import StagingLoader
@@ -71,6 +71,8 @@ def hand_over(
         "parts": [part.pack() for part in loader.parts],
         "tables": {table.name: table_id for table, table_id in operator.tables.items()} | _name_status(operator),
         "hash_salts": _list_salts(run, operator),
+        "excluded": _list_columns(run.source.protection.excluded),
+        "hashed": _list_columns(run.source.protection.hashed),
         "login": run.source.client.settings.login,
         "map_index": run.context["ti"].map_index,
         "account_ids": list(account_ids),
@@ -87,6 +89,10 @@ def _list_salts(run: TransferRun, operator: StagingTransfer) -> dict[str, str]:
     """Return the fingerprint of the salt of each table whose staged rows hold hashes."""
     found = {table.name: run.source.protection.find_fingerprint(table.name) for table in operator.tables}
     return {name: fingerprint for name, fingerprint in found.items() if fingerprint}
+
+
+def _list_columns(columns: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    return {table: sorted(names) for table, names in columns.items()}
 
 
 def _name_status(operator: StagingTransfer) -> dict[str, str]:

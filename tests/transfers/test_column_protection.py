@@ -16,16 +16,27 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights._compat import AirflowFailException
-from airflow_provider_iginsights.catalog.tables import TABLES
+from airflow_provider_iginsights._compat import AirflowFailException, AirflowRescheduleException, TaskDeferred
 from airflow_provider_iginsights.errors import ConfigurationError, HashSaltMismatch
+from airflow_provider_iginsights.hooks.hash_salt import read_hasher
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
-from airflow_provider_iginsights.sandbox.graph import World
+from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
-from tests.support.sandboxes import DATASET, NOW, TRANSFERS, RecordingTaskInstance, Row, Sandboxes, open_sandboxes
+from tests.support.airflow_versions import redact
+from tests.support.sandboxes import (
+    DATASET,
+    NOW,
+    TRANSFERS,
+    RecordingTaskInstance,
+    Row,
+    Sandboxes,
+    TaskStateStore,
+    open_sandboxes,
+)
 
 SALT, OTHER = "dGhlIHNhbHQgb2YgdGhlIGJyYW5k", "dGhlIHNhbHQgb2Ygc29tZWJvZHkgZWxzZQ"
 PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+BUSY = ErrorEffect(80002, message="(#80002) There have been too many calls to this Instagram account")
 HASHING = {"hash_columns": ["caption", "username"], "hash_salt_conn_id": "salt"}
 
 
@@ -191,6 +202,47 @@ def test_no_text_and_no_salt_is_to_be_seen(
     assert "instagram_account_link" not in seen["pushed"]
 
 
+@pytest.mark.usefixtures("sandboxes")
+def test_the_salt_is_masked() -> None:
+    """Airflow's masker knows it, from a connection as from a Variable."""
+    os.environ["AIRFLOW_VAR_OTHER_SECRET"] = "salt-of-a-variable-1"
+    read_hasher(conn_id="salt", variable=None)
+    read_hasher(conn_id=None, variable="other_secret")
+    assert redact(f"{SALT} and salt-of-a-variable-1") == "*** and ***"
+
+
+@pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "rescheduled"])
+def test_a_wait_keeps_the_salt(deferrable: bool) -> None:
+    """What is kept while a task waits holds no salt and no text; the resumed try hashes, by no other salt."""
+    salts = {f"AIRFLOW_CONN_{name}": json.dumps({"conn_type": "generic", "password": salt}) for name, salt in SALTS}
+    world = World.build(now=NOW, accounts=2, media_per_account=2, stories_per_account=0)
+    with open_sandboxes(world, environment=salts) as sandboxes:
+        first, second = world.accounts
+        sandboxes.graph.faults.add(GraphFault(effect=BUSY, path=f"{second}/media"))
+        store, options = TaskStateStore(), {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True}
+        context: Any = {"ti": sandboxes.instance, **({} if deferrable else {"task_state_store": store})}
+        given: Any = options | HASHING | {"refresh_days": None, "metrics": "reach", "deferrable": deferrable}
+        with pytest.raises((TaskDeferred, AirflowRescheduleException)) as ended:
+            TRANSFERS["media"](task_id="media", **given).execute(context)
+        kept = json.dumps([ended.value.kwargs if isinstance(ended.value, TaskDeferred) else store], default=str)
+        assert "done" in kept
+        assert not [each for each in (SALT, world.accounts[first].username, "Post 1 of") if each in kept]
+        assert {row["account_id"] for row in sandboxes.rows("instagram_media")} == {first}
+
+        def resume(**changes: Any) -> None:
+            operator: Any = TRANSFERS["media"](task_id="media", **(given | changes))
+            if isinstance(ended.value, TaskDeferred):
+                operator.resume(context, **json.loads(json.dumps(ended.value.kwargs)))
+            else:
+                operator.execute(context)
+
+        with pytest.raises(HashSaltMismatch):
+            resume(hash_salt_conn_id="other")
+        resume()
+        names = {row["account_id"]: row["username"] for row in sandboxes.rows("instagram_media")}
+        assert names == {each.id: compute(each.username) for each in world.accounts.values()}
+
+
 def stage(sandboxes: Sandboxes, map_index: int, **arguments: Any) -> dict[str, Any]:
     """Run a mapped transfer that stages, and return what it leaves for the task that writes."""
     operator = TRANSFERS["media"](
@@ -316,10 +368,3 @@ def test_the_printed_arguments(sandboxes: Sandboxes) -> None:
         post = sandboxes.world.media(media_id)
         assert post is not None
         assert row["caption"] == (post.caption and names["hash_text"](post.caption, SALT))
-
-
-def test_the_page_names_every_column() -> None:
-    """Its table has the columns of the catalog that can be protected, and no others."""
-    printed = dict(re.findall(r"^\| `(\w+)` \| (`.*`) \|$", PAGE, re.MULTILINE))
-    expected = {table.name: table.protectable for table in TABLES if table.protectable}
-    assert {name: tuple(re.findall(r"`(\w+)`", columns)) for name, columns in printed.items()} == expected

@@ -163,3 +163,31 @@ class TestWithProvider:
         )
         lineage = operator.get_openlineage_facets_on_start()
         assert (lineage.inputs, lineage.outputs) == ([], [])
+
+    def test_protected_columns(self, small_sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An excluded column comes from no field and the input has none for it; a hashed one is masked, also staged."""
+        connection = {"conn_type": "generic", "password": "a secret salt of ours"}
+        monkeypatch.setenv("AIRFLOW_CONN_SALT", json.dumps(connection))
+        given = {"exclude_columns": "caption", "hash_columns": {"media": ["username"]}, "hash_salt_conn_id": "salt"}
+        operator = make("media", project_id="sandbox-project", refresh_days=None, load="stage", **given)
+        execute(small_sandboxes, operator)
+        staged = json.loads(json.dumps(small_sandboxes.instance.pushed["staged"]))
+        writing = InstagramWriteStagedToBigQueryOperator(
+            task_id="write", staged=[staged], account_ids=None, dataset_id=DATASET, gcp_conn_id=None
+        )
+        small_sandboxes.instance = replace(small_sandboxes.instance, task_id="write")
+        written = execute(small_sandboxes, writing)
+        assert not isinstance(written, Exception), written
+        told = (
+            make("media", project_id="sandbox-project", **given).get_openlineage_facets_on_start(),
+            writing.get_openlineage_facets_on_complete(None),
+        )
+        for lineage in told:
+            [media] = [each for each in lineage.outputs if each.name.endswith("instagram_media")]
+            traced = media.facets["columnLineage"].fields
+            assert "caption" not in traced
+            assert {name for name, each in traced.items() if each.transformationType} == {"username"}
+            assert traced["username"].transformationType == "MASKED"
+            assert "caption" in [field.name for field in media.facets["schema"].fields]
+            [source] = lineage.inputs
+            assert "caption" not in [field.name for field in source.facets["schema"].fields]

@@ -1,4 +1,4 @@
-"""No token, app secret or appsecret_proof is ever where somebody could read it: on success or on any failure."""
+"""No token, app secret, appsecret_proof or salt is ever where somebody could read it: on success or on any failure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
-from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.errors import HashSaltMismatch, InsightsError
 from airflow_provider_iginsights.sandbox.graph import Token, World, appsecret_proof
 from airflow_provider_iginsights.sandbox.graph.objects import APP_SECRET
 from tests.support.sandboxes import NOW, TRANSFERS, Sandboxes, open_sandboxes
+from tests.support.secrecy import gather
 from tests.support.transfers.bad_input import MISTAKES, Mistake, throttle
 
 TOKEN = "EAAG-secret|token/7+Zq"
 TOKENS = (TOKEN, "EAAGodd", "EAAGnobody")
 """The sandboxes' token, and what some mistakes put in its place; likewise the app's secret."""
 APP_SECRETS = (APP_SECRET, "not-this-one")
+SALT, OTHER_SALT = "dGhlIHNhbHQgb2YgdGhlIGJyYW5k", "dGhlIHNhbHQgb2Ygc29tZWJvZHkgZWxzZQ"
+HASHES = {"hash_columns": "username", "hash_salt_conn_id": "salt"}
 PROOFS = [appsecret_proof(token, secret) for token in TOKENS for secret in APP_SECRETS]
-SECRETS = [*TOKENS, *(quote(token, safe="") for token in TOKENS), *APP_SECRETS, *PROOFS]
+SECRETS = [*TOKENS, *(quote(token, safe="") for token in TOKENS), *APP_SECRETS, *PROOFS, SALT, OTHER_SALT]
 
 
 @pytest.fixture
@@ -31,7 +34,11 @@ def sandboxes() -> Iterator[Sandboxes]:
     """Serve one small account and a connection full of secrets."""
     world = World.build(now=NOW, accounts=1, media_per_account=3, stories_per_account=1)
     world.put(Token(TOKEN, "system_user"))
-    with open_sandboxes(world) as opened:
+    salts = {
+        f"AIRFLOW_CONN_{name}": json.dumps({"conn_type": "generic", "password": salt})
+        for name, salt in (("SALT", SALT), ("OTHER", OTHER_SALT))
+    }
+    with open_sandboxes(world, environment=salts) as opened:
         opened.token, opened.extra = TOKEN, {"app_secret": APP_SECRET}
         opened.connect()
         yield opened
@@ -75,7 +82,7 @@ def test_success(
 ) -> None:
     """A good run, every logger at DEBUG, shows no secret to anybody."""
     caplog.set_level(logging.DEBUG)
-    summary = sandboxes.run(kind)
+    summary = sandboxes.run(kind, **HASHES)
     assert summary["rows"] > 0
     assert any(record.name.startswith("urllib3") for record in caplog.records), "the chattiest logger was heard"
     assert any("appsecret_proof" in received.query for received in sandboxes.graph.log)
@@ -92,7 +99,7 @@ def test_failure(
     caplog.set_level(logging.DEBUG)
     mistake.prepare(sandboxes)
     with pytest.raises(InsightsError) as caught:
-        sandboxes.run(mistake.kind, **mistake.arguments)
+        sandboxes.run(mistake.kind, **HASHES, **mistake.arguments)
     error: BaseException | None = caught.value
     assert_clean(traceback="".join(traceback.format_exception(caught.value)))
     while error is not None:
@@ -104,13 +111,27 @@ def test_failure(
         assert_nothing_tells(sandboxes, caplog, capfd)
 
 
+def test_another_salt(
+    sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The refusal of a salt shows neither it nor the one before."""
+    caplog.set_level(logging.DEBUG)
+    sandboxes.run("media", **HASHES)
+    with pytest.raises(HashSaltMismatch) as caught:
+        sandboxes.run("media", **(HASHES | {"hash_salt_conn_id": "other"}))
+    assert_clean(everything=gather(caught.value))
+    assert_nothing_tells(sandboxes, caplog, capfd)
+
+
 def test_operators_hold_no_secret(sandboxes: Sandboxes) -> None:
     """Before and after a run, an operator's repr, its fields and its serialized Dag know the connection by id alone."""
     from airflow_provider_iginsights._compat import DAG
     from tests.support.airflow_versions import DagSerialization
 
     with DAG("brand", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        operators = [TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None) for kind in TRANSFERS]
+        operators = [
+            TRANSFERS[kind](task_id=kind, dataset_id="instagram", gcp_conn_id=None, **HASHES) for kind in TRANSFERS
+        ]
     for operator in operators:
         operator.create_dataset = True
         operator.execute({"ti": sandboxes.instance})
@@ -137,6 +158,6 @@ def test_throttled(sandboxes: Sandboxes, caplog: pytest.LogCaptureFixture, capfd
     caplog.set_level(logging.DEBUG)
     throttle(sandboxes)
     with pytest.raises(AirflowRescheduleException) as caught:
-        sandboxes.run("account")
+        sandboxes.run("account", **HASHES)
     assert_clean(traceback="".join(traceback.format_exception(caught.value)), attributes=vars(caught.value))
     assert_nothing_tells(sandboxes, caplog, capfd)
