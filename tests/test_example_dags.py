@@ -279,6 +279,8 @@ def test_the_report_is_made_and_sent(sandboxes: Sandboxes, tmp_path: Path, monke
     )
     page = ReadPage((tmp_path / f"{YESTERDAY}.html").read_text("utf-8"))
     assert (page.scripts, page.html.count("<svg") > 5) == ([], True)
+    for key in ("products", "best", "ages", "audience-age", "audience-city", "hours", "coverage"):
+        assert page.list_rows(key), key
     rows = sandboxes.rows("instagram_account_insights")
     of_account = [row for row in rows if row["account_id"] == sandboxes.account.id and row["breakdown"] == ""]
     reach = {

@@ -124,7 +124,7 @@ class InstagramInsightsReportOperator(TemplateDates, StoppableOperator):
         self.maximum_bytes_billed = maximum_bytes_billed
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Write the report and return its path, size and period."""
+        """Write the report and return its path, size, account and period, and the bytes that were billed."""
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
         from airflow_provider_iginsights.report.make import name_path
 
@@ -141,8 +141,9 @@ class InstagramInsightsReportOperator(TemplateDates, StoppableOperator):
                 made = self._make(context, client, period, now)
             path = name_path(path, made.account_id)
             self._write(path, made.content)
-        said = {"path": path, "bytes": len(made.content), "account_id": made.account_id}
+        said = {"path": path, "bytes": len(made.content), "bytes_billed": made.bytes_billed}
         self.log.info("Report of account %s: %s, %d bytes.", made.account_id, path, len(made.content))
+        said |= {"account_id": made.account_id}
         return said | {"first_day": period.first.isoformat(), "last_day": period.last.isoformat()}
 
     def _choose_period(self, context: Context, now: datetime) -> Period:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_iginsights.pacific import DAY
 from airflow_provider_iginsights.report.chart import Spec, color, day_axis, describe, draw, layer
-from airflow_provider_iginsights.report.figures import Figure, FigureTable, Section, Swatch, TableColumn
+from airflow_provider_iginsights.report.figures import Figure, FigureTable, Section, Swatch, TableColumn, shorten
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.report.rows import ReportRows
@@ -80,10 +81,19 @@ def _list_notes(rows: ReportRows, provisional: Sequence[date]) -> Iterator[str]:
         elif missing:
             days = ", ".join(_join_days(missing))
             yield f"{title}: {len(missing)} of {len(rows.period.days)} days are missing: {days}."
+    yield from _tell_unavailable(rows)
     if provisional:
         yield f"Provisional, because Meta revises numbers for 48 hours: {', '.join(_join_days(provisional))}."
     for path in rows.missing:
         yield f"There is no table {path}, so the report shows nothing of it."
+
+
+def _tell_unavailable(rows: ReportRows) -> Iterator[str]:
+    days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    for row in rows.unavailable:
+        days[row["transfer"], shorten(row["reason"], 200) or "no reason was stored"].append(row["snapshot_date"])
+    for (transfer, reason), found in days.items():
+        yield f"The account was unavailable to {transfer} on {', '.join(_join_days(found))}: {reason}."
 
 
 def _join_days(days: Sequence[date]) -> Iterator[str]:

@@ -24,11 +24,12 @@ PLACE = "{account}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report and what it is about."""
+    """A report, what it is about, and for how many bytes of its queries BigQuery lets pay."""
 
     account_id: str
     period: Period
     content: bytes
+    bytes_billed: int
 
 
 class ReportMaker:
@@ -41,6 +42,7 @@ class ReportMaker:
     def __init__(
         self, session: BigQuerySession, targets: Iterable[TargetTable], *, period: Period, charts: Charts
     ) -> None:
+        self._session = session
         self._reader = ReportReader(session, targets)
         self._period = period
         self._charts = charts
@@ -54,7 +56,9 @@ class ReportMaker:
         """
         rows = self._reader.read(account, self._period)
         content = build_report(rows, charts=self._charts, now=now)
-        return Report(account_id=rows.account_id, period=self._period, content=content)
+        costs = self._session.costs.take().values()
+        billed = sum(each["bytes_billed"] for kinds in costs for each in kinds.values())
+        return Report(account_id=rows.account_id, period=self._period, content=content, bytes_billed=billed)
 
 
 def name_path(path: str, account_id: str, *, of: int = 1) -> str:

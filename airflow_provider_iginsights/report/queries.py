@@ -99,6 +99,15 @@ class ReportQuery:
         latest = _LATEST["story_insights_latest"](self._rows(target, after=STORY_LIFE))
         return f"{_select(shown)}\nFROM (\n{latest}\n)\nWHERE `published_at` IS NOT NULL"
 
+    def unavailable(self, target: TargetTable) -> str:
+        """Return the query for the days on which the account was unavailable, and why."""
+        shown = ("snapshot_date", "transfer", "reason")
+        rows = self._rows(target, after=DAY)
+        return (
+            f"{_select(shown)}\nFROM {rows}\nWHERE `status` = 'unavailable'\nQUALIFY {_first(target.table.key)}\n"
+            "ORDER BY `snapshot_date`, `transfer`"
+        )
+
     def coverage(self, target: TargetTable, *, counted: str, where: str = "TRUE", after: timedelta = DAY * 0) -> str:
         """Return the query for what a table holds of each day: ``counted`` is what is counted, a GoogleSQL expression.
 

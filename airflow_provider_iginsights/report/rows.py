@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_iginsights.bigquery.ensure import ensure_dataset, find_table
 from airflow_provider_iginsights.catalog.tables import (
     ACCOUNT_INSIGHTS,
+    ACCOUNT_STATUS,
     ACCOUNTS,
     MEDIA,
     MEDIA_INSIGHTS,
@@ -52,6 +53,7 @@ class ReportRows:
     posts: Sequence[Row] = ()
     post_numbers: Sequence[Row] = ()
     stories: Sequence[Row] = ()
+    unavailable: Sequence[Row] = ()
     coverage: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     read_ages: Callable[[str, Sequence[str]], Sequence[Row]] | None = None
     """Returns every reading of a metric of some posts."""
@@ -92,6 +94,7 @@ class ReportReader:
             posts=self._ask(MEDIA, query.posts),
             post_numbers=self._ask(MEDIA_INSIGHTS, query.post_numbers),
             stories=self._ask(STORY_INSIGHTS, query.stories),
+            unavailable=self._ask(ACCOUNT_STATUS, query.unavailable),
             coverage={name: self._read_coverage(name, query) for name in COUNTED},
             read_ages=lambda metric, media_ids: self._ask(
                 MEDIA_INSIGHTS, lambda target: query.post_ages(target, metric=metric, media_ids=media_ids)

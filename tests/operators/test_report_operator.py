@@ -26,6 +26,7 @@ from tests.support.sandboxes import END, START, RecordingTaskInstance
 def bigquery() -> Iterator[BigQuerySandbox]:
     """Serve five days of two accounts."""
     with serve_month(make_month(days=5, posts=3, stories=1)) as sandbox:
+        sandbox.switches.pricing = True
         yield sandbox
 
 
@@ -38,18 +39,20 @@ def run(path: object, **arguments: Any) -> dict[str, Any]:
     return operator.execute(context)
 
 
-@pytest.mark.usefixtures("bigquery")
-def test_a_task_writes_the_file(tmp_path: Path) -> None:
+def test_a_task_writes_the_file(bigquery: BigQuerySandbox, tmp_path: Path) -> None:
     """Templates are rendered, folders made, and XCom says where, how large, and about which days it is."""
+    before = len(bigquery.jobs)
     said = run(tmp_path / "{{ ds }}" / "{account}.html", account_id="{{ run_account }}", days="3")
     path = tmp_path / "2026-11-20" / f"{OTHER}.html"
     assert said == {
         "path": str(path),
         "bytes": path.stat().st_size,
+        "bytes_billed": sum(job.bytes_billed for job in bigquery.jobs[before:]),
         "account_id": OTHER,
         "first_day": "2026-11-18",
         "last_day": str(LAST),
     }
+    assert said["bytes_billed"] >= 5 * 10 * 2**20
     page = ReadPage(path.read_text("utf-8"))
     assert page.texts["h1"] == ["@somebody.else"] or "somebody.else" in page.texts["h1"][0]
     assert [row[1] for row in page.list_rows("reach")] == ["–", "–", "77"]

@@ -253,6 +253,19 @@ def test_little_is_a_page_too(rows: Rows) -> None:
         assert not re.search(r"<td[^>]*>0(\.0 %)?</td>", made.html.partition('id="table-hours"')[0])
 
 
+def test_an_account_that_was_unavailable() -> None:
+    """Days in a row are told once, by who asked and why."""
+    asked = [
+        {"snapshot_date": LAST - DAY * n, "transfer": "media_insights", "reason": "AccountUnavailable"}
+        for n in (3, 2, 0)
+    ]
+    told = f"{LAST - DAY * 3} to {LAST - DAY * 2}, {LAST}"
+    assert (
+        f"The account was unavailable to media_insights on {told}: AccountUnavailable."
+        in build((LAST - DAY * 5, LAST), unavailable=asked).texts["li"]
+    )
+
+
 def test_zero_is_a_number_and_its_share_none() -> None:
     """0 stays 0; a rate by a reach of 0 is no number."""
     made = build((LAST, LAST), **ODD["zeros"])
