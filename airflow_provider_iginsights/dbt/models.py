@@ -39,10 +39,10 @@ def describe_models(tables: DbtTables) -> dict[str, YamlValue]:
     }
 
 
-def list_parameters(tables: DbtTables) -> Iterator[tuple[str, str]]:
-    """Yield the dbt variable of each parameter of a view, and the parameter's name."""
+def list_parameters(tables: DbtTables) -> Iterator[tuple[str, str, View]]:
+    """Yield the dbt variable of each parameter of a view, the parameter's name, and the view."""
     for view_id, view in tables.views.items():
-        yield from ((_variable(view_id, parameter), parameter) for parameter in view.parameters)
+        yield from ((_variable(view_id, parameter), parameter, view) for parameter in view.parameters)
 
 
 def _read(view: View, tables: DbtTables) -> str:

@@ -10,12 +10,8 @@ from airflow_provider_iginsights.dbt.tables import DbtTables
 from airflow_provider_iginsights.dbt.yaml_text import YamlValue, write_yaml
 
 PROJECT = "instagram_insights"
-SHOWN_DAYS = 28
-# What a view's parameter is where nobody sets the variable.
-_DEFAULTS: Mapping[str, str] = {
-    "since": f"DATE_SUB({TODAY}, INTERVAL {SHOWN_DAYS} DAY)",
-    "until": TODAY,
-}
+SHOWN_DAYS: Mapping[str, int] = {"post_ages": 90, "account_weekly": 182, "account_monthly": 730}
+"""So many days the model of a view with parameters shows where nobody sets the variables; others show 28."""
 
 
 def write_project(tables: DbtTables, *, project: str | None, dataset: str) -> dict[str, str]:
@@ -79,7 +75,8 @@ def _describe_variables(tables: DbtTables, *, project: str | None, dataset: str)
     for name, (meaning, value) in variables.items():
         yield f"  # {meaning}"
         yield f"  {write_yaml({name: value}).rstrip()}"
-    for name, parameter in list_parameters(tables):
+    for name, parameter, view in list_parameters(tables):
+        begin = f"DATE_SUB({TODAY}, INTERVAL {SHOWN_DAYS.get(view.name, 28)} DAY)"
         yield "  # A DATE in GoogleSQL."
-        yield f"  {write_yaml({name: _DEFAULTS[parameter]}).rstrip()}"
+        yield f"  {write_yaml({name: TODAY if parameter == 'until' else begin}).rstrip()}"
     yield ""

@@ -27,9 +27,15 @@ def find_rows(heading: str) -> list[list[str]]:
 
 
 def test_the_variables_are_those_of_the_project() -> None:
-    """Each one, and no other."""
-    told = [name for row in find_rows("Variables") for name in re.findall(r"`(\w+)`", row[0])]
-    assert told == list(yaml.safe_load(TEXTS["dbt_project.yml"])["vars"])
+    """Each one, and no other; those of parameters are told by their kind."""
+    *fixed, (of_parameters, *_) = find_rows("Variables")
+    told = [name for row in fixed for name in re.findall(r"`(\w+)`", row[0])]
+    found = list(yaml.safe_load(TEXTS["dbt_project.yml"])["vars"])
+    assert told == found[: len(told)]
+    kinds = re.findall(r"<model>(_\w+)", of_parameters)
+    models = {path.removeprefix("models/").removesuffix(".sql") for path in TEXTS}
+    assert set(found[len(told) :]) <= {f"{model}{kind}" for model in models for kind in kinds}
+    assert f"`{found[len(told)]}`" in PAGE
 
 
 def test_the_hours_of_freshness_are_those_of_the_sources() -> None:
