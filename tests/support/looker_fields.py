@@ -62,8 +62,8 @@ def aggregate(view: View, column: ViewColumn) -> tuple[str, str]:
     """Return the default aggregation of a field, and why it is no sum."""
     if FIELD_TYPES[column.type] != "Number":
         return "None", ""
-    if column.name == "value" and "metric" in {each.name for each in view.columns}:
-        return "None", "another number in each row: filter on one `metric` and one `breakdown`"
+    if "metric" in {each.name for each in view.columns}:
+        return "None", "of another metric in each row: filter on one `metric` and, where there is one, one `breakdown`"
     found = ((how, why) for pattern, how, why in AGGREGATIONS if re.fullmatch(pattern, column.name))
     return next(found, ("Sum", ""))
 
