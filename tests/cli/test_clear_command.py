@@ -33,9 +33,8 @@ def sandboxes() -> Iterator[Sandboxes]:
     with open_sandboxes(world, environment=salts) as opened:
         opened.run("account", metrics=["reach"])
         opened.run("media", metrics=["reach"], refresh_days=None)
-        opened.run(
-            "media", metrics=["reach"], refresh_days=None, load_mode="append", table_id="h", media_table_id=HISTORY
-        )
+        history = {"load_mode": "append", "table_id": "h", "media_table_id": HISTORY, "children_table_id": None}
+        opened.run("media", metrics=["reach"], refresh_days=None, **history)
         with opened.bigquery.client() as client:
             client.query(
                 f"CREATE TABLE {DATASET}.instagram_media__stg_left AS SELECT * FROM {DATASET}.{HISTORY}"
@@ -114,7 +113,7 @@ def test_texts_are_replaced_by_their_hashes(sandboxes: Sandboxes, capsys: pytest
         assert len(labels) == 1
         assert None not in labels
         left = {table.table_id for table in client.list_tables(DATASET)}
-    assert left == {*TABLES, "instagram_account_insights", "h"}
+    assert left == {*TABLES, "instagram_account_insights", "instagram_media_children", "h"}
     assert SALT not in f"{said} {[repr(job) for job in sandboxes.bigquery.jobs]} {sandboxes.bigquery.log!r}"
     # A run that hashes finds the rows as it would write them.
     again = sandboxes.run(
