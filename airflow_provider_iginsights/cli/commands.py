@@ -91,6 +91,9 @@ def _read_table(text: str) -> tuple[str, str]:
 CONN_ID = _option("--conn-id", default="instagram_default", help="Instagram connection (default: %(default)s)")
 API_VERSION = _option("--api-version", help="version of the Graph API, such as v25.0 (default: the connection's)")
 DATASET = _option("--dataset", required=True, help="BigQuery dataset")
+PROJECT = _option("--project", help="project of the dataset (default: that of the connection or of the credentials)")
+LOCATION = _option("--location", help="location of the dataset, such as EU (default: found by the dataset)")
+GCP_CONN_ID = _option("--gcp-conn-id", help="Google Cloud connection (default: the application default credentials)")
 TABLE_IDS = _option(
     "--table",
     type=_read_table,
@@ -100,10 +103,10 @@ TABLE_IDS = _option(
     help="a table that has not its default id, such as media=brand_media; can be repeated",
 )
 DATASET_OF = (
-    _option("--project", help="project of the dataset (default: that of the connection or of the credentials)"),
+    PROJECT,
     _option("--job-project", help="project that runs and pays for the jobs (default: the dataset's)"),
-    _option("--location", help="location of the dataset, such as EU (default: found by the dataset)"),
-    _option("--gcp-conn-id", help="Google Cloud connection (default: the application default credentials)"),
+    LOCATION,
+    GCP_CONN_ID,
     _option("--impersonation-chain", help="service account to act as, or several, separated by commas"),
     TABLE_IDS,
 )
@@ -180,6 +183,27 @@ COMMANDS: tuple[Command, ...] = (
             _option("--dataset", help="BigQuery dataset (default: nothing of Google is checked)"),
             *DATASET_OF,
             _option("--json", action="store_true", help="print one JSON object"),
+        ),
+    ),
+    Command(
+        name="init",
+        help="Write a Dag file for the accounts that the token sees",
+        description="Write two Dags, for the numbers of each day and for stories. From then on the file is yours.",
+        action=f"{_ROOM}.init:init",
+        options=(
+            _option("--output", type=Path, metavar="DAGFILE", help="where to write (default: it is printed)"),
+            _option("--force", action="store_true", help="overwrite a file that exists"),
+            CONN_ID,
+            API_VERSION,
+            _option("--dataset", default="instagram", help="dataset that the Dags write (default: %(default)s)"),
+            PROJECT,
+            LOCATION,
+            GCP_CONN_ID,
+            _option(
+                "--cron",
+                default="0 0 * * *",
+                help="when the daily Dag runs, in Pacific time, by which Meta counts days (default: %(default)s)",
+            ),
         ),
     ),
     Command(

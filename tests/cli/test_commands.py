@@ -38,6 +38,7 @@ def test_both_doors_take_the_same() -> None:
     assert list(ours) == [
         "test",
         "doctor",
+        "init",
         "accounts",
         "metrics",
         "tables",
