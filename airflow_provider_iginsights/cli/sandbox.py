@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +22,86 @@ if TYPE_CHECKING:
 
 _EXAMPLES = Path(__file__).parents[1] / "example_dags"
 DEMO_DAGS = [_EXAMPLES / f"{name}.py" for name in ("instagram_daily_insights", "instagram_hourly_stories")]
+_GRACE = 10.0
+"""Seconds for a command to end."""
 _NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
 
 
 def sandbox(options: argparse.Namespace) -> ExitCode:
-    """Run both servers until Ctrl-C, which is how it ends."""
+    """Run both servers until Ctrl-C or SIGTERM, which is how it ends, or for as long as a command runs in them.
+
+    :raises ConfigurationError: a port is taken, or a folder cannot be used.
+    :raises SystemExit: with the exit code of the command.
+    """
     settings = _read_settings(options)
+    from airflow_provider_iginsights.sandbox.graph import SHAPES
+
+    if options.list_faults:
+        print_result(*SHAPES)
+        return ExitCode.DONE
+    with _end_on_sigterm(), _run_servers(settings) as environment:
+        if options.run:
+            raise SystemExit(run_command(options.run, environment))
+        with suppress(KeyboardInterrupt):
+            print_result(*(f"export {name}='{value}'" for name, value in environment.items()))
+            print_result("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
+            threading.Event().wait()
+    return ExitCode.DONE
+
+
+@contextmanager
+def _run_servers(settings: SandboxSettings) -> Iterator[dict[str, str]]:
+    import duckdb
+
     from airflow_provider_iginsights.sandbox.environment import run_sandbox
 
-    with run_sandbox(settings) as environment, suppress(KeyboardInterrupt):
-        print_result(*(f"export {name}='{value}'" for name, value in environment.items()))
-        print_result("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
-        threading.Event().wait()
-    return ExitCode.DONE
+    with ExitStack() as stack:
+        try:
+            environment = stack.enter_context(run_sandbox(settings))
+        except (OSError, duckdb.Error) as error:
+            said = str(error).splitlines()[0]
+            raise ConfigurationError(
+                f"The sandbox cannot start: {said}. Name a port that is free, and a folder of --keep that no other "
+                "sandbox uses."
+            ) from error
+        yield environment
+
+
+@contextmanager
+def _end_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which supervisors and ``docker stop`` send, end the servers as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command with these variables beside our own, and return its exit code. Ctrl-C and SIGTERM end it first.
+
+    :raises ConfigurationError: there is no such command.
+    """
+    loopback = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    try:
+        process = subprocess.Popen(list(command), env={**os.environ, **loopback, **environment})  # noqa: S603 - the caller's
+    except OSError as error:
+        raise ConfigurationError(f"The command {command[0]} cannot be run: {error.strerror}.") from error
+    code = _wait(process)
+    # As a shell tells that a signal has ended it.
+    return 128 - code if code < 0 else code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # Ctrl-C has reached it, too; a SIGTERM has not.
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_GRACE)
+        process.kill()
+        return process.wait()
 
 
 def demo(options: argparse.Namespace) -> ExitCode:
@@ -62,5 +133,6 @@ def _read_settings(options: argparse.Namespace) -> SandboxSettings:
         raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
     if options.pin not in (None, *VERSIONS):
         raise ConfigurationError(f"The sandbox plays no API version {options.pin}. It plays {', '.join(VERSIONS)}.")
-    given: dict[str, Any] = {name: getattr(options, name) for name in SandboxSettings.__dataclass_fields__}
+    known = vars(options)
+    given: dict[str, Any] = {name: known[name] for name in SandboxSettings.__dataclass_fields__ if name in known}
     return SandboxSettings(**given)

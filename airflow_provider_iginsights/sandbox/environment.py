@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox, Token, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,9 @@ class SandboxSettings:
 
     ``now``: the instant at which the clock stands still, None = real time. ``pin``: the only API version played.
     ``latency``: seconds of each answer of the Graph API. ``app_limit``: Graph calls that its app may make in an hour.
-    ``fault``: names of odd answers to play again and again.
+    ``fault``: names of odd answers to play again and again. ``followers``: of each account. ``expired_token``: the
+    connection's token has expired. ``throttle``: each account has used its rate limit. ``port``, ``bigquery_port``: 0 =
+    a free one. ``keep``: a folder in which tables and posts outlive the servers.
     """
 
     accounts: int = 2
@@ -32,30 +35,34 @@ class SandboxSettings:
     app_limit: int | None = None
     fault: Sequence[str] = ()
     project: str = "sandbox-project"
+    followers: int | None = None
+    expired_token: bool = False
+    throttle: bool = False
+    port: int = 0
+    bigquery_port: int = 0
+    keep: Path | None = None
 
 
 @contextmanager
 def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
-    """Run both servers; yield the environment variables for an Airflow that uses them."""
+    """Run both servers; yield the environment variables for an Airflow that uses them.
+
+    Raises OSError for a port that is taken, or a folder that cannot be used.
+    """
     clock = Clock(settings.now)
-    world = World.build(
-        seed=settings.seed,
-        accounts=settings.accounts,
-        media_per_account=settings.media,
-        stories_per_account=settings.stories,
-        now=clock.now(),
-    )
+    world = _build_world(settings, now=clock.now())
+    token = _choose_token(settings, world)
     with (
-        GraphSandbox(world, clock=clock, latency=settings.latency, pin=settings.pin) as graph,
-        BigQuerySandbox(project=settings.project, clock=clock) as bigquery,
+        GraphSandbox(world, clock=clock, latency=settings.latency, pin=settings.pin, port=settings.port) as graph,
+        BigQuerySandbox(
+            project=settings.project, clock=clock, storage=settings.keep, port=settings.bigquery_port
+        ) as bigquery,
     ):
-        graph.usage.app_limit = settings.app_limit
-        for name in settings.fault:
-            graph.faults.play(name, times=None)
+        _disturb(settings, graph)
         connection = {
             "conn_type": "instagram",
             "host": graph.url,
-            "password": world.system_user_token,
+            "password": token,
             "extra": {"api_version": settings.pin} if settings.pin else {},
         }
         yield {
@@ -63,3 +70,44 @@ def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
             "BIGQUERY_EMULATOR_HOST": bigquery.url,
             "GOOGLE_CLOUD_PROJECT": bigquery.project,
         }
+
+
+def _build_world(settings: SandboxSettings, *, now: datetime) -> World:
+    world = World.build(
+        seed=settings.seed,
+        accounts=settings.accounts,
+        media_per_account=settings.media,
+        stories_per_account=settings.stories,
+        now=_keep_begin(settings.keep, now=now) if settings.keep else now,
+    )
+    if settings.followers is not None:
+        for account in list(world.accounts.values()):
+            world.put(replace(account, followers_count=settings.followers))
+    return world
+
+
+def _keep_begin(folder: Path, *, now: datetime) -> datetime:
+    """Return when the sandbox of this folder was first started: its posts lie in the 700 days before that."""
+    path = folder / "begin.txt"
+    if path.exists():
+        return datetime.fromisoformat(path.read_text("utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(now.isoformat(), "utf-8")
+    return now
+
+
+def _choose_token(settings: SandboxSettings, world: World) -> str:
+    if not settings.expired_token:
+        return world.system_user_token
+    ended = Token(value=f"EAAGexpired{world.seed}", kind="user", expires_at=world.now - timedelta(days=1))
+    world.put(ended)
+    return ended.value
+
+
+def _disturb(settings: SandboxSettings, graph: GraphSandbox) -> None:
+    graph.usage.app_limit = settings.app_limit
+    for name in settings.fault:
+        graph.faults.play(name, times=None)
+    if settings.throttle:
+        for account_id in graph.world.accounts:
+            graph.usage.set(account_id, graph.usage.threshold)

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -22,6 +24,7 @@ import requests
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.sandbox import demo
 from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run_sandbox
+from airflow_provider_iginsights.sandbox.graph import SHAPES
 
 PACKAGE = "airflow_provider_iginsights"
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
@@ -85,6 +88,136 @@ def test_an_interrupt_while_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("airflow_provider_iginsights.cli.sandbox.print_result", interrupt)
     assert main(["sandbox", "--accounts", "1"]) == 0
+    assert set(threading.enumerate()) <= before
+
+
+def test_sigterm_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor ends it as Ctrl-C does: with code 0; both servers are gone, and the signal's handler is back."""
+    before, threads = signal.getsignal(signal.SIGTERM), set(threading.enumerate())
+    monkeypatch.setattr(
+        "airflow_provider_iginsights.cli.sandbox.print_result", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    assert main(["sandbox", "--accounts", "1"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert set(threading.enumerate()) <= threads
+
+
+CHILD = """
+import json, os, sys, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+connection = json.loads(os.environ["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+ask = urllib.request.Request(connection["host"] + "/v25.0/me")
+ask.add_header("Authorization", "Bearer " + connection["password"])
+print(json.load(opener.open(ask))["name"], os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["NO_PROXY"], *sys.argv[1:])
+opener.open(os.environ["BIGQUERY_EMULATOR_HOST"] + "/bigquery/v2/projects/sandbox-project/datasets")
+sys.exit(7)
+"""
+
+
+def test_a_command_runs_in_its_environment(capfd: pytest.CaptureFixture[str]) -> None:
+    """Behind -- stands a command with its options: it finds both servers, and its exit code is the sandbox's."""
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", "--accounts", "1", "--", sys.executable, "-c", CHILD, "--port", "x"])
+    assert ended.value.code == 7
+    assert capfd.readouterr().out == "Sandbox System User sandbox-project 127.0.0.1,localhost --port x\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)", 143),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137),
+    ],
+)
+def test_a_command_that_a_signal_ends(script: str, code: int) -> None:
+    """SIGTERM to the sandbox ends its command, too; a command that died by a signal is told as a shell tells it."""
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", "--accounts", "1", "--", sys.executable, "-c", script])
+    assert ended.value.code == code
+
+
+def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that cannot be run ends with 2 and a sentence."""
+    assert main(["sandbox", "--accounts", "1", "--", "no-such-command"]) == 2
+    assert "The command no-such-command cannot be run: No such file or directory." in capsys.readouterr().err
+
+
+def test_what_is_kept(tmp_path: Path) -> None:
+    """With --keep and ports the next sandbox has the same addresses, posts and tables, also on another day."""
+    found = []
+    ports: dict[str, int] = {}
+    for day in (21, 25):
+        now = datetime(2026, 11, day, 20, tzinfo=UTC)
+        settings = SandboxSettings(accounts=1, media=4, now=now, keep=tmp_path / "kept", **ports)
+        with run_sandbox(settings) as environment:
+            connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+            posts = ask(connection, "17841400000000001/media", fields="id,timestamp")["data"]
+            datasets = f"{environment['BIGQUERY_EMULATOR_HOST']}/bigquery/v2/projects/sandbox-project/datasets"
+            if not ports:
+                requests.post(datasets, json={"datasetReference": {"datasetId": "mine"}}, timeout=10).raise_for_status()
+            listed = requests.get(datasets, timeout=10).json()["datasets"]
+            found.append((connection["host"], datasets, posts, [each["datasetReference"] for each in listed]))
+        ports = {
+            "port": int(connection["host"].rpartition(":")[2]),
+            "bigquery_port": int(environment["BIGQUERY_EMULATOR_HOST"].rpartition(":")[2]),
+        }
+    assert found[0] == found[1]
+    assert found[0][3] == [{"projectId": "sandbox-project", "datasetId": "mine"}]
+    assert len(found[0][2]) == 4
+
+
+def ask(connection: dict[str, str], path: str, **params: str) -> dict[str, Any]:
+    """Return the Graph API's answer to the connection's token."""
+    headers = {"Authorization": f"Bearer {connection['password']}"}
+    answer: dict[str, Any] = requests.get(
+        f"{connection['host']}/v25.0/{path}", params, headers=headers, timeout=10
+    ).json()
+    return answer
+
+
+SMALL = {"metric": "follower_demographics", "period": "lifetime", "metric_type": "total_value", "breakdown": "age"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "params", "code"),
+    [
+        ({"expired_token": True}, "me", {}, (190, 463)),
+        ({"throttle": True}, "17841400000000001/media", {}, (80002, None)),
+        ({"followers": 50}, "17841400000000001/insights", SMALL | {"timeframe": "this_month"}, (10, 2874010)),
+    ],
+    ids=str,
+)
+def test_a_bad_day(settings: dict[str, Any], path: str, params: dict[str, str], code: tuple[int, int | None]) -> None:
+    """A token that has expired, a used-up limit and an account of few followers are played by one option each."""
+    with run_sandbox(SandboxSettings(accounts=1, media=1, **settings)) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        error = ask(connection, path, **params)["error"]
+        assert (error["code"], error.get("error_subcode")) == code
+    with run_sandbox(SandboxSettings(accounts=1, media=1)) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        assert "error" not in ask(connection, path, **params)
+
+
+def test_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """--list-faults prints the names that --fault takes, and starts nothing."""
+    before = set(threading.enumerate())
+    assert main(["sandbox", "--list-faults"]) == 0
+    assert capsys.readouterr().out.split() == list(SHAPES)
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.parametrize("option", ["--port", "--bigquery-port", "--keep"])
+def test_what_another_sandbox_uses(tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that is taken, and a folder that is none, end with 2 and a sentence; nothing goes on running."""
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        file = tmp_path / "file"
+        file.write_text("no folder", "utf-8")
+        assert main(["sandbox", "--accounts", "1", option, str(file) if option == "--keep" else port]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("The sandbox cannot start: ")
+    assert "Name a port that is free" in said
     assert set(threading.enumerate()) <= before
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow_provider_iginsights._compat import BaseOperator
 from airflow_provider_iginsights.catalog import reference
-from airflow_provider_iginsights.cli.commands import COMMANDS, Command, Option
+from airflow_provider_iginsights.cli.commands import COMMANDS, Command
+from airflow_provider_iginsights.cli.options import Option
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.operators.report import InstagramInsightsReportOperator
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
@@ -145,7 +146,8 @@ def _options(command: Command) -> Iterator[tuple[str, ...]]:
 def _write_option_default(command: Command, option: Option) -> str:
     if option in command.one_of:
         return "one of these"
-    if option.keywords.get("required") or not option.flags[0].startswith("-"):
+    is_positional = not option.flags[0].startswith("-") and option.keywords.get("nargs") != "*"
+    if option.keywords.get("required") or is_positional:
         return "required"
     default = option.keywords.get("default")
     return "" if default in (None, [], False) else f"`{default}`"

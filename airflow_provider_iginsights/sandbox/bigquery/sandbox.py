@@ -66,8 +66,12 @@ class BigQuerySandbox:
         return [job.record for job in self._jobs]
 
     def start(self) -> Self:
-        """Serve."""
-        self._server.start()
+        """Serve. Raises OSError for a taken port, and is stopped then."""
+        try:
+            self._server.start()
+        except OSError:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
