@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.catalog.versions import VERSIONS, was_served_on
@@ -151,7 +151,9 @@ def check_accounts(setup: Setup) -> Finding:
     accounts = setup.accounts
     if not accounts.are_known:
         to_do = describe_missing_accounts(setup.debugged.permissions)
-        return fail("It sees no Instagram professional account.", to_do=f"{to_do[:1].upper()}{to_do[1:]}.")
+        unlisted = _name(_spell_accounts(_find_unlisted(setup)))
+        found = f"It sees no Instagram professional account{f', though it may read {unlisted}' if unlisted else ''}."
+        return fail(found, to_do=f"{to_do[:1].upper()}{to_do[1:]}.")
     bound, noun = "" if accounts.is_complete else "At least ", "account" if len(accounts.seen) == 1 else "accounts"
     found = f"{bound}{len(accounts.seen)} {noun}: {_name(_spell_accounts(accounts.seen)) or 'none'}."
     wrong = [
@@ -162,6 +164,16 @@ def check_accounts(setup: Setup) -> Finding:
         found = f"{found} account_ids of the connection that are none: {' '.join(wrong[:SHOWN])}"
         return fail(found, to_do="Correct account_ids in the connection's extra.")
     return ok(found)
+
+
+def _find_unlisted(setup: Setup) -> dict[str, str]:
+    """Return the accounts, by id, that Meta's list of Pages leaves out: of the permissions, and of portfolios."""
+    from airflow_provider_iginsights.extract.discovery import describe_accounts, discover_portfolio_accounts
+
+    targets = (setup.debugged.targets or {}).items()
+    named = {one for name, ids in targets if name.startswith("instagram_") for one in ids or ()}
+    found = chain(describe_accounts(setup.graph, sorted(named)), discover_portfolio_accounts(setup.graph, named))
+    return {account.id: account.username for account in found if account.refused is None}
 
 
 def check_assets(setup: Setup) -> Finding:

@@ -49,7 +49,7 @@ def opened() -> Iterator[Sandboxes]:
 def healthy(opened: Sandboxes, without_waits: None) -> Iterator[Sandboxes]:
     """Let all be right when a test begins and when it has ended."""
     world, switches = opened.world, opened.bigquery.switches
-    before = dict(world.accounts), dict(world.tokens)
+    before = dict(world.accounts), dict(world.tokens), dict(world.businesses)
     opened.connect(extra=APP)
     yield opened
     opened.graph.faults.clear()
@@ -57,7 +57,7 @@ def healthy(opened: Sandboxes, without_waits: None) -> Iterator[Sandboxes]:
     opened.graph.usage.app_percent = 0.0
     for account_id in world.accounts:
         opened.graph.usage.set(account_id, 0)
-    for mapping, kept in zip((world.accounts, world.tokens), before, strict=True):
+    for mapping, kept in zip((world.accounts, world.tokens, world.businesses), before, strict=True):
         mapping.clear()
         mapping.update(kept)  # type: ignore[arg-type]
     switches.billing = True

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import closing
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
+from google.auth import compute_engine
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.impersonated_credentials import Credentials as ImpersonatedCredentials
-from google.cloud.bigquery import Dataset
+from google.cloud.bigquery import Client, Dataset
+from google.oauth2 import credentials as oauth2
+from google.oauth2 import service_account
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.hooks.bigquery import GoogleProviderMissing, get_bigquery_client
+from airflow_provider_iginsights.hooks.bigquery import (
+    GoogleProviderMissing,
+    describe_credentials,
+    get_bigquery_client,
+)
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 
 
@@ -192,3 +200,29 @@ def test_impersonation_by_the_provider(google_connection, credentials_file, chai
     google_connection(project="sandbox-project")
     client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=chain)
     assert client._credentials.service_account_email == "b@p.iam"
+
+
+CREDENTIALS = {
+    "key": (
+        service_account.Credentials(None, "loader@p.iam.gserviceaccount.com", "https://oauth2.googleapis.com/token"),
+        "a key of a service account, loader@p.iam.gserviceaccount.com.",
+    ),
+    "person": (oauth2.Credentials("ya29.secret", account="ann@example.com"), "the login of a person, ann@example.com."),
+    "machine": (
+        compute_engine.Credentials(universe_domain="googleapis.com"),
+        "the service account of this machine, default.",
+    ),
+    "impersonated": (
+        ImpersonatedCredentials(AnonymousCredentials(), "target@p.iam.gserviceaccount.com", []),
+        "a service account that is impersonated, target@p.iam.gserviceaccount.com.",
+    ),
+    "nobody": (AnonymousCredentials(), "none, since an emulator is asked."),
+}
+
+
+@pytest.mark.parametrize(("credentials", "said"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_credentials_are_described(credentials: Credentials, said: str) -> None:
+    """Where they come from, of which kind they are and whose is said; what they hold is not."""
+    with closing(Client(project="p", credentials=credentials)) as client:
+        assert describe_credentials(client, gcp_conn_id=None) == f"From the application default credentials: {said}"
+        assert describe_credentials(client, gcp_conn_id="google") == f"From the connection google: {said}"
