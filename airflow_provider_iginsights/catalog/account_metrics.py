@@ -22,8 +22,16 @@ _V21_SERIES_END = date(2025, 1, 8)
 _AUDIENCE_END = date(2023, 12, 11)
 
 _Series = partial(Metric, level="account", metric_type="time_series", periods=("day",), history_days=HISTORY_DAYS)
+# Of a window, views, saves, profile_views and website_clicks are the sum of its days, as was measured; reach and
+# accounts_engaged are less ("estimated" uniques by Meta's "Instagram User Insights").
 _Total = partial(
-    Metric, level="account", metric_type="total_value", periods=("day",), introduced="v15.0", history_days=HISTORY_DAYS
+    Metric,
+    level="account",
+    metric_type="total_value",
+    periods=("day",),
+    introduced="v15.0",
+    history_days=HISTORY_DAYS,
+    sums_over_days=True,
 )
 _ByProduct = partial(_Total, breakdowns=("media_product_type",), default_breakdowns=("media_product_type",))
 _Demographics = partial(
@@ -40,7 +48,7 @@ _Demographics = partial(
     # META-15: below 100 followers Meta sends no number, and no error either.
     min_followers=100,
 )
-_Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END)
+_Clicks = partial(_Series, retired="v21.0", removed_on=_V21_SERIES_END, sums_over_days=True)
 # Of the reasons why a metric and its successor make no series, these follow from the forms of their answers ("Instagram
 # User Insights" of v10.0 and today): a dated series there, a total by a breakdown here.
 _ContactClicks = partial(
@@ -60,7 +68,7 @@ _Audience = partial(
     removed_on=_AUDIENCE_END,
     min_followers=100,
 )
-_Undocumented = partial(_Total, documented=False, selection="named")
+_Undocumented = partial(_Total, documented=False, selection="named", sums_over_days=False)
 # Never asked: they are here so that a comparison with the names that Meta accepts does not report them.
 _Threads = partial(Metric, level="account", metric_type="total_value", periods=(), selection="never")
 
@@ -75,7 +83,7 @@ def _continue_audience(breakdown: str) -> Continuation:
 ACCOUNT_METRICS: tuple[Metric, ...] = (
     # series
     _Series(name="reach", periods=("day", "week", "days_28")),
-    _Series(name="follower_count", history_days=RECENT_DAYS, min_followers=100),
+    _Series(name="follower_count", history_days=RECENT_DAYS, min_followers=100, sums_over_days=True),
     _Series(
         name="online_followers",
         periods=("lifetime",),
@@ -88,6 +96,7 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         name="reach",
         breakdowns=("media_product_type", "follow_type"),
         default_breakdowns=("media_product_type", "follow_type"),
+        sums_over_days=False,
     ),
     _Total(
         name="views",
@@ -95,7 +104,7 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         breakdowns=("media_product_type", "follow_type"),
         default_breakdowns=("media_product_type", "follow_type"),
     ),
-    _Total(name="accounts_engaged"),
+    _Total(name="accounts_engaged", sums_over_days=False),
     _ByProduct(name="total_interactions"),
     _ByProduct(name="likes"),
     _ByProduct(name="comments"),
@@ -121,6 +130,7 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     _Series(
         name="impressions",
         periods=("day", "week", "days_28"),
+        sums_over_days=True,
         retired="v22.0",
         removed_on=date(2025, 4, 21),
         continued_by=Continuation(

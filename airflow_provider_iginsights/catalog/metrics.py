@@ -48,6 +48,8 @@ class Metric:
     * ``history_days``: how many days back Meta answers. ``min_followers``: Meta is silent below.
     * ``documented``: False where Meta accepts the name but no page of its reference says what it means.
     * ``declared``: False where the catalog knows nothing of it, and a user asked for it with a ``+`` all the same.
+    * ``sums_over_days``: the numbers of several days add up, since they count what happened. False where they count
+      people, who come on several days, or what there is; and where nobody says what they count.
     * ``selection``: asked by default, only with ``metrics="all"``, only by name, or never (another product's).
     """
 
@@ -72,6 +74,7 @@ class Metric:
     continued_by: Continuation | None = None
     documented: bool = True
     declared: bool = True
+    sums_over_days: bool = False
     selection: Selection = "default"
 
     def lives_in(self, version: str) -> bool:

@@ -19,6 +19,12 @@ ViewName = Literal[
     "media_growth",
     "story_insights_latest",
     "posts",
+    "post_ages",
+    "stories",
+    "audience",
+    "account_weekly",
+    "account_monthly",
+    "changes",
 ]
 Sources = Mapping[str, str]
 """What stands after FROM to read each table and view: a quoted path or a subquery, by the name of a table or view."""

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.account_period_views import ACCOUNT_MONTHLY, ACCOUNT_WEEKLY
+from airflow_provider_iginsights.catalog.audience_view import AUDIENCE
+from airflow_provider_iginsights.catalog.change_view import CHANGES
 from airflow_provider_iginsights.catalog.current_tables import (
     MEDIA_INSIGHTS_CURRENT,
     SERIES,
     STORY_INSIGHTS_CURRENT,
 )
+from airflow_provider_iginsights.catalog.daily_columns import name_daily_columns, select_days
+from airflow_provider_iginsights.catalog.post_age_view import POST_AGES
 from airflow_provider_iginsights.catalog.post_views import POSTS
+from airflow_provider_iginsights.catalog.story_views import STORIES
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.catalog.view_definition import (
     Sources,
@@ -35,8 +40,6 @@ __all__ = ["VIEWS", "View", "ViewName", "find_views", "name_daily_columns"]
 INSIGHTS = "_insights"
 GROWTH_DAYS = 31
 """So many days before the first one a previous snapshot is looked for."""
-# Values of the breakdown that metrics without a total are shown by.
-PARTS: dict[str, tuple[str, ...]] = {"follow_type": ("FOLLOWER", "NON_FOLLOWER")}
 _GROWTH_COLUMNS = (*SERIES, "media_product_type", "published_at", "snapshot_date", "value")
 _MEDIA_ORDER = ("{0}`snapshot_date`", "{0}`fetched_at`")
 _STORY_ORDER = (
@@ -52,23 +55,6 @@ def find_views(table: Table) -> tuple[View, ...]:
     return tuple(view for view in VIEWS if view.table == table)
 
 
-def name_daily_columns() -> dict[str, tuple[str, str, str]]:
-    """Return the columns of ``account_daily``: name -> (metric, breakdown, breakdown value), each metric once."""
-    return dict(_name_daily_columns())
-
-
-def _name_daily_columns() -> Iterator[tuple[str, tuple[str, str, str]]]:
-    for metric in ACCOUNT_METRICS:
-        if "day" not in metric.periods:
-            continue
-        if not metric.needs_breakdown:
-            yield metric.name, (metric.name, "", "")
-            continue
-        for dimension in metric.default_breakdowns:
-            for value in PARTS[dimension]:
-                yield f"{metric.name}_{value.lower()}", (metric.name, dimension, value)
-
-
 def _list_daily_columns() -> Iterator[ViewColumn]:
     yield from show_columns(ACCOUNT_INSIGHTS, ("account_id", "metric_date"))
     for name, (metric, breakdown, value) in name_daily_columns().items():
@@ -78,18 +64,7 @@ def _list_daily_columns() -> Iterator[ViewColumn]:
 
 
 def _select_account_daily(sources: Sources) -> str:
-    columns = ",\n".join(
-        f"  ANY_VALUE(IF({_is(*row)}, `value`, NULL) HAVING MAX IF({_is(*row)}, `fetched_at`, NULL)) AS `{name}`"
-        for name, row in name_daily_columns().items()
-    )
-    # Metrics that have no total are shown by the values of their breakdown, one column each.
-    divided = sorted({metric for metric, breakdown, _ in name_daily_columns().values() if breakdown})
-    return (
-        f"SELECT\n  `account_id`,\n  `metric_date`,\n{columns},\n  MAX(`fetched_at`) AS `fetched_at`\n"
-        f"FROM {sources[ACCOUNT_INSIGHTS.name]}\nWHERE {any_day(ACCOUNT_INSIGHTS)} AND `period` = 'day'\n"
-        f"  AND (`breakdown` = '' OR `metric` IN ({', '.join(repr(name) for name in divided)}))\n"
-        "GROUP BY `account_id`, `metric_date`"
-    )
+    return select_days(sources[ACCOUNT_INSIGHTS.name], names=name_daily_columns(), inside=any_day(ACCOUNT_INSIGHTS))
 
 
 def _select_media_latest(sources: Sources) -> str:
@@ -113,10 +88,6 @@ def _select_media_growth(sources: Sources) -> str:
         f"  `value` - LAG(`value`) {before} AS `growth`\n"
         f"FROM (\n{days}\n)\nWHERE TRUE QUALIFY `snapshot_date` >= since"
     )
-
-
-def _is(metric: str, breakdown: str, value: str) -> str:
-    return f"`metric` = '{metric}' AND `breakdown` = '{breakdown}' AND `breakdown_value` = '{value}'"
 
 
 VIEWS: tuple[View, ...] = (
@@ -194,4 +165,10 @@ GROUP BY account_id, media_id ORDER BY reach DESC LIMIT 10""",
         current=STORY_INSIGHTS_CURRENT,
     ),
     POSTS,
+    POST_AGES,
+    CHANGES,
+    STORIES,
+    AUDIENCE,
+    ACCOUNT_WEEKLY,
+    ACCOUNT_MONTHLY,
 )

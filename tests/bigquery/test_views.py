@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 VIEW = {view.name: view for view in VIEWS}
 SINCE, UNTIL = date(2026, 10, 31), date(2026, 11, 3)
 SHOWN = [table for table in TABLES if any(table in (view.table, *view.tables) for view in VIEWS)]
+OF_POSTS = ("posts", "post_ages", "changes")
 STATE = {"iginsights_current_through", "iginsights_late_rows"}
 DAILY_METRICS = [
     "reach", "follower_count", "views", "accounts_engaged", "total_interactions", "likes", "comments", "shares",
@@ -181,9 +182,12 @@ def test_the_daily_view_has_every_daily_metric() -> None:
 @pytest.mark.parametrize(
     ("table_id", "names"),
     [
-        ("instagram_media_insights", ["instagram_media_insights_latest", "instagram_media_growth", "instagram_posts"]),
-        ("brand_insights", ["brand_insights_latest", "brand_growth", "brand_posts"]),
-        ("posts", ["posts_latest", "posts_growth", "posts_posts"]),
+        (
+            "instagram_media_insights",
+            [f"instagram_{name}" for name in ("media_insights_latest", "media_growth", *OF_POSTS)],
+        ),
+        ("brand_insights", [f"brand_{name}" for name in ("insights_latest", "growth", *OF_POSTS)]),
+        ("posts", [f"posts_{name}" for name in ("latest", "growth", *OF_POSTS)]),
     ],
 )
 def test_views_are_named_after_their_table(table_id: str, names: list[str]) -> None:
@@ -325,7 +329,7 @@ def test_a_function_that_somebody_changed_is_updated(warehouse: Warehouse) -> No
         client.update_routine(routine, fields)
         with ThreadPoolExecutor(4) as pool:
             done = [each.result() for each in [pool.submit(make, warehouse) for _ in range(4)]]
-        at = [view.name for view in VIEWS].index("media_growth")
+        at = [view.name for table in SHOWN for view in find_views(table)].index("media_growth")
         assert sorted(results[at] for results in done) == ["unchanged", "unchanged", "unchanged", "updated"]
         assert "LAG(" in client.get_routine(growth).body
 
@@ -369,6 +373,9 @@ def test_the_command_makes_the_views_of_tables_that_exist(
         "p-1.d.posts_insights_latest: created.",
         "p-1.d.posts_growth: created.",
         "p-1.d.posts_posts: not made, since a table that it reads does not exist or lacks columns of this release: "
+        "p-1.d.instagram_media, p-1.d.instagram_accounts.",
+        "p-1.d.posts_post_ages: created.",
+        "p-1.d.posts_changes: not made, since a table that it reads does not exist or lacks columns of this release: "
         "p-1.d.instagram_media, p-1.d.instagram_accounts.",
     ]
     assert sandbox.tables("d") == ["posts_insights", "posts_insights_latest"]

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from google.cloud.bigquery import QueryJobConfig
+
 from airflow_provider_iginsights.bigquery.view_state import view_path
 from airflow_provider_iginsights.catalog.views import VIEWS, ViewName
 from tests.support.bigquery import rows
@@ -50,11 +52,23 @@ def path_of(warehouse: Warehouse, name: ViewName) -> str:
     return view_path(VIEW[name], target)
 
 
+def select_from(warehouse: Warehouse, name: ViewName, days: Sequence[date]) -> str:
+    """Return the query for all of a view, or of a table function with these days."""
+    given = ", ".join(f"DATE '{day}'" for day in days)
+    return f"SELECT * FROM `{path_of(warehouse, name)}`{f'({given})' if days else ''}"
+
+
+def count_bytes(warehouse: Warehouse, name: ViewName, *days: date) -> int:
+    """Return how many bytes a query of all of a view, or of a table function with these days, would process."""
+    with warehouse.connect() as client:
+        job = client.query(select_from(warehouse, name, days), QueryJobConfig(dry_run=True))
+        return int(job.total_bytes_processed or 0)
+
+
 def read_view(warehouse: Warehouse, name: ViewName, *days: date) -> list[Row]:
     """Return the rows of a view, or of a table function with these days; numbers to six digits behind the point."""
-    given = ", ".join(f"DATE '{day}'" for day in days)
     with warehouse.connect() as client:
-        found = client.query(f"SELECT * FROM `{path_of(warehouse, name)}`{f'({given})' if days else ''}").result()
+        found = client.query(select_from(warehouse, name, days)).result()
         assert [field.name for field in found.schema] == [column.name for column in VIEW[name].columns]
         return [{key: plain(value) for key, value in row.items()} for row in found]
 
