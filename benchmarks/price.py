@@ -75,7 +75,7 @@ class Width:
 WIDTHS = {
     "account_insights": Width(key=86, compared=124, row=184, looked_up=50),
     "accounts": Width(key=29, compared=320, row=680, kept=300),
-    "media": Width(key=40, compared=440, row=1150, day=8, kept=560),
+    "media": Width(key=40, compared=440, row=1150, day=8, kept=560, looked_up=55),
     "media_children": Width(key=60, compared=160, row=900, day=8, kept=740),
     "media_insights": Width(key=66, compared=108, row=168, current=230),
     "story_insights": Width(key=86, compared=140, row=200, looked_up=80, day=8, current=370),
@@ -163,6 +163,8 @@ def send_daily(accounts: int, *, of: Account = ACCOUNT) -> Iterator[Statement]:
     posts, kept = accounts * of.posts_a_day * REFRESH_DAYS, accounts * of.media_kept
     yield from Load(table="media_insights", times=times, stored=0, staged=posts * of.rows_a_post).statements()
     yield from Load(table="media", times=times, stored=posts, staged=posts, corrected=posts, kept=kept).statements()
+    # Which of the stored posts Meta no longer lists.
+    yield Statement(table="media", kind="verify", times=times, target=WIDTHS["media"].looked_up * posts)
     # Of an album that changes, the day is written again; few do.
     children, all_children = posts * of.children_a_post, kept * of.children_a_post
     albums = Load(

@@ -29,7 +29,7 @@ from airflow_provider_iginsights.extract.media_answer import (
     read_insights,
     read_product_type,
 )
-from airflow_provider_iginsights.extract.media_count_check import compare_with_media_count
+from airflow_provider_iginsights.extract.media_count_check import MAX_LISTED, compare_with_media_count
 from airflow_provider_iginsights.extract.media_page import MediaPage
 from airflow_provider_iginsights.extract.pages import Edge, MediaPages
 from airflow_provider_iginsights.extract.refused_fields import RefusedFields
@@ -77,6 +77,7 @@ class Listing:
     _insights: BatchedInsights = field(init=False)
     _without_insights: int = field(default=0, init=False)
     _unanswered: list[UnansweredRequest] = field(default_factory=list, init=False)
+    _is_ended: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._listed = ListedMedia(
@@ -108,9 +109,18 @@ class Listing:
         left = (*self._unanswered, *self._insights.finish())
         if self.expects_all and self.unanswered is None and not self._unanswered:
             listed = len(self._listed.ids)
-            compare_with_media_count(self.client, self.account_id, listed=listed, left_out_log=self.left_out_log)
+            agrees = compare_with_media_count(
+                self.client, self.account_id, listed=listed, left_out_log=self.left_out_log
+            )
+            self._is_ended = self._is_ended and agrees
         if left:
             raise IncompleteAccount(left)
+
+    @property
+    def complete_ids(self) -> frozenset[str] | None:
+        """The ids of all that Meta lists, once everything was read; None where there may be more."""
+        is_complete = self.unanswered is None and self._is_ended and self._listed.is_whole
+        return frozenset(self._listed.ids) if is_complete and len(self._listed.ids) < MAX_LISTED else None
 
     def _read_pages(self, cursor: str) -> Iterator[MediaAnswer]:
         pages = MediaPages(
@@ -136,6 +146,8 @@ class Listing:
                 yield from self._read_requests(self._plan_rest(page, media))
                 if not media and self._listed.is_past(items):
                     break
+            else:
+                self._is_ended = pages.is_complete
 
     def _read_media_pages(self, pages: MediaPages) -> Generator[MediaPage]:
         """Yield the pages; where a server error ends them early, the rest of the listing is an unanswered request."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_iginsights.catalog.tables import MEDIA, Table
 from airflow_provider_iginsights.extract.children import child_rows
+from airflow_provider_iginsights.extract.complete_listings import CompleteListings
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media_answer import Media, MediaAnswer
@@ -39,17 +40,23 @@ NO_NUMBER: Final[Row] = {"metric": "", "breakdown": "", "breakdown_value": "", "
 _OTHER_FIELDS = ("id", "timestamp", "")  # The listing reads the id, and the timestamp fills two columns.
 
 
-def read_media(listing: Listing, provenance: Provenance) -> Iterator[TableRow]:
+def read_media(
+    listing: Listing, provenance: Provenance, *, complete_listings: CompleteListings | None = None
+) -> Iterator[TableRow]:
     """Yield ``(table, row)`` of ``media``, ``media_insights`` and, if asked for, ``media_children`` for one account.
 
+    :param complete_listings: gets what was listed, if nothing else is.
     :raises InsightsError: see :meth:`Listing.read`.
     """
+    began = provenance.read_now()
     for media_answer, fetch_time in read_with_fetch_time(listing, provenance):
         if media_answer.is_listed:
             yield from media_rows(listing, media_answer, provenance, fetch_time)
             if listing.children:
                 yield from child_rows(listing, media_answer, provenance, fetch_time)
         yield from zip(repeat("media_insights"), _insight_rows(listing, media_answer, provenance, fetch_time))
+    if complete_listings is not None and (ids := listing.complete_ids):
+        complete_listings.record(listing.account_id, ids, fetched_at=began.fetched_at)
 
 
 def read_with_fetch_time(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:

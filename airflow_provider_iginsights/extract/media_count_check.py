@@ -22,16 +22,19 @@ MIN_SHARE = 0.95
 """Below this share of the profile's count, the listing is remarked on."""
 
 
-def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, left_out_log: LeftOutLog) -> None:
-    """Remark on a listing that is much shorter than the profile's count. Sends one request; its failure is ignored."""
+def compare_with_media_count(client: GraphClient, account_id: str, *, listed: int, left_out_log: LeftOutLog) -> bool:
+    """Remark on a listing that is much shorter than the profile's count, and return whether there is no remark.
+
+    Sends one request; its failure is ignored.
+    """
     if listed >= MAX_LISTED:
-        return
+        return False
     subject = Subject("account", account_id)
     try:
         answer = client.get(GraphRequest(account_id, {"fields": "media_count"}, subject), account_id=account_id)
     except InsightsError as error:
         log.debug("The media count of %s could not be read: %s", subject, error)
-        return
+        return True
     count = read_whole_number((read_object(answer.body) or {}).get("media_count"))
     # No page says how many posts there are, so the count of the profile is the only check.
     if count and listed < MIN_SHARE * count:
@@ -40,3 +43,5 @@ def compare_with_media_count(client: GraphClient, account_id: str, *, listed: in
             "The posts",
             "Meta listed more than 5 % fewer than the profile counts.",
         )
+        return False
+    return True

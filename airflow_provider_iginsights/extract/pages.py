@@ -76,6 +76,7 @@ class MediaPages:
     breaker: AccountCircuitBreaker
     cursor: str = ""
     tables: Sequence[Table]
+    is_complete: bool = field(default=False, init=False)
     _search: FieldSearch = field(init=False)
     _limit: int = field(default=PAGE_SIZE, init=False)
     _refusing_pages: Counter[str] = field(default_factory=Counter, init=False)
@@ -101,6 +102,7 @@ class MediaPages:
                     return
                 self._record_refusals(page)
                 cursor = paging.find_cursor(page.answer.body)
+                self.is_complete = paging.is_complete
                 if cursor is not None:
                     self._start_page(cursor, after=page)
                 yield page

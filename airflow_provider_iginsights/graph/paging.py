@@ -22,11 +22,13 @@ class CursorPaging:
 
     :param path: the listing, for notes, such as ``17841405822304914/media``.
     :param note: called with a sentence where the end is not a normal one.
+    :ivar is_complete: whether the listing has come to its normal end.
     """
 
     path: str
     note: Callable[[str], None]
     _seen: set[int] = field(default_factory=set)  # Hashes, since an account may have 100,000 posts.
+    is_complete: bool = False
     _empty_pages: int = 0
 
     def is_repeated(self, body: Mapping[str, Any]) -> bool:
@@ -52,6 +54,7 @@ class CursorPaging:
             return None
         # META-12, META-13: the last page has a cursor, too, so only "next" says whether a page follows.
         if not paging.get("next"):
+            self.is_complete = True
             return None
         cursor = read_text((read_object(paging.get("cursors")) or {}).get("after"))
         if not cursor:

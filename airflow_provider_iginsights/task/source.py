@@ -12,6 +12,7 @@ from airflow_provider_iginsights.extract.account import AccountReader
 from airflow_provider_iginsights.extract.account_pool import ReadAccount
 from airflow_provider_iginsights.extract.circuit_breaker import CircuitBreaker
 from airflow_provider_iginsights.extract.column_protection import ColumnProtection, protect_rows
+from airflow_provider_iginsights.extract.complete_listings import CompleteListings
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
 from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
@@ -57,6 +58,7 @@ class Source:
     no_data_metrics: NoDataMetrics = field(default_factory=NoDataMetrics)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     refused_fields: RefusedFields = field(default_factory=RefusedFields)
+    complete_listings: CompleteListings = field(default_factory=CompleteListings)
     polls: PollLog = field(default_factory=PollLog)
     notes: list[str] = field(default_factory=list)
     page_ids: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Source:
                     account_id, "media", plan, unanswered, published, expects_all=expects_all, children=children
                 ),
                 self.provenance,
+                complete_listings=self.complete_listings,
             )
         )
 

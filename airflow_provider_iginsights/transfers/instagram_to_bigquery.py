@@ -208,6 +208,24 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         """Plan the metrics and return the reader of one account."""
         return source.read_media(refresh_days=self._refresh_days, children=MEDIA_CHILDREN in self.tables)
 
+    def finish_reading(
+        self, run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]
+    ) -> Mapping[str, Any]:
+        """Add a row for each stored post that Meta no longer lists; a raw history has only what Meta answered."""
+        from airflow_provider_iginsights.task.unlisted_posts import find_unlisted_rows
+
+        if MEDIA.name in row_files and self._load_mode != "append":
+            row_file, source = row_files[MEDIA.name], run.source
+            for row in find_unlisted_rows(
+                source.complete_listings.take(),
+                source.window.published_between(self._refresh_days),
+                lookup=run.dataset.lookup,
+                target=row_file.target,
+                run_id=source.provenance.run_id,
+            ):
+                row_file.write(row)
+        return super().finish_reading(run, results, row_files)
+
     @property
     def _refresh_days(self) -> int | None:
         return parse_days(self.refresh_days, argument="refresh_days", optional=True)
