@@ -82,6 +82,7 @@ def _list_notes(rows: ReportRows, provisional: Sequence[date]) -> Iterator[str]:
             days = ", ".join(_join_days(missing))
             yield f"{title}: {len(missing)} of {len(rows.period.days)} days are missing: {days}."
     yield from _tell_unavailable(rows)
+    yield from _tell_runs(rows)
     if provisional:
         yield f"Provisional, because Meta revises numbers for 48 hours: {', '.join(_join_days(provisional))}."
     for path in rows.missing:
@@ -94,6 +95,22 @@ def _tell_unavailable(rows: ReportRows) -> Iterator[str]:
         days[row["transfer"], shorten(row["reason"], 200) or "no reason was stored"].append(row["snapshot_date"])
     for (transfer, reason), found in days.items():
         yield f"The account was unavailable to {transfer} on {', '.join(_join_days(found))}: {reason}."
+
+
+def _tell_runs(rows: ReportRows) -> Iterator[str]:
+    ended: dict[tuple[str, str, str], list[date]] = defaultdict(list)
+    left_out: dict[str, int] = defaultdict(int)
+    for row in rows.runs:
+        left_out[row["transfer"] or "a transfer"] += row["left_out"] or 0
+        if row["status"] != "done":
+            reason = f" ({shorten(row['reason'], 100)})" if row["reason"] else ""
+            days = ended[row["transfer"] or "a transfer", row["status"].replace("_", " "), reason]
+            days.extend([row["run_date"]] if row["run_date"] not in days else [])
+    for (transfer, status, reason), days in ended.items():
+        yield f"Runs of {transfer} ended {status}{reason} for the account: {', '.join(_join_days(days))}."
+    for transfer, count in left_out.items():
+        if count:
+            yield f"Runs of {transfer} left out {count:,} values that were refused or could not be read."
 
 
 def _join_days(days: Sequence[date]) -> Iterator[str]:

@@ -108,6 +108,15 @@ class ReportQuery:
             "ORDER BY `snapshot_date`, `transfer`"
         )
 
+    def runs(self, target: TargetTable) -> str:
+        """Return the query for the runs that did not end well for the account, or left values out."""
+        shown = ("run_date", "transfer", "status", "reason", "left_out")
+        rows = f"{_ALL} {self._rows(target, after=DAY)} WHERE TRUE QUALIFY {_first(target.table.key)}"
+        return (
+            f"{_select(shown)}\nFROM ({rows})\nWHERE `status` <> 'done' OR `left_out` > 0\n"
+            "ORDER BY `run_date`, `transfer`, `status`"
+        )
+
     def coverage(self, target: TargetTable, *, counted: str, where: str = "TRUE", after: timedelta = DAY * 0) -> str:
         """Return the query for what a table holds of each day: ``counted`` is what is counted, a GoogleSQL expression.
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 MOST_NAMED = 20
+RUNS = "runs"
+"""The table of runs, by its name: it is there only where the transfers write it."""
 COUNTED: Mapping[str, tuple[Table, str, str]] = {
     "account numbers": (ACCOUNT_INSIGHTS, "CONCAT(`metric`, '|', `breakdown`)", "`period` = 'day'"),
     "profile": (ACCOUNTS, "`account_id`", "TRUE"),
@@ -54,6 +56,7 @@ class ReportRows:
     post_numbers: Sequence[Row] = ()
     stories: Sequence[Row] = ()
     unavailable: Sequence[Row] = ()
+    runs: Sequence[Row] = ()
     coverage: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     read_ages: Callable[[str, Sequence[str]], Sequence[Row]] | None = None
     """Returns every reading of a metric of some posts."""
@@ -95,6 +98,7 @@ class ReportReader:
             post_numbers=self._ask(MEDIA_INSIGHTS, query.post_numbers),
             stories=self._ask(STORY_INSIGHTS, query.stories),
             unavailable=self._ask(ACCOUNT_STATUS, query.unavailable),
+            runs=self._ask(RUNS, query.runs),
             coverage={name: self._read_coverage(name, query) for name in COUNTED},
             read_ages=lambda metric, media_ids: self._ask(
                 MEDIA_INSIGHTS, lambda target: query.post_ages(target, metric=metric, media_ids=media_ids)
@@ -110,8 +114,8 @@ class ReportReader:
         after = DAY * 3 if table is ACCOUNT_INSIGHTS else DAY * 0
         return self._ask(table, lambda target: query.coverage(target, counted=counted, where=where, after=after))
 
-    def _ask(self, table: Table, write: Callable[[TargetTable], str]) -> Sequence[Row]:
-        target = self._targets.get(table.name)
+    def _ask(self, table: Table | str, write: Callable[[TargetTable], str]) -> Sequence[Row]:
+        target = self._targets.get(table if isinstance(table, str) else table.name)
         if target is None:
             return ()
         # Asked anew each time: a retry must not get the answer of the try before it.

@@ -266,6 +266,17 @@ def test_an_account_that_was_unavailable() -> None:
     )
 
 
+def test_runs_that_did_not_end_well() -> None:
+    """Each way to end is told once with its days, also where several runs of a day ended so; and what was left out."""
+    row = {"transfer": "media_insights", "status": "done", "reason": None, "left_out": 0, "run_date": LAST}
+    throttled = row | {"status": "not_whole", "reason": "Throttled", "run_date": LAST - DAY}
+    told = build((LAST - DAY, LAST), runs=[throttled, throttled | {"left_out": 3}, row | {"left_out": 1_200}]).texts[
+        "li"
+    ]
+    assert f"Runs of media_insights ended not whole (Throttled) for the account: {LAST - DAY}." in told
+    assert "Runs of media_insights left out 1,203 values that were refused or could not be read." in told
+
+
 def test_zero_is_a_number_and_its_share_none() -> None:
     """0 stays 0; a rate by a reach of 0 is no number."""
     made = build((LAST, LAST), **ODD["zeros"])
