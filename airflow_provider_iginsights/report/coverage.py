@@ -30,7 +30,7 @@ def make_coverage(rows: ReportRows) -> Section:
     """Return the section that shows missing days."""
     counts = count_days(rows)
     values = [
-        {"day": day.isoformat(), "kind": name, "text": state, "count": counts[name].get(day)}
+        {"day": day.isoformat(), "kind": name, "text": state}
         for name in COUNTS
         for day, state in judge_days(rows, name).items()
     ]
@@ -140,7 +140,7 @@ def _draw(values: Sequence[Mapping[str, object]]) -> Spec:
             x=day_axis(),
             y=row,
             color={"field": "text", "type": "nominal", "title": "State", "scale": scale, "legend": None},
-            tooltip=describe(("day", "Day"), ("kind", "Table"), ("text", "State"), ("count", "Count")),
+            tooltip=describe(("day", "Day"), ("kind", "Table"), ("text", "State")),
         ),
         description="Which days were loaded, by table",
         height=130,

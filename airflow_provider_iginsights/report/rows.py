@@ -73,7 +73,8 @@ class ReportReader:
     def __init__(self, session: BigQuerySession, targets: Iterable[TargetTable]) -> None:
         self._session = session
         named = [ensure_dataset(target, session=session, create=False) for target in targets]
-        self._targets = {each.table.name: each for each in named if find_table(each, session=session) is not None}
+        found = (each for each in named if find_table(each, session=session) is not None)
+        self._targets: dict[str, TargetTable] = {each.table.name: each for each in found}
         lacking = (each for each in named if each.table.name not in self._targets)
         self._missing = tuple(each.path for each in lacking if not each.table.is_optional)
 

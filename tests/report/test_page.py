@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, MEDIA_INSIGHTS
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, MEDIA_INSIGHTS, STORY_INSIGHTS
 from airflow_provider_iginsights.report.page import read_text
 from tests.support.report_pages import ReadPage, build, contrast, digest, list_colors
 from tests.support.report_rows import HOSTILE, LAST, MonthRows, make_month
@@ -56,6 +56,7 @@ def take(month: MonthRows) -> Rows:
         ),
         "posts": select(MEDIA),
         "post_numbers": list(newest.values()),
+        "stories": select(STORY_INSIGHTS, lambda row: row["is_final"]),
         "coverage": dict.fromkeys(("account numbers", "profile", "posts and reels", "story polls"), days),
         "read_ages": lambda metric, ids: [
             row for row in readings if row["metric"] == metric and row["media_id"] in ids
@@ -65,8 +66,8 @@ def take(month: MonthRows) -> Rows:
 
 @pytest.fixture(scope="module")
 def month() -> MonthRows:
-    """Return 400 days with 400 posts."""
-    return make_month(days=400, posts=400, stories=0)
+    """Return 400 days with 400 posts and 300 stories."""
+    return make_month(days=400, posts=400, stories=300)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_links_lead_to_instagram_only(page: ReadPage) -> None:
 
 
 def test_it_is_small(page: ReadPage, static: ReadPage) -> None:
-    """400 days with 400 posts fit into 1.5 MB, and a month without the script is a mail's attachment."""
+    """400 days, 400 posts and 300 stories fit into 1.5 MB; a month without the script is a small attachment."""
     assert len(page.html.encode()) <= MOST_BYTES
     assert len(static.html.encode()) <= 400_000
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_iginsights.bigquery.duplicate_check import default_targets
 from airflow_provider_iginsights.catalog.tables import (
     ACCOUNT_INSIGHTS,
     ACCOUNT_STATUS,
@@ -20,7 +21,7 @@ from airflow_provider_iginsights.catalog.tables import (
 )
 from airflow_provider_iginsights.report.period import Period
 from airflow_provider_iginsights.report.queries import ReportQuery
-from airflow_provider_iginsights.report.rows import COUNTED
+from airflow_provider_iginsights.report.rows import COUNTED, RUNS
 from tests.support.bigquery import rows
 from tests.support.bigquery.analyzer import analyzer
 
@@ -52,6 +53,11 @@ QUERIES: dict[str, tuple[Table, Write, int]] = {
         )
         for name, (table, counted, where) in COUNTED.items()
     },
+}
+QUERIES |= {
+    target.table.name: (target.table, QUERY.runs, 1)
+    for target in default_targets(project="p-1", dataset="d")
+    if target.table.name == RUNS
 }
 """Table, query, and how many days after the period it reads."""
 
