@@ -82,7 +82,7 @@ def sandboxes() -> Iterator[Sandboxes]:
     with open_sandboxes(world) as opened:
         opened.bigquery.project = os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
         for kind in ("account", "media", "story"):
-            opened.run(kind)
+            opened.run(kind, runs_table_id="instagram_runs")
         yield opened
 
 

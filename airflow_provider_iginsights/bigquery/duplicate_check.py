@@ -18,7 +18,7 @@ from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.bigquery.target import TargetTable, TaskIdentity
 from airflow_provider_iginsights.bigquery.write import remove_duplicates
-from airflow_provider_iginsights.catalog.tables import TABLES
+from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +74,7 @@ def default_targets(
     """
     return tuple(
         TargetTable(table=table, project=project, dataset=dataset, table_id=table_id, location=location)
-        for table in TABLES
+        for table in ALL_TABLES
         for table_id in dict.fromkeys(given for name, given in table_ids if name == table.name) or (table.default_id,)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 class RefusalLog(Protocol):
     """Takes what was not written."""
+
+    def about(self, account_id: str) -> AbstractContextManager[None]:
+        """Count what is named in the block for an account."""
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Name what is missing, and why."""
@@ -32,7 +36,8 @@ def write_row(row_file: RowFile, row: Mapping[str, Any], left_out_log: RefusalLo
         whom = ", ".join(f"{name} {ascii(row.get(name))[:40]}" for name in table.key if row.get(name) not in (None, ""))
         if table.group:
             left_out_log.keep_unreadable(_find_group(row, table, table.group))
-        left_out_log.note_error(whom or "a row without a key", f"a row of table {table.name}", refusal)
+        with left_out_log.about(str(row.get("account_id") or "")):
+            left_out_log.note_error(whom or "a row without a key", f"a row of table {table.name}", refusal)
 
 
 def _find_group(row: Mapping[str, Any], table: Table, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -74,6 +74,11 @@ class BigQueryRetrier:
         self.budget = budget
         self._stopped = threading.Event()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether :meth:`stop` was called."""
+        return self._stopped.is_set()
+
     def call(self, action: Callable[[], T], *, doing: str, role: str = error_mapping.DATA_ROLE) -> T:
         """Return what ``action`` returns. Raises as :meth:`attempts` does."""
         for attempt in self.attempts(doing=doing, role=role):

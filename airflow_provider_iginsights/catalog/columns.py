@@ -15,6 +15,7 @@ TableName = Literal[
     "story_insights",
     "story_polls",
     "account_status",
+    "runs",
     "media_insights_current",
     "story_insights_current",
 ]

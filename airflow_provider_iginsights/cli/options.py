@@ -58,10 +58,10 @@ def _read_instant(text: str) -> datetime:
 
 
 def _read_table(text: str) -> tuple[str, str]:
-    from airflow_provider_iginsights.catalog.tables import TABLES
+    from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 
     name, _, table_id = text.partition("=")
-    known = [table.name for table in TABLES]
+    known = [table.name for table in ALL_TABLES]
     if name in known and table_id:
         return name, table_id
     raise argparse.ArgumentTypeError(f"{text!r} is not NAME=TABLE_ID with NAME one of {', '.join(known)}")

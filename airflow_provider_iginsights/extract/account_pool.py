@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, PolicyBlocked, Throttled, TokenExpired
+from airflow_provider_iginsights.extract.account_counts import AccountCounts
 from airflow_provider_iginsights.extract.rows import TableRow
 from airflow_provider_iginsights.extract.unanswered import (
     IncompleteAccount,
@@ -72,6 +73,7 @@ class AccountPool:
 
     :param take_app_usage: see :class:`WorkerLimit`.
     :param stop: ends the calls that the threads have under way, where the rows are not read to their end.
+    :param counts: counts what reading each account comes to.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class AccountPool:
         workers: int,
         take_app_usage: Callable[[], float] = lambda: 0.0,
         stop: Callable[[], object] = lambda: None,
+        counts: AccountCounts | None = None,
     ) -> None:
         self._read_account = read_account
         self._workers = max(1, workers)
         self._worker_limit = WorkerLimit(workers, take_app_usage=take_app_usage)
         self._stop = stop
+        self._counts = counts or AccountCounts()
         self._chunks: queue.Queue[Chunk] = queue.Queue(maxsize=2 * self._workers)
         self._stopped = threading.Event()
         self._stopping_error: InsightsError | None = None
@@ -152,7 +156,9 @@ class AccountPool:
     def _read_next(self, waiting: deque[tuple[str, Unanswered]]) -> None:
         with self._worker_limit.wait_for_turn():
             if not self._stopped.is_set():
-                self._read_account_safely(*waiting.popleft())
+                account_id, unanswered = waiting.popleft()
+                with self._counts.reading(account_id):
+                    self._read_account_safely(account_id, unanswered)
 
     def _read_account_safely(self, account_id: str, unanswered: Unanswered) -> None:
         try:
@@ -179,6 +185,7 @@ class AccountPool:
         for chunk in _make_chunks(rows):
             if chunk:
                 self._with_rows.add(account_id)
+                self._counts.add_rows(account_id, chunk)
             self._put(chunk)
             if self._stopped.is_set():
                 return

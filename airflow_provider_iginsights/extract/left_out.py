@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.extract.account_counts import AccountCounts
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -50,19 +52,25 @@ class LeftOutEntry:
 
 
 class LeftOutLog:
-    """A thread-safe log. The same ``whom``, ``what`` and ``kind`` count once."""
+    """A thread-safe log. The same ``whom``, ``what`` and ``kind`` count once, in ``accounts`` as well."""
 
     def __init__(self) -> None:
+        self.accounts: AccountCounts = AccountCounts()
         self._entries: dict[tuple[str, str], LeftOutEntry] = {}
         self._remarks: dict[tuple[str, str], LeftOutEntry] = {}
         self._unreadable: dict[frozenset[tuple[str, tuple[str, ...]]], Group] = {}
         self._seen: set[int] = set()  # Hashes, since a run may read 100,000s of posts.
         self._lock = threading.Lock()
 
+    def about(self, account_id: str) -> AbstractContextManager[None]:
+        """Count what this thread notes in the block for an account."""
+        return self.accounts.reading(account_id)
+
     def note(self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING) -> None:
         """Record what was left out for ``whom``; log the first of its kind on this level."""
         entry = LeftOutEntry(what, kind, why)
         if count := self._count(self._entries, (what, kind), entry, whom):
+            self.accounts.add_left_out(kind)
             log.log(level if count == 1 else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
 
     def note_unreadable(self, whom: str, what: str, kind: str, why: str, *, group: Group) -> None:

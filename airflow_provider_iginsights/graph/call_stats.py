@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import dataclass, replace
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class CallStats:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = CallCounts()
+        self._calls_of: Counter[str] = Counter()
         self._notes: dict[str, None] = {}
 
     @property
@@ -39,15 +41,27 @@ class CallStats:
         with self._lock:
             return self._counts
 
+    def count_calls_of(self, account_id: str) -> int:
+        """Return the calls about one account so far."""
+        with self._lock:
+            return self._calls_of[account_id]
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Return the notes in the order in which they were added."""
         with self._lock:
             return tuple(self._notes)
 
-    def count(self, *, http: int = 0, calls: int = 0, retries: int = 0, seconds_paused: float = 0.0) -> None:
-        """Add to the counts."""
+    def count(
+        self, *, http: int = 0, calls: int = 0, retries: int = 0, seconds_paused: float = 0.0, about: str | None = None
+    ) -> None:
+        """Add to the counts.
+
+        :param about: the account that the calls are about.
+        """
         with self._lock:
+            if about:
+                self._calls_of[about] += calls
             self._counts = replace(
                 self._counts,
                 http=self._counts.http + http,

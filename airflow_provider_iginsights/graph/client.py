@@ -59,6 +59,10 @@ class GraphClient:
         """Return the numbers of requests so far, over all threads."""
         return self._session.stats.counts
 
+    def count_calls_of(self, account_id: str) -> int:
+        """Return the calls about one account so far, as Meta counts them."""
+        return self._session.stats.count_calls_of(account_id)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Return the notes about this run, each once: for example that Meta served another API version."""

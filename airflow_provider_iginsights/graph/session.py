@@ -69,7 +69,7 @@ class GraphSession:
         self._check_stopped()  # an answer that was cut off by it is no trouble of Meta's
         milliseconds = (time.perf_counter() - started) * 1000
         logger.debug("%s: %s in %.0f ms, %d reads", call, reply.status or reply.problem, milliseconds, call.read_count)
-        self.stats.count(http=1, calls=call.read_count)
+        self.stats.count(http=1, calls=call.read_count, about=account_id)
         if reply.date is not None and self.on_date is not None:
             self.on_date(reply.date)
         self._rate_limiter.record_usage(reply.headers, account_id)

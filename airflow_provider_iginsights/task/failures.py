@@ -38,8 +38,10 @@ def give_up_unanswered(results: AccountResults, left_out_log: LeftOutLog) -> Acc
     a rate limit.
     """
     closed = [account_id for account_id in results.unanswered if account_id not in results.failed]
-    for question in (question for account_id in closed for question in results.unanswered[account_id]):
-        left_out_log.note_error(question.whom, question.what, question.error)
+    for account_id in closed:
+        with left_out_log.about(account_id):
+            for question in results.unanswered[account_id]:
+                left_out_log.note_error(question.whom, question.what, question.error)
     still_open = {account_id: each for account_id, each in results.unanswered.items() if account_id not in closed}
     return replace(results, done=[*results.done, *closed], unanswered=still_open)
 

@@ -63,7 +63,9 @@ class TryLineage:
     @property
     def written(self) -> list[WrittenTable]:
         """Return each table that was written, once."""
-        found = [*self.before, *map(_read_result, self.results)]
+        # The table of runs is no output: it would join the lineage of everything that any transfer writes.
+        ours = [result for result in self.results if result.target.table.name in self.tables]
+        found = [*self.before, *map(_read_result, ours)]
         joined: dict[str, WrittenTable] = {}
         for each in found:
             known = joined.get(each.path, WrittenTable(table=each.table, path=each.path))

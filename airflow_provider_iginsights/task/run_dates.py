@@ -37,6 +37,13 @@ def read_run_dates(context: Mapping[str, Any]) -> RunDates:
     )
 
 
+def read_due_time(context: Mapping[str, Any]) -> datetime | None:
+    """Return when the run was due: the same in each try, and after a clear; None where nothing says it."""
+    run_after = getattr(context.get("dag_run"), "run_after", None)
+    times = (context.get("data_interval_end"), run_after, context.get("logical_date"))
+    return next((instant for instant in map(_read_instant, times) if instant), None)
+
+
 def _read_instant(value: Any) -> datetime | None:
     # Airflow 3 hands out lazy proxies: never `None` themselves, they pass as an instance of what they hold.
     return as_utc(value) if isinstance(value, datetime) else None

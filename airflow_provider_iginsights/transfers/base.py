@@ -107,6 +107,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         from airflow_provider_iginsights.task.airflow_metrics import count_summary
         from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.summary_size import shorten_summary
+        from airflow_provider_iginsights.transfers.run_log import RunLog
         from airflow_provider_iginsights.transfers.staging import hand_over, take_up_staged
 
         read = self.make_reader(run.source)
@@ -117,8 +118,11 @@ class InstagramToBigQueryOperator(TransferArguments):
         missing = [account_id for account_id in account_ids if account_id not in before.done]
         take_up_staged(run.dataset.loader, before.summary)
         self.links: Mapping[str, str] = {**self.links, **(before.summary or {}).get("links", {})}
-        loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
+        run_log = RunLog.open(self, run, missing, has_waited=carried is not None)
+        with run_log.recording_failure():
+            loaded = self.load_accounts(run, read, missing, before=before.results, known=before.unanswered)
         loaded = replace(loaded, results=(results := loaded.results.join(before.done, of=account_ids)))
+        loaded = run_log.write(loaded)
         told = self.summarize(run, loaded)
         count_summary(run.context, told, is_staged=self._load == "stage", done_before=len(before.done))
         summary = continue_summary(before.summary, told)
@@ -192,7 +196,13 @@ class InstagramToBigQueryOperator(TransferArguments):
         quarantine = self._open_quarantine(run, account_ids, before)
         quarantined = quarantine.find_quarantined() if quarantine else {}
         client = run.source.client
-        pool = AccountPool(read, workers=run.hook.max_workers, take_app_usage=client.take_app_usage, stop=client.stop)
+        pool = AccountPool(
+            read,
+            workers=run.hook.max_workers,
+            take_app_usage=client.take_app_usage,
+            stop=client.stop,
+            counts=left_out_log.accounts,
+        )
         asked = [each for each in account_ids if each not in quarantined]
 
         def describe() -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES
 from airflow_provider_iginsights.task.arguments import parse_choice
 from airflow_provider_iginsights.task.failures import failing_without_retry
@@ -130,7 +131,7 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
             table.name: mark_salt(
                 self.make_target(table, project=project, table_id=named[table.name]), salts.get(table.name)
             )
-            for table in TABLES
+            for table in ALL_TABLES
             if table.name in named
         }
         anchor = self.make_target(ACCOUNT_INSIGHTS, project=project, table_id=self.table_id)

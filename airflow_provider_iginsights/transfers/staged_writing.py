@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart, StagedRows
+from airflow_provider_iginsights.catalog.run_tables import RUNS
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNT_STATUS, STORY_INSIGHTS, STORY_POLLS
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.left_out import LeftOutLog, limit_groups
@@ -14,6 +15,7 @@ from airflow_provider_iginsights.stories.polls import PollRecorder
 from airflow_provider_iginsights.stories.staged_polls import unpack_poll
 from airflow_provider_iginsights.task.no_data_warnings import warn_of_missing_metrics
 from airflow_provider_iginsights.task.staged_chunks import StagedChunk, join_no_data
+from airflow_provider_iginsights.transfers.staged_runs import write_staged_runs
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.row_file import RowFile
@@ -92,6 +94,17 @@ class StagedWriting:
 
     def write(self) -> tuple[tuple[LoadResult, ...], list[dict[str, Any]]]:
         """Write everything, then drop it; return what was done, and what was noticed as a summary of its own."""
+        try:
+            results, own = self._write_data()
+        except Exception as error:
+            self._write_runs(error)
+            raise
+        self._write_runs(None)
+        self.dataset.loader.finish_staged(self.anchor, [*self.new, *own, *self.old])
+        return results, [self._summarize()]
+
+    def _write_data(self) -> tuple[tuple[LoadResult, ...], tuple[StagedPart, ...]]:
+        """Write the rows that were read; return what was done, and what this task has staged itself."""
         loader = self.dataset.loader
         if self.new:
             self._ensure()
@@ -99,7 +112,8 @@ class StagedWriting:
             loader.end_earlier_tries(self.targets.values())
         own = self._compare_polls()
         self._warn_of_missing_metrics()
-        parts = [part for part in self.new if not self._is_poll(part)] + list(own)
+        apart = (STORY_POLLS.name, RUNS.name)
+        parts = [part for part in self.new if part.table not in apart] + list(own)
         status = [part for part in parts if part.table == ACCOUNT_STATUS.name]
         others = [part for part in parts if part.table != ACCOUNT_STATUS.name]
         protected = limit_groups(group for chunk in self.chunks for group in chunk.handed["protected"])
@@ -108,13 +122,22 @@ class StagedWriting:
         results += loader.write_staged(self._group(status))
         if self.new and any(chunk.handed["create_views"] for chunk in self.chunks):
             loader.create_views(self.targets.values())
-        loader.finish_staged(self.anchor, [*self.new, *own, *self.old])
-        return results, [self._summarize()]
+        return results, own
+
+    def _write_runs(self, error: Exception | None) -> None:
+        """Write what became of the accounts.
+
+        :param error: why their rows could not be written; None = they are.
+        """
+        if target := self.targets.get(RUNS.name):
+            parts = [part for part in self.new if part.table == RUNS.name]
+            write_staged_runs(self.dataset, target, parts, error=error)
 
     def _ensure(self) -> None:
+        apart = (ACCOUNT_STATUS.name, RUNS.name)
         status = [each for name, each in self.targets.items() if name == ACCOUNT_STATUS.name]
         self.dataset.loader.ensure(
-            [each for each in self.targets.values() if each not in status], load_mode=self.load_mode
+            [each for name, each in self.targets.items() if name not in apart], load_mode=self.load_mode
         )
         self.dataset.loader.ensure(status)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_iginsights.bigquery.fan_in import StagingLoader
 from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
+from airflow_provider_iginsights.catalog.run_tables import RUNS
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS, STORY_POLLS
 from airflow_provider_iginsights.stories.staged_polls import STAGED_POLLS, pack_poll
 from airflow_provider_iginsights.task.arguments import parse_boolean
@@ -34,6 +35,9 @@ class StagingTransfer(Protocol):
     create_views: bool
     on_account_error: OnAccountError
     status_table_id: str
+
+    def read_optional(self, argument: str) -> str | None:
+        """Return an argument that may be left out."""
 
     @property
     def tables(self) -> Mapping[Table, str]:
@@ -69,7 +73,7 @@ def hand_over(
     )
     return {
         "parts": [part.pack() for part in loader.parts],
-        "tables": {table.name: table_id for table, table_id in operator.tables.items()} | _name_status(operator),
+        "tables": {table.name: table_id for table, table_id in operator.tables.items()} | _name_others(operator),
         "hash_salts": _list_salts(run, operator),
         "excluded": _list_columns(run.source.protection.excluded),
         "hashed": _list_columns(run.source.protection.hashed),
@@ -95,8 +99,11 @@ def _list_columns(columns: Mapping[str, Collection[str]]) -> dict[str, list[str]
     return {table: sorted(names) for table, names in columns.items()}
 
 
-def _name_status(operator: StagingTransfer) -> dict[str, str]:
-    return {ACCOUNT_STATUS.name: operator.status_table_id} if operator.on_account_error == "quarantine" else {}
+def _name_others(operator: StagingTransfer) -> dict[str, str]:
+    named: dict[str, str | None] = {RUNS.name: operator.read_optional("runs_table_id")}
+    if operator.on_account_error == "quarantine":
+        named[ACCOUNT_STATUS.name] = operator.status_table_id
+    return {name: table_id for name, table_id in named.items() if table_id}
 
 
 def stage_polls(run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]) -> None:

@@ -110,6 +110,7 @@ class StoryTransfer(InstagramToBigQueryOperator):
         from airflow_provider_iginsights.task.airflow_metrics import count_summary
         from airflow_provider_iginsights.task.asset_events import fill_asset_events
         from airflow_provider_iginsights.task.summary_size import shorten_summary
+        from airflow_provider_iginsights.transfers.run_log import RunLog
 
         clock, left_out_log = run.dataset.clock, run.source.left_out_log
         checkpoint = self._open_plan(run, carried, new_plan)
@@ -121,9 +122,12 @@ class StoryTransfer(InstagramToBigQueryOperator):
         if not plan.captures:
             plan.start(self.find_accounts(run), now=clock.now())
         earlier = AccountResults(done=sorted(plan.done), failed=plan.errors())
-        loaded = self.load_accounts(run, read, plan.find_due(clock.now()), before=earlier)
+        due = plan.find_due(clock.now())
+        run_log = RunLog.open(self, run, due, has_waited=plan.captures > 0)
+        with run_log.recording_failure():
+            loaded = self.load_accounts(run, read, due, before=earlier)
         # The next look asks everything anew.
-        loaded = replace(loaded, results=give_up_unanswered(loaded.results, left_out_log))
+        loaded = run_log.write(replace(loaded, results=give_up_unanswered(loaded.results, left_out_log)))
         plan.drop(loaded.quarantined)
         plan.advance(loaded.results, run.source.polls, now=clock.now())
         told = self.summarize(run, loaded)

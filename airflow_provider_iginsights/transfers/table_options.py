@@ -29,9 +29,9 @@ def parse_table_options(value: Any) -> dict[str, TableOptions]:
     :raises ConfigurationError: a name or a value cannot be.
     """
     from airflow_provider_iginsights.bigquery.target import TableOptions
-    from airflow_provider_iginsights.catalog.tables import TABLES
+    from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 
-    names = tuple(table.name for table in TABLES)
+    names = tuple(table.name for table in ALL_TABLES)
     given = _read_mapping(value, "table_options")
     _refuse_unknown(given, (_DEFAULT, *names), "table_options")
     found = {name: dict(_read_options(options, f"table_options[{name!r}]")) for name, options in given.items()}

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import time_machine
 
+from airflow_provider_iginsights.catalog.run_tables import RUN_TABLES
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
@@ -35,6 +36,7 @@ TRANSFERS: Mapping[str, type[InstagramToBigQueryOperator]] = {
 }
 PROVENANCE = ("api_version", "fetched_at", "run_id", "connection_id", "last_seen_at")
 KEYS = {table.default_id: table.key for table in TABLES}
+RUN_KEYS = {table.default_id: table.key for table in RUN_TABLES}
 OPTIONAL = frozenset(table.default_id for table in TABLES if table.is_optional)
 
 Row = dict[str, Any]
@@ -111,8 +113,9 @@ class Sandboxes:
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection | changes)
 
     def run(self, kind: str, *, interval: tuple[datetime, datetime] = (START, END), **arguments: Any) -> dict[str, Any]:
-        """Run a transfer for a data interval and return its summary."""
-        options = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True} | arguments
+        """Run a transfer for a data interval and return its summary; without a table of runs unless one is named."""
+        options: dict[str, Any] = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True}
+        options |= {"runs_table_id": None} | arguments
         operator = TRANSFERS[kind](task_id=kind, **options)
         since, until = interval
         self.instance = RecordingTaskInstance(task_id=kind, run_id=f"scheduled__{until}")
@@ -126,7 +129,7 @@ class Sandboxes:
             found = self.bigquery.rows(DATASET, table_id)
         except BigQueryError:
             return []
-        return sorted(found, key=lambda row: [str(row[name]) for name in KEYS[table_id]])
+        return sorted(found, key=lambda row: [str(row[name]) for name in (KEYS | RUN_KEYS)[table_id]])
 
     def everything(self) -> dict[str, list[Row]]:
         """Return all that the dataset holds, by table, without optional tables that hold nothing."""
@@ -136,7 +139,7 @@ class Sandboxes:
     def staging(self) -> list[str]:
         """Return the tables that are none of ours."""
         try:
-            return [name for name in self.bigquery.tables(DATASET) if name not in KEYS]
+            return [name for name in self.bigquery.tables(DATASET) if name not in KEYS | RUN_KEYS]
         except BigQueryError:
             return []
 

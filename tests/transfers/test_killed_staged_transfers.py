@@ -88,6 +88,8 @@ def test_killed_and_repeated(kind: str, tmp_path: Path) -> None:
         run_and_kill("write", staged, chunks, done=tmp_path / "done", dice=dice, longest=2.5)
         found = {table_id: facts(table_id, rows) for table_id, rows in sandboxes.everything().items()}
         assert sandboxes.staging() == []
+        runs = [(row["account_id"], row["status"]) for row in sandboxes.rows("instagram_runs")]
+        assert runs == [(account_id, "done") for account_id in sandboxes.world.accounts]
     with open_sandboxes(World.build(now=NOW, **world)) as other:
         other.run(kind)
         assert found == {table_id: facts(table_id, rows) for table_id, rows in other.everything().items()}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.bigquery.target import TableOptions
-from airflow_provider_iginsights.catalog.tables import TABLES
+from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import InstagramAccountInsightsToBigQueryOperator
 from airflow_provider_iginsights.transfers.table_options import OPTIONS, parse_table_options
@@ -19,7 +19,7 @@ KEY = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
 @pytest.mark.parametrize("nothing", [None, "", " ", "None", {}, "{}", {"default": None}, {"media": {"labels": None}}])
 def test_nothing_said_is_nothing_wanted(nothing: Any) -> None:
     """Every table has its default."""
-    assert parse_table_options(nothing) == {table.name: TableOptions() for table in TABLES}
+    assert parse_table_options(nothing) == {table.name: TableOptions() for table in ALL_TABLES}
 
 
 @pytest.mark.parametrize("written", [lambda value: value, str, lambda value: str(value).replace("'", '"')])

@@ -29,6 +29,7 @@ from tests.support.sandboxes import (
     END,
     KEYS,
     NOW,
+    RUN_KEYS,
     START,
     TRANSFERS,
     RecordingTaskInstance,
@@ -109,7 +110,7 @@ def start(sandboxes: Sandboxes, kind: str, dataset: str, number: int, *, disks: 
 def name_phase(sandboxes: Sandboxes, dataset: str, jobs: int) -> str:
     """Return how far a killed transfer had come, as BigQuery saw it."""
     types = Counter(job.type for job in sandboxes.bigquery.jobs[jobs:])
-    staging = [name for name in tables(sandboxes, dataset) if name not in KEYS]
+    staging = [name for name in tables(sandboxes, dataset) if name not in KEYS | RUN_KEYS]
     if types["QUERY"]:
         return "MERGE" if staging else "clean-up"
     return "stage and load" if types["LOAD"] or staging else "fetch"
@@ -126,7 +127,11 @@ def compare(sandboxes: Sandboxes, dataset: str, truth: Facts, exit_code: int | N
             yield f"{table_id} lost {len(lost)} rows"
         if changed := [key for key in have if have[key] != want.get(key)]:
             yield f"{table_id} has {len(changed)} other rows"
-    yield from (f"staging table {name} is left" for name in tables(sandboxes, dataset) if name not in KEYS)
+    yield from (f"staging table {name} is left" for name in tables(sandboxes, dataset) if name not in KEYS | RUN_KEYS)
+    runs = sandboxes.bigquery.rows(dataset, "instagram_runs")
+    if sorted(row["account_id"] for row in runs) != sorted(sandboxes.world.accounts):
+        yield f"instagram_runs has {len(runs)} rows of {len(sandboxes.world.accounts)} accounts"
+    yield from (f"instagram_runs says {row['status']}" for row in runs if row["status"] != "done")
 
 
 def read(sandboxes: Sandboxes, dataset: str) -> Facts:
