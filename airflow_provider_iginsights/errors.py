@@ -13,7 +13,7 @@
     |- SkippableGraphError               this one object has no such number   -> noted, go on
     |  |- MediaTooOld  BeyondHistory  TooFewViewers  TooFewFollowers  ObjectGone  MetricRefused
     |- LoadError                         BigQuery refused                     -> Airflow's own retries
-       |- IncompatibleTable  DatasetUnavailable  RowRefused  StagedRowsMissing
+       |- IncompatibleTable  DatasetUnavailable  RowRefused  StagedRowsMissing  RowsMissing
        |  |- HashSaltMismatch
 
 Catch a family to decide what to do, a leaf to know what happened. No message and no attribute ever holds a token.
@@ -182,6 +182,10 @@ class DatasetUnavailable(LoadError, ConfigurationError):
 
 class StagedRowsMissing(LoadError, ConfigurationError):
     """Mapped tasks that were to stage rows failed, or these rows are gone: clear them, and the task that writes."""
+
+
+class RowsMissing(LoadError, ConfigurationError):
+    """The tables have no row of some accounts and days: look at the runs of these days."""
 
 
 class RowRefused(LoadError):

@@ -67,6 +67,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{PACKAGE}.operators.instagram",
                     f"{PACKAGE}.operators.report",
+                    f"{PACKAGE}.operators.tables",
                     f"{PACKAGE}.operators.token",
                 ],
             }

@@ -299,6 +299,24 @@ def test_the_report_is_made_and_sent(sandboxes: Sandboxes, tmp_path: Path, monke
     assert {day: number for day, number in told.items() if number is not None} == reach
 
 
+@pytest.mark.usefixtures("airflow_db")
+def test_who_is_told_of_missing_days(sandboxes: Sandboxes) -> None:
+    """Of whole tables nobody is told; where a day of one account is gone, one mail names the account and the day."""
+    dag = load(ALERTS.with_name("instagram_missing_days.py"))
+    sandboxes.run("account", metrics=["reach"], breakdowns={})
+    first, second = sandboxes.world.accounts
+    with receive_mails() as mails:
+        assert run_dag(dag, END).state == "success"
+        gone = f"account_id = '{second}' AND metric_date = '{YESTERDAY - DAY}'"
+        client = sandboxes.bigquery.client()
+        client.query(f"DELETE FROM instagram.instagram_account_insights WHERE {gone}").result()
+        client.close()
+        assert run_dag(dag, END + DAY).state == "failed"
+    [mail] = mails
+    assert f"account {second}, instagram_account_insights: 1 days are missing: {YESTERDAY - DAY}." in mail.text
+    assert first not in mail.text
+
+
 @needs("deadline alerts")
 def test_who_is_told_of_a_run_that_is_late() -> None:
     """The triggerer imports the callback by its name, and its mail names the run and the moment that it missed."""

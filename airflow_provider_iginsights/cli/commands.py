@@ -23,6 +23,7 @@ from airflow_provider_iginsights.cli.options import (
     TABLE_IDS,
     Option,
     make_option,
+    read_count,
 )
 
 HELP = "Instagram insights: test connections, list accounts and metrics, check the tables, run the sandbox"
@@ -112,14 +113,21 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="tables",
-        help="Look for keys that stand in a table twice, remove them, or make the views",
+        help="Look for keys that stand in a table twice or days that are missing, or make the views",
         action=f"{_ROOM}.tables:tables",
         one_of=(
             make_option("--check", action="store_true", help="count the keys that stand in a table more than once"),
             make_option("--deduplicate", action="store_true", help="keep the newest row of each of them"),
             make_option("--views", action="store_true", help="create or update the views for analysts"),
+            make_option("--complete", action="store_true", help="name the days that an account misses in a table"),
         ),
-        options=BIGQUERY,
+        options=(
+            *BIGQUERY,
+            make_option(
+                "--days", type=read_count, default=28, help="closed days for --complete (default: %(default)s)"
+            ),
+            make_option("--json", action="store_true", help="let --complete print a JSON list of objects"),
+        ),
     ),
     Command(
         name="report",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 
 def tables(options: argparse.Namespace) -> ExitCode:
-    """Look for doubled keys, remove them, or make the views.
+    """Look for doubled keys or missing days, remove the former, or make the views.
 
     :raises ConfigurationError: see :func:`.target.open_tables`.
     :raises LoadError: BigQuery refuses, or the dataset or a table does not exist.
     """
     with open_existing_tables(options) as existing:
+        if options.complete:
+            return _find_missing(existing, days=options.days, as_json=options.json)
         return _make_views(existing) if options.views else _check(existing, deduplicate=options.deduplicate)
 
 
@@ -39,8 +42,21 @@ def _check(existing: ExistingTables, *, deduplicate: bool) -> ExitCode:
 
 
 def _make_views(existing: ExistingTables) -> ExitCode:
+    from airflow_provider_iginsights.bigquery.freshness import make_freshness_view
     from airflow_provider_iginsights.bigquery.views import create_views_of_existing
 
     for result in create_views_of_existing(existing.client, targets=existing.targets, job_project=existing.job_project):
         print_result(result)
+    print_result(make_freshness_view(existing.client, targets=existing.targets, job_project=existing.job_project))
     return ExitCode.DONE
+
+
+def _find_missing(existing: ExistingTables, *, days: int, as_json: bool) -> ExitCode:
+    from airflow_provider_iginsights.bigquery.freshness import read_freshness
+
+    found = read_freshness(existing.client, targets=existing.targets, days=days, job_project=existing.job_project)
+    if as_json:
+        print_result(json.dumps([each.describe() for each in found], indent=2))
+    else:
+        print_result(*(found or ("No account has a row in any of the tables.",)))
+    return ExitCode.FOUND if not found or any(each.missing for each in found) else ExitCode.DONE

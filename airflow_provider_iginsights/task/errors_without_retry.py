@@ -35,6 +35,10 @@ class StagedRowsMissingWithoutRetry(errors.StagedRowsMissing, AirflowFailExcepti
     """Mapped tasks did not stage everything; what they staged is written."""
 
 
+class RowsMissingWithoutRetry(errors.RowsMissing, AirflowFailException):
+    """The tables have no row of some accounts and days."""
+
+
 class FatalGraphErrorWithoutRetry(errors.FatalGraphError, AirflowFailException):
     """Somebody has to act at Meta."""
 
@@ -68,6 +72,7 @@ WITHOUT_RETRY: dict[type[errors.InsightsError], type[errors.InsightsError]] = {
         HashSaltMismatchWithoutRetry,
         DatasetUnavailableWithoutRetry,
         StagedRowsMissingWithoutRetry,
+        RowsMissingWithoutRetry,
         FatalGraphErrorWithoutRetry,
         TokenExpiredWithoutRetry,
         PermissionMissingWithoutRetry,

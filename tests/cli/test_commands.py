@@ -103,8 +103,8 @@ def test_a_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tables"], "tables takes exactly one of --check, --deduplicate, --views."),
-        (["tables", "--check", "--views"], "tables takes exactly one of --check, --deduplicate, --views."),
+        (["tables"], "tables takes exactly one of --check, --deduplicate, --views, --complete."),
+        (["tables", "--check", "--views"], "tables takes exactly one of --check, --deduplicate, --views, --complete."),
         (["forget"], "forget takes exactly one of --account, --media."),
         (["forget", "--account", "1", "--media", "2"], "forget takes exactly one of --account, --media."),
     ],

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.cli.commands import COMMANDS, Command
 from airflow_provider_iginsights.cli.options import Option
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.operators.report import InstagramInsightsReportOperator
+from airflow_provider_iginsights.operators.tables import InstagramTablesCompleteOperator
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
@@ -39,6 +40,7 @@ OPERATORS: tuple[type[Any], ...] = (
     InstagramRefreshTokenOperator,
     InstagramTokenExpiresOperator,
     InstagramInsightsReportOperator,
+    InstagramTablesCompleteOperator,
 )
 OTHERS = f"The other arguments are those of :class:`{InstagramAccountInsightsToBigQueryOperator.__name__}`."
 PARAM = re.compile(r"^    :param (\w+): ((?:.|\n(?!    :param|\n|$))*)", re.MULTILINE)
