@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 from airflow_provider_iginsights.cli.main import main, make_parser
 from airflow_provider_iginsights.hooks.connection import read_connection
-from airflow_provider_iginsights.sandbox.graph import Account, World
+from airflow_provider_iginsights.sandbox.graph import Account, Edit, GraphFault, World
 from airflow_provider_iginsights.webhooks.payload import find_notifications
 from airflow_provider_iginsights.webhooks.verification import sign
 from tests.support.pages import ROOT, find_block, find_blocks, list_blocks, list_docs, list_pages, read_pages
@@ -81,8 +81,9 @@ def sandboxes() -> Iterator[Sandboxes]:
     world.put(Account(id=ACCOUNT, username="brand", page_id="91"))
     with open_sandboxes(world) as opened:
         opened.bigquery.project = os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
+        opened.graph.faults.add(GraphFault(effect=Edit("permalink", lambda _: [7]), path="media", times=None))
         for kind in ("account", "media", "story"):
-            opened.run(kind, runs_table_id="instagram_runs")
+            opened.run(kind, runs_table_id="instagram_runs", left_out_table_id="instagram_left_out")
         yield opened
 
 

@@ -16,6 +16,7 @@ TableName = Literal[
     "story_polls",
     "account_status",
     "runs",
+    "left_out",
     "media_insights_current",
     "story_insights_current",
 ]

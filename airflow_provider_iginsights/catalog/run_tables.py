@@ -18,6 +18,9 @@ _TASK: tuple[Column, ...] = (
     ),
 )
 
+TASK_COLUMNS: tuple[str, ...] = tuple(column.name for column in _TASK)
+"""Columns that say of which task and run a row is."""
+
 RUNS = Table(
     name="runs",
     default_id="instagram_runs",
@@ -67,6 +70,35 @@ RUNS = Table(
     ),
 )
 
-RUN_TABLES: tuple[Table, ...] = (RUNS,)
+LEFT_OUT_DAYS = 90
+"""So long its rows are kept, where table_options say nothing else."""
+LEFT_OUT = Table(
+    name="left_out",
+    default_id="instagram_left_out",
+    description="What could not be read or was refused, with a piece of Meta's answer: a few examples of each reason, "
+    f"account and task run. The rows of a day go after {LEFT_OUT_DAYS} days.",
+    key=("account_id", "dag_id", "task_id", "map_index", "run_id", "reason", "what", "object"),
+    is_optional=True,
+    partition_by="run_date",
+    cluster_by=("account_id", "reason"),
+    columns=(
+        RUNS.columns[0],
+        *_TASK,
+        Column("reason", "STRING", "Name of the error, or Unreadable, Contradictory and the like.", required=True),
+        Column("what", "STRING", "The metric, or what else was left out.", required=True),
+        Column("object", "STRING", "Of whom: an account, a post or a story, with its id.", required=True),
+        Column("explanation", "STRING", "What happened, without secrets."),
+        Column("count", "INT64", "How many values of the account were left out for this reason in the try."),
+        Column(
+            "fragment",
+            "STRING",
+            "Piece of Meta's answer as JSON text of at most 1,024 bytes, without tokens and without values of excluded "
+            "or hashed columns; NULL where there is none.",
+        ),
+        Column("fetched_at", "TIMESTAMP", "When this row was written (UTC).", required=True, volatile=True),
+    ),
+)
+
+RUN_TABLES: tuple[Table, ...] = (RUNS, LEFT_OUT)
 ALL_TABLES: tuple[Table, ...] = (*TABLES, *RUN_TABLES)
 """All tables that a transfer can write, the current tables of views apart."""

@@ -208,7 +208,8 @@ class AccountReader:
         answered.record_request(request.query, request.scope.days)
         known = {"account_id": (answered.account_id,), "metric_date": request.scope.days or (fetch_time.snapshot_date,)}
         group = name_group(request.query.breakdown, period=(request.query.period,), **known)
-        note = partial(self.left_out_log.note_unreadable, f"account {answered.account_id}", group=group)
+        whom, raw = f"account {answered.account_id}", (read_object(answer.body) or {}).get("data")
+        note = partial(self.left_out_log.note_unreadable, whom, group=group, raw=raw)
         return keep_distinct(self._read_answer(answered, request, answer, common, fetch_time.snapshot_date, note), note)
 
     def _read_answer(

@@ -7,15 +7,20 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.extract.account_counts import AccountCounts
+
+if TYPE_CHECKING:
+    from airflow_provider_iginsights.extract.left_out_examples import LeftOutExamples
 
 log: logging.Logger = logging.getLogger(__name__)
 
 Group = Mapping[str, Sequence[str]]
 """A set of rows, by values of some columns: each column with the texts (ISO dates) that it may have."""
 
+NO_DATA = "NoData"
 MAX_EXAMPLES = 20
 UNNAMED_METRIC = "insights"
 """The name for a metric that the answer does not name."""
@@ -56,6 +61,7 @@ class LeftOutLog:
 
     def __init__(self) -> None:
         self.accounts: AccountCounts = AccountCounts()
+        self.examples: LeftOutExamples | None = None
         self._entries: dict[tuple[str, str], LeftOutEntry] = {}
         self._remarks: dict[tuple[str, str], LeftOutEntry] = {}
         self._unreadable: dict[frozenset[tuple[str, tuple[str, ...]]], Group] = {}
@@ -66,20 +72,28 @@ class LeftOutLog:
         """Count what this thread notes in the block for an account."""
         return self.accounts.reading(account_id)
 
-    def note(self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING) -> None:
-        """Record what was left out for ``whom``; log the first of its kind on this level."""
+    def note(
+        self, whom: str, what: str, kind: str, why: str, *, level: int = logging.WARNING, raw: object = None
+    ) -> None:
+        """Record what was left out for ``whom``; log the first of its kind on this level.
+
+        :param raw: the part of the answer that it is about, of which an example may be kept.
+        """
         entry = LeftOutEntry(what, kind, why)
         if count := self._count(self._entries, (what, kind), entry, whom):
             self.accounts.add_left_out(kind)
+            if self.examples is not None and kind != NO_DATA:  # of no answer there is nothing to show
+                account_id = self.accounts.account_id
+                self.examples.add(account_id, what=what, kind=kind, whom=whom, why=why, raw=raw)
             log.log(level if count == 1 else logging.DEBUG, "%s of %s left out: %s", what, whom, why)
 
-    def note_unreadable(self, whom: str, what: str, kind: str, why: str, *, group: Group) -> None:
+    def note_unreadable(self, whom: str, what: str, kind: str, why: str, *, group: Group, raw: object = None) -> None:
         """Record a value that Meta sent and that cannot be read: the group may have more rows than are stored.
 
         :param what: a metric, which narrows the group; or ``UNNAMED_METRIC``.
         :param group: the rows of this answer; ``{}`` = any rows.
         """
-        self.note(whom, what, kind, why)
+        self.note(whom, what, kind, why, raw=raw)
         self.keep_unreadable(group if what == UNNAMED_METRIC else {**group, "metric": (what,)})
 
     def keep_unreadable(self, group: Group) -> None:
@@ -91,12 +105,12 @@ class LeftOutLog:
 
     def note_error(self, whom: str, what: str, error: InsightsError) -> None:
         """Record a refusal of Meta under the name of its error class."""
-        self.note(whom, what, type(error).__name__, str(error))
+        self.note(whom, what, type(error).__name__, str(error), raw=_describe_answer(error))
 
     def note_no_data(self, whom: str, what: str, why: str) -> None:
         """Record that Meta was asked for a metric and sent no number."""
         # META-09: without data, Meta sends an empty list instead of 0. That is common, so it is no warning.
-        self.note(whom, what, "NoData", why, level=logging.INFO)
+        self.note(whom, what, NO_DATA, why, level=logging.INFO)
 
     def remark(self, whom: str, what: str, why: str) -> None:
         """Record a remark about numbers that were stored; log the first of its kind."""
@@ -143,3 +157,11 @@ class LeftOutLog:
         """Return the entries as JSON-able dicts, in the order in which they came up."""
         with self._lock:
             return [entry.describe() for entry in self._entries.values()]
+
+
+def _describe_answer(error: InsightsError) -> dict[str, object] | None:
+    """Return what Meta's answer said, under Meta's names; None where it said nothing."""
+    facts = error.facts
+    said = {"message": facts.said or None, "code": facts.code, "error_subcode": facts.subcode}
+    known = {name: value for name, value in said.items() if value is not None}
+    return {"error": known} if known else None

@@ -37,7 +37,7 @@ class ListedMedia:
         for item in listed or ():
             media_id = read_id(item.get("id")) if isinstance(item, dict) else None
             if media_id is None:
-                self._note_without_id()
+                self._note_without_id(item)
             elif media_id not in self.ids:
                 found.append(item if item["id"] is media_id else {**item, "id": media_id})
         return self._keep_distinct(found)
@@ -53,11 +53,12 @@ class ListedMedia:
         dates = [read_instant(item.get("timestamp")) for item in items]
         return since is not None and bool(dates) and all(date is not None and date < since for date in dates)
 
-    def _note_without_id(self) -> None:
+    def _note_without_id(self, item: object) -> None:
         self._without_id += 1
         self.is_whole = False
         whom = f"account {self.account_id} (no. {self._without_id} without an id)"
-        self.left_out_log.note(whom, self.noun, "Unreadable", "Meta listed something without a readable id.")
+        why = "Meta listed something without a readable id."
+        self.left_out_log.note(whom, self.noun, "Unreadable", why, raw=item)
 
     def _keep_distinct(self, found: list[Media]) -> list[Media]:
         listed = {item["id"] for item in found}

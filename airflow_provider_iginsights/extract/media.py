@@ -105,7 +105,7 @@ def _list_node_columns(table: Table) -> NodeColumns:
 
 
 def _note(listing: Listing, media: Media, *fault: str) -> None:
-    listing.left_out_log.note(listing.name_media(media), *fault)
+    listing.left_out_log.note(listing.name_media(media), *fault, raw=media)
 
 
 def _insight_rows(
@@ -170,7 +170,8 @@ def _read_common_case(media_answer: MediaAnswer, common: Row) -> list[Row] | Non
 def _read_checked(media_answer: MediaAnswer, common: Row, left_out_log: LeftOutLog, whom: str) -> list[Row]:
     received: set[str] = set()
     ids = {name: (common[name],) for name in ("account_id", "media_id")}
-    note = partial(left_out_log.note_unreadable, whom, group=name_group(media_answer.requested.breakdown, **ids))
+    group = name_group(media_answer.requested.breakdown, **ids)
+    note = partial(left_out_log.note_unreadable, whom, group=group, raw=media_answer.entries)
     note_no_data = partial(left_out_log.note_no_data, whom)
     rows = keep_distinct(_read_numbers(media_answer, common, received, note, note_no_data), note)
     for name in sorted(media_answer.requested.expected - received):

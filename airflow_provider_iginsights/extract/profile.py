@@ -142,7 +142,7 @@ class ProfileRequest:
         fields = self._list_fields()
         self.refused_fields.record_answer(NODE, (name for name in fields if name in answer.body))
         fetch_time = self.provenance.read_now()
-        note = partial(self.left_out_log.note, self._whom)
+        note = partial(self.left_out_log.note, self._whom, raw=answer.body)
         profile = read_columns(read_object(answer.body) or {}, find_node_columns(ACCOUNTS, tuple(fields)), note)
         if not profile:
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights._compat import conf
 from airflow_provider_iginsights.bigquery.target import LOAD_MODES, LoadMode
-from airflow_provider_iginsights.catalog.run_tables import RUNS
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, RUNS
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS
 from airflow_provider_iginsights.task.arguments import (
     ON_ACCOUNT_ERROR,
@@ -49,6 +49,7 @@ class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, Write
         "until",
         "status_table_id",
         "runs_table_id",
+        "left_out_table_id",
         *COLUMN_FIELDS,
     )
     literal_arguments: ClassVar[Mapping[str, Callable[[Any], object]]] = {
@@ -76,6 +77,7 @@ class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, Write
         on_account_error: OnAccountError = "fail",
         status_table_id: str = ACCOUNT_STATUS.default_id,
         runs_table_id: str | None = RUNS.default_id,
+        left_out_table_id: str | None = LEFT_OUT.default_id,
         load_mode: LoadMode = "merge",
         load: Load = "write",
         create_views: bool = False,
@@ -93,6 +95,7 @@ class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, Write
         self.on_account_error = on_account_error
         self.status_table_id = status_table_id
         self.runs_table_id = runs_table_id
+        self.left_out_table_id = left_out_table_id
         self.load_mode = load_mode
         self.load = load
         self.create_views = create_views
@@ -144,7 +147,7 @@ class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, Write
             parse_account_ids(self.account_ids)
         self.check_target()
         self.check_columns()
-        for name in (*self.table_arguments.values(), "runs_table_id"):
+        for name in (*self.table_arguments.values(), "runs_table_id", "left_out_table_id"):
             self.read_optional(name)
 
     def describe_inputs(self) -> dict[str, Any]:

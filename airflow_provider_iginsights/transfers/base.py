@@ -67,6 +67,7 @@ class InstagramToBigQueryOperator(TransferArguments):
         """Fetch, load and return a summary: window, tables, rows, accounts, what was left out and why, calls, jobs."""
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
         from airflow_provider_iginsights.task.run_dates import read_run_dates
+        from airflow_provider_iginsights.transfers.left_out_rows import keep_examples
         from airflow_provider_iginsights.transfers.run import TransferRun
         from airflow_provider_iginsights.transfers.token_warning import warn_of_token_end
 
@@ -84,6 +85,8 @@ class InstagramToBigQueryOperator(TransferArguments):
                     if progress is None:
                         warn_of_token_end(client, hook.connection, context)
                     source = replace(self._make_source(context, hook, window, dataset), protection=protection)
+                    if self.read_optional("left_out_table_id"):
+                        keep_examples(source)
                     run = TransferRun(context=context, dataset=dataset, hook=hook, source=source)
                     transfer = self.choose_transfer(run, progress)
                     return transfer(run, progress)

@@ -68,6 +68,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         several accounts answers, the task fails and none is left out.
     :param status_table_id: table for ``"quarantine"``, which says which accounts were unavailable on which days.
     :param runs_table_id: table for what became of each account, one row per task run; None = no such rows.
+    :param left_out_table_id: table for examples of what was left out, kept for 90 days; None = none.
     :param load_mode: ``"merge"``, ``"replace"`` (also delete values that an answer no longer has) or ``"append"``.
     :param load: ``"write"``; ``"stage"`` leaves the rows in staging tables, for
         :class:`InstagramWriteStagedToBigQueryOperator` to write those of many mapped tasks with one statement a table.

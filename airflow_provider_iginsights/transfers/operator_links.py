@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights._compat import BaseOperator
-from airflow_provider_iginsights.catalog.run_tables import RUN_TABLES
 from airflow_provider_iginsights.links.bigquery import (
     BigQueryLoadJobLink,
     BigQueryMergeJobLink,
@@ -45,6 +44,8 @@ class LinkedOperator(BaseOperator):
 
     def link_jobs(self, context: Context, sent: Iterable[SentJob]) -> None:
         """Link to the jobs, also to those that failed, and to the tables that they wrote."""
+        from airflow_provider_iginsights.catalog.run_tables import RUN_TABLES
+
         for job in sent:
             if job.target.table in RUN_TABLES:
                 continue

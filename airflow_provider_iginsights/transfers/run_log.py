@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_provider_iginsights._compat import find_first_reschedule
 from airflow_provider_iginsights.bigquery.costs import add_costs
 from airflow_provider_iginsights.bigquery.fan_in import StagingLoader
 from airflow_provider_iginsights.bigquery.lookup import Where
-from airflow_provider_iginsights.catalog.run_tables import RUNS
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, RUNS, TASK_COLUMNS
 from airflow_provider_iginsights.errors import InsightsError, Throttled
 from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.pacific import pacific_date
@@ -25,8 +26,10 @@ from airflow_provider_iginsights.task.arguments import parse_boolean
 from airflow_provider_iginsights.task.failures import describe_open
 from airflow_provider_iginsights.task.identity import identify_task
 from airflow_provider_iginsights.task.run_dates import read_due_time
+from airflow_provider_iginsights.transfers.left_out_rows import describe_left_out, limit_days
 
 if TYPE_CHECKING:
+    from airflow_provider_iginsights.bigquery.row_file import RowFile
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import Table
     from airflow_provider_iginsights.task.arguments import OnAccountError
@@ -82,14 +85,16 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLog:
-    """What one try writes of its accounts; nothing where ``target`` is None.
+    """What one try writes of its accounts: into ``target``, nothing where it is None.
 
-    ``common``: the columns that all rows share. ``is_repeated``: an earlier try may have written rows. ``wanted``:
+    ``left_out_target``: where examples of what was left out go; None = nowhere. ``common``: the columns that all rows
+    share. ``is_repeated``: an earlier try may have written rows. ``wanted``:
     names of the tables whose rows count. ``skips``: failed accounts are let pass as long as one is done.
     """
 
     run: TransferRun
     target: TargetTable | None
+    left_out_target: TargetTable | None
     account_ids: Sequence[str]
     common: Mapping[str, Any]
     is_repeated: bool
@@ -105,14 +110,14 @@ class RunLog:
 
         :param has_waited: the task goes on after a wait.
         """
-        table_id = operator.read_optional("runs_table_id")
-        project, context = run.dataset.client.project, run.context
+        context, find_target = run.context, partial(_find_target, operator, project=run.dataset.client.project)
         # The date of a first reschedule is asked of Airflow's API server, so only where a task can be rescheduled.
         reschedules = not parse_boolean(operator.deferrable, argument="deferrable")
         is_later_try = has_waited or (context["ti"].try_number or 1) > 1
         return cls(
             run=run,
-            target=operator.make_target(RUNS, project=project, table_id=table_id) if table_id else None,
+            target=find_target(RUNS),
+            left_out_target=find_target(LEFT_OUT),
             account_ids=account_ids,
             common=_describe_run(operator, run),
             is_repeated=is_later_try or (reschedules and find_first_reschedule(context) is not None),
@@ -141,21 +146,33 @@ class RunLog:
         return replace(loaded, costs=add_costs(loaded.costs, self.run.dataset.loader.session.costs.take()))
 
     def _write(self, statuses: Mapping[str, AccountStatus], *, billed: int | None, changed: int | None) -> None:
-        if self.target is None or not statuses:
-            return
         loader = self.run.dataset.loader
         stages = isinstance(loader, StagingLoader)
         task = {"task_rows_changed": None if stages else changed, "task_bytes_billed": None if stages else billed}
         # What is known of a run is worth less than the run: its data is written, or its own error tells more.
         try:
-            earlier = {} if stages else self._prepare(self.target)
-            with loader.row_file(self.target) as row_file:
-                for account_id, status in statuses.items():
-                    row_file.write(add_tries(earlier.get(account_id), self._describe(account_id, status) | task))
-                loader.commit([row_file])
+            with ExitStack() as stack:
+                files: list[RowFile] = []
+                if self.target and statuses:
+                    earlier = {} if stages else self._prepare(self.target)
+                    files.append(stack.enter_context(loader.row_file(self.target)))
+                    for account_id, status in statuses.items():
+                        files[0].write(add_tries(earlier.get(account_id), self._describe(account_id, status) | task))
+                if self.left_out_target and (rows := list(self._list_left_out())):
+                    if not stages:
+                        loader.ensure([self.left_out_target])
+                    files.append(stack.enter_context(loader.row_file(self.left_out_target)))
+                    for row in rows:
+                        files[-1].write(row)
+                if files:
+                    loader.commit(files)
         except Exception as error:
             said = escape(redact(str(error)))
-            loader.session.note(f"{self.target.path} says nothing of this try, whose data is not concerned: {said}")
+            loader.session.note(f"What became of the accounts is not written, their data is not concerned: {said}")
+
+    def _list_left_out(self) -> Iterator[dict[str, Any]]:
+        log, now = self.run.source.left_out_log, self.run.dataset.clock.now()
+        return describe_left_out(log, task={name: self.common[name] for name in TASK_COLUMNS}, now=now)
 
     def _prepare(self, target: TargetTable) -> dict[str, Mapping[str, Any]]:
         """Make sure of the table, and return the rows of earlier tries by account."""
@@ -191,6 +208,14 @@ class RunLog:
             "finished_at": now,
             "fetched_at": now,
         }
+
+
+def _find_target(operator: LoggedTransfer, table: Table, *, project: str) -> TargetTable | None:
+    """Return a table that is wanted; what was left out goes after some time, unless the user's options say when."""
+    table_id = operator.read_optional(f"{table.name}_table_id")
+    if not table_id:
+        return None
+    return limit_days(operator.make_target(table, project=project, table_id=table_id))
 
 
 def describe_accounts(loaded: Loaded, *, skips: bool) -> dict[str, AccountStatus]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.catalog.run_tables import RUNS
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, RUNS
 from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.transfers.run_log import LONGEST_MESSAGE, add_tries
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.transfers.target import OpenDataset
@@ -19,24 +22,54 @@ LOADED = ("done", "not_whole")
 
 
 def write_staged_runs(
-    dataset: OpenDataset, target: TargetTable, parts: Sequence[StagedPart], *, error: Exception | None
+    dataset: OpenDataset,
+    targets: Sequence[TargetTable],
+    parts: Sequence[StagedPart],
+    *,
+    error: Exception | None,
 ) -> None:
     """Write the rows of all tasks; what BigQuery refuses is noted, since the data itself is not concerned.
 
+    :param targets: the tables of runs and of what was left out, as far as they are wanted.
+    :param parts: all that was staged; the rows of other tables are left alone.
     :param error: why the data could not be written; None = it is.
     """
     loader = dataset.loader
-    if not parts or loader.session.retrier.is_stopped:
+    wanted = [(target, [part for part in parts if part.table == target.table.name]) for target in targets]
+    wanted = [(target, mine) for target, mine in wanted if mine]
+    if not wanted or loader.session.retrier.is_stopped:
         return
     try:
-        loader.ensure([target])
-        with loader.row_file(target) as row_file:
-            for row in join_tries(row for part in parts for row in loader.read_staged(part)):
-                row_file.write(_finish(row, error) | dict.fromkeys(("finished_at", "fetched_at"), dataset.clock.now()))
-            loader.commit([row_file])
+        loader.ensure([target for target, _ in wanted])
+        with ExitStack() as stack:
+            files = [stack.enter_context(loader.row_file(target)) for target, _ in wanted]
+            for row_file, (_, mine) in zip(files, wanted, strict=True):
+                rows = (row for part in mine for row in loader.read_staged(part))
+                for row in _FINISHED[row_file.target.table](rows, error, dataset.clock.now()):
+                    row_file.write(row)
+            loader.commit(files)
     except Exception as refusal:
         said = escape(redact(str(refusal)))
-        loader.session.note(f"{target.path} says nothing of this run, whose data is not concerned: {said}")
+        loader.session.note(f"What became of the accounts is not written, their data is not concerned: {said}")
+
+
+def _finish_runs(
+    rows: Iterable[Mapping[str, Any]], error: Exception | None, now: datetime
+) -> Iterator[Mapping[str, Any]]:
+    for row in join_tries(rows):
+        yield _finish(row, error) | {"finished_at": now, "fetched_at": now}
+
+
+def _finish_left_out(
+    rows: Iterable[Mapping[str, Any]],
+    error: Exception | None,  # noqa: ARG001 - of the runs
+    now: datetime,
+) -> Iterator[Mapping[str, Any]]:
+    for row in rows:
+        yield {**row, "fetched_at": now}
+
+
+_FINISHED = {RUNS: _finish_runs, LEFT_OUT: _finish_left_out}
 
 
 def join_tries(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, TABLES
 from airflow_provider_iginsights.task.arguments import parse_choice
 from airflow_provider_iginsights.task.failures import failing_without_retry
@@ -120,16 +119,18 @@ class InstagramWriteStagedToBigQueryOperator(WritesToBigQuery):
 
     def _open_writing(self, context: Context, dataset: OpenDataset, chunks: Sequence[StagedChunk]) -> StagedWriting:
         from airflow_provider_iginsights.bigquery.hash_salt import mark_salt
+        from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
         from airflow_provider_iginsights.task.identity import identify_task
         from airflow_provider_iginsights.task.staged_chunks import join_hash_salts
+        from airflow_provider_iginsights.transfers.left_out_rows import limit_days
         from airflow_provider_iginsights.transfers.staged_writing import StagedWriting
 
         salts = join_hash_salts(chunks)
         named = {name: table_id for chunk in chunks for name, table_id in chunk.handed["tables"].items()}
         project = dataset.client.project
         targets: dict[str, TargetTable] = {
-            table.name: mark_salt(
-                self.make_target(table, project=project, table_id=named[table.name]), salts.get(table.name)
+            table.name: limit_days(
+                mark_salt(self.make_target(table, project=project, table_id=named[table.name]), salts.get(table.name))
             )
             for table in ALL_TABLES
             if table.name in named

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart, StagedRows
-from airflow_provider_iginsights.catalog.run_tables import RUNS
+from airflow_provider_iginsights.catalog.run_tables import RUN_TABLES
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNT_STATUS, STORY_INSIGHTS, STORY_POLLS
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.left_out import LeftOutLog, limit_groups
@@ -112,7 +112,7 @@ class StagedWriting:
             loader.end_earlier_tries(self.targets.values())
         own = self._compare_polls()
         self._warn_of_missing_metrics()
-        apart = (STORY_POLLS.name, RUNS.name)
+        apart = (STORY_POLLS.name, *(table.name for table in RUN_TABLES))
         parts = [part for part in self.new if part.table not in apart] + list(own)
         status = [part for part in parts if part.table == ACCOUNT_STATUS.name]
         others = [part for part in parts if part.table != ACCOUNT_STATUS.name]
@@ -129,12 +129,11 @@ class StagedWriting:
 
         :param error: why their rows could not be written; None = they are.
         """
-        if target := self.targets.get(RUNS.name):
-            parts = [part for part in self.new if part.table == RUNS.name]
-            write_staged_runs(self.dataset, target, parts, error=error)
+        targets = [self.targets[table.name] for table in RUN_TABLES if table.name in self.targets]
+        write_staged_runs(self.dataset, targets, self.new, error=error)
 
     def _ensure(self) -> None:
-        apart = (ACCOUNT_STATUS.name, RUNS.name)
+        apart = (ACCOUNT_STATUS.name, *(table.name for table in RUN_TABLES))
         status = [each for name, each in self.targets.items() if name == ACCOUNT_STATUS.name]
         self.dataset.loader.ensure(
             [each for name, each in self.targets.items() if name not in apart], load_mode=self.load_mode

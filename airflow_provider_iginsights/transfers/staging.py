@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_iginsights.bigquery.fan_in import StagingLoader
 from airflow_provider_iginsights.bigquery.refused_rows import write_row
 from airflow_provider_iginsights.bigquery.staged_rows import StagedPart
-from airflow_provider_iginsights.catalog.run_tables import RUNS
+from airflow_provider_iginsights.catalog.run_tables import RUN_TABLES
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_STATUS, STORY_POLLS
 from airflow_provider_iginsights.stories.staged_polls import STAGED_POLLS, pack_poll
 from airflow_provider_iginsights.task.arguments import parse_boolean
@@ -100,7 +100,10 @@ def _list_columns(columns: Mapping[str, Collection[str]]) -> dict[str, list[str]
 
 
 def _name_others(operator: StagingTransfer) -> dict[str, str]:
-    named: dict[str, str | None] = {RUNS.name: operator.read_optional("runs_table_id")}
+    """Return the table ids of what is written beside the data, as far as it is wanted, by catalog name."""
+    named: dict[str, str | None] = {
+        table.name: operator.read_optional(f"{table.name}_table_id") for table in RUN_TABLES
+    }
     if operator.on_account_error == "quarantine":
         named[ACCOUNT_STATUS.name] = operator.status_table_id
     return {name: table_id for name, table_id in named.items() if table_id}

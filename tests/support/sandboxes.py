@@ -115,7 +115,8 @@ class Sandboxes:
     def run(self, kind: str, *, interval: tuple[datetime, datetime] = (START, END), **arguments: Any) -> dict[str, Any]:
         """Run a transfer for a data interval and return its summary; without a table of runs unless one is named."""
         options: dict[str, Any] = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True}
-        options |= {"runs_table_id": None} | arguments
+        options |= {"runs_table_id": None, "left_out_table_id": None}
+        options |= arguments
         operator = TRANSFERS[kind](task_id=kind, **options)
         since, until = interval
         self.instance = RecordingTaskInstance(task_id=kind, run_id=f"scheduled__{until}")

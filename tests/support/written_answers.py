@@ -211,7 +211,8 @@ def open_case(given: Mapping[str, Any], *, bigquery: BigQuerySandbox) -> Iterato
 
 def _run(kind: str, arguments: Mapping[str, Any], done: CaseRun) -> CaseRun:
     interval = arguments.get("interval", (START, END))
-    options = {"runs_table_id": None} | {name: value for name, value in arguments.items() if name != "interval"}
+    options: dict[str, Any] = {"runs_table_id": None, "left_out_table_id": None}
+    options |= {name: value for name, value in arguments.items() if name != "interval"}
     operator = TRANSFERS[kind](task_id=kind, dataset_id=done.dataset, gcp_conn_id=None, create_dataset=True, **options)
     instance = RecordingTaskInstance(task_id=kind)
     context: Any = {"ti": instance, "data_interval_start": interval[0], "data_interval_end": interval[1]}

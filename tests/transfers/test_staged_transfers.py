@@ -48,7 +48,9 @@ def chunks_of(sandboxes: Sandboxes, size: int = 2) -> list[list[str]]:
 
 def stage(kind: str, chunk: list[str], place: int, *, try_number: int = 1, run_id: str = RUN_ID, **given: Any) -> Any:
     """Run one mapped task; return what it leaves in XCom under ``staged``, as JSON, and what it returned or raised."""
-    operator = TRANSFERS[kind](task_id=kind, account_ids=chunk, load="stage", **TO | {"runs_table_id": None} | given)
+    operator = TRANSFERS[kind](
+        task_id=kind, account_ids=chunk, load="stage", **TO | {"runs_table_id": None, "left_out_table_id": None} | given
+    )
     instance = RecordingTaskInstance(task_id=kind, run_id=run_id, map_index=place, try_number=try_number)
     try:
         operator.execute({"ti": instance, "data_interval_start": START, "data_interval_end": END})

@@ -356,7 +356,7 @@ class ScenarioRunner:
             return InstagramListAccountsOperator(task_id="list", **question.arguments).execute(context)
         given = {} if question.discovers else {"account_ids": list(self.sandboxes.world.accounts)}
         options: dict[str, Any] = {"dataset_id": self._dataset, "gcp_conn_id": None, "create_dataset": True}
-        options |= {"runs_table_id": None, **given}
+        options |= {"runs_table_id": None, "left_out_table_id": None, **given}
         make_operator = partial(TRANSFERS[question.kind], task_id=question.kind, **options, **question.arguments)
         return follow(self.sandboxes, make_operator, context, steps, limit=MOST_STEPS if question.waits else 1)
 
