@@ -110,7 +110,7 @@ def test_the_named_accounts(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[
     sandboxes.connect()
     printed = capsys.readouterr()
     assert f'ACCOUNT_IDS = [\n    "{second}",  # @brand_0002\n]' in printed.out
-    assert printed.err.startswith("17840000000000000 is left out. Meta does not know account 17840000000000000")
+    assert "17840000000000000 is left out. Meta does not know account 17840000000000000" in printed.err
     compile(printed.out, "printed", "exec")
 
 
