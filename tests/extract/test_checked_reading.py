@@ -539,3 +539,73 @@ def test_a_profile_that_says_nothing_is_no_row(answers: Answers, profile: Row) -
     rows, source = answers.read("account", ["reach"])
     assert [row for table, row in rows if table == "accounts"] == []
     assert ("profile", "NoData") in {(each["what"], each["kind"]) for each in source.left_out_log.summarize()}
+
+
+CHILD, SECOND = {"id": "21", "media_type": "IMAGE", "media_url": "https://x/1?a"}, {"id": "22", "media_type": "VIDEO"}
+CHILDREN: dict[str, tuple[Any, list[tuple[str, int]], set[tuple[str, str]]]] = {
+    "two": ({"data": [CHILD, SECOND]}, [("21", 1), ("22", 2)], set()),
+    "the same twice": ({"data": [CHILD, CHILD, SECOND]}, [("21", 1), ("22", 3)], set()),
+    "another under the same id": (
+        {"data": [CHILD, CHILD | {"media_type": "VIDEO"}, SECOND]},
+        [("22", 3)],
+        {("children", "Contradictory")},
+    ),
+    "one without an id": ({"data": [{"media_type": "IMAGE"}, SECOND]}, [("22", 2)], {("children", "Unreadable")}),
+    "no object": ({"data": ["21", SECOND]}, [("22", 2)], {("children", "Unreadable")}),
+    "an id as a number": ({"data": [CHILD | {"id": 21}]}, [("21", 1)], set()),
+    "a field that is none": (
+        {"data": [CHILD | {"permalink": []}]},
+        [("21", 1)],
+        {("children.permalink", "Unreadable")},
+    ),
+    "another page": (
+        {"data": [CHILD], "paging": {"next": "https://x"}},
+        [("21", 1)],
+        {("children", "Incomplete")},
+    ),
+    "an empty list": ({"data": []}, [], {("children", "NoData")}),
+    "null": (None, [], {("children", "NoData")}),
+    "no list": ({"data": {"id": "21"}}, [], {("children", "Unreadable")}),
+    "a text": ("21", [], {("children", "Unreadable")}),
+}
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_children(answers: Answers, name: str) -> None:
+    """Each child is a row with its place; what cannot be read is named, and protects what is stored of the album."""
+    answer, wanted, named = CHILDREN[name]
+    album = post(media_type="CAROUSEL_ALBUM", children=answer)
+    answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": [album, post(OTHER)]}
+    rows, source = answers.read("media", ["reach"])
+    children = [row for table, row in rows if table == "media_children"]
+    assert [(row["child_id"], row["position"]) for row in children] == wanted
+    assert {(row["account_id"], row["media_id"]) for row in children} <= {(ACCOUNT, POST)}
+    assert left_out(source) == named
+    is_protected = any(
+        kind in ("Unreadable", "Incomplete", "Contradictory") and "." not in what for what, kind in named
+    )
+    assert bool(source.left_out_log.list_unreadable()) == is_protected
+    asked, answers.asked = answers.asked, []
+    answers.read("media", ["reach"], children=False)
+    assert asked == answers.asked, "children cost no request"
+
+
+@pytest.mark.parametrize("lost", ["children", "owner", "thumbnail_url", "permalink"])
+def test_refused_fields_of_posts(answers: Answers, lost: str) -> None:
+    """A refused field falls out by name, with all that is inside it; what children refuse, their album keeps."""
+    album = post(media_type="CAROUSEL_ALBUM", permalink="https://p", owner={"id": "9"}, children={"data": [CHILD]})
+    text = f"(#100) Tried accessing nonexisting field ({lost}) on node type (ShadowIGMedia)"
+    error = {"error": {"message": text, "type": "OAuthException", "code": 100}}
+
+    def answer(query: Mapping[str, str]) -> Any:
+        fields = query["fields"].partition("children{")[2] if lost == "permalink" else query["fields"]
+        answered = {name: value for name, value in album.items() if name in query["fields"]}
+        return error if lost in fields else {"data": [answered]}
+
+    answers.bodies[f"{ACCOUNT}/media"] = answer
+    rows, source = answers.read("media", ["reach"])
+    [media] = [row for table, row in rows if table == "media"]
+    assert (media["permalink"], media.get("owner_id")) == ("https://p", None if lost == "owner" else "9")
+    assert all(lost in what.split(".") for what, _ in left_out(source))
+    children = [row["child_id"] for table, row in rows if table == "media_children"]
+    assert children == ([] if lost == "children" else ["21"])
