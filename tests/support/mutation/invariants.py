@@ -35,6 +35,8 @@ FEWER: dict[str, tuple[str, ...]] = {
     r"values\[\]\.value(\.#)?$": ("drop", "cut", "object"),  # an hour without followers is not named
     r"body\.data\[\]$": ("drop",),  # a listing is as long as it is
     r"body\.data$": ("cut", "list"),
+    r"children\.data\[\]$": ("drop",),  # an album is as long as it is
+    r"children\.data$": ("cut", "list"),
     r"instagram_business_account$": ("drop", "rename", "null"),  # a Page has no account
 }
 # Where an answer says nothing yet about a day that ended less than 48 hours ago.
@@ -48,7 +50,8 @@ YOUNG: dict[str, tuple[str, ...]] = {
 PLAUSIBLE = re.compile(
     r"(value|dimension_values(\[\])?|value\.#|\.(user_)?id|\.timestamp|end_time|dimension_keys(\[\])?|name|results(\[\])?|breakdowns(\[\])?"
     r"|total_value|values(\[\])?|data(\[\])?|body|\(text\)|body\[\]"
-    r"|instagram_business_account|username|biography|website|\w+_count|media_type|media_product_type|caption|permalink|shortcode|alt_text)$"
+    r"|instagram_business_account|username|biography|website|\w+_count|media_type|media_product_type|caption|permalink|shortcode|alt_text"
+    r"|media_url|thumbnail_url|profile_picture_url|is_comment_enabled|is_shared_to_feed|ig_id|owner|children)$"
 )
 # Fields of an account or a media that may be absent, null or empty: their column is then empty, and nothing is amiss.
 OPTIONAL = frozenset(
@@ -68,9 +71,17 @@ OPTIONAL = frozenset(
         "like_count",
         "comments_count",
         "alt_text",
+        "media_url",
+        "thumbnail_url",
+        "profile_picture_url",
+        "is_comment_enabled",
+        "is_shared_to_feed",
+        "ig_id",
+        "owner",
+        "owner_id",
     ]
 )
-KEY_PARTS = ("account_id", "media_id", "metric", "breakdown_value", "value", "end_time")
+KEY_PARTS = ("account_id", "media_id", "child_id", "metric", "breakdown_value", "value", "end_time")
 """Columns of which one is gone from the answer with an element of a list."""
 ABSENT = ("drop", "rename", "null", "empty text", "key twice")
 
@@ -412,6 +423,8 @@ def _is_optional(scenario: Scenario, column: str) -> bool:
     path = [str(step) for step in mutation.path] if mutation else []
     if "end_time" in path:  # where one day was asked, the question dates the point
         return column == "end_time" and mutation is not None and mutation.name in ABSENT
+    if column == "position":  # what is left of an album moves up
+        return "children" in path
     if any(step in OPTIONAL for step in path):
         return mutation is not None and mutation.name in ABSENT
     return mutation is not None and mutation.name == "cut" and (column in OPTIONAL or column == "end_time")
