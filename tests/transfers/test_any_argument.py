@@ -235,9 +235,10 @@ def test_where_to_write_is_required(sandboxes: Sandboxes, name: str, value: Any)
 
 OPTIONAL = {
     "account": ("profile_table_id",),
-    "media": ("media_table_id",),
+    "media": ("media_table_id", "children_table_id"),
     "story": ("media_table_id", "polls_table_id"),
 }
+RUNS = ("runs_table_id", "left_out_table_id")
 CREDENTIALS = ("gcp_conn_id", "impersonation_chain", "project_id", "job_project_id", "location")
 
 
@@ -245,7 +246,7 @@ CREDENTIALS = ("gcp_conn_id", "impersonation_chain", "project_id", "job_project_
 @pytest.mark.parametrize("nothing", ["None", "none", "null", "", " "])
 def test_the_text_for_nothing_is_nothing(sandboxes: Sandboxes, kind: str, nothing: str) -> None:
     """What a template renders for None leaves a table out, and an account of Google's, as None itself does."""
-    given = dict.fromkeys((*OPTIONAL[kind], *CREDENTIALS), nothing)
+    given = dict.fromkeys((*OPTIONAL[kind], *RUNS, *CREDENTIALS), nothing)
     summary = sandboxes.run(kind, metrics="reach", dataset_id=f"{kind}_only", **given)
     assert list(summary["tables"]) == [f"sandbox-project.{kind}_only.instagram_{kind}_insights"]
     assert sandboxes.bigquery.tables(f"{kind}_only") == [f"instagram_{kind}_insights"]
