@@ -103,4 +103,6 @@ FROM {view}
 ORDER BY account_id, media_id IS NOT NULL, ABS(change) DESC LIMIT 20""",
     select=_select_changes,
     columns=_COLUMNS,
+    key=_SERIES,
+    can_be_null=("media_id",),
 )

@@ -58,8 +58,9 @@ class View:
     function.
 
     ``tables`` and ``views``: what it reads beside its table; a view of one of these tables. ``columns``: what it shows,
-    in their order; ``key``: those that no two of its rows have alike, () = nothing is said. ``others``: where those
-    tables and views are, which is known where the view is made.
+    in their order; ``key``: those that no two of its rows have alike, () = nothing is said; ``can_be_null``: those of
+    the key in which NULL has a meaning, and is equal to NULL. ``others``: where those tables and views are, which is
+    known where the view is made.
     """
 
     name: ViewName
@@ -70,6 +71,7 @@ class View:
     select: Callable[[Sources], str]
     columns: tuple[ViewColumn, ...]
     key: tuple[str, ...] = ()
+    can_be_null: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     current: CurrentTable | None = None

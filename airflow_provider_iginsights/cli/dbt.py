@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 def dbt(options: argparse.Namespace) -> ExitCode:
     """Write the files, but over none that somebody edited.
 
-    :raises ConfigurationError: an id cannot be one, a name is of no table, a file was edited, or the folder is none.
+    :raises ConfigurationError: an id cannot be one, or not in dbt, or two are the same; a name is of no table, a
+        file was edited, or the folder is none.
     """
     from airflow_provider_iginsights.bigquery.identifiers import checked
-    from airflow_provider_iginsights.catalog.tables import TABLES
+    from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
     from airflow_provider_iginsights.dbt.marked_files import write_files
     from airflow_provider_iginsights.dbt.project import write_project
     from airflow_provider_iginsights.dbt.tables import find_dbt_tables
 
-    known = [table.name for table in TABLES]
+    known = [table.name for table in ALL_TABLES]
     if unknown := [name for name in options.without if name not in known]:
         raise ConfigurationError(f"There is no table {', '.join(unknown)}. The tables are {', '.join(known)}.")
     project = checked(options.project, part="project") if options.project else None
     tables = find_dbt_tables(table_ids=options.table, without=options.without)
     for table_id in tables.tables:
-        checked(table_id, part="table")
+        if " " in checked(table_id, part="table"):
+            raise ConfigurationError(f"dbt takes no names with spaces, and a table is called {table_id!r}. Rename it.")
     texts = write_project(tables, project=project, dataset=checked(options.dataset, part="dataset"))
     files = write_files(options.directory, texts, force=options.force)
     print_result(*files)

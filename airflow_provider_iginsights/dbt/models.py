@@ -68,12 +68,13 @@ def _bind(query: str, view_id: str, view: View) -> str:
 def _describe_model(view_id: str, view: View) -> dict[str, YamlValue]:
     shown = {column.name for column in view.columns}
     where = next((limit_days(day) for day in _DAYS if day in shown), "")
+    not_null = [name for name in view.key if name not in view.can_be_null]
     return {
         "name": view_id,
         "description": view.description,
         **({} if view.parameters else {"config": {"meta": {"example": view.example.format(view=view_id)}}}),
         **({"data_tests": [describe_key(view_id, view.key, where=where)]} if view.key else {}),
-        "columns": [*describe_columns(view.columns, not_null=view.key, where=where)],
+        "columns": [*describe_columns(view.columns, not_null=not_null, where=where)],
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from airflow_provider_iginsights.catalog.tables import TABLES, Table
+from airflow_provider_iginsights.catalog.columns import Table
+from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES, RUNS
 from airflow_provider_iginsights.catalog.views import VIEWS, View
+from airflow_provider_iginsights.errors import ConfigurationError
 
 SOURCE = "instagram"
 """The dbt source."""
@@ -32,16 +34,22 @@ def find_dbt_tables(*, table_ids: Iterable[tuple[str, str]], without: Iterable[s
     """Return the tables and their views.
 
     :param table_ids: catalog name and id of tables that are called otherwise; a table that is optional exists if it is
-        named here.
+        named here, and that of the runs in any case, since transfers write it where nobody says otherwise.
     :param without: catalog names of tables that do not exist.
+    :raises ConfigurationError: two tables would have the same id.
     """
     named, absent = dict(table_ids), set(without)
-    tables = {
-        named.get(table.name, table.default_id): table
-        for table in TABLES
-        if table.name not in absent and (table.name in named or not table.is_optional)
+    present = {
+        table.name: named.get(table.name, table.default_id)
+        for table in ALL_TABLES
+        if table.name not in absent and (table.name in named or not table.is_optional or table is RUNS)
     }
-    present = {table.name: table_id for table_id, table in tables.items()}
+    tables: dict[str, Table] = {}
+    for table in ALL_TABLES:
+        if table.name in present and (other := tables.setdefault(present[table.name], table)) is not table:
+            raise ConfigurationError(
+                f"The tables {other.name} and {table.name} cannot both be called {present[table.name]}."
+            )
     return DbtTables(
         tables=tables,
         views={view.view_id(present[view.table.name]): view for view in VIEWS if _can_be_made(view, present)},

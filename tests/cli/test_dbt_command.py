@@ -45,6 +45,12 @@ def test_ids_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     for wrong in (["--dataset", "a.b"], [*WHERE, "--project", "P!"], [*WHERE, "--table", "media=a`b"]):
         assert main(["dbt", str(tmp_path / "p"), *wrong]) == 2
         assert "is not a BigQuery" in capsys.readouterr().err
+    for same in (["media=x", "accounts=x"], ["media=instagram_accounts"], ["left_out=x", "runs=x"]):
+        options = [word for each in same for word in ("--table", each)]
+        assert main(["dbt", str(tmp_path / "p"), *WHERE, *options]) == 2
+        assert f"cannot both be called {same[0].partition('=')[2]}." in capsys.readouterr().err
+    assert main(["dbt", str(tmp_path / "p"), *WHERE, "--table", "media=my media"]) == 2
+    assert "dbt takes no names with spaces, and a table is called 'my media'" in capsys.readouterr().err
     assert main(["dbt", str(tmp_path / "p"), *WHERE, "--without", "posts"]) == 2
     assert "There is no table posts. The tables are account_insights, " in capsys.readouterr().err
     assert not (tmp_path / "p").exists()

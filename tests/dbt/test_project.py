@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, RUNS
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.catalog.views import VIEWS
 from airflow_provider_iginsights.dbt.project import write_project
@@ -40,10 +41,11 @@ def test_every_table_is_a_source_and_every_view_a_model() -> None:
     texts = write()
     found = sources(texts)
     assert [name for name, table in found.items() if "config" in table] == [
-        table.default_id for table in TABLES if not table.is_optional
+        *(table.default_id for table in TABLES if not table.is_optional),
+        RUNS.default_id,
     ]
-    for table in TABLES:
-        if not table.is_optional:
+    for table in (*TABLES, RUNS):
+        if not table.is_optional or table is RUNS:
             described = found[table.default_id]
             assert [(each["name"], each["data_type"]) for each in described["columns"]] == [
                 (column.name, column.type) for column in table.columns
@@ -55,6 +57,21 @@ def test_every_table_is_a_source_and_every_view_a_model() -> None:
     assert [model["name"] for model in described] == list(models(texts))
     assert "instagram_account_status" not in found
     assert "brand_status" in sources(write(*OTHER_IDS))
+    assert LEFT_OUT.default_id not in found
+    assert "brand_left_out" in sources(write(("left_out", "brand_left_out")))
+    assert RUNS.default_id not in sources(write(without=("runs",)))
+
+
+def test_every_model_tests_its_key() -> None:
+    """No two rows are alike in it; a column of it is not NULL, unless NULL has a meaning in the view."""
+    described = yaml.safe_load(write()["models/schema.yml"])["models"]
+    for model, view in zip(described, VIEWS, strict=True):
+        [test] = model["data_tests"]
+        assert test["unique"]["arguments"]["column_name"] == f"TO_JSON_STRING(STRUCT({', '.join(view.key)}))"
+        assert view.key[0] == "account_id"
+        tested = {each["name"] for each in model["columns"] if "data_tests" in each}
+        assert tested == set(view.key) - set(view.can_be_null)
+    assert {view.name: view.can_be_null for view in VIEWS if view.can_be_null} == {"changes": ("media_id",)}
 
 
 @pytest.mark.parametrize("without", [(), *((table.name,) for table in TABLES)], ids=str)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from airflow_provider_iginsights.catalog.run_tables import RUNS
 from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.catalog.views import VIEWS, View
 from airflow_provider_iginsights.cli.main import main
@@ -97,11 +98,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         for days in (0, SNAPSHOTS):
             sandboxes.travel(days * DAY)
             for kind in ("account", "media", "story"):
-                sandboxes.run(kind, interval=(START + days * DAY, END + days * DAY), create_views=True)
+                interval = (START + days * DAY, END + days * DAY)
+                sandboxes.run(kind, interval=interval, create_views=True, runs_table_id=RUNS.default_id)
         client = sandboxes.bigquery.client()
         client.create_dataset(MODELS)
         client.close()
         held = sandboxes.bigquery.tables(DATASET)
+        assert RUNS.default_id in held
         absent = [table.name for table in TABLES if table.default_id not in held and not table.is_optional]
         left_out = [word for name in absent for word in ("--without", name)]
         assert main(["dbt", str(folder), "--dataset", DATASET, *left_out]) == 0
@@ -130,9 +133,11 @@ def test_it_builds(built: Built) -> None:
     results = built.done["build"]["results"]
     assert set(results.values()) == {"success", "pass"}
     assert [name for name, status in results.items() if status == "success"]
-    assert {f"{table.default_id}_key_is_unique" for table in TABLES if not table.is_optional} <= results.keys()
+    sources = [table.default_id for table in (*TABLES, RUNS) if not table.is_optional or table is RUNS]
+    assert {f"{name}_key_is_unique" for name in (*sources, *map(view_id, VIEWS))} <= results.keys()
     assert built.done["freshness"]["success"], built.done["freshness"]
     assert set(built.done["freshness"]["results"].values()) == {"pass"}
+    assert RUNS.default_id in built.done["freshness"]["results"]
 
 
 def view_id(view: View) -> str:

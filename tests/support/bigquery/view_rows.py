@@ -66,11 +66,18 @@ def count_bytes(warehouse: Warehouse, name: ViewName, *days: date) -> int:
 
 
 def read_view(warehouse: Warehouse, name: ViewName, *days: date) -> list[Row]:
-    """Return the rows of a view, or of a table function with these days; numbers to six digits behind the point."""
+    """Return the rows of a view, or of a table function with these days; numbers to six digits behind the point.
+
+    No two of them have the same key, whatever the tables hold.
+    """
     with warehouse.connect() as client:
         found = client.query(select_from(warehouse, name, days)).result()
         assert [field.name for field in found.schema] == [column.name for column in VIEW[name].columns]
-        return [{key: plain(value) for key, value in row.items()} for row in found]
+        shown = [{key: plain(value) for key, value in row.items()} for row in found]
+    key = VIEW[name].key
+    keys = [tuple(row[column] for column in key) for row in shown]
+    assert len(set(keys)) == len(keys)
+    return shown
 
 
 def plain(value: Any) -> Any:
