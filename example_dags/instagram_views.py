@@ -47,5 +47,7 @@ with DAG(
     tags=["instagram", "bigquery"],
     doc_md=__doc__,
 ):
-    InstagramAccountInsightsToBigQueryOperator(task_id="account_insights", **DESTINATION)
-    InstagramMediaInsightsToBigQueryOperator(task_id="media_insights", **DESTINATION)
+    accounts = InstagramAccountInsightsToBigQueryOperator(task_id="account_insights", **DESTINATION)
+    media = InstagramMediaInsightsToBigQueryOperator(task_id="media_insights", **DESTINATION)
+    # Two views of posts also read the profiles: in this order the first run makes them.
+    accounts >> media
