@@ -172,11 +172,11 @@ class InstagramInsightsReportOperator(TemplateDates, StoppableOperator):
 
     def _list_targets(self, project: str) -> tuple[TargetTable, ...]:
         from airflow_provider_iginsights.bigquery.duplicate_check import default_targets
-        from airflow_provider_iginsights.catalog.tables import TABLES
+        from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 
         table_ids = dict(self.table_ids or {})
-        if unknown := sorted(table_ids.keys() - {table.name for table in TABLES}):
-            known = ", ".join(table.name for table in TABLES)
+        if unknown := sorted(table_ids.keys() - {table.name for table in ALL_TABLES}):
+            known = ", ".join(table.name for table in ALL_TABLES)
             raise ConfigurationError(f"table_ids names {', '.join(unknown)}, and the tables are called {known}.")
         dataset = parse_text(self.dataset_id, argument="dataset_id") or ""
         pairs = tuple(table_ids.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.pacific import DAY
 from airflow_provider_iginsights.report.chart import Spec, color, day_axis, describe, draw, layer
@@ -24,6 +24,7 @@ COUNTS: Mapping[str, str] = {
 }
 FIXED = ("account numbers", "profile")
 """What has the same count every day: fewer than on the best day is a part."""
+MOST_REASONS, MOST_OBJECTS = 10, 3
 
 
 def make_coverage(rows: ReportRows) -> Section:
@@ -83,6 +84,7 @@ def _list_notes(rows: ReportRows, provisional: Sequence[date]) -> Iterator[str]:
             yield f"{title}: {len(missing)} of {len(rows.period.days)} days are missing: {days}."
     yield from _tell_unavailable(rows)
     yield from _tell_runs(rows)
+    yield from _tell_left_out(rows)
     if provisional:
         yield f"Provisional, because Meta revises numbers for 48 hours: {', '.join(_join_days(provisional))}."
     for path in rows.missing:
@@ -111,6 +113,20 @@ def _tell_runs(rows: ReportRows) -> Iterator[str]:
     for transfer, count in left_out.items():
         if count:
             yield f"Runs of {transfer} left out {count:,} values that were refused or could not be read."
+
+
+def _tell_left_out(rows: ReportRows) -> Iterator[str]:
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows.left_out:
+        found[row["what"], row["reason"]].append(row)
+    for (what, reason), examples in list(found.items())[:MOST_REASONS]:
+        objects = ", ".join(shorten(row["object"], 80) for row in examples[:MOST_OBJECTS])
+        more = f" and {len(examples) - MOST_OBJECTS:,} more" if len(examples) > MOST_OBJECTS else ""
+        first, last = min(row["first_day"] for row in examples), max(row["last_day"] for row in examples)
+        days = f"on {first}" if first == last else f"between {first} and {last}"
+        yield f"Examples of {shorten(what, 80)} left out ({shorten(reason, 80)}) {days}: {objects}{more}."
+    if len(found) > MOST_REASONS:
+        yield f"{len(found) - MOST_REASONS:,} more reasons and metrics have examples in the table of what was left out."
 
 
 def _join_days(days: Sequence[date]) -> Iterator[str]:

@@ -55,14 +55,14 @@ def choose_period(
         raise ConfigurationError(window.explain())
     last, given = closed[-1], parse_window_bound(since)
     begun = pacific_date(given) if isinstance(given, datetime) else given
-    first = begun or last - DAY * (days - 1)
-    count = (last - first).days + 1
+    count = (last - begun).days + 1 if begun else days
     if not 1 <= count <= MOST_DAYS:
+        named = f"{begun} to {last}" if begun else f"up to {last}"
         raise ConfigurationError(
-            f"A report is about 1 to {MOST_DAYS} days, not {count} ({first} to {last}). Give other days "
+            f"A report is about 1 to {MOST_DAYS} days, not {count} ({named}). Give other days "
             "(operators: since, until, days; commands: --since, --until, --days); until is exclusive."
         )
-    return Period(first, last, zone)
+    return Period(last - DAY * (count - 1), last, zone)
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -94,9 +94,12 @@ class ReportQuery:
         )
 
     def stories(self, target: TargetTable) -> str:
-        """Return the query for the last numbers of each story."""
+        """Return the query for the last numbers of each story, and when it was published."""
         shown = ("media_id", "published_at", "metric", "breakdown", "breakdown_value", "value", "is_final")
-        latest = _LATEST["story_insights_latest"](self._rows(target, after=STORY_LIFE))
+        # Only polls say when a story was published, and of a number the webhook's is the last.
+        known = "MAX(`published_at`) OVER (PARTITION BY `media_id`) AS `published_at`"
+        rows = f"(\nSELECT * EXCEPT (`published_at`), {known}\nFROM {self._rows(target, after=STORY_LIFE)}\n)"
+        latest = _LATEST["story_insights_latest"](rows)
         return f"{_select(shown)}\nFROM (\n{latest}\n)\nWHERE `published_at` IS NOT NULL"
 
     def unavailable(self, target: TargetTable) -> str:
@@ -117,6 +120,15 @@ class ReportQuery:
             "ORDER BY `run_date`, `transfer`, `status`"
         )
 
+    def left_out(self, target: TargetTable) -> str:
+        """Return the query for the examples of what was left out: of which object, why, and on which days."""
+        shown = ("reason", "what", "object")
+        return (
+            f"{_select(shown)}, MIN(`run_date`) AS `first_day`, MAX(`run_date`) AS `last_day`\n"
+            f"FROM {self._rows(target, after=DAY)}\nGROUP BY {', '.join(map(quoted, shown))}\n"
+            f"ORDER BY {', '.join(map(quoted, shown))}"
+        )
+
     def coverage(self, target: TargetTable, *, counted: str, where: str = "TRUE", after: timedelta = DAY * 0) -> str:
         """Return the query for what a table holds of each day: ``counted`` is what is counted, a GoogleSQL expression.
 
@@ -131,9 +143,11 @@ class ReportQuery:
     def accounts(self, target: TargetTable) -> str:
         """Return the query for the accounts that a table of profiles has in the period, whatever the account is."""
         rows = self._rows(target, after=DAY, all_accounts=True)
+        # An account can have had another name, which another one may have today.
+        newest = "ORDER BY `username` IS NULL, `snapshot_date` DESC, `fetched_at` DESC"
         return (
-            f"SELECT `account_id`, MAX(`username`) AS `username`\nFROM {rows}\n"
-            "GROUP BY `account_id` ORDER BY `account_id`"
+            f"{_select(('account_id', 'username'))}\nFROM {rows}\n"
+            f"WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY `account_id` {newest}) = 1\nORDER BY `account_id`"
         )
 
     def _rows(self, target: TargetTable, *, after: timedelta = DAY * 0, all_accounts: bool = False) -> str:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 MOST_NAMED = 20
-RUNS = "runs"
-"""The table of runs, by its name: it is there only where the transfers write it."""
+RUNS, LEFT_OUT = "runs", "left_out"
+"""The tables of runs and of what they left out, by name: they are there only where the transfers write them."""
 COUNTED: Mapping[str, tuple[Table, str, str]] = {
     "account numbers": (ACCOUNT_INSIGHTS, "CONCAT(`metric`, '|', `breakdown`)", "`period` = 'day'"),
     "profile": (ACCOUNTS, "`account_id`", "TRUE"),
@@ -57,6 +57,7 @@ class ReportRows:
     stories: Sequence[Row] = ()
     unavailable: Sequence[Row] = ()
     runs: Sequence[Row] = ()
+    left_out: Sequence[Row] = ()
     coverage: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     read_ages: Callable[[str, Sequence[str]], Sequence[Row]] | None = None
     """Returns every reading of a metric of some posts."""
@@ -100,6 +101,7 @@ class ReportReader:
             stories=self._ask(STORY_INSIGHTS, query.stories),
             unavailable=self._ask(ACCOUNT_STATUS, query.unavailable),
             runs=self._ask(RUNS, query.runs),
+            left_out=self._ask(LEFT_OUT, query.left_out),
             coverage={name: self._read_coverage(name, query) for name in COUNTED},
             read_ages=lambda metric, media_ids: self._ask(
                 MEDIA_INSIGHTS, lambda target: query.post_ages(target, metric=metric, media_ids=media_ids)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 100
 TOTALS = {"views": "Views", "reach": "Reach", "replies": "Replies"}
 ACTIONS = {"tap_forward": "Taps forward", "tap_back": "Taps back", "tap_exit": "Exits"}
+OLD_NAMES = {"taps_forward": "tap_forward", "taps_back": "tap_back", "exits": "tap_exit"}
+"""What the webhook and old versions call them; it counts where there is no navigation by action, as in the view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,12 @@ class Story:
 
     @property
     def completion(self) -> float | None:
-        """The share of views that did not leave: (views - exits) / views; None where either is unknown."""
+        """The share of views that did not leave: (views - exits) / views; None where either is unknown.
+
+        Numbers of different moments can say that more left than came: then nobody knows.
+        """
         views, exits = self.numbers.get("views"), self.numbers.get("tap_exit")
-        return None if views is None or exits is None else divide(views - exits, views)
+        return None if views is None or exits is None or exits > views else divide(views - exits, views)
 
 
 def list_stories(rows: ReportRows) -> list[Story]:
@@ -61,13 +66,17 @@ def list_stories(rows: ReportRows) -> list[Story]:
         Story(
             media_id=media_id,
             published=published.astimezone(zone),
-            numbers=numbers[media_id],
+            numbers=_name_actions(numbers[media_id]),
             is_final=all(final),
         )
         for media_id, (published, final) in known.items()
         if rows.period.has(pacific_date(published))
     )
     return sorted(stories, key=lambda story: (story.published, story.media_id), reverse=True)
+
+
+def _name_actions(numbers: Mapping[str, Number]) -> Mapping[str, Number]:
+    return {name: numbers[old] for old, name in OLD_NAMES.items() if old in numbers} | dict(numbers)
 
 
 def make_stories(rows: ReportRows) -> Section:

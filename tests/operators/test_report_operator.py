@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown username": ({"account_id": "@nobody"}, ConfigurationError, "no row of account '@nobody'"),
     "several accounts": ({"account_id": None}, ConfigurationError, "Name the account from"),
     "too many days": ({"days": 401}, ConfigurationError, "1 to 400 days, not 401"),
+    "centuries": ({"days": 10_000}, ConfigurationError, "1 to 400 days, not 10000 (up to 2026-11-20)"),
     "no days": ({"days": 0}, ConfigurationError, "1 to 400 days, not 0"),
     "backward": ({"since": "2026-11-25"}, ConfigurationError, "1 to 400 days, not -4"),
     "zone": ({"timezone": "Europe/Nowhere"}, ConfigurationError, "There is no time zone 'Europe/Nowhere'"),
@@ -151,6 +152,14 @@ def test_the_command_makes_one_file_per_account(tmp_path: Path, capsys: pytest.C
     assert f"{tmp_path}/{ACCOUNT}.html: account {ACCOUNT}, 2026-10-24 to {LAST}, " in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("bigquery")
+def test_the_command_refuses_more_days_than_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also more than the calendar has."""
+    line = ["report", "--dataset", DATASET, "--account", ACCOUNT, "--out", str(tmp_path / "r.html")]
+    assert main([*line, "--days", "999999999"]) == 2
+    assert "1 to 400 days, not 999999999 (up to " in capsys.readouterr().err
+
+
 def test_there_is_never_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails leaves the file of the day before, and nothing beside it."""
     path = tmp_path / "r.html"
@@ -175,8 +184,10 @@ def test_tables_that_do_not_exist_are_named(bigquery: BigQuerySandbox, tmp_path:
         "media": "no_media",
         "media_insights": "no_numbers",
     }
-    run(tmp_path / "r.html", table_ids=ids)
+    of_runs = {"runs": "no_runs", "left_out": "no_examples"}
+    run(tmp_path / "r.html", table_ids=ids | of_runs)
     notes = ReadPage((tmp_path / "r.html").read_text("utf-8")).texts["li"]
     for table_id in ids.values():
         path = f"{bigquery.project}.{DATASET}.{table_id}"
         assert f"There is no table {path}, so the report shows nothing of it." in notes
+    assert not [note for note in notes if any(each in note for each in of_runs.values())]

@@ -278,6 +278,53 @@ def test_runs_that_did_not_end_well() -> None:
     assert "Runs of media_insights left out 1,203 values that were refused or could not be read." in told
 
 
+def test_what_was_left_out() -> None:
+    """Each metric and reason with three objects and how many more, in days; markup in it is text; ten and no more."""
+    row = {"reason": "Unreadable", "what": "reach", "first_day": LAST - DAY, "last_day": LAST}
+    many = [row | {"object": f"media {n}"} for n in range(1, 6)]
+    odd = {"what": "<b>x</b>\u202e" * 40, "reason": "</li>", "object": "<script>" + "y" * 300}
+    one = row | odd | {"first_day": LAST}
+    more = [row | {"what": f"m{n}", "object": "media 1"} for n in range(12)]
+    told = build((LAST - DAY, LAST), left_out=[*many, one, *more])
+    assert f"Examples of reach left out (Unreadable) between {LAST - DAY} and {LAST}: " in " ".join(told.texts["li"])
+    assert "media 1, media 2, media 3 and 2 more." in " ".join(told.texts["li"])
+    [escaped] = [text for text in told.texts["li"] if "<b>" in text]
+    assert f"(</li>) on {LAST}: <script>" in escaped
+    assert len(escaped) < 300
+    assert "\u202e" not in told.html
+    assert not {"b", "script"} & {tag for tag, _ in told.attributes}
+    assert len([text for text in told.texts["li"] if text.startswith("Examples of ")]) == 10
+    assert "4 more reasons and metrics have examples in the table of what was left out." in told.texts["li"]
+    assert "left out" not in " ".join(build((LAST, LAST)).texts["li"])
+
+
+STORY: Rows = {"media_id": "2", "published_at": POST["published_at"], "breakdown": "", "breakdown_value": ""}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cells"),
+    [
+        ({"views": 10, "exits": 4, "taps_forward": 3, "taps_back": 2}, ["10", "3", "2", "4", "60.0 %"]),
+        ({"views": 10, "exits": 4, "tap_exit": 5}, ["10", "–", "–", "5", "50.0 %"]),
+        ({"views": 10, "exits": 10}, ["10", "–", "–", "10", "0.0 %"]),
+        ({"views": 10, "exits": 11}, ["10", "–", "–", "11", "–"]),
+        ({"views": 0, "exits": 0}, ["0", "–", "–", "0", "–"]),
+    ],
+)
+def test_how_viewers_went_on(numbers: dict[str, int], cells: list[str]) -> None:
+    """Navigation by action, else the webhook's old names; of more exits than views nobody knows the completion."""
+    rows = [
+        STORY | {"metric": name, "value": Decimal(value), "is_final": True}
+        if name != "tap_exit"
+        else STORY
+        | {"metric": "navigation", "breakdown": "story_navigation_action_type", "breakdown_value": name}
+        | {"value": Decimal(value), "is_final": True}
+        for name, value in numbers.items()
+    ]
+    [row] = build((LAST, LAST), stories=rows).list_rows("stories")
+    assert [row[1], *row[4:8]] == cells
+
+
 def test_zero_is_a_number_and_its_share_none() -> None:
     """0 stays 0; a rate by a reach of 0 is no number."""
     made = build((LAST, LAST), **ODD["zeros"])

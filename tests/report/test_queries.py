@@ -21,7 +21,7 @@ from airflow_provider_iginsights.catalog.tables import (
 )
 from airflow_provider_iginsights.report.period import Period
 from airflow_provider_iginsights.report.queries import ReportQuery
-from airflow_provider_iginsights.report.rows import COUNTED, RUNS
+from airflow_provider_iginsights.report.rows import COUNTED, LEFT_OUT, RUNS
 from tests.support.bigquery import rows
 from tests.support.bigquery.analyzer import analyzer
 
@@ -54,10 +54,11 @@ QUERIES: dict[str, tuple[Table, Write, int]] = {
         for name, (table, counted, where) in COUNTED.items()
     },
 }
+OF_RUNS = {RUNS: QUERY.runs, LEFT_OUT: QUERY.left_out}
 QUERIES |= {
-    target.table.name: (target.table, QUERY.runs, 1)
+    target.table.name: (target.table, OF_RUNS[target.table.name], 1)
     for target in default_targets(project="p-1", dataset="d")
-    if target.table.name == RUNS
+    if target.table.name in OF_RUNS
 }
 """Table, query, and how many days after the period it reads."""
 
