@@ -132,6 +132,7 @@ WITH days AS (
   QUALIFY ROW_NUMBER() OVER (PARTITION BY `account_id`, {start} ORDER BY `snapshot_date` DESC) = 1
 ), periods AS (
   SELECT `account_id`, `start` FROM sums
+  UNION DISTINCT SELECT `account_id`, `start` FROM uniques
   UNION DISTINCT SELECT `account_id`, `start` FROM followers WHERE `start` >= {period.begin("since")}
 ), joined AS (
   SELECT N.`account_id`, N.`start` AS `{period.word}_start`,

@@ -83,6 +83,8 @@ def draw_days() -> dict[Table, list[Row]]:
     made = Rows("days")
     for offset in range(-45, 110):
         day = SINCE + offset * DAY
+        for period in ("week", "days_28"):
+            made.add_insight("4", "reach", day, period=period)
         for account_id in "12":
             if made.dice.random() < 0.3 or (account_id == "2" and offset > 30):
                 continue
@@ -110,12 +112,12 @@ def expect_periods(given: dict[Table, list[Row]], name: ViewName) -> list[Row]:
     counts = {(row["account_id"], date.fromisoformat(row["snapshot_date"])): row["followers_count"] for row in profiles}
     starts = sorted({begin(SINCE + number * DAY, name) for number in range((UNTIL - SINCE).days + 1)})
     shown = []
-    for account in "123":
+    for account in "1234":
         values = {key[1:]: row["value"] for key, row in insights.items() if key[0] == account}
         for start in starts:
             days = days_of(start, name)
             shown.append(_expect_period(account, start, days, values, counts, name))
-    return [row for row in shown if row["days"] or row["followers_read_on"]]
+    return [row for row in shown if row["days"] or row["followers_read_on"] or row[UNIQUE[name][1]] is not None]
 
 
 def _expect_period(
