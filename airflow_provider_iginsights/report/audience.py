@@ -61,7 +61,7 @@ def _make_figure(rows: ReportRows, dimension: str) -> Figure:
 
 
 def _name(dimension: str, value: str) -> str:
-    return GENDERS.get(value, value) if dimension == "gender" else shorten(value, 60)
+    return (GENDERS.get(value) if dimension == "gender" else None) or shorten(value, 60)
 
 
 def _draw(shares: Sequence[tuple[str, Number, float | None]], dimension: str) -> dict[str, Any]:

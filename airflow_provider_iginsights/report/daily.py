@@ -30,6 +30,7 @@ from airflow_provider_iginsights.report.figures import (
     Swatch,
     TableColumn,
     add_up,
+    shorten,
     to_number,
 )
 
@@ -63,7 +64,7 @@ class AccountDays:
             if value is not None and not row["breakdown"]:
                 self.metrics[row["metric"]][row["metric_date"]] = value
             elif value is not None:
-                name = PRODUCTS.get(row["breakdown_value"], row["breakdown_value"] or "Other")
+                name = PRODUCTS.get(row["breakdown_value"]) or shorten(row["breakdown_value"], 40) or "Other"
                 found = self.products[name]
                 found[row["metric_date"]] = found.get(row["metric_date"], 0) + value
         counted = sorted((row["snapshot_date"], row["followers_count"]) for row in rows.profiles)

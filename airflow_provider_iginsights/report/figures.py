@@ -15,6 +15,8 @@ NOTHING = "–"
 """Stands where there is no number."""
 # Overrides of the direction of text, which would reach beyond the text ("Unicode Bidirectional Algorithm", 2).
 _DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C))
+# What XML has no place for beside control characters: vl-convert ends the whole process over it (XML 1.0, "Char").
+_NOT_XML = dict.fromkeys((0xFFFE, 0xFFFF, *range(0xD800, 0xE000)))
 _ISOLATE, _POP = "\u2068", "\u2069"
 
 
@@ -119,7 +121,7 @@ def write_moment(moment: datetime) -> str:
 
 def shorten(text: str | None, length: int) -> str:
     """Return a text as one line of at most ``length`` characters, which leaves the direction of others alone."""
-    line = " ".join((text or "").translate(_DIRECTIONS).split())
+    line = " ".join((text or "").translate(_DIRECTIONS | _NOT_XML).split())
     line = "".join(sign for sign in line if unicodedata.category(sign) != "Cc")
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
 

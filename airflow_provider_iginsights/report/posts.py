@@ -103,7 +103,7 @@ def rank(posts: Sequence[Post], metric: str | None) -> list[Post]:
 
 def _read_post(row: Mapping[str, Any], numbers: Mapping[str, Number], rows: ReportRows) -> Post:
     name = row["media_product_type"] or "Unknown"
-    kind, colored = TYPES.get(name, (name.capitalize(), OTHER_TYPE))
+    kind, colored = TYPES.get(name, (shorten(name.capitalize(), 40), OTHER_TYPE))
     return Post(
         media_id=row["media_id"],
         kind=kind,

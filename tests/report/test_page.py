@@ -133,6 +133,38 @@ def test_no_text_breaks_out(page: ReadPage, static: ReadPage) -> None:
     assert not {"b", "img"} & {tag for tag, _ in (*page.attributes, *static.attributes)}
 
 
+@pytest.mark.parametrize("charts", ["interactive", "static"])
+def test_signs_that_xml_does_not_know(charts: Any) -> None:
+    """Wherever Meta's words stand, they are left out, and the charts are drawn all the same."""
+    odd = "a\0\x1b\u202e\uffff\ufffeb"
+    post = POST | {"caption": odd, "media_product_type": odd}
+    made = build(
+        (LAST, LAST),
+        charts=charts,
+        daily=[
+            {
+                "metric": "views",
+                "breakdown": "media_product_type",
+                "breakdown_value": odd,
+                "metric_date": LAST,
+                "value": 1,
+            }
+        ],
+        audience=[
+            {"breakdown": name, "breakdown_value": odd, "metric_date": LAST, "value": 1}
+            for name in ("age", "gender", "country", "city")
+        ],
+        posts=[post],
+        post_numbers=[{"media_id": "1", "metric": "views", "value": 1}],
+        profiles=[{"snapshot_date": LAST, "username": "a", "name": odd, "followers_count": 1}],
+    )
+    drawn = made.html.partition("<script>")[0]
+    assert not re.search("[\0\x1b\u202e\uffff\ufffe]|u0000|u001b", drawn)
+    assert made.texts["h1"] == ["ab (@a)"]
+    for key in ("audience-gender", "best", "audience-age"):
+        assert made.list_rows(key)[0][0] == "ab"
+
+
 def test_every_chart_is_vega_lite(page: ReadPage) -> None:
     """The schema of Vega-Lite, as altair brings it, takes each of them."""
     altair = pytest.importorskip("altair")
