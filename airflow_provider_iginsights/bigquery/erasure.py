@@ -8,6 +8,7 @@ time travel and fail-safe" in Google's documentation).
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from airflow_provider_iginsights.bigquery.existing import find_staging, list_cur
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.partition_range import ALL_DAYS, condition
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT
 from airflow_provider_iginsights.errors import ConfigurationError, IncompatibleTable
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Erasure:
             raise ConfigurationError(f"The id of the {kind} is blank. Name the one to erase.")
         self._kind: IdKind = kind
         self._id = object_id.strip()
-        self._targets = [each for each in targets if each.table.id_column(kind)]
+        self._targets = [each for each in targets if each.table.id_column(kind) or each.table == LEFT_OUT]
         self._derived = list_current(targets)
         self._session = open_session(
             client,
@@ -81,7 +83,9 @@ class Erasure:
         :raises LoadError: BigQuery refuses.
         """
         for target in self._targets:
-            yield Erased(target=target, rows=self._number_of(target))
+            # What was left out is seldom about one post, so it is named only where it is.
+            if (rows := self._number_of(target)) or target.table.id_column(self._kind):
+                yield Erased(target=target, rows=rows)
         # The current tables last: a task may be filling them from the tables.
         for other in (*find_staging(self._targets, session=self._session), *self._derived):
             if rows := self._number_of(other):
@@ -118,6 +122,14 @@ class Erasure:
 
     def _rows_of(self, target: TargetTable) -> str:
         """Return FROM and WHERE. The days are named for tables that require a filter on their partition."""
-        column = target.table.id_column(self._kind) or ""
         inside = condition(ALL_DAYS, table=target.table, alias="T")
-        return f"FROM {quoted(target.path)} T WHERE {inside} AND T.{quoted(column)} = {literal(self._id)}"
+        return f"FROM {quoted(target.path)} T WHERE {inside} AND ({' OR '.join(self._list_conditions(target))})"
+
+    def _list_conditions(self, target: TargetTable) -> Iterator[str]:
+        """Yield by what a row is known; what was left out tells in its texts of whom it is, too."""
+        if column := target.table.id_column(self._kind):
+            yield f"T.{quoted(column)} = {literal(self._id)}"
+        if target.table == LEFT_OUT:
+            named = literal(rf"(^|\W){re.escape(self._id)}(\W|$)")
+            for column in ("object", "fragment"):
+                yield f"REGEXP_CONTAINS(T.{quoted(column)}, {named})"

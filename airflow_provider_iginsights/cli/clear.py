@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.confirmation import KEPT, is_confirmed
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     import argparse
 
     from airflow_provider_iginsights.bigquery.clearing import Clearing, StoredTexts
+    from airflow_provider_iginsights.cli.target import ExistingTables
     from airflow_provider_iginsights.extract.column_protection import TextHasher
     from airflow_provider_iginsights.task.column_arguments import Columns
+
+_FRAGMENTS: Mapping[str, frozenset[str]] = {"left_out": frozenset({"fragment"})}
+"""Pieces of Meta's answers: which of them hold a text of a column cannot be told, so all of them go."""
 
 
 def clear(options: argparse.Namespace) -> ExitCode:
@@ -24,36 +29,46 @@ def clear(options: argparse.Namespace) -> ExitCode:
     :raises ConfigurationError: a column, or the salt, cannot be; see also :func:`.target.open_tables`.
     :raises LoadError: BigQuery refuses, or the dataset or a table does not exist.
     """
-    from airflow_provider_iginsights.bigquery.clearing import Clearing
-
     columns = _read_columns(options.exclude or options.hash, argument="--exclude" if options.exclude else "--hash")
     hasher = _read_hasher(options) if options.hash else None
-    with open_existing_tables(options, names=columns) as existing:
-        clearing = Clearing(
-            existing.client,
-            targets=existing.targets,
-            columns=columns,
-            hasher=hasher,
-            job_project=existing.job_project,
-        )
-        held = list(clearing.count())
-        print_result(*held)
-        if not (rows := _sum(held)):
+    with open_existing_tables(options, names={*columns, *_FRAGMENTS}) as existing:
+        clearings = _open_clearings(existing, columns, hasher)
+        held = [list(clearing.count()) for clearing in clearings]
+        print_result(*chain(*held))
+        if not (rows := _sum(chain(*held))):
             print_result(f"There is nothing to {'hash' if hasher else 'clear'}.")
             return ExitCode.DONE
         deed = "Replace texts by hashes" if hasher else "Set texts to NULL"
         if not (options.yes or is_confirmed(f"{deed} in {rows} rows for good? [y/N] ")):
             print_error("Nothing was changed. Where no terminal can ask, --yes confirms it.")
             return ExitCode.NOT_DONE
-        return _clear(clearing, held, argument="hash_columns" if hasher else "exclude_columns")
+        return _clear(clearings, held, argument="hash_columns" if hasher else "exclude_columns")
 
 
-def _clear(clearing: Clearing, held: Sequence[StoredTexts], *, argument: str) -> ExitCode:
-    for each in clearing.clear([each for each in held if each.rows]):
-        print_result(f"{each} changed")
+def _open_clearings(existing: ExistingTables, columns: Columns, hasher: TextHasher | None) -> list[Clearing]:
+    """Return what takes the texts out of the columns, and what empties the pieces of answers that may hold them."""
+    from airflow_provider_iginsights.bigquery.clearing import Clearing
+
+    client, job_project = existing.client, existing.job_project
+    return [
+        Clearing(
+            client,
+            targets=[each for each in existing.targets if each.table.name in names],
+            columns=names,
+            hasher=salted,
+            job_project=job_project,
+        )
+        for names, salted in ((columns, hasher), (_FRAGMENTS, None))
+    ]
+
+
+def _clear(clearings: Sequence[Clearing], held: Sequence[Sequence[StoredTexts]], *, argument: str) -> ExitCode:
+    for clearing, found in zip(clearings, held, strict=True):
+        for each in clearing.clear([each for each in found if each.rows]):
+            print_result(f"{each} changed")
     print_result(f"Done. {KEPT}")
     # A task that runs at the same time may write the texts again; nobody should believe them gone.
-    if left := _sum(list(clearing.count())):
+    if left := _sum(chain.from_iterable(clearing.count() for clearing in clearings)):
         print_error(
             f"A task has meanwhile written texts into {left} rows. Give all tasks that write to these tables the "
             f"argument {argument}, then run this again."
@@ -87,5 +102,5 @@ def _read_hasher(options: argparse.Namespace) -> TextHasher:
     return read_hasher(conn_id=conn_id, variable=variable)
 
 
-def _sum(tables: Sequence[StoredTexts]) -> int:
+def _sum(tables: Iterable[StoredTexts]) -> int:
     return sum(table.rows for table in tables)

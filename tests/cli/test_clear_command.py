@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.bigquery.clearing import Clearing, StoredTexts
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT
 from airflow_provider_iginsights.cli.main import main
-from airflow_provider_iginsights.sandbox.graph import World
+from airflow_provider_iginsights.sandbox.graph import Edit, GraphFault, World
 from tests.support.sandboxes import DATASET, NOW, Row, Sandboxes, open_sandboxes
 
 SALT, OTHER = "dGhlIHNhbHQgb2YgdGhlIGJyYW5k", "dGhlIHNhbHQgb2Ygc29tZWJvZHkgZWxzZQ"
@@ -181,3 +182,15 @@ def test_a_task_that_writes_meanwhile_is_told(
     said: Any = capsys.readouterr()
     assert "A task has meanwhile written texts into 3 rows." in said.err
     assert "the argument exclude_columns, then run this again." in said.err
+
+
+@pytest.mark.parametrize("given", [["--exclude", "caption"], ["--hash", "caption", *HASH]], ids=["exclude", "hash"])
+def test_pieces_of_answers_are_cleared_too(sandboxes: Sandboxes, given: list[str]) -> None:
+    """An example of what was left out may show a text of the column, so its piece goes, and the rest of it stays."""
+    sandboxes.graph.faults.add(GraphFault(effect=Edit("timestamp", lambda _: "no date"), path=sandboxes.account.id))
+    sandboxes.run("media", metrics=["reach"], refresh_days=None, left_out_table_id=LEFT_OUT.default_id)
+    captions = [row["caption"].splitlines()[0] for row in sandboxes.rows("instagram_media") if row["caption"]]
+    before = sandboxes.rows(LEFT_OUT.default_id)
+    assert any(caption in row["fragment"] for row in before for caption in captions)
+    assert main(["clear", *given, *WHERE, "--yes"]) == 0
+    assert sandboxes.rows(LEFT_OUT.default_id) == [row | {"fragment": None} for row in before]

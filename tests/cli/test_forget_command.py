@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from airflow_provider_iginsights.bigquery.erasure import Erased, Erasure
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import AccountUnavailable
-from airflow_provider_iginsights.sandbox.graph import World
+from airflow_provider_iginsights.sandbox.graph import Edit, GraphFault, World
 from tests.support.sandboxes import DATASET, NOW, Row, Sandboxes, open_sandboxes
 
 WHERE = ["--dataset", DATASET]
@@ -19,7 +20,7 @@ WHERE = ["--dataset", DATASET]
 
 @pytest.fixture
 def sandboxes() -> Iterator[Sandboxes]:
-    """Fill all six tables with two accounts."""
+    """Fill all seven tables with two accounts."""
     with open_sandboxes(World.build(now=NOW, accounts=2, media_per_account=4, stories_per_account=1)) as opened:
         for kind in ("account", "media", "story"):
             opened.run(kind, metrics=["reach"])
@@ -46,7 +47,7 @@ def counts(before: dict[str, list[Row]], after: dict[str, list[Row]]) -> list[st
 
 
 def test_an_account_is_erased_everywhere(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each row of the account goes from all six tables, the other account's stay, and a second run finds nothing."""
+    """Each row of the account goes from all seven tables, the other account's stay, and a second run finds nothing."""
     before, account_id = sandboxes.everything(), sandboxes.account.id
     expected = without(before, "account_id", account_id)
     assert all(0 < len(expected[name]) < len(before[name]) for name in before)
@@ -54,10 +55,10 @@ def test_an_account_is_erased_everywhere(sandboxes: Sandboxes, capsys: pytest.Ca
     said = capsys.readouterr().out.splitlines()
     assert sandboxes.everything() == expected
     assert sandboxes.staging() == []
-    assert said[:6] == counts(before, expected)
-    assert said[6:12] == [f"{line} erased" for line in said[:6]]
+    assert said[:7] == counts(before, expected)
+    assert said[7:14] == [f"{line} erased" for line in said[:7]]
     total = sum(map(len, before.values())) - sum(map(len, expected.values()))
-    assert said[12].startswith(f"Erased {total} rows of account {account_id}.")
+    assert said[14].startswith(f"Erased {total} rows of account {account_id}.")
     assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 1
     again = capsys.readouterr()
     assert again.out.splitlines() == counts(expected, expected)
@@ -176,3 +177,21 @@ def test_some_tables_may_be_missing(sandboxes: Sandboxes, capsys: pytest.Capture
     assert main(["forget", "--account", account_id, *WHERE, "--yes", "--skip-missing"]) == 0
     assert not [row for rows in sandboxes.everything().values() for row in rows if row["account_id"] == account_id]
     assert main(["forget", "--account", account_id, "--dataset", "empty", "--yes", "--skip-missing"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["account", "media"])
+def test_examples_of_what_was_left_out_are_erased(sandboxes: Sandboxes, kind: str) -> None:
+    """Those of the post or the account, known by column or text; an id that begins alike is another one."""
+    account_id, other = sandboxes.world.accounts
+    sandboxes.graph.faults.add(GraphFault(effect=Edit("timestamp", lambda _: "no date"), times=None))
+    sandboxes.run("media", metrics=["reach"], refresh_days=None, left_out_table_id=LEFT_OUT.default_id)
+    before = sandboxes.rows(LEFT_OUT.default_id)
+    media_id = next(row["object"].split()[-1] for row in before if row["account_id"] == account_id)
+    erased = account_id if kind == "account" else media_id
+    expected = [row for row in before if erased not in str(row)]
+    assert 0 < len(expected) < len(before)
+    assert {other} <= {row["account_id"] for row in expected}
+    assert main(["forget", f"--{kind}", erased[:-1], *WHERE, "--yes"]) == 1
+    assert sandboxes.rows(LEFT_OUT.default_id) == before
+    assert main(["forget", f"--{kind}", erased, *WHERE, "--yes"]) == 0
+    assert sandboxes.rows(LEFT_OUT.default_id) == expected
