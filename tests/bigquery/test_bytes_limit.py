@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_iginsights.bigquery.bytes_limit import LEAST_BILLED
 from airflow_provider_iginsights.bigquery.costs import Costs, add_costs
 from airflow_provider_iginsights.bigquery.target import LoadMode, LoadResult
-from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, Table
+from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, STORY_POLLS, Table
 from airflow_provider_iginsights.errors import LoadError
 from airflow_provider_iginsights.sandbox.bigquery.sandbox import BigQuerySandbox
 from tests.support.bigquery import rows
@@ -31,12 +31,12 @@ def load(
 @pytest.mark.parametrize("mode", ["merge", "replace", "append"])
 def test_nothing_is_written_beyond_the_limit(sandbox: BigQuerySandbox, faulty: Warehouse, mode: LoadMode) -> None:
     """The second table would cost too much: the first is not written either, and no staging table is left."""
-    small, large = load(faulty, ACCOUNTS, ACCOUNT_INSIGHTS, mode=mode)[0]
-    before = {table.default_id: sandbox.rows("d", table.default_id) for table in (ACCOUNTS, ACCOUNT_INSIGHTS)}
+    small, large = load(faulty, STORY_POLLS, ACCOUNT_INSIGHTS, mode=mode)[0]
+    before = {table.default_id: sandbox.rows("d", table.default_id) for table in (STORY_POLLS, ACCOUNT_INSIGHTS)}
     asked = len(sandbox.jobs)
     limit = LEAST_BILLED + {"merge": 20_000, "replace": 30_000, "append": 7_000}[mode]
     with pytest.raises(LoadError, match=r"Nothing was written: .*account_insights can bill \d+ bytes, and maximum_byt"):
-        load(faulty, ACCOUNTS, ACCOUNT_INSIGHTS, limit=limit, version=1, mode=mode)
+        load(faulty, STORY_POLLS, ACCOUNT_INSIGHTS, limit=limit, version=1, mode=mode)
     assert {job.id.split("-")[1] for job in sandbox.jobs[asked:]} <= {"load", "verify"}
     assert before == {name: sandbox.rows("d", name) for name in before}
     assert set(sandbox.tables("d")) == set(before)

@@ -98,7 +98,14 @@ def test_an_old_table_gets_the_new_columns(warehouse: Warehouse) -> None:
     ensure(warehouse)
     with warehouse.connect() as client:
         found = client.get_table(accounts(warehouse).path).schema
-    assert [field.name for field in found][-3:] == ["note", "website", "media_count"]
+    assert [field.name for field in found][-6:] == [
+        "note",
+        "website",
+        "media_count",
+        "profile_picture_url",
+        "page_id",
+        "connection_id",
+    ]
     assert next(field.description for field in found if field.name == "website")
 
 

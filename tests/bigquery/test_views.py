@@ -377,7 +377,8 @@ def test_the_command_makes_the_views_of_tables_that_exist(
         "p-1.d.posts_post_ages: created.",
         "p-1.d.posts_changes: not made, since a table that it reads does not exist or lacks columns of this release: "
         "p-1.d.instagram_media, p-1.d.instagram_accounts.",
+        "p-1.d.instagram_freshness: created.",
     ]
-    assert sandbox.tables("d") == ["posts_insights", "posts_insights_latest"]
+    assert sandbox.tables("d") == ["instagram_freshness", "posts_insights", "posts_insights_latest"]
     assert main(["tables", "--views", *where]) == 2
     assert "There exist no table p-1.d.instagram_account_insights, p-1.d.instagram_accounts" in capsys.readouterr().err

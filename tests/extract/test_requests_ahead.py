@@ -140,7 +140,7 @@ def test_what_goes_wrong_ends_as_one_after_the_other(fault: str) -> None:
             else:
                 with one_after_the_other():
                     rows, raised = read(readers)
-            key = {(table, row["media_id"], row.get("metric", "")): row for table, row in rows}
+            key = {(table, row["media_id"], row.get("metric", row.get("child_id"))): row for table, row in rows}
             assert len(key) == len(rows)
             left_out = re.sub(r"trace \w+", "trace", str(readers.left_out_log.summarize()))
             found.append((key, raised, left_out, readers.client.notes, readers.http))

@@ -18,6 +18,7 @@ from tests.support.sandboxes import NOW, Sandboxes, TaskStateStore
 
 MINUTE = timedelta(minutes=1)
 SIX_HOURS = timedelta(hours=6)
+TABLES = ("instagram_media", "instagram_media_children", "instagram_media_insights")
 
 
 def throttled(**minutes: float | None) -> dict[str, Throttled]:
@@ -121,7 +122,7 @@ def test_a_deferral_survives_as_json(sandboxes: Sandboxes, has_store: bool) -> N
     assert listings(sandboxes) == [second]
     assert sandboxes.instance.pushed["summary"] == summary
     assert summary["accounts_done"] == [first, second]
-    assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in ("instagram_media", "instagram_media_insights"))
+    assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in TABLES)
 
 
 def test_the_wait_is_bounded_over_deferrals(sandboxes: Sandboxes) -> None:
@@ -200,7 +201,7 @@ def test_a_limit_while_accounts_are_looked_up_again_forgets_nothing(sandboxes: S
     summary = execute(sandboxes, transfer(), method=method, **state)
     assert listings(sandboxes) == [first, second, second]
     assert summary["accounts_done"] == [first, second]
-    assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in ("instagram_media", "instagram_media_insights"))
+    assert summary["rows"] == sum(len(sandboxes.rows(name)) for name in TABLES)
 
 
 def test_meta_s_own_minutes_decide(sandboxes: Sandboxes) -> None:

@@ -169,7 +169,7 @@ def test_the_day_that_closes_meanwhile(meta: timedelta) -> None:
 
 def test_the_keys_are_those_of_the_tables() -> None:
     """The comparison above looks at every table."""
-    assert len(KEYS.keys() - OPTIONAL) == 6
+    assert len(KEYS.keys() - OPTIONAL) == 7
 
 
 def test_the_hooks_rows_take_metas_clock() -> None:

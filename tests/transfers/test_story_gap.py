@@ -132,7 +132,7 @@ def test_without_a_table_of_polls_nothing_is_remembered() -> None:
     world = quiet_world(ONE)
     publish(world, ONE, START - HOUR, 1)
     with open_sandboxes(world) as sandboxes:
-        summary = poll(sandboxes, START, polls_table_id=None)
+        summary = poll(sandboxes, START, polls_table_id=None, runs_table_id=None, left_out_table_id=None)
         assert sandboxes.bigquery.tables("instagram") == [TABLE]
         assert summary["gaps"] == {}
         assert len(sandboxes.rows(TABLE)) == 1
