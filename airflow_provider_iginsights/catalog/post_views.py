@@ -1,7 +1,8 @@
 """The view of posts, as data: a row a post, its newest numbers wide, and the rates that are made of them.
 
-A rate has its denominator in its name, and is NULL where that is missing or 0. Numbers that count people are divided
-and compared, and never added.
+A rate has its denominator in its name, and is NULL where that is missing or 0, or was read on another day: a metric
+that Meta no longer answers keeps its last number, and would be divided by a newer one. Numbers that count people are
+divided and compared, and never added.
 """
 
 # ruff: noqa: S608 (all that goes into the text is a constant of the catalog, or was quoted where the view is made)
@@ -35,26 +36,36 @@ MEDIAN_DAYS = 90
 MEDIAN_AGE = 7
 """So old a post must be when it was read: of a younger one, most of its numbers are still to come."""
 COMPARED = ("reach", "views", "total_interactions")
+_RATES = (
+    ("engagement_rate_by_reach", "total_interactions", "reach"),
+    ("engagement_rate_by_followers", "total_interactions", "followers_on_posting_day"),
+    ("engagement_rate_by_views", "total_interactions", "views"),
+    ("like_rate_by_reach", "likes", "reach"),
+    ("comment_rate_by_reach", "comments", "reach"),
+    ("save_rate_by_reach", "saved", "reach"),
+    ("share_rate_by_reach", "shares", "reach"),
+    ("reach_rate_by_followers", "reach", "followers_on_posting_day"),
+    ("views_per_reach", "views", "reach"),
+)
+"""Name, numerator and denominator of each rate."""
 _METRICS = name_metrics(FEED, REELS)
+_DIVIDED = tuple(name for name in _METRICS if any(name in parts for _, *parts in _RATES))
+_READ_ON = {name: f"{name}_read_on" for name in _DIVIDED}
+"""Metric -> the column within for the Pacific date on which its newest number was read."""
 _DAY_OF_POST = "DATE(N.`published_at`, 'America/Los_Angeles')"
 
 
 def _list_rates() -> Iterator[ViewColumn]:
-    for name, above, below in (
-        ("engagement_rate_by_reach", "total_interactions", "reach"),
-        ("engagement_rate_by_followers", "total_interactions", "followers_on_posting_day"),
-        ("engagement_rate_by_views", "total_interactions", "views"),
-        ("like_rate_by_reach", "likes", "reach"),
-        ("comment_rate_by_reach", "comments", "reach"),
-        ("save_rate_by_reach", "saved", "reach"),
-        ("share_rate_by_reach", "shares", "reach"),
-        ("reach_rate_by_followers", "reach", "followers_on_posting_day"),
-        ("views_per_reach", "views", "reach"),
-    ):
-        yield ViewColumn(name, "NUMERIC", f"{above} / {below}.", f"SAFE_DIVIDE(`{above}`, `{below}`)")
+    for name, above, below in _RATES:
+        number, ending = f"`{above}`", "."
+        if below in _READ_ON:
+            number = f"IF(`{_READ_ON[above]}` = `{_READ_ON[below]}`, {number}, NULL)"
+            ending = "; NULL where they were read on different days."
+        yield ViewColumn(name, "NUMERIC", f"{above} / {below}{ending}", f"SAFE_DIVIDE({number}, `{below}`)")
     for name in COMPARED:
         text = f"{name} / the median of the account's posts of the same product type; NULL for a young post."
-        yield ViewColumn(f"{name}_by_median", "NUMERIC", text, f"SAFE_DIVIDE({_if_old(name)}, `{name}_median`)")
+        number = f"IF({_IS_OLD} AND {_is_newest(name)}, `{name}`, NULL)"
+        yield ViewColumn(f"{name}_by_median", "NUMERIC", text, f"SAFE_DIVIDE({number}, `{name}_median`)")
     yield ViewColumn(
         "posts_in_median", "INT64", f"Posts of these {MEDIAN_DAYS} days and this product type that are old enough."
     )
@@ -72,8 +83,17 @@ def _list_columns() -> Iterator[ViewColumn]:
     yield from _list_rates()
 
 
-def _if_old(name: str) -> str:
-    return f"IF(`age_days` >= {MEDIAN_AGE}, `{name}`, NULL)"
+_IS_OLD = f"`age_days` >= {MEDIAN_AGE}"
+
+
+def _is_newest(name: str) -> str:
+    """Return whether the number of a metric is as old as ``age_days`` says."""
+    return f"`{_READ_ON[name]}` = `snapshot_date`"
+
+
+def _select_days() -> Iterator[str]:
+    for name, column in _READ_ON.items():
+        yield f"MAX(IF(`metric` = '{name}' AND `breakdown` = '', `snapshot_date`, NULL)) AS `{column}`"
 
 
 def _select_profiles(accounts: str) -> tuple[str, str]:
@@ -87,13 +107,14 @@ def _select_profiles(accounts: str) -> tuple[str, str]:
 def _select_medians() -> str:
     """Return the query for each post of ``aged`` with the medians of the posts that it is compared with."""
     recent = (
-        f"{_if_old('published_date')} > DATE_SUB(MAX(`snapshot_date`) OVER (PARTITION BY `account_id`), "
+        f"IF({_IS_OLD}, `published_date`, NULL) > DATE_SUB(MAX(`snapshot_date`) OVER (PARTITION BY `account_id`), "
         f"INTERVAL {MEDIAN_DAYS} DAY)"
     )
     alike = "OVER (PARTITION BY `account_id`, `media_product_type`)"
+    compared = {name: f"IF(`is_compared` AND {_is_newest(name)}, `{name}`, NULL)" for name in COMPARED}
     medians = ",\n  ".join(
-        f"CAST(PERCENTILE_CONT(IF(`is_compared`, `{name}`, NULL), 0.5) {alike} AS NUMERIC) AS `{name}_median`"
-        for name in COMPARED
+        f"CAST(PERCENTILE_CONT({number}, 0.5) {alike} AS NUMERIC) AS `{name}_median`"
+        for name, number in compared.items()
     )
     return (
         f"SELECT *,\n  {medians},\n  COUNT(IF(`is_compared`, `media_id`, NULL)) {alike} AS `posts_in_median`\n"
@@ -110,9 +131,10 @@ def _select_posts(sources: Sources) -> str:
         sources["media_insights_latest"],
         of=POST,
         names=_METRICS,
-        others=take_largest(*FROM_NUMBERS, *newest_numbers),
+        others=(*take_largest(*FROM_NUMBERS, *newest_numbers), *_select_days()),
     )
-    inner = (*POST, *FROM_NUMBERS, "published_date", *OF_MEDIA, *newest_numbers, *_METRICS)
+    of_numbers = (*newest_numbers, *_METRICS, *_READ_ON.values())
+    inner = (*POST, *FROM_NUMBERS, "published_date", *OF_MEDIA, *of_numbers)
     shown = ",\n  ".join(column.selected for column in POST_COLUMNS)
     return f"""\
 WITH numbers AS (
@@ -127,7 +149,7 @@ WITH numbers AS (
   SELECT {either},
     IFNULL(M.`published_date`, {_DAY_OF_POST}) AS `published_date`,
     {list_columns(OF_MEDIA, of="M.")},
-    {list_columns((*newest_numbers, *_METRICS), of="N.")}
+    {list_columns(of_numbers, of="N.")}
   FROM media M FULL JOIN numbers N ON M.`account_id` = N.`account_id` AND M.`media_id` = N.`media_id`
 ), aged AS (
   SELECT {list_columns(inner, of="P.")},

@@ -60,7 +60,10 @@ OTHER_TYPE = SERIES[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A post or reel. ``numbers``: newest ones by metric; a metric without a number is no key."""
+    """A post or reel. ``numbers``: newest ones by metric; a metric without a number is no key.
+
+    ``engagement_rate``: interactions / reach; None also where these were not read on the same day.
+    """
 
     media_id: str
     kind: str
@@ -69,6 +72,7 @@ class Post:
     permalink: str | None
     published: datetime
     numbers: Mapping[str, Number]
+    engagement_rate: float | None
 
 
 def make_posts(rows: ReportRows) -> Section:
@@ -88,11 +92,11 @@ def make_posts(rows: ReportRows) -> Section:
 
 def list_posts(rows: ReportRows) -> list[Post]:
     """Return the posts and reels of the period."""
-    numbers: dict[str, dict[str, Number]] = defaultdict(dict)
+    read: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for row in rows.post_numbers:
-        if (value := to_number(row["value"])) is not None:
-            numbers[row["media_id"]][row["metric"]] = value
-    return [_read_post(row, numbers[row["media_id"]], rows) for row in rows.posts if row["published_at"] is not None]
+        if to_number(row["value"]) is not None:
+            read[row["media_id"]][row["metric"]] = row
+    return [_read_post(row, read[row["media_id"]], rows) for row in rows.posts if row["published_at"] is not None]
 
 
 def rank(posts: Sequence[Post], metric: str | None) -> list[Post]:
@@ -101,7 +105,10 @@ def rank(posts: Sequence[Post], metric: str | None) -> list[Post]:
     return sorted(newest, key=lambda post: -post.numbers.get(metric or "", -1))
 
 
-def _read_post(row: Mapping[str, Any], numbers: Mapping[str, Number], rows: ReportRows) -> Post:
+def _read_post(row: Mapping[str, Any], read: Mapping[str, Mapping[str, Any]], rows: ReportRows) -> Post:
+    numbers = {name: value for name, each in read.items() if (value := to_number(each["value"])) is not None}
+    days = {read[name]["snapshot_date"] for name in ("total_interactions", "reach") if name in read}
+    rate = divide(numbers.get("total_interactions"), numbers.get("reach"))
     name = row["media_product_type"] or "Unknown"
     kind, colored = TYPES.get(name, (shorten(name.capitalize(), 40), OTHER_TYPE))
     return Post(
@@ -112,6 +119,8 @@ def _read_post(row: Mapping[str, Any], numbers: Mapping[str, Number], rows: Repo
         permalink=row["permalink"],
         published=row["published_at"].astimezone(rows.period.zone),
         numbers=numbers,
+        # A number that Meta no longer answers stays the newest, and is of another age than the others.
+        engagement_rate=rate if len(days) == 1 else None,
     )
 
 
@@ -135,16 +144,15 @@ def _make_best(ranked: Sequence[Post], metric: str | None) -> Figure:
             left_out=max(0, len(ranked) - MOST_ROWS),
         ),
         legend=tuple(Swatch(each, kind) for kind, each in kinds.items()),
-        note="Engagement rate by reach: interactions divided by reach of the same post.",
+        note="Engagement rate by reach: interactions divided by reach of the same post, if both were read on one day.",
         empty="No post or reel of the period has a number." if ranked else "Nothing was published in the period.",
     )
 
 
 def _write_row(post: Post) -> tuple[Any, ...]:
-    rate = divide(post.numbers.get("total_interactions"), post.numbers.get("reach"))
     named = Link(shorten(post.caption, 90) or "(no caption)", post.permalink)
     numbers = (post.numbers.get(name) for name in POST_METRICS)
-    return named, post.kind, write_moment(post.published), *numbers, rate
+    return named, post.kind, write_moment(post.published), *numbers, post.engagement_rate
 
 
 def _draw_best(best: Sequence[Post], metric: str, kinds: Mapping[str, str]) -> Spec:

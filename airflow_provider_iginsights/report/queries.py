@@ -81,7 +81,7 @@ class ReportQuery:
         """Return the query for the newest numbers of each post that was read in the period, or on the day after."""
         latest = _LATEST["media_insights_latest"](self._rows(target, after=DAY))
         return (
-            f"{_select(('media_id', 'metric', 'value'))}\nFROM (\n{latest}\n)\n"
+            f"{_select(('media_id', 'metric', 'snapshot_date', 'value'))}\nFROM (\n{latest}\n)\n"
             f"WHERE `breakdown` = '' AND `metric` IN ({_texts(POST_METRICS)})"
         )
 

@@ -73,7 +73,7 @@ class History:
             return
         breakdown = dice.choice(("", "", "", "", "", "action_type"))
         part = {"breakdown": breakdown, "breakdown_value": "call" if breakdown else ""}
-        day = TODAY - timedelta(days=dice.choice((0, 0, 1, 2, 30, 100)))
+        day = TODAY - timedelta(days=dice.choice((0, 0, 0, 0, 1, 2, 30, 100)))
         value = dice.choice((Decimal(0), Decimal(dice.randrange(1, 4000)) / 4))
         ids = {"account_id": account_id, "media_id": media_id}
         of_number = {"metric": dice.choice((*METRICS, "unheard_of")), "snapshot_date": day.isoformat(), "value": value}
@@ -83,7 +83,7 @@ class History:
     def add_profile(self, account_id: str) -> None:
         """Add a profile of the day on which a post was published, or of another."""
         day = self.dice.choice([*self.published.values()]).astimezone(PACIFIC).date()
-        followers = self.dice.choice((None, 0, 150, 3000, 800))
+        followers = self.dice.choice((None, 0, 150, 3000, 700))
         name = f"name{self.fetches}"
         self.add(ACCOUNTS, account_id=account_id, snapshot_date=str(day), username=name, followers_count=followers)
 
@@ -93,7 +93,7 @@ def drawn(seed: str) -> dict[Table, list[Row]]:
     history = History(seed)
     for _ in range(45):
         history.add_media(history.dice.choice("12"), history.dice.choice("abcdefghijklmnopqrstu"))
-    for _ in range(400):
+    for _ in range(700):
         history.add_number(history.dice.choice("112"), history.dice.choice("fghijklmnopqrstuvwxyz"))
     for _ in range(60):
         history.add_profile(history.dice.choice("1"))
@@ -130,25 +130,29 @@ def expect_posts(given: dict[Table, list[Row]]) -> list[Row]:
         made |= {each["metric"]: each["value"] for each in own if each["breakdown"] == "" and each["metric"] in METRICS}
         made |= {"account_username": names.get((account,), {}).get("username")}
         made |= {"followers_on_posting_day": profiles.get((account, str(day)), {}).get("followers_count")}
-        posts.append(made | {name: divide(made[above], made[below]) for name, (above, below) in RATES.items()})
-    return [post | compare(post, posts) for post in posts]
+        read_on = {each["metric"]: each["snapshot_date"] for each in own if each["breakdown"] == ""}
+        for name, (above, below) in RATES.items():
+            is_of_one_day = read_on.get(above) == read_on.get(below, read_on.get(above))
+            made[name] = divide(made[above], made[below]) if is_of_one_day else None
+        posts.append((made, {name for name, each in read_on.items() if each == str(read)}))
+    return [post | compare(post, is_new, posts) for post, is_new in posts]
 
 
-def compare(post: Row, posts: list[Row]) -> Row:
+def compare(post: Row, is_new: set[str], posts: list[tuple[Row, set[str]]]) -> Row:
     """Return how a post compares with those of its account and product type that are old and recent enough."""
-    own = [each for each in posts if each["account_id"] == post["account_id"]]
-    last = max(each["snapshot_date"] for each in own if each["snapshot_date"])
+    own = [each for each in posts if each[0]["account_id"] == post["account_id"]]
+    last = max(each["snapshot_date"] for each, _ in own if each["snapshot_date"])
     alike = [
-        each
-        for each in own
+        (each, names)
+        for each, names in own
         if each["media_product_type"] == post["media_product_type"]
         and (each["age_days"] or 0) >= 7
         and (last - each["published_date"]).days < 90
     ]
     compared: Row = {"posts_in_median": len(alike)}
     for name in ("reach", "views", "total_interactions"):
-        values = [each[name] for each in alike if each[name] is not None]
-        number = post[name] if (post["age_days"] or 0) >= 7 else None
+        values = [each[name] for each, names in alike if name in names]
+        number = post[name] if (post["age_days"] or 0) >= 7 and name in is_new else None
         compared[f"{name}_by_median"] = divide(number, median(values) if values else None)
     return compared
 
@@ -167,6 +171,8 @@ def test_posts_equal_the_truth(warehouse: Warehouse) -> None:
         assert {name: row[name] for name in post} == {name: plain(value) for name, value in post.items()}
     assert sum(post["reach_by_median"] is not None for post in expected) > 3
     assert sum(post["engagement_rate_by_followers"] is not None for post in expected) > 3
+    rates = [post["views_per_reach"] for post in expected if post["views"] and post["reach"]]
+    assert min(rates.count(None), len(rates) - rates.count(None)) > 1
 
 
 def test_a_view_waits_for_its_tables(warehouse: Warehouse) -> None:

@@ -155,7 +155,7 @@ def test_signs_that_xml_does_not_know(charts: Any) -> None:
             for name in ("age", "gender", "country", "city")
         ],
         posts=[post],
-        post_numbers=[{"media_id": "1", "metric": "views", "value": 1}],
+        post_numbers=[{"media_id": "1", "metric": "views", "snapshot_date": LAST, "value": 1}],
         profiles=[{"snapshot_date": LAST, "username": "a", "name": odd, "followers_count": 1}],
     )
     drawn = made.html.partition("<script>")[0]
@@ -237,7 +237,7 @@ ODD: dict[str, Rows] = {
         "online": [{"metric_date": LAST, "breakdown_value": "3", "value": None}],
         "audience": [{"breakdown": "age", "breakdown_value": "18-24", "metric_date": LAST, "value": None}],
         "posts": [POST],
-        "post_numbers": [{"media_id": "1", "metric": "views", "value": None}],
+        "post_numbers": [{"media_id": "1", "metric": "views", "snapshot_date": LAST, "value": None}],
         "stories": [
             {
                 "media_id": "2",
@@ -269,7 +269,8 @@ ODD: dict[str, Rows] = {
         ],
         "posts": [POST],
         "post_numbers": [
-            {"media_id": "1", "metric": name, "value": Decimal(0)} for name in ("views", "reach", "total_interactions")
+            {"media_id": "1", "metric": name, "snapshot_date": LAST, "value": Decimal(0)}
+            for name in ("views", "reach", "total_interactions")
         ],
     },
 }

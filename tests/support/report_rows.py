@@ -216,6 +216,8 @@ def _readings(number: int, post: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for metric, part in parts.items():
             if metric == "views" and number == 6:
                 continue  # Meta refuses views for some posts
+            if metric == "total_interactions" and number == 4 and step > 3:
+                continue  # Meta stops answering
             yield {
                 "account_id": ACCOUNT,
                 "media_id": post["media_id"],
