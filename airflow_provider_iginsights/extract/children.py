@@ -1,7 +1,7 @@
 """Rows of the pictures and films of an album, which come inside its own answer.
 
-The list is the whole album: Meta allows 20 children and answers 25 without being asked for another page. What an answer
-does not say to the end takes nothing away from what is stored.
+The list counts as the whole album, unless Meta names another page of it, which is noted and not requested. What an
+answer does not say to the end takes nothing away from what is stored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def child_rows(
     note = _note_unreadable(listing, media)
     columns = _find_columns(MEDIA_CHILDREN)
     for position, child in _read_children(listing, media, note):
-        row = read_columns(child, columns, partial(_note_field, listing, media, child["id"]))
+        row = read_columns(child, columns, partial(_note_field, listing, media, child))
         row["account_id"], row["media_id"], row["child_id"] = listing.account_id, media["id"], child["id"]
         row["position"], row["published_date"] = position, published[1]
         row["fetched_at"], row["run_id"] = fetch_time.fetched_at, provenance.run_id
@@ -51,12 +51,12 @@ def _find_columns(table: Table) -> NodeColumns:
 
 def _note_unreadable(listing: Listing, media: Media) -> NoteFault:
     group = {"account_id": (listing.account_id,), "media_id": (media["id"],)}
-    return partial(listing.left_out_log.note_unreadable, listing.name_media(media), group=group)
+    return partial(listing.left_out_log.note_unreadable, listing.name_media(media), group=group, raw=media.get(NODE))
 
 
-def _note_field(listing: Listing, media: Media, child_id: str, field: str, kind: str, why: str) -> None:
-    whom = f"{listing.name_media(media)} (child {child_id})"
-    listing.left_out_log.note(whom, f"{NODE}.{field}", kind, why)
+def _note_field(listing: Listing, media: Media, child: Media, field: str, kind: str, why: str) -> None:
+    whom = f"{listing.name_media(media)} (child {child['id']})"
+    listing.left_out_log.note(whom, f"{NODE}.{field}", kind, why, raw=child)
 
 
 def _read_children(listing: Listing, media: Media, note: NoteFault) -> Iterator[tuple[int, Media]]:

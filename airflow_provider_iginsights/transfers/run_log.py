@@ -7,8 +7,8 @@ task that is killed before leaves no row of that try: nobody is there to write i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from airflow_provider_iginsights.task.run_dates import read_due_time
 from airflow_provider_iginsights.transfers.left_out_rows import describe_left_out, limit_days
 
 if TYPE_CHECKING:
-    from airflow_provider_iginsights.bigquery.row_file import RowFile
+    from airflow_provider_iginsights.bigquery.loader import BigQueryLoader
     from airflow_provider_iginsights.bigquery.target import TargetTable
     from airflow_provider_iginsights.catalog.columns import Table
     from airflow_provider_iginsights.task.arguments import OnAccountError
@@ -88,8 +88,8 @@ class RunLog:
     """What one try writes of its accounts: into ``target``, nothing where it is None.
 
     ``left_out_target``: where examples of what was left out go; None = nowhere. ``common``: the columns that all rows
-    share. ``is_repeated``: an earlier try may have written rows. ``wanted``:
-    names of the tables whose rows count. ``skips``: failed accounts are let pass as long as one is done.
+    share. ``is_repeated``: an earlier try may have written rows. ``wanted``: names of the tables whose rows count.
+    ``skips``: failed accounts are let pass as long as one is done.
     """
 
     run: TransferRun
@@ -149,26 +149,19 @@ class RunLog:
         loader = self.run.dataset.loader
         stages = isinstance(loader, StagingLoader)
         task = {"task_rows_changed": None if stages else changed, "task_bytes_billed": None if stages else billed}
-        # What is known of a run is worth less than the run: its data is written, or its own error tells more.
-        try:
-            with ExitStack() as stack:
-                files: list[RowFile] = []
-                if self.target and statuses:
-                    earlier = {} if stages else self._prepare(self.target)
-                    files.append(stack.enter_context(loader.row_file(self.target)))
-                    for account_id, status in statuses.items():
-                        files[0].write(add_tries(earlier.get(account_id), self._describe(account_id, status) | task))
-                if self.left_out_target and (rows := list(self._list_left_out())):
-                    if not stages:
-                        loader.ensure([self.left_out_target])
-                    files.append(stack.enter_context(loader.row_file(self.left_out_target)))
-                    for row in rows:
-                        files[-1].write(row)
-                if files:
-                    loader.commit(files)
-        except Exception as error:
-            said = escape(redact(str(error)))
-            loader.session.note(f"What became of the accounts is not written, their data is not concerned: {said}")
+        if self.target and statuses:
+            with noting_refusal(loader):
+                earlier = {} if stages else self._prepare(self.target)
+                rows = (
+                    add_tries(earlier.get(account_id), self._describe(account_id, status) | task)
+                    for account_id, status in statuses.items()
+                )
+                write_rows(loader, self.target, rows)
+        if self.left_out_target and (examples := list(self._list_left_out())):
+            with noting_refusal(loader):
+                if not stages:
+                    loader.ensure([self.left_out_target])
+                write_rows(loader, self.left_out_target, examples)
 
     def _list_left_out(self) -> Iterator[dict[str, Any]]:
         log, now = self.run.source.left_out_log, self.run.dataset.clock.now()
@@ -208,6 +201,25 @@ class RunLog:
             "finished_at": now,
             "fetched_at": now,
         }
+
+
+@contextmanager
+def noting_refusal(loader: BigQueryLoader | StagingLoader) -> Iterator[None]:
+    """Note it, where a table about runs cannot be written in the block."""
+    # What is known of a run is worth less than the run: its data is written, or its own error tells more.
+    try:
+        yield
+    except Exception as error:
+        said = escape(redact(str(error)))
+        loader.session.note(f"What became of the accounts is not written, their data is not concerned: {said}")
+
+
+def write_rows(loader: BigQueryLoader | StagingLoader, target: TargetTable, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Load these rows, and write them to their table or leave them staged, as the loader does."""
+    with loader.row_file(target) as row_file:
+        for row in rows:
+            row_file.write(row)
+        loader.commit([row_file])
 
 
 def _find_target(operator: LoggedTransfer, table: Table, *, project: str) -> TargetTable | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, RUNS
 from airflow_provider_iginsights.graph.redact import escape, redact
-from airflow_provider_iginsights.transfers.run_log import LONGEST_MESSAGE, add_tries
+from airflow_provider_iginsights.transfers.run_log import LONGEST_MESSAGE, add_tries, noting_refusal, write_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,20 +36,13 @@ def write_staged_runs(
     loader = dataset.loader
     wanted = [(target, [part for part in parts if part.table == target.table.name]) for target in targets]
     wanted = [(target, mine) for target, mine in wanted if mine]
-    if not wanted or loader.session.retrier.is_stopped:
+    if loader.session.retrier.is_stopped:
         return
-    try:
-        loader.ensure([target for target, _ in wanted])
-        with ExitStack() as stack:
-            files = [stack.enter_context(loader.row_file(target)) for target, _ in wanted]
-            for row_file, (_, mine) in zip(files, wanted, strict=True):
-                rows = (row for part in mine for row in loader.read_staged(part))
-                for row in _FINISHED[row_file.target.table](rows, error, dataset.clock.now()):
-                    row_file.write(row)
-            loader.commit(files)
-    except Exception as refusal:
-        said = escape(redact(str(refusal)))
-        loader.session.note(f"What became of the accounts is not written, their data is not concerned: {said}")
+    for target, mine in wanted:
+        with noting_refusal(loader):
+            loader.ensure([target])
+            rows = (row for part in mine for row in loader.read_staged(part))
+            write_rows(loader, target, _FINISHED[target.table](rows, error, dataset.clock.now()))
 
 
 def _finish_runs(

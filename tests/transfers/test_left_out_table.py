@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, LEFT_OUT_DAYS
+from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT, LEFT_OUT_DAYS, RUNS
+from airflow_provider_iginsights.catalog.tables import Table
 from airflow_provider_iginsights.extract.fragments import MAX_BYTES
 from airflow_provider_iginsights.extract.left_out_examples import MAX_IN_ALL, MAX_PER_REASON, LeftOutExamples
 from airflow_provider_iginsights.sandbox.graph import Edit, ErrorEffect, GraphFault, World
@@ -123,6 +124,34 @@ def test_a_refusal_of_meta(sandboxes: Sandboxes) -> None:
         error = json.loads(row["fragment"])["error"]
         assert (error["code"], error["error_subcode"], error["message"]) == (100, 2108006, OLD.message)
     assert sandboxes.staging() == []
+
+
+def test_children_that_cannot_be_read(sandboxes: Sandboxes) -> None:
+    """The piece is what Meta listed of them: one without an id, and one whose address is none."""
+    odd = [{"permalink": "without an id"}, {"id": "9", "permalink": {"no": "address"}}]
+    edit = Edit("children", lambda _: {"data": odd})
+    sandboxes.graph.faults.add(GraphFault(effect=edit, path=sandboxes.account.id, times=None))
+    sandboxes.run("media", left_out_table_id=TABLE, refresh_days=None)
+    found = {row["what"]: row["fragment"] for row in rows(sandboxes)}
+    assert json.loads(found["children"]) == {"data": odd}
+    assert json.loads(found["children.permalink"]) == odd[1]
+
+
+@pytest.mark.parametrize("refused", [RUNS, LEFT_OUT], ids=lambda table: table.name)
+def test_a_table_that_cannot_be_written_costs_no_other(sandboxes: Sandboxes, refused: Table) -> None:
+    """Where one of the two tables about runs is a view, the other one and the data are written; a note says why."""
+    spoil(sandboxes)
+    sandboxes.run("account", metrics=["reach"], breakdowns={}, lookback_days=0)
+    client = sandboxes.bigquery.client()
+    client.query(f"CREATE VIEW {DATASET}.{refused.default_id} AS SELECT 1 AS one").result()
+    client.close()
+    ids = {"runs_table_id": RUNS.default_id, "left_out_table_id": TABLE}
+    summary = sandboxes.run("media", refresh_days=None, **ids)
+    [note] = [note for note in summary["notes"] if refused.default_id in note]
+    assert "is a view" in note
+    [written] = {*ids.values()} - {refused.default_id}
+    assert sandboxes.rows(written)
+    assert summary["account_counts"]["done"] == 2
 
 
 def test_it_does_not_grow() -> None:
