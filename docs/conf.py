@@ -8,7 +8,7 @@ from pathlib import Path
 INIT = Path(__file__).parents[1] / "airflow_provider_iginsights" / "__init__.py"
 
 project = "airflow-provider-iginsights"
-author = f"the maintainers of {project}"
+author = f"The {project} authors"
 [release] = re.findall(r'^__version__ = "(.+)"$', INIT.read_text("utf-8"), re.MULTILINE)
 version = release
 
