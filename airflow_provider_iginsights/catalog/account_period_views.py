@@ -14,6 +14,8 @@ from airflow_provider_iginsights.catalog.daily_columns import name_daily_columns
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
 from airflow_provider_iginsights.catalog.view_definition import Sources, View, ViewColumn, select_newest
 
+# BigQuery's calendar ends the query with an error where the week before a day, or after it, lies outside of it.
+_SINCE, _UNTIL = "GREATEST(since, DATE '1900-01-01')", "LEAST(until, DATE '9000-12-31')"
 _FOLLOWS, _UNFOLLOWS = "follows_and_unfollows_follower", "follows_and_unfollows_non_follower"
 
 
@@ -39,8 +41,9 @@ class CalendarPeriod:
     @property
     def inside(self) -> str:
         """Return the condition of the days of all periods that have a day from ``since`` to ``until``."""
-        last = f"DATE_SUB({self.move(self.begin('until'), 1)}, INTERVAL 1 DAY)"
-        return f"{{0}} >= {self.begin('since')} AND {{0}} <= {last}"
+        last = f"DATE_SUB({self.move(self.begin(_UNTIL), 1)}, INTERVAL 1 DAY)"
+        # Of two days of one week, the later may be the first: from one to the other there is no day.
+        return f"since <= until AND {{0}} >= {self.begin(_SINCE)} AND {{0}} <= {last}"
 
     @property
     def uniques(self) -> dict[str, str]:
@@ -89,7 +92,7 @@ def _select_periods(sources: Sources, *, period: CalendarPeriod) -> str:
         shown=("account_id", "metric", "metric_date", "value"),
     )
     before = period.inside.format("`snapshot_date`").replace(
-        period.begin("since"), period.move(period.begin("since"), -1), 1
+        period.begin(_SINCE), period.move(period.begin(_SINCE), -1), 1
     )
     profiles = select_newest(
         ACCOUNTS,
@@ -133,7 +136,7 @@ WITH days AS (
 ), periods AS (
   SELECT `account_id`, `start` FROM sums
   UNION DISTINCT SELECT `account_id`, `start` FROM uniques
-  UNION DISTINCT SELECT `account_id`, `start` FROM followers WHERE `start` >= {period.begin("since")}
+  UNION DISTINCT SELECT `account_id`, `start` FROM followers WHERE `start` >= {period.begin(_SINCE)}
 ), joined AS (
   SELECT N.`account_id`, N.`start` AS `{period.word}_start`,
     IFNULL(S.`days`, 0) AS `days`,

@@ -42,26 +42,41 @@ _POLLED_AT = "MAX(IF(`source` = 'poll', `snapshot_at`, NULL)) AS `polled_at`"
 def _list_actions() -> Iterator[ViewColumn]:
     for name, action in _ACTIONS.items():
         part = f"navigation by {action}"
-        old = f"; without it {name}, as the webhook and old versions call it" if name in _OLD else ""
-        yield ViewColumn(name, "NUMERIC", f"{part}{old}.", f"IFNULL(`navigation_{action}`, `{name}`)" if old else "")
+        old = f", or {name}, as the webhook and old versions call it: the later of the two" if name in _OLD else ""
+        yield ViewColumn(name, "NUMERIC", f"{part}{old}.", _action(name) if old else "")
 
 
 def _list_rates() -> Iterator[ViewColumn]:
-    left, skipped = _action("exits"), f"{_action('exits')} + {_action('taps_forward')}"
+    left, forward = _beside_views("exits"), _beside_views("taps_forward")
+    skipped = f"{left} + {forward}"
     for name, text, above, below in (
-        ("completion_rate_by_views", "(views - exits) / views", _rest(left), "views"),
+        (
+            "completion_rate_by_views",
+            "(views - exits) / views, of numbers that were read together if there are any",
+            _rest(left),
+            "views",
+        ),
         ("full_view_rate_by_views", "(views - exits - taps_forward) / views", _rest(skipped), "views"),
         ("exit_rate_by_views", "exits / views", left, "views"),
-        ("tap_forward_rate_by_views", "taps_forward / views", _action("taps_forward"), "views"),
-        ("tap_back_rate_by_views", "taps_back / views", _action("taps_back"), "views"),
+        ("tap_forward_rate_by_views", "taps_forward / views", forward, "views"),
+        ("tap_back_rate_by_views", "taps_back / views", _beside_views("taps_back"), "views"),
         ("reply_rate_by_reach", "replies / reach", "`replies`", "reach"),
         ("views_per_reach", "views / reach", "`views`", "reach"),
     ):
         yield ViewColumn(name, "NUMERIC", f"{text}.", f"SAFE_DIVIDE({above}, `{below}`)")
 
 
+# The webhook's numbers are those at the end, and it knows no breakdown: a poll's navigation is older.
 def _action(name: str) -> str:
-    return f"IFNULL(`navigation_{_ACTIONS[name]}`, `{name}`)"
+    part = f"navigation_{_ACTIONS[name]}"
+    return f"IF(`{name}_at` > `{part}_at`, `{name}`, IFNULL(`{part}`, `{name}`))"
+
+
+# A rate is one of numbers that were read together, where there are such.
+def _beside_views(name: str) -> str:
+    part = f"navigation_{_ACTIONS[name]}"
+    is_old = f"`{name}_at` = `views_at` AND IFNULL(`{part}_at` != `views_at`, TRUE)"
+    return f"IF({is_old}, `{name}`, IFNULL(`{part}`, `{name}`))"
 
 
 # Numbers of different moments can say that more people left than came: then nobody knows.
@@ -83,15 +98,11 @@ def _list_columns() -> Iterator[ViewColumn]:
 
 
 def _select_stories(sources: Sources) -> str:
-    parts = tuple(
-        f"MAX(IF(`metric` = 'navigation' AND `breakdown_value` = '{action}', `value`, NULL)) AS `{name}`"
-        for name, action in _NAVIGATION.items()
-    )
-    told = (_SOURCES, _IS_FINAL, _POLLED_AT, *take_largest("published_at", "expires_at", "fetched_at"), *parts)
+    told = (_SOURCES, _IS_FINAL, _POLLED_AT, *take_largest("published_at", "expires_at", "fetched_at"), *_take_parts())
     numbers = gather_numbers(sources["story_insights_latest"], of=POST, names=(*_METRICS, *_OLD), others=told)
     media = select_newest(MEDIA, sources[MEDIA.name], of=POST, order=("{0}`fetched_at`",))
     either = ", ".join(f"IFNULL(M.`{name}`, N.`{name}`) AS `{name}`" for name in (*POST, "published_at"))
-    own = ("expires_at", "source", "is_final", "polled_at", "fetched_at", *_NAVIGATION, *_METRICS, *_OLD)
+    own = ("expires_at", "source", "is_final", "polled_at", "fetched_at", *_NAVIGATION, *_MOMENTS, *_METRICS, *_OLD)
     shown = ",\n  ".join(column.selected for column in STORY_COLUMNS)
     return f"""\
 WITH numbers AS (
@@ -111,7 +122,19 @@ SELECT
 FROM stories"""
 
 
+def _take_parts() -> Iterator[str]:
+    """Yield the parts of navigation, and when each of them and of the old metrics was read, as aggregates."""
+    for name, action in _NAVIGATION.items():
+        is_part = f"`metric` = 'navigation' AND `breakdown_value` = '{action}'"
+        yield f"MAX(IF({is_part}, `value`, NULL)) AS `{name}`"
+        if f"{name}_at" in _MOMENTS:
+            yield f"MAX(IF({is_part}, `snapshot_at`, NULL)) AS `{name}_at`"
+    for name in (*_OLD, "views"):
+        yield f"MAX(IF(`metric` = '{name}' AND `breakdown` = '', `snapshot_at`, NULL)) AS `{name}_at`"
+
+
 _NAVIGATION = {(f"navigation_{action}" if name in _OLD else name): action for name, action in _ACTIONS.items()}
+_MOMENTS = tuple(f"{name}_at" for name in (*(f"navigation_{_ACTIONS[name]}" for name in _OLD), *_OLD, "views"))
 STORY_COLUMNS: tuple[ViewColumn, ...] = tuple(_list_columns())
 STORIES = View(
     name="stories",

@@ -73,7 +73,7 @@ class ReportQuery:
         shown = ("media_id", "media_product_type", "caption", "permalink", "published_at", "published_date")
         return (
             f"{_select(shown)}\nFROM {self._rows(target)}\n"
-            "WHERE IFNULL(`media_product_type`, '') NOT IN ('STORY', 'AD')\n"
+            "WHERE IFNULL(`media_product_type`, '') <> 'STORY'\n"
             f"QUALIFY {_first(target.table.key)}"
         )
 
@@ -95,7 +95,16 @@ class ReportQuery:
 
     def stories(self, target: TargetTable) -> str:
         """Return the query for the last numbers of each story, and when it was published."""
-        shown = ("media_id", "published_at", "metric", "breakdown", "breakdown_value", "value", "is_final")
+        shown = (
+            "media_id",
+            "published_at",
+            "metric",
+            "breakdown",
+            "breakdown_value",
+            "snapshot_at",
+            "value",
+            "is_final",
+        )
         # Only polls say when a story was published, and of a number the webhook's is the last.
         known = "MAX(`published_at`) OVER (PARTITION BY `media_id`) AS `published_at`"
         rows = f"(\nSELECT * EXCEPT (`published_at`), {known}\nFROM {self._rows(target, after=STORY_LIFE)}\n)"

@@ -146,6 +146,12 @@ class ReportReader:
         found = self._find_accounts(period) if found is None else found
         named = [f"{each} (@{username})" if username else each for each, username in found.items()]
         more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        there = f"There are rows of {', '.join(named[:MOST_NAMED])}{more}." if named else "It has rows of no account."
-        asked = f"The dataset has no row of account {quote_value(account)}" if account else "Name the account"
-        return ConfigurationError(f"{asked} from {period.first} to {period.last}. {there}")
+        days = f"from {period.first} to {period.last}"
+        whom = f"The dataset has no row of account {quote_value(account)}" if account else "No account is named"
+        if named:
+            there = f"There are rows of {', '.join(named[:MOST_NAMED])}{more}."
+            return ConfigurationError(f"{whom} {days}. {there}")
+        return ConfigurationError(
+            f"{whom} {days}. No profile was read then, which would tell what accounts there are: name the account by "
+            "its id, and a dataset and days into which its transfers wrote."
+        )

@@ -28,16 +28,23 @@ MOST_ROWS = 100
 TOTALS = {"views": "Views", "reach": "Reach", "replies": "Replies"}
 ACTIONS = {"tap_forward": "Taps forward", "tap_back": "Taps back", "tap_exit": "Exits"}
 OLD_NAMES = {"taps_forward": "tap_forward", "taps_back": "tap_back", "exits": "tap_exit"}
-"""What the webhook and old versions call them; it counts where there is no navigation by action, as in the view."""
+"""What the webhook and old versions call them: of both, the later one counts, as in the view."""
+
+Reading = tuple[datetime, Number]
+"""A number, and the hour of the poll that read it; the webhook's is after all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A story. ``numbers``: its last ones, by metric or action; what has no number is no key."""
+    """A story. ``numbers``: its last ones, by metric or action; what has no number is no key.
+
+    ``exits``: those that were read with the views, where there are such.
+    """
 
     media_id: str
     published: datetime
     numbers: Mapping[str, Number]
+    exits: Number | None
     is_final: bool
 
     @property
@@ -46,13 +53,13 @@ class Story:
 
         Numbers of different moments can say that more left than came: then nobody knows.
         """
-        views, exits = self.numbers.get("views"), self.numbers.get("tap_exit")
+        views, exits = self.numbers.get("views"), self.exits
         return None if views is None or exits is None or exits > views else divide(views - exits, views)
 
 
 def list_stories(rows: ReportRows) -> list[Story]:
     """Return the stories that were published in the period, newest first."""
-    numbers: dict[str, dict[str, Number]] = defaultdict(dict)
+    readings: dict[str, dict[str, Reading]] = defaultdict(dict)
     known: dict[str, tuple[datetime, list[bool]]] = {}
     for row in rows.stories:
         _, final = known.setdefault(row["media_id"], (row["published_at"], []))
@@ -60,13 +67,14 @@ def list_stories(rows: ReportRows) -> list[Story]:
         name = row["breakdown_value"].lower() if row["metric"] == "navigation" and row["breakdown"] else row["metric"]
         # Of other breakdowns only the total is told.
         if (row["metric"] == "navigation" or not row["breakdown"]) and (value := to_number(row["value"])) is not None:
-            numbers[row["media_id"]][name] = value
+            readings[row["media_id"]][name] = row["snapshot_at"], value
     zone = rows.period.zone
     stories = (
         Story(
             media_id=media_id,
             published=published.astimezone(zone),
-            numbers=_name_actions(numbers[media_id]),
+            numbers=_read_numbers(readings[media_id]),
+            exits=_find_exits(readings[media_id]),
             is_final=all(final),
         )
         for media_id, (published, final) in known.items()
@@ -75,8 +83,21 @@ def list_stories(rows: ReportRows) -> list[Story]:
     return sorted(stories, key=lambda story: (story.published, story.media_id), reverse=True)
 
 
-def _name_actions(numbers: Mapping[str, Number]) -> Mapping[str, Number]:
-    return {name: numbers[old] for old, name in OLD_NAMES.items() if old in numbers} | dict(numbers)
+def _read_numbers(readings: Mapping[str, Reading]) -> dict[str, Number]:
+    """Return the last number of each metric and action."""
+    numbers = {name: number for name, (_, number) in readings.items()}
+    for old, name in OLD_NAMES.items():
+        if old in readings and (name not in readings or readings[old][0] > readings[name][0]):
+            numbers[name] = readings[old][1]
+    return numbers
+
+
+def _find_exits(readings: Mapping[str, Reading]) -> Number | None:
+    """Return the exits that were read with the views, else those of the navigation, else what there is."""
+    views_at = readings["views"][0] if "views" in readings else None
+    either = [readings[name] for name in ("tap_exit", "exits") if name in readings]
+    together = [number for moment, number in either if moment == views_at]
+    return next(iter((*together, *(number for _, number in either))), None)
 
 
 def make_stories(rows: ReportRows) -> Section:

@@ -148,7 +148,10 @@ def _expect_period(
 
 @pytest.mark.referee
 def test_weeks_and_months_equal_the_truth(warehouse: Warehouse) -> None:
-    """Sums where they are allowed, Meta's own reach, days that are missing, followers at the end; whole periods."""
+    """Sums where they are allowed, Meta's own reach, days that are missing, followers at the end; whole periods.
+
+    From a day to the one before it there is none, although both are in one week; the calendar's ends are no error.
+    """
     given = draw_days()
     write_rows(warehouse, given)
     for name in ("account_weekly", "account_monthly"):
@@ -163,6 +166,9 @@ def test_weeks_and_months_equal_the_truth(warehouse: Warehouse) -> None:
             assert not {"reach", "accounts_engaged"} & row.keys()
         assert sum(each["followers_change"] is not None for each in expected) > 1
         assert sum(each[UNIQUE[name][1]] is not None for each in expected) > 1
+        assert read_view(warehouse, name, UNTIL, UNTIL - DAY) == []
+        stored = {(row["account_id"], row["metric_date"]) for row in given[ACCOUNT_INSIGHTS] if row["period"] == "day"}
+        assert sum(row["days"] for row in read_view(warehouse, name, date.min, date.max)) == len(stored)
 
 
 def test_people_are_not_added() -> None:

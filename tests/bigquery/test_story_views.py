@@ -53,7 +53,7 @@ def drawn(seed: str) -> dict[Table, list[Row]]:
         )
         source: Row = {"source": "poll", "snapshot_at": at.isoformat(), "is_final": hour == 23 or None}
         if story < "j" and dice.random() < 0.3:
-            metric, action = dice.choice(("reach", "replies", *OLD)), ""
+            metric, action = dice.choice(("reach", "views", "replies", *OLD)), ""
             source = {
                 "source": "webhook",
                 "snapshot_at": "9999-12-31T00:00:00Z",
@@ -91,15 +91,21 @@ def _expect_story(key: tuple[str, str], last: dict[tuple[str, ...], Row], row: R
     story |= {"source": " and ".join(sources) or None, "polled_at": max(polled, default=None)}
     story |= {"is_final": all(each["is_final"] for each in own.values()) if own else None}
     story |= {name: numbers.get((name, "")) for name in METRICS}
+    read_at = {name: each["snapshot_at"] for name, each in own.items()}
+    beside: Row = {}
     for name, action in ACTIONS.items():
-        part = numbers.get(("navigation", action))
-        story[name] = numbers.get((name, "")) if part is None and name in OLD else part
-    views, left, forward = story["views"], story["exits"], story["taps_forward"]
+        both = [
+            pair for pair in (("navigation", action), (name, "")) if pair in numbers and pair[0] in ("navigation", *OLD)
+        ]
+        last_of = max(both, key=lambda pair: read_at[pair], default=("", ""))  # of two of one hour, the first
+        together = [pair for pair in both if read_at[pair] == read_at.get(("views", ""))]
+        story[name], beside[name] = numbers.get(last_of), numbers.get((together or both or [("", "")])[0])
+    views, left, forward = story["views"], beside["exits"], beside["taps_forward"]
     skipped = None if left is None or forward is None else left + forward
     for name, gone in (("completion_rate_by_views", left), ("full_view_rate_by_views", skipped)):
         rest = None if gone is None or views is None or gone > views else views - gone
         story[name] = divide(rest, views)
-    for name, number in (("exit", left), ("tap_forward", forward), ("tap_back", story["taps_back"])):
+    for name, number in (("exit", left), ("tap_forward", forward), ("tap_back", beside["taps_back"])):
         story[f"{name}_rate_by_views"] = divide(number, views)
     return story | {"reply_rate_by_reach": divide(story["replies"], story["reach"])}
 

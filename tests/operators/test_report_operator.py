@@ -87,7 +87,11 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         f"no row of account '1' from 2026-10-24 to 2026-11-20. There are rows of {ACCOUNT} (@{USERNAME}), {OTHER}",
     ),
     "unknown username": ({"account_id": "@nobody"}, ConfigurationError, "no row of account '@nobody'"),
-    "several accounts": ({"account_id": None}, ConfigurationError, "Name the account from"),
+    "several accounts": (
+        {"account_id": None},
+        ConfigurationError,
+        "No account is named from 2026-10-24 to 2026-11-20. There are rows of 1",
+    ),
     "too many days": ({"days": 401}, ConfigurationError, "1 to 400 days, not 401"),
     "centuries": ({"days": 10_000}, ConfigurationError, "1 to 400 days, not 10000 (up to 2026-11-20)"),
     "no days": ({"days": 0}, ConfigurationError, "1 to 400 days, not 0"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_iginsights.catalog.run_tables import LEFT_OUT
-from airflow_provider_iginsights.catalog.tables import ACCOUNTS, STORY_INSIGHTS, Table
+from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA, STORY_INSIGHTS, Table
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.stories.webhook_rows import WEBHOOK_SNAPSHOT_AT
@@ -77,3 +77,32 @@ def test_examples_of_what_was_left_out(bigquery: BigQuerySandbox, tmp_path: Path
     page = make_page(bigquery, tmp_path, {LEFT_OUT: rows, ACCOUNTS: [profile]}, ACCOUNT)
     told = [text for text in page.texts["li"] if "left out" in text]
     assert told == [f"Examples of reach left out (Unreadable) between {LAST - DAY} and {LAST}: media 1."]
+
+
+@pytest.mark.parametrize(("given", "why"), [([], "No account is named"), (["--account", OTHER], f"account '{OTHER}'")])
+def test_a_dataset_without_profiles(
+    bigquery: BigQuerySandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], why: str
+) -> None:
+    """It is said that nobody is known there by name, and what to name; an id is found all the same."""
+    dataset, path = f"d_{tmp_path.name}"[:60], tmp_path / "r.html"
+    load(
+        bigquery,
+        {ACCOUNTS: [], STORY_INSIGHTS: [of_story("views", 5, published_at=f"{LAST}T12:00:00Z")]},
+        dataset=dataset,
+    )
+    line = ["report", "--dataset", dataset, "--out", str(path), "--charts", "none"]
+    assert main([*line, *given]) == 2
+    said = capsys.readouterr().err
+    assert why in said
+    assert "from 2026-10-24 to 2026-11-20. No profile was read then" in said
+    assert "name the account by its id" in said
+    assert main([*line, "--account", ACCOUNT]) == 0
+
+
+def test_ads_among_the_posts_are_posts(bigquery: BigQuerySandbox, tmp_path: Path) -> None:
+    """What Meta lists with the product type AD is listed as in the view of posts, under its own name."""
+    post = {"account_id": ACCOUNT, "published_date": f"{LAST}", "published_at": f"{LAST}T12:00:00Z"} | FETCHED
+    kinds = {"1": "AD", "2": "FEED", "3": "STORY", "4": None}
+    rows = [post | {"media_id": media_id, "media_product_type": kind} for media_id, kind in kinds.items()]
+    page = make_page(bigquery, tmp_path, {MEDIA: rows}, ACCOUNT)
+    assert [row[1] for row in page.list_rows("best")] == ["Unknown", "Post", "Ad"]

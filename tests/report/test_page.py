@@ -245,6 +245,7 @@ ODD: dict[str, Rows] = {
                 "metric": "views",
                 "breakdown": "",
                 "breakdown_value": "",
+                "snapshot_at": POST["published_at"],
                 "value": None,
                 "is_final": None,
             }
@@ -331,7 +332,8 @@ def test_what_was_left_out() -> None:
     assert "left out" not in " ".join(build((LAST, LAST)).texts["li"])
 
 
-STORY: Rows = {"media_id": "2", "published_at": POST["published_at"], "breakdown": "", "breakdown_value": ""}
+EARLY, LATE, WEBHOOK = (datetime(year, 11, 20, 9, tzinfo=UTC) for year in (2025, 2026, 9999))
+STORY: Rows = {"media_id": "2", "published_at": POST["published_at"], "breakdown": "", "is_final": True}
 
 
 @pytest.mark.parametrize(
@@ -339,21 +341,27 @@ STORY: Rows = {"media_id": "2", "published_at": POST["published_at"], "breakdown
     [
         ({"views": 10, "exits": 4, "taps_forward": 3, "taps_back": 2}, ["10", "3", "2", "4", "60.0 %"]),
         ({"views": 10, "exits": 4, "tap_exit": 5}, ["10", "–", "–", "5", "50.0 %"]),
+        ({"views": 10, "exits": (WEBHOOK, 4), "tap_exit": 2}, ["10", "–", "–", "4", "80.0 %"]),
+        ({"views": (WEBHOOK, 10), "exits": (WEBHOOK, 4), "tap_exit": 2}, ["10", "–", "–", "4", "60.0 %"]),
+        ({"views": 10, "exits": (EARLY, 4), "tap_exit": 2}, ["10", "–", "–", "2", "80.0 %"]),
+        ({"views": (WEBHOOK, 10), "tap_exit": 2}, ["10", "–", "–", "2", "80.0 %"]),
         ({"views": 10, "exits": 10}, ["10", "–", "–", "10", "0.0 %"]),
         ({"views": 10, "exits": 11}, ["10", "–", "–", "11", "–"]),
         ({"views": 0, "exits": 0}, ["0", "–", "–", "0", "–"]),
     ],
 )
-def test_how_viewers_went_on(numbers: dict[str, int], cells: list[str]) -> None:
-    """Navigation by action, else the webhook's old names; of more exits than views nobody knows the completion."""
-    rows = [
-        STORY | {"metric": name, "value": Decimal(value), "is_final": True}
-        if name != "tap_exit"
-        else STORY
-        | {"metric": "navigation", "breakdown": "story_navigation_action_type", "breakdown_value": name}
-        | {"value": Decimal(value), "is_final": True}
-        for name, value in numbers.items()
-    ]
+def test_how_viewers_went_on(numbers: dict[str, Any], cells: list[str]) -> None:
+    """Navigation by action, or what the webhook calls it: the later of both; completion is of numbers read together.
+
+    Of more exits than views nobody knows the completion.
+    """
+    rows = []
+    for name, given in numbers.items():
+        moment, value = given if isinstance(given, tuple) else (LATE, given)
+        part = {"metric": name, "breakdown_value": ""}
+        if name == "tap_exit":
+            part = {"metric": "navigation", "breakdown": "story_navigation_action_type", "breakdown_value": name}
+        rows.append(STORY | part | {"value": Decimal(value), "snapshot_at": moment})
     [row] = build((LAST, LAST), stories=rows).list_rows("stories")
     assert [row[1], *row[4:8]] == cells
 
