@@ -38,7 +38,8 @@ CONFIG: dict[str, Any] = {
                 "default": None,
             },
             "webhook_requests_per_minute": {
-                "description": "Calls that the receiver takes from one address in a minute; more get status 429.",
+                "description": "Calls that each process of the API server takes from one address in a minute; "
+                "more get status 429.",
                 "version_added": "0.1.0",
                 "type": "integer",
                 "example": None,

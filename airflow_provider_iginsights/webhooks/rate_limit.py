@@ -1,4 +1,4 @@
-"""How often one address may call: a token bucket for each of the addresses that called last."""
+"""How often one address may call: a token bucket for each of the addresses that called last, in this process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _MOST_ADDRESSES = 4096
 
 class RateLimit:
     """Lets an address call ``per_minute`` times a minute, evenly or at once. Safe to use from several threads.
+
+    Processes do not know of each other: of several, each lets an address call so often.
 
     The memory is bounded: the address that was quiet longest is forgotten first.
     """

@@ -9,7 +9,7 @@ status   when                                                   what Meta does
 403      a subscription with another verify token                shows the error in the App Dashboard
 408      the body did not come within ten seconds                tries again
 413      more than 1 MiB: 1,000 changes need a quarter of that   tries again
-429      more calls a minute than allowed                        tries again
+429      more calls a minute than this process allows            tries again
 503      the secrets could not be read, or nothing was kept      tries again
 =======  =====================================================  ==============================================
 
@@ -63,14 +63,14 @@ class Receiver:
 
     :param secrets: returns the secrets; called in a thread at every call, so it should remember them for a while.
     :param keep: stores the notifications durably, or raises; called in a thread.
-    :param per_minute: calls that one address may make in a minute.
+    :param per_minute: calls that one address may make in a minute; other processes count their own.
     """
 
     def __init__(self, *, secrets: Callable[[], WebhookSecrets], keep: Keep, per_minute: int = PER_MINUTE) -> None:
         self._secrets = secrets
         self._keep = keep
         self._calls = RateLimit(per_minute)
-        # Anybody may call a public address: the log gets six lines a minute for each reason at most.
+        # Anybody may call a public address: the log gets six lines a minute and process for each reason at most.
         self._log_limit = RateLimit(6)
 
     def make_app(self) -> Starlette:

@@ -14,11 +14,13 @@ import pytest
 import requests
 
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.get_provider_info import CONFIG
 from airflow_provider_iginsights.sandbox.server import Server
 from airflow_provider_iginsights.webhooks import receiver
 from airflow_provider_iginsights.webhooks.rate_limit import RateLimit
 from airflow_provider_iginsights.webhooks.receiver import LARGEST_BODY, Receiver
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets, sign
+from tests.support.pages import find_section
 from tests.support.webhooks.messages import DASHBOARD_TEST, STORY, change, message
 
 SECRETS = WebhookSecrets(app_secret="secret-of-the-app", verify_token="token-of-the-app")
@@ -232,6 +234,15 @@ def test_limits_are_per_address_and_refill() -> None:
     for number in range(10_000):
         assert limit.take(str(number))
     assert len(limit._buckets) <= 4096
+
+
+def test_limits_are_those_of_a_process() -> None:
+    """What docs and settings say: a deployment of two processes takes twice as many calls from an address."""
+    processes = [RateLimit(1, clock=lambda: 0.0), RateLimit(1, clock=lambda: 0.0)]
+    assert [each.take("a") for each in (*processes, *processes)] == [True, True, False, False]
+    said = CONFIG["instagram"]["options"]["webhook_requests_per_minute"]["description"]
+    assert "each process of the API server" in said
+    assert "Each\n*process* of the API server" in find_section("Webhooks: the last numbers of every story")
 
 
 def test_limits_hold_for_threads() -> None:
