@@ -9,10 +9,10 @@ DOCS := .venv-docs
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo reference test lint types unit chaos referee dbt google test-google ui docs format clean
+.PHONY: help install demo reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.installed  ## Create .venv with everything that the demo and the tests need
 
@@ -27,6 +27,10 @@ demo: install  ## Run two example Dags against the sandbox and print what BigQue
 
 reference: install  ## Write docs/reference and catalog/rows.py anew from the code
 	$(BIN)/python -m tests.support.write_reference
+
+licences: install google  ## Write docs/licences.md anew from what is installed
+	$(GOOGLE)/bin/python -m tests.support.licences
+	$(BIN)/python -m tests.support.licences
 
 test: lint types unit  ## Lint, types, tests
 
@@ -78,7 +82,7 @@ $(GOOGLE)/.installed: pyproject.toml constraints-google.txt
 	@touch $@
 
 test-google: google  ## The few tests that need the Google provider
-	$(GOOGLE)/bin/pytest tests/hooks tests/test_example_dags.py
+	$(GOOGLE)/bin/pytest tests/hooks tests/test_example_dags.py tests/test_licences.py
 
 $(UI)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(UI)

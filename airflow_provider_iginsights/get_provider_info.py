@@ -90,6 +90,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": f"{PACKAGE}.transfers.staged_to_bigquery",
             },
         ],
+        "triggers": [{"integration-name": "Instagram", "python-modules": [f"{PACKAGE}.task.wait_trigger"]}],
         "connection-types": [CONNECTION_FORM],
         # Airflow before 3.2 passes it over: the runtime schema of no version forbids other keys.
         "cli": [f"{PACKAGE}.cli.definition.get_instagram_commands"],

@@ -155,3 +155,13 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert re.fullmatch(rf"{re.escape(__version__)} \((unreleased|\d{{4}}-\d\d-\d\d)\)", sections[0])
     known = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= known
+
+
+def test_make_help_lists_every_target() -> None:
+    """``make help`` prints each target that has a sentence, whatever its name is; none of them is a file."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    said = set(re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE))
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert {line.split()[0] for line in done.stdout.splitlines()} == said
+    [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert said <= set(phony.split())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import pytest
 
+import airflow_provider_iginsights
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.get_provider_info import get_provider_info
 from airflow_provider_iginsights.graph.settings import GraphSettings
@@ -45,7 +48,7 @@ def test_dict_fits_the_runtime_schema():
 
 @needs("forms in the provider info")
 @pytest.mark.parametrize(
-    "part", ["connection-types", "extra-links", "transfers", "integrations", "hooks", "operators", "config"]
+    "part", ["connection-types", "extra-links", "transfers", "integrations", "hooks", "operators", "triggers", "config"]
 )
 def test_parts_fit_the_strict_schema(part):
     """Each part is what the stricter provider.yaml.schema.json asks for; that one knows the grammar of the form."""
@@ -53,9 +56,9 @@ def test_parts_fit_the_strict_schema(part):
     jsonschema.validate(get_provider_info()[part], {**schema["properties"][part], "definitions": schema["definitions"]})
 
 
-@pytest.mark.parametrize("part", ["hooks", "operators"])
+@pytest.mark.parametrize("part", ["hooks", "operators", "triggers"])
 def test_parts_name_declared_integrations(part):
-    """Hooks and operators belong to an integration that the dict declares."""
+    """Hooks, operators and triggers belong to an integration that the dict declares."""
     info = get_provider_info()
     assert {row["integration-name"] for row in info[part]} <= {row["integration-name"] for row in info["integrations"]}
 
@@ -63,13 +66,32 @@ def test_parts_name_declared_integrations(part):
 def test_every_named_module_and_class_can_be_imported():
     """Nothing in the dict is misspelt: modules import, classes exist."""
     info = get_provider_info()
-    modules = [name for part in ("hooks", "operators") for row in info[part] for name in row["python-modules"]]
+    modules = [
+        name for part in ("hooks", "operators", "triggers") for row in info[part] for name in row["python-modules"]
+    ]
     modules += [row["python-module"] for row in info["transfers"]]
     classes = [*info["extra-links"], *(row["hook-class-name"] for row in info["connection-types"])]
     for name in modules:
         importlib.import_module(name)
     for module, _, name in (path.rpartition(".") for path in classes):
         assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+def test_every_class_that_users_name_is_listed():
+    """Registries list what the dict names: each module with a hook, an operator or a trigger of ours is in it."""
+    info = get_provider_info()
+    named = {
+        name for part in ("hooks", "operators", "triggers") for row in info[part] for name in row["python-modules"]
+    }
+    named |= {row["python-module"] for row in info["transfers"]}
+    package = Path(airflow_provider_iginsights.__file__).parent
+    kind = re.compile(r"^class (?:\w+Trigger|Instagram(?!ToBigQueryOperator)\w*(?:Hook|Operator))\(", re.MULTILINE)
+    found = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "sandbox" not in path.parts and kind.search(path.read_text("utf-8"))
+    }
+    assert sorted(found - named) == []
 
 
 def test_form_keys_have_hyphens():
