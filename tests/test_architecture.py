@@ -23,16 +23,16 @@ WIRES = ("graph", "bigquery")
 # room -> rooms below it that it must not know all the same; "*": any but the ground
 KNOWS_NOTHING_OF = {
     "sandbox": ("*",),
-    "catalog": ("sandbox",),
-    "bigquery": ("sandbox",),
+    "catalog": ("sandbox", "cassettes"),
+    "bigquery": ("sandbox", "cassettes"),
     "graph": ("sandbox", "catalog", "bigquery", "dbt"),
-    "dbt": ("sandbox", "bigquery"),
+    "dbt": ("sandbox", "cassettes", "bigquery"),
     "webhooks": ("*",),
-    "extract": ("sandbox", "bigquery", "webhooks"),
-    "stories": ("sandbox",),
-    "report": ("sandbox", "graph", "extract", "webhooks", "stories"),
-    "task": ("sandbox",),
-    **dict.fromkeys(OUTER, ("sandbox",)),
+    "extract": ("sandbox", "cassettes", "bigquery", "webhooks"),
+    "stories": ("sandbox", "cassettes"),
+    "report": ("sandbox", "cassettes", "graph", "extract", "webhooks", "stories"),
+    "task": ("sandbox", "cassettes"),
+    **dict.fromkeys(OUTER, ("sandbox", "cassettes")),
 }
 KNOWN_TO = {
     "cli": ("cli", "__main__"),

@@ -32,6 +32,7 @@ PROJECT, ACCOUNT = "my-project", "17841405822304914"
 RUN_ELSEWHERE = {
     "Exclude and hash 1": "transfers/test_column_protection.py::test_the_printed_arguments",
     "The salt 2": "transfers/test_column_protection.py::test_the_printed_arguments",
+    "As a test 1": "cassettes/test_replay.py::test_the_printed_test",
     "A test of a Dag 1": "test_testing.py::test_the_printed_test_of_a_dag",
     "Odd answers 1": "sandbox/test_graph_shapes.py::test_the_printed_example_runs",
     "No waiting in tests 1": "test_testing.py::test_the_printed_example_runs",

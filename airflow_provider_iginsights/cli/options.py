@@ -151,19 +151,26 @@ SANDBOX = (
     make_option("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)"),
     make_option("--followers", type=read_count, help="followers of each account (default: some thousand)"),
 )
+PORTS = (
+    make_option("--port", type=read_count, default=0, help="port of the Graph API (default: a free one)"),
+    make_option("--bigquery-port", type=read_count, default=0, help="port of BigQuery (default: a free one)"),
+)
+COMMAND_INSIDE = make_option(
+    "run",
+    nargs="*",
+    metavar="COMMAND",
+    help="behind --: a command to run in this environment; when it ends, the servers do, with its exit code",
+)
+RECORDED_COMMAND = make_option(
+    "run", nargs="*", metavar="COMMAND", help="behind --: the command to record, such as airflow dags test brand"
+)
 SANDBOX_ALONE = (
     make_option("--list-faults", action="store_true", help="print the names of the odd answers, and end"),
     make_option("--expired-token", action="store_true", help="let the connection's token have expired"),
     make_option("--throttle", action="store_true", help="let each account have used its rate limit, for five minutes"),
-    make_option("--port", type=read_count, default=0, help="port of the Graph API (default: a free one)"),
-    make_option("--bigquery-port", type=read_count, default=0, help="port of BigQuery (default: a free one)"),
+    *PORTS,
     make_option(
         "--keep", type=Path, metavar="DIR", help="keep the tables and the posts in this folder for the next time"
     ),
-    make_option(
-        "run",
-        nargs="*",
-        metavar="COMMAND",
-        help="behind --: a command to run in this environment; when it ends, the sandbox does, with its exit code",
-    ),
+    COMMAND_INSIDE,
 )

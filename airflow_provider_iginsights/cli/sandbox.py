@@ -24,7 +24,7 @@ _EXAMPLES = Path(__file__).parents[1] / "example_dags"
 DEMO_DAGS = [_EXAMPLES / f"{name}.py" for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 _GRACE = 10.0
 """Seconds for a command to end."""
-_NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
+NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
 
 
 def sandbox(options: argparse.Namespace) -> ExitCode:
@@ -39,7 +39,7 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
     if options.list_faults:
         print_result(*SHAPES)
         return ExitCode.DONE
-    with _end_on_sigterm(), _run_servers(settings) as environment:
+    with end_on_sigterm(), _run_servers(settings) as environment:
         if options.run:
             raise SystemExit(run_command(options.run, environment))
         with suppress(KeyboardInterrupt):
@@ -68,7 +68,7 @@ def _run_servers(settings: SandboxSettings) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _end_on_sigterm() -> Iterator[None]:
+def end_on_sigterm() -> Iterator[None]:
     """Let SIGTERM, which supervisors and ``docker stop`` send, end the servers as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -128,7 +128,7 @@ def _read_settings(options: argparse.Namespace) -> SandboxSettings:
         from airflow_provider_iginsights.sandbox.graph import SHAPES
         from airflow_provider_iginsights.sandbox.graph.versions import VERSIONS
     except ImportError as error:
-        raise ConfigurationError(_NOT_INSTALLED.format(error)) from error
+        raise ConfigurationError(NOT_INSTALLED.format(error)) from error
     if unknown := [name for name in options.fault if name not in SHAPES]:
         raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
     if options.pin not in (None, *VERSIONS):

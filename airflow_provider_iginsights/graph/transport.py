@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError
 
 from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.cassettes.recorder import ReceivedAnswer, SentCall, open_recorder
 from airflow_provider_iginsights.graph.answer_limits import (
     AnswerTooLarge,
     UndecodableAnswer,
@@ -59,24 +60,28 @@ class Transport:
         self._opened = OpenConnections()
         self._auth = _BearerToken(settings.token)
         self._proof = settings.make_appsecret_proof()
+        self._recorder = open_recorder(hide=self.redact_text)
 
     def send(self, call: Call) -> Reply:
         """Send one call and return the reply. A network error is a ``problem`` of the reply, never an exception."""
+        content = b""
         try:
             with self._request(call) as response:
                 encoding = response.headers.get("content-encoding", "")
                 content = read_body(response.raw, encoding=encoding, size=self._settings.limits.size)
             reply = read_reply(response.status_code, response.headers, content, call.body_type)
-            return replace(reply, detail=self.redact_text(reply.detail)) if reply.problem else reply
+            reply = replace(reply, detail=self.redact_text(reply.detail)) if reply.problem else reply
         except AnswerTooLarge:
-            return Reply(problem="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
+            reply = Reply(problem="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
         except UndecodableAnswer:
-            return Reply(problem="cut", detail=f"{self._host}: a body that is not encoded as its header says")
+            reply = Reply(problem="cut", detail=f"{self._host}: a body that is not encoded as its header says")
         except UnsupportedProxy:
-            return Reply(problem="unsupported_proxy", detail=f"{self._host}: a SOCKS proxy in the environment")
+            reply = Reply(problem="unsupported_proxy", detail=f"{self._host}: a SOCKS proxy in the environment")
         except (requests.RequestException, HTTPError) as error:
             detail = f"{self._host}: {self.redact_text(_describe_network_error(error))}"
-            return Reply(problem=_classify_network_error(error), detail=detail)
+            reply = Reply(problem=_classify_network_error(error), detail=detail)
+        self._record(call, reply, content)
+        return reply
 
     def redact_text(self, text: str) -> str:
         """Return ``text`` without the secrets of this connection, and with its control characters escaped."""
@@ -110,6 +115,19 @@ class Transport:
             stream=True,
             timeout=(self._settings.connect_timeout, self._settings.read_timeout),
         )
+
+    def _record(self, call: Call, reply: Reply, content: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.record(
+                SentCall(
+                    login=self._settings.login,
+                    version=self._settings.api_version,
+                    path=call.request.path,
+                    params=call.request.params,
+                    form=call.form,
+                ),
+                ReceivedAnswer(status=reply.status, headers=reply.headers, content=content, problem=reply.problem),
+            )
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)

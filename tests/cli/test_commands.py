@@ -47,6 +47,8 @@ def test_both_doors_take_the_same() -> None:
         "clear",
         "dbt",
         "sandbox",
+        "record",
+        "replay",
         "demo",
     ]
     assert {name: describe(parser) for name, parser in theirs.items()} == {

@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).parents[2]
 FLOORS = (
     ("errors", "waiting", "clock", "pacific", "window", "json_values", "quoting", "graph_api", "_compat", "__init__"),
     ("sandbox",),
+    ("cassettes",),
     ("catalog",),
     ("bigquery",),
     ("dbt",),

@@ -1,0 +1,187 @@
+"""The form of a cassette on the disk: a folder, readable by its owner alone, with one file ``cassette.jsonl``.
+
+Its first line says what it is, each further line is one HTTP call and its answer, and the last line says that it is
+whole. While a command is recorded, each of its processes writes such lines to a file ``part-….jsonl`` of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.cassettes.exchange import RecordedAnswer, RecordedExchange, RecordedRequest
+from airflow_provider_iginsights.errors import ConfigurationError
+
+FILE_NAME: Final = "cassette.jsonl"
+FORMAT: Final = "airflow-provider-iginsights cassette"
+FORMAT_VERSION: Final = 1
+"""A release reads its own version and all before it."""
+
+_PARTS: Final = "part-*.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cassette:
+    """The calls of one run, in the order of their answers."""
+
+    exchanges: Sequence[RecordedExchange]
+
+    @property
+    def recorded_at(self) -> datetime:
+        """Return when the first answer was there (aware UTC)."""
+        return self.exchanges[0].at
+
+
+def create_directory(directory: Path) -> None:
+    """Make an empty folder that only its owner can look into.
+
+    :raises ConfigurationError: it exists and holds something, or cannot be made.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_empty = not any(directory.iterdir())
+        if is_empty:
+            directory.chmod(0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {directory} cannot be used: {error.strerror}. Name another one."
+        ) from error
+    if not is_empty:
+        raise ConfigurationError(f"The folder {directory} is not empty. Name a new one, so that no recording is lost.")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file that only its owner can read, with one call of the system.
+
+    :raises OSError: it cannot be written.
+    """
+    content = f"{line}\n".encode("ascii")
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
+
+
+def finish_cassette(directory: Path) -> tuple[int, int]:
+    """Make one file of what the processes have written; return the calls in it, and the lines that were cut off.
+
+    A process that was killed may have left half a line. Without a call there is no file.
+
+    :raises ConfigurationError: the folder cannot be written.
+    """
+    lines, cut = [], 0
+    for path in sorted(directory.glob(_PARTS)):
+        for text in path.read_text("ascii").splitlines():
+            try:
+                lines.append((_read_exchange(json.loads(text)).at, text))
+            except (ValueError, LookupError, TypeError):
+                cut += 1
+    lines.sort(key=lambda line: line[0])
+    if lines:
+        _write_whole(directory / FILE_NAME, [text for _, text in lines])
+    for path in directory.glob(_PARTS):
+        path.unlink()
+    return len(lines), cut
+
+
+def read_cassette(directory: Path) -> Cassette:
+    """Return the cassette of a folder.
+
+    :raises ConfigurationError: there is none, it is not whole, or a newer release has written it.
+    """
+    path = directory / FILE_NAME
+    try:
+        lines = path.read_text("ascii").splitlines()
+    except FileNotFoundError:
+        unfinished = any(directory.glob(_PARTS))
+        why = "the recording was ended before its command" if unfinished else f"there is no file {FILE_NAME}"
+        raise ConfigurationError(f"The folder {directory} holds no cassette: {why}. Record the run again.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The cassette {path} cannot be read: {type(error).__name__}.") from error
+    found = list(_parse_lines(lines, path))
+    _check_begin(found[:1], path)
+    if len(found) < 3 or found[-1] != {"end": len(found) - 2}:
+        raise ConfigurationError(
+            f"The cassette {path} is not whole: its last line is missing or does not fit. Copy or record it again."
+        )
+    try:
+        return Cassette(exchanges=[_read_exchange(each) for each in found[1:-1]])
+    except (ValueError, LookupError, TypeError) as error:
+        raise ConfigurationError(f"The cassette {path} has a line that is no call with its answer.") from error
+
+
+def format_exchange(exchange: RecordedExchange) -> str:
+    """Return a call as one line of JSON in ASCII."""
+    found: dict[str, Any] = {
+        "at": exchange.at.isoformat(timespec="milliseconds"),
+        "version": exchange.version,
+        "requests": [
+            {"login": each.login, "path": each.path, "params": dict(each.params)} for each in exchange.requests
+        ],
+        "is_batch": exchange.is_batch,
+        "answer": _format_answer(exchange.answer),
+    }
+    if exchange.items is not None:
+        found["items"] = [None if each is None else _format_answer(each) for each in exchange.items]
+    return json.dumps(found)
+
+
+def _write_whole(path: Path, lines: Iterable[str]) -> None:
+    counted = list(lines)
+    begin = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": __version__}
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    append_line(temporary, "\n".join([json.dumps(begin), *counted, json.dumps({"end": len(counted)})]))
+    temporary.replace(path)
+
+
+def _parse_lines(lines: Iterable[str], path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ConfigurationError(f"The cassette {path} is not whole: line {number} cannot be read. Copy it again.")
+        yield found
+
+
+def _check_begin(found: Sequence[Mapping[str, Any]], path: Path) -> None:
+    if not found or found[0].get("format") != FORMAT:
+        raise ConfigurationError(f"The file {path} is no cassette of this package.")
+    version = found[0].get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ConfigurationError(
+            f"The cassette {path} has the format {version}, and this release reads {FORMAT_VERSION}: use release "
+            f"{found[0].get('package_version')} or a later one."
+        )
+
+
+def _format_answer(answer: RecordedAnswer) -> dict[str, Any]:
+    named = {
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "content": dict(answer.content),
+        "problem": answer.problem,
+    }
+    return {name: value for name, value in named.items() if value not in (None, {})}
+
+
+def _read_exchange(found: Mapping[str, Any]) -> RecordedExchange:
+    items = found.get("items")
+    return RecordedExchange(
+        at=datetime.fromisoformat(found["at"]),
+        version=str(found["version"]),
+        requests=[RecordedRequest.make(each["login"], each["path"], each["params"]) for each in found["requests"]],
+        is_batch=bool(found["is_batch"]),
+        answer=RecordedAnswer(**found["answer"]),
+        items=None if items is None else [None if each is None else RecordedAnswer(**each) for each in items],
+    )

@@ -1,0 +1,143 @@
+"""Records the answers of Meta that the transport gets, where the environment asks for it.
+
+Nothing is written that was not replaced before: see :mod:`.replacing`. Each process appends to a file of its own, one
+line for each HTTP call; :mod:`.files` makes one cassette of them at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_provider_iginsights.cassettes.exchange import (
+    RecordedAnswer,
+    RecordedExchange,
+    RecordedRequest,
+    split_relative_url,
+)
+from airflow_provider_iginsights.cassettes.files import append_line, format_exchange
+from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
+from airflow_provider_iginsights.cassettes.replacing import Replacing
+from airflow_provider_iginsights.errors import ConfigurationError
+
+DIRECTORY: Final = "AIRFLOW_PROVIDER_IGINSIGHTS_RECORD_DIR"
+SALT: Final = "AIRFLOW_PROVIDER_IGINSIGHTS_RECORD_SALT"
+"""Environment variables that ``record`` sets for its command: the folder, and the salt that its processes share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCall:
+    """What was sent. ``form`` holds the fields of a POST."""
+
+    login: str
+    version: str
+    path: str
+    params: Mapping[str, str]
+    form: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedAnswer:
+    """What came back. ``problem``: why there is no whole answer; then ``content`` may be empty."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    content: bytes
+    problem: str | None
+
+
+class Recorder:
+    """Appends calls and their answers to a folder. Safe to use from several threads and after a fork.
+
+    :param hide: takes what is to be written and returns it without the secrets of the connection. None should be left
+        in it; this makes sure.
+    """
+
+    def __init__(self, directory: Path, *, salt: str, hide: Callable[[str], str]) -> None:
+        self._directory = directory
+        self._replacing = Replacing(Pseudonyms(salt))
+        self._hide = hide
+
+    def record(self, sent: SentCall, received: ReceivedAnswer) -> None:
+        """Write down a call and its answer.
+
+        :raises ConfigurationError: the folder cannot be written.
+        """
+        items = _read_batch(sent.form)
+        asked = [split_relative_url(address) for address in items] if items else [(sent.path, sent.params)]
+        exchange = RecordedExchange(
+            at=datetime.now(UTC),
+            version=sent.version,
+            requests=[self._make_request(sent.login, path, params) for path, params in asked],
+            is_batch=items is not None,
+            answer=self._make_answer(received),
+        )
+        parts = None if items is None else _read_items(received, expected=len(items))
+        if parts is not None:
+            answers = [None if part is None else self._make_item(part) for part in parts]
+            exchange = replace(exchange, answer=replace(exchange.answer, content={}), items=answers)
+        path = self._directory / f"part-{os.getpid()}.jsonl"
+        try:
+            append_line(path, self._hide(format_exchange(exchange)))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The recording cannot be written to {self._directory}: {error.strerror}. Name a folder that can be "
+                "written, or run the command without recording it."
+            ) from error
+
+    def _make_request(self, login: str, path: str, params: Mapping[str, str]) -> RecordedRequest:
+        return RecordedRequest.make(login, self._replacing.replace_path(path), self._replacing.replace_params(params))
+
+    def _make_answer(self, received: ReceivedAnswer) -> RecordedAnswer:
+        return RecordedAnswer(
+            status=received.status,
+            headers=self._replacing.replace_headers(received.headers.items()),
+            content=self._replacing.replace_body(received.content) if received.status is not None else {},
+            problem=None if received.content else received.problem,
+        )
+
+    def _make_item(self, part: Mapping[str, Any]) -> RecordedAnswer:
+        body = part.get("body")
+        return RecordedAnswer(
+            status=part.get("code", 200),
+            headers=self._replacing.replace_headers(_read_pairs(part.get("headers"))),
+            content=self._replacing.replace_body(body) if isinstance(body, str) else {},
+        )
+
+
+def open_recorder(*, hide: Callable[[str], str], environment: Mapping[str, str] = os.environ) -> Recorder | None:
+    """Return the recorder that the environment asks for; None, as a rule."""
+    directory, salt = environment.get(DIRECTORY), environment.get(SALT)
+    return Recorder(Path(directory), salt=salt, hide=hide) if directory and salt else None
+
+
+def _read_batch(form: Mapping[str, str] | None) -> list[str] | None:
+    """Return the addresses of the reads of a batch; None for any other call."""
+    if form is None or "batch" not in form:
+        return None
+    return [str(item["relative_url"]) for item in json.loads(form["batch"])]
+
+
+def _read_items(received: ReceivedAnswer, *, expected: int) -> list[Mapping[str, Any] | None] | None:
+    """Return the items of a batch's answer; None where it is no list of as many items as were asked for."""
+    try:
+        parsed = json.loads(received.content)
+    except (ValueError, RecursionError):
+        return None
+    readable = isinstance(parsed, list) and all(item is None or _is_item(item) for item in parsed)
+    return parsed if readable and len(parsed) == expected else None
+
+
+def _is_item(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("code", 200), int) and isinstance(item.get("body"), str)
+
+
+def _read_pairs(headers: Any) -> Iterable[tuple[str, str]]:
+    for pair in headers if isinstance(headers, list) else ():
+        if isinstance(pair, dict) and isinstance(pair.get("name"), str) and isinstance(pair.get("value"), str):
+            yield pair["name"], pair["value"]

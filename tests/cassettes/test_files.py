@@ -1,0 +1,125 @@
+"""A cassette on the disk is whole, or it is refused with a sentence that says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_iginsights.cassettes.exchange import RecordedAnswer, RecordedExchange, RecordedRequest
+from airflow_provider_iginsights.cassettes.files import (
+    append_line,
+    create_directory,
+    finish_cassette,
+    format_exchange,
+    read_cassette,
+)
+from airflow_provider_iginsights.cassettes.recorder import DIRECTORY, SALT, ReceivedAnswer, SentCall, open_recorder
+from airflow_provider_iginsights.errors import ConfigurationError
+
+FIRST = RecordedExchange(
+    at=datetime(2026, 11, 21, 20, 0, 10, tzinfo=UTC),
+    version="v25.0",
+    requests=[RecordedRequest.make("facebook", "me", {"fields": "id", "after": "x"})],
+    is_batch=False,
+    answer=RecordedAnswer(status=200, headers={"date": "x"}, content={"json": {"caption": "a\ud83d"}}),
+)
+SECOND = RecordedExchange(
+    at=datetime(2026, 11, 21, 20, 0, 11, tzinfo=UTC),
+    version="v25.0",
+    requests=[RecordedRequest.make("facebook", "1", {}), RecordedRequest.make("facebook", "2", {})],
+    is_batch=True,
+    answer=RecordedAnswer(status=200),
+    items=[RecordedAnswer(status=400, content={"json": {"error": {}}}), None],
+)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Make a folder into which two processes have written, the later call first."""
+    path = tmp_path / "new" / "cassette"
+    create_directory(path)
+    append_line(path / "part-1.jsonl", format_exchange(SECOND))
+    append_line(path / "part-2.jsonl", format_exchange(FIRST))
+    return path
+
+
+def test_what_is_written_is_read(directory: Path) -> None:
+    """The calls of all processes are in one file, in the order of their answers, and equal to what was recorded."""
+    assert finish_cassette(directory) == (2, 0)
+    assert [path.name for path in directory.iterdir()] == ["cassette.jsonl"]
+    cassette = read_cassette(directory)
+    assert list(cassette.exchanges) == [FIRST, SECOND]
+    assert cassette.recorded_at == FIRST.at
+
+
+def test_half_a_line_of_a_killed_process(directory: Path) -> None:
+    """What was not written to its end is left out, and counted."""
+    with (directory / "part-1.jsonl").open("a") as file:
+        file.write(format_exchange(FIRST)[:50])
+    assert finish_cassette(directory) == (2, 1)
+    assert len(read_cassette(directory).exchanges) == 2
+
+
+def drop_last_line(path: Path) -> None:
+    """Cut a copy off at the end of a line."""
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+
+def edit_begin(**changes: object) -> Callable[[Path], None]:
+    """Change the first line."""
+
+    def edit(path: Path) -> None:
+        first, *rest = path.read_text().splitlines()
+        path.write_text("\n".join([json.dumps(json.loads(first) | changes), *rest]))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (drop_last_line, "is not whole"),
+        (lambda path: path.write_text(path.read_text()[:-40]), "is not whole"),
+        (lambda path: path.write_text(path.read_text()[:300]), "line 2 cannot be read"),
+        (lambda path: path.write_text(""), "is no cassette"),
+        (lambda path: path.write_text('{"log": {"version": "1.2"}}'), "is no cassette"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda path: path.rename(path.with_name("other.jsonl")), "there is no file cassette.jsonl"),
+        (lambda path: path.rename(path.with_name("part-7.jsonl")), "ended before its command"),
+        (edit_begin(format_version=2, package_version="9.1"), r"has the format 2.*use release 9.1 or a later"),
+        (lambda path: path.write_text(path.read_text().replace('"requests"', '"asked"')), "no call with its answer"),
+    ],
+)
+def test_what_is_no_whole_cassette(directory: Path, spoil: Callable[[Path], None], words: str) -> None:
+    """Each way to be none has its sentence."""
+    finish_cassette(directory)
+    spoil(directory / "cassette.jsonl")
+    with pytest.raises(ConfigurationError, match=words):
+        read_cassette(directory)
+
+
+def test_no_recording_is_overwritten(directory: Path) -> None:
+    """A folder that holds something is refused, and so is what is no folder."""
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        create_directory(directory)
+    with pytest.raises(ConfigurationError, match="cannot be used: File exists"):
+        create_directory(directory / "part-1.jsonl")
+
+
+def test_a_recording_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:
+    """Nobody believes a run recorded that is not."""
+    recorder = open_recorder(hide=str, environment={DIRECTORY: str(tmp_path / "gone"), SALT: "x"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path="me", params={})
+    with pytest.raises(ConfigurationError, match=r"recording cannot be written to .*gone: No such file"):
+        recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=b"{}", problem=None))
+
+
+@pytest.mark.parametrize("environment", [{}, {DIRECTORY: "x"}, {SALT: "x"}, {DIRECTORY: "", SALT: "x"}], ids=str)
+def test_nothing_is_recorded_as_a_rule(environment: dict[str, str]) -> None:
+    """Without both variables there is no recorder."""
+    assert open_recorder(hide=str, environment=environment) is None

@@ -1,0 +1,271 @@
+"""What a pseudonym keeps of a text, an id or an address, and what of an answer is no pseudonym at all."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
+from airflow_provider_iginsights.cassettes.replacing import Replacing
+from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
+from airflow_provider_iginsights.graph.error_mapping import classify
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.sandbox.graph.errors import ERRORS
+
+PSEUDONYMS = Pseudonyms("grains")
+REPLACING = Replacing(PSEUDONYMS)
+METRICS = ", ".join(metric.name for metric in (*ACCOUNT_METRICS, *MEDIA_METRICS))
+
+
+def replace_json(value: Any) -> Any:
+    """Return what a cassette holds of a JSON body."""
+    return REPLACING.replace_body(json.dumps(value).encode())["json"]
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_a_text_keeps_its_form(text: str) -> None:
+    """Number of characters, size in UTF-8, case and direction stay; what is no letter or digit stays as it is."""
+    replaced = PSEUDONYMS.replace_text(text)
+    assert replaced == PSEUDONYMS.replace_text(text)
+    assert len(replaced) == len(text)
+    assert len(replaced.encode("utf-8", "surrogatepass")) == len(text.encode("utf-8", "surrogatepass"))
+    for given_letter, got in zip(text, replaced, strict=True):
+        category = unicodedata.category(given_letter)
+        if category[0] != "L" and category != "Nd":
+            assert got == given_letter
+        elif given_letter.isascii():
+            assert (got.islower(), got.isupper(), got.isdecimal()) == (
+                given_letter.islower(),
+                given_letter.isupper(),
+                given_letter.isdecimal(),
+            )
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a\ud83d", "\ud83d"),
+        ("a\x00b", "\x00"),
+        ("a|b", "|"),
+        ("👩‍🍳 cook", "👩‍🍳 "),
+        ("one\ntwo\u2028three", "\n\u2028"),
+        ("#tag @name", "# @"),
+        ("", ""),
+    ],
+)
+def test_what_can_matter_in_a_text_is_kept(text: str, kept: str) -> None:
+    """Halves of an emoji, NUL, pipes, line ends and the signs of tags and mentions stay where they are."""
+    replaced = PSEUDONYMS.replace_text(text)
+    assert [sign for sign in replaced if sign in kept] == [sign for sign in text if sign in kept]
+    assert "".join(sign for sign in text if sign in kept) == kept
+
+
+def test_a_text_in_another_script_is_none_in_ours() -> None:
+    """Hebrew and Arabic stay written from right to left, Chinese wide."""
+    replaced = PSEUDONYMS.replace_text("שלום مخبز 面包店")
+    assert [unicodedata.bidirectional(letter) in ("R", "AL") for letter in replaced] == [True] * 4 + [False] + [
+        True
+    ] * 4 + [False] * 4
+    assert not set(replaced) & set("מخبز面包店")
+
+
+def test_pseudonyms_follow_from_the_salt() -> None:
+    """Another recording has other ones; an id keeps its number of digits and the two that tell its kind."""
+    other = Pseudonyms("other grains")
+    for replace in ("replace_id", "replace_text", "replace_opaque"):
+        value = "17841405822304914"
+        assert getattr(PSEUDONYMS, replace)(value) != getattr(other, replace)(value)
+    replaced = PSEUDONYMS.replace_id("17841405822304914")
+    assert (len(replaced), replaced[:2]) == (17, "17")
+    ids = [str(number) for number in range(17841405822300000, 17841405822300500)]
+    assert len({PSEUDONYMS.replace_id(each) for each in ids}) == len(ids)
+
+
+def test_an_id_is_the_same_wherever_it_stands() -> None:
+    """In ids of insights, lists, keys, numbers, paging links, paths, batches' usage headers."""
+    real, other = "17841405822304914", PSEUDONYMS.replace_id("17841405822304914")
+    body = replace_json(
+        {
+            "id": f"{real}/insights/reach/day",
+            "owner": {"id": real},
+            "target_ids": [real, int(real)],
+            real: {"user_id": int(real)},
+            "paging": {"next": f"https://graph.facebook.com/v25.0/{real}/media?access_token=EAAG1&after=QVFI&limit=5"},
+        }
+    )
+    assert body["id"] == f"{other}/insights/reach/day"
+    assert body["owner"] == {"id": other}
+    assert body["target_ids"] == [other, int(other)]
+    assert body[other] == {"user_id": int(other)}
+    cursor = PSEUDONYMS.replace_opaque("QVFI")
+    assert body["paging"]["next"] == (
+        f"https://graph.facebook.com/v25.0/{other}/media?access_token=%2A%2A%2A&after={cursor}&limit=5"
+    )
+    assert REPLACING.replace_params({"after": "QVFI", "access_token": "EAAG1"}) == {"after": cursor}
+    assert REPLACING.replace_path(f"/{real}/media") == f"{other}/media"
+    usage = f'{{"{real}":[{{"type":"instagram","call_count":1}}],"{real}":[]}}'
+    assert REPLACING.replace_headers([("X-Business-Use-Case-Usage", usage), ("Set-Cookie", "x")]) == {
+        "x-business-use-case-usage": usage.replace(real, other)
+    }
+
+
+def test_a_post_has_one_short_code_and_one_owner() -> None:
+    """The link to a post holds the pseudonym of its short code; a link to a profile or story that of the username."""
+    body = replace_json(
+        {
+            "shortcode": "DbQ_x-1",
+            "permalink": "https://www.instagram.com/reel/DbQ_x-1/",
+            "username": "blue.bottle",
+            "stories": {"permalink": "https://www.instagram.com/stories/blue.bottle/17800000010000000"},
+            "media_url": "https://scontent-fra3-1.cdninstagram.com/v/t51/1.jpg?oh=abc&oe=6B",
+        }
+    )
+    assert body["permalink"] == f"https://www.instagram.com/reel/{body['shortcode']}/"
+    assert f"/stories/{body['username']}/" in body["stories"]["permalink"]
+    assert body["media_url"].startswith("https://scontent.cdninstagram.com/")
+    assert ".jpg?oh=" in body["media_url"]
+
+
+NUMBERS = {
+    "name": "reach",
+    "period": "day",
+    "values": [{"value": 12, "end_time": "2018-01-11T08:00:00+0000"}, {"value": "12"}, {"value": 48.4}],
+    "total_value": {
+        "value": 224_000_000_000_000,
+        "breakdowns": [
+            {
+                "dimension_keys": ["timeframe", "city"],
+                "results": [{"dimension_values": ["LAST_90_DAYS", "London, England"], "value": 263}],
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NUMBERS,
+        {"name": "audience_gender_age", "period": "lifetime", "values": [{"value": {"F.25-34": 5, "0": 1}}]},
+        {"media_type": "CAROUSEL_ALBUM", "media_product_type": "FEED", "timestamp": "2026-05-07T13:00:34+0000"},
+        {"like_count": 5, "comments_count": "17", "is_comment_enabled": True, "caption": None},
+        {"scopes": ["instagram_basic"], "type": "SYSTEM_USER", "expires_at": 1693407600, "is_valid": True},
+        {"data": [], "paging": {}},
+        {"cursors": {"before": "", "after": ""}},
+    ],
+    ids=str,
+)
+def test_what_is_measured_is_kept(value: Any) -> None:
+    """Numbers in every form, times, Meta's own words, absent and empty things are as Meta sent them."""
+    assert replace_json(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "Ludmilla"},
+        {"name": "Ludmilla", "period": 3, "category": "Bakery"} | {"name": "Ludmilla Z"},
+        {"handle": "reach"},
+        {"some_new_field_of_meta": "Ludmilla"},
+        {"list": ["Ludmilla", {"text": "Ludmilla"}]},
+        {"Ludmilla Z": 1},
+        {"message": "Ludmilla"},
+        {"error": "Ludmilla"},
+        {"error": {"message": "(#200) Ludmilla has not authorized application 312083254664235"}},
+        {"email": "l@bakery.example", "phone_number": 49301234567},
+        {"website": "https://ludmilla.example/shop?who=ludmilla"},
+        {"status": "+49 30 1234567"},
+        {"type": "Ludmilla@bakery"},
+        {"access_token": "EAAGludmilla", "token": ["EAAGludmilla"], "client_secret": "ludmilla"},
+    ],
+    ids=str,
+)
+def test_any_other_text_is_replaced(value: Any) -> None:
+    """What is not known to be Meta's own is not kept, whatever its field is called."""
+    written = json.dumps(replace_json(value), ensure_ascii=False).lower()
+    assert written != json.dumps(value, ensure_ascii=False).lower()
+    for word in ("ludmilla", "bakery", "312083254664235", "1234567", '"reach"', "eaag"):
+        assert word not in written
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_keeps_its_meaning(name: str) -> None:
+    """Each text of Meta's errors leads to the same class of error as before, for accounts, posts and tokens."""
+    kind = ERRORS[name]
+    error = {
+        "message": kind.text,
+        "code": kind.code,
+        "error_subcode": kind.subcode,
+        "is_transient": kind.is_transient,
+        "error_user_title": kind.user_title,
+        "error_user_msg": kind.user_message,
+    }
+    found = replace_json({"error": error})["error"]
+    for subject in (Subject("account", "1"), Subject("story", "1"), Subject("token", "")):
+        request = GraphRequest("1", {}, subject)
+        before, after = (classify(each, request=request, http_status=kind.http) for each in (error, found))
+        assert type(before) is type(after)
+        assert before.message.partition(" Meta said:")[0] == after.message.partition(" Meta said:")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(#10) Die App hat keine Berechtigung für diese Aktion",
+        "(#10) アプリケーションにはこの操作を実行する権限がありません",
+        "(#10) У приложения нет разрешения на это действие",
+        "(#10) لا يملك التطبيق إذن للقيام بهذا الإجراء",
+        "(#10) L'application n'a pas l'autorisation",
+    ],
+)
+def test_a_translated_error_keeps_its_meaning(text: str) -> None:
+    """The stem of "permission" stays readable in other languages; the words around it need not."""
+    story = GraphRequest("1", {}, Subject("story", "1"))
+    before, after = (
+        classify(error, request=story, http_status=400)
+        for error in ({"message": text, "code": 10}, replace_json({"error": {"message": text, "code": 10}})["error"])
+    )
+    assert type(before) is type(after)
+
+
+def test_names_of_metrics_and_fields_stay_in_errors() -> None:
+    """What Meta refuses, or says that it accepts, is still named."""
+    text = f"(#100) metric[0] must be one of the following values: {METRICS}"
+    assert replace_json({"error": {"message": text}}) == {"error": {"message": text}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<html>Ludmilla</html>",
+        b'{"data":[{"name":"Ludm',
+        b'{"a":NaN,"b":"Ludmilla"}',
+        b'{"a":1,"a":2}',
+        b"",
+        b"\xff\xfe{",
+        b"1e999",
+    ],
+)
+def test_what_is_no_json_stays_none(content: bytes) -> None:
+    """A broken body is as long as before and broken in the same way, without its words."""
+    found = REPLACING.replace_body(content)
+    assert found.keys() == {"text"}
+    assert "Ludm" not in found["text"]
+    assert len(found["text"].encode("utf-8", "surrogateescape")) == len(content)
+    assert [sign for sign in found["text"] if sign in '{}<>":,'] == [
+        sign for sign in content.decode("utf-8", "replace") if sign in '{}<>":,'
+    ]
+
+
+def test_fields_and_their_arguments() -> None:
+    """A field list stays, but for the argument of a call that may be a name."""
+    params = {"fields": "id,insights.metric(reach,views).period(day),business_discovery.username(blue.bottle){id}"}
+    [replaced] = REPLACING.replace_params(params).values()
+    assert replaced.startswith("id,insights.metric(reach,views).period(day),business_discovery.username(")
+    assert "blue" not in replaced

@@ -1,0 +1,120 @@
+"""``record`` and ``replay``, run as users run them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_iginsights.cassettes.recorder import DIRECTORY, SALT
+from airflow_provider_iginsights.cli.main import main
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox
+from tests.support.cassettes import recording
+
+# As light as a command can be that asks Meta: it needs no Airflow.
+ASK = """
+import json, os, sys
+from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.messages import GraphRequest
+from airflow_provider_iginsights.graph.settings import GraphSettings
+connection = json.loads(os.environ["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+with GraphClient(GraphSettings(token=connection["password"], base_url=connection["host"])) as client:
+    found = client.get(GraphRequest("me/accounts", {"fields": "id,name"})).body["data"]
+print(len(found), "EAAG" in connection["password"])
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def ask(code: int) -> list[str]:
+    """Return a command that asks for the Pages and ends with this code."""
+    return ["--", sys.executable, "-c", ASK, str(code)]
+
+
+def test_a_command_is_recorded_and_replayed(
+    sandbox: GraphSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same command gets the same answer from the cassette, without the token; exit codes are the command's."""
+    directory = str(tmp_path / "cassette")
+    with pytest.raises(SystemExit) as ended:
+        main(["record", directory, *ask(7)])
+    assert ended.value.code == 7
+    recorded = capfd.readouterr().out.splitlines()
+    assert recorded[0] == "3 True"
+    assert recorded[1].startswith(f"{directory}/cassette.jsonl: 1 calls to Meta. Look through it")
+    sandbox.clear_log()
+    assert main(["replay", directory, *ask(0)]) == 0
+    assert capfd.readouterr().out == "3 False\n"
+    assert sandbox.log == ()
+    assert not {DIRECTORY, SALT} & os.environ.keys()
+
+
+def test_what_the_cassette_lacks_is_the_end_of_it(
+    sandbox: GraphSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a command it prints what to export, runs until Ctrl-C, and names what was asked for in vain."""
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+    with recording(tmp_path / "cassette"), InstagramHook("own").get_conn() as client:
+        client.get(client_request("me"))
+    printed: list[str] = []
+
+    def look(*lines: object) -> None:
+        printed.extend(map(str, lines))
+        if "until Ctrl-C" in printed[-1]:
+            variables = dict(shlex.split(line)[1].split("=", 1) for line in printed if line.startswith("export"))
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            with InstagramHook("own").get_conn() as playing:
+                playing.get(client_request("me"))
+                with pytest.raises(Exception, match="no answer"):
+                    playing.get(client_request("1"))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("airflow_provider_iginsights.cli.cassettes.print_result", look)
+    assert main(["replay", str(tmp_path / "cassette"), "--conn-id", "own"]) == 1
+    assert "no answer to these requests:\nGET 1?fields=id" in capfd.readouterr().err
+    assert any("run your Dag for the dates of that run" in line for line in printed)
+
+
+def client_request(path: str) -> object:
+    """Return a read of one id."""
+    from airflow_provider_iginsights.graph.messages import GraphRequest
+
+    return GraphRequest(path, {"fields": "id"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["record", "new"], "There is no command to record"),
+        (["record", "new", "--", "no-such-command"], "The command no-such-command cannot be run"),
+        (["record", ".", "--", "true"], "is not empty"),
+        (["replay", "new"], "holds no cassette"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_done(
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ends with 2 and a sentence."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "something").touch()
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_command_that_asks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no cassette then, and that is said."""
+    with pytest.raises(SystemExit) as ended:
+        main(["record", str(tmp_path / "new"), "--", "true"])
+    assert ended.value.code == 1
+    assert "Meta was asked nothing" in capsys.readouterr().err
+    assert list((tmp_path / "new").iterdir()) == []
