@@ -6,24 +6,48 @@ GOOGLE := .venv-google
 DBT := .venv-dbt
 UI := .venv-ui
 DOCS := .venv-docs
+DEMO := .venv-demo
+list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")'
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
+.PHONY: help install demo constraints reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install: $(VENV)/.installed  ## Create .venv with everything that the demo and the tests need
-
-$(VENV)/.installed: pyproject.toml constraints.txt
+# What is installed is what was looked at: the files of requirements/ name each distribution by version and hash. Then the
+# project itself is linked, built by the hatchling that is among them.
+PIP := pip install --quiet --disable-pip-version-check
+define install_hashed
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,report,sandbox]'
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/$(PIP) --require-hashes --no-deps --requirement $(2)
+	$(1)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+endef
 
-demo: install  ## Run two example Dags against the sandbox and print what BigQuery then holds
-	$(BIN)/python -m airflow_provider_iginsights demo
+install: $(VENV)/.installed  ## Create .venv with everything that the tests need
+
+$(VENV)/.installed: pyproject.toml requirements/test.txt
+	$(call install_hashed,$(VENV),requirements/test.txt)
+
+$(DEMO)/.installed: pyproject.toml requirements/demo.txt
+	$(call install_hashed,$(DEMO),requirements/demo.txt)
+
+demo: $(DEMO)/.installed  ## Run two example Dags against the sandbox and print what BigQuery then holds
+	$(DEMO)/bin/python -m airflow_provider_iginsights demo
+
+# Versions are those that the files hold already, where they still fit; UPGRADE=--upgrade takes the newest.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	--custom-compile-command 'make constraints'
+HASHED := $(COMPILE) --generate-hashes --constraint constraints.txt
+constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requirements/ with hashes [UPGRADE=--upgrade]
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra google --extra dev --extra report --extra sandbox --output-file constraints-google.txt
+	echo hatchling | $(HASHED) pyproject.toml - --extra sandbox --output-file requirements/demo.txt
+	$(HASHED) pyproject.toml --extra dev --extra report --extra sandbox --output-file requirements/test.txt
+	$(call list_extra,types) | $(HASHED) - --output-file requirements/types.txt
 
 reference: install  ## Write docs/reference and catalog/rows.py anew from the code
 	$(BIN)/python -m tests.support.write_reference
@@ -42,8 +66,8 @@ types: install $(VENV)/.pyright
 	$(BIN)/mypy
 	$(BIN)/python -m tests.support.type_completeness 99
 
-$(VENV)/.pyright: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[types]'
+$(VENV)/.pyright: $(VENV)/.installed requirements/types.txt
+	$(BIN)/$(PIP) --require-hashes --no-deps --requirement requirements/types.txt
 	@touch $@
 
 unit: install
@@ -95,8 +119,7 @@ ui: $(UI)/.installed  ## Browser tests, which take the screenshots of docs/image
 # Sphinx reads Markdown alone, so its environment holds neither Airflow nor this package.
 $(DOCS)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
-		> $(DOCS)/requirements.txt
+	$(call list_extra,docs) > $(DOCS)/requirements.txt
 	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement $(DOCS)/requirements.txt
 	@touch $@
 
@@ -108,4 +131,4 @@ format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -111,10 +111,10 @@ def list_dependencies(install: str) -> list[Dependency]:
     :raises PackageNotFoundError: it is not installed here.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    known = _close(project["dependencies"])
+    known = list_distributions(project["dependencies"])
     if install:
         wanted = project["optional-dependencies"][install]
-        found = {name: each for name, each in _close(wanted).items() if name not in known}
+        found = {name: each for name, each in list_distributions(wanted).items() if name not in known}
     else:
         wanted, found = project["dependencies"], known
     direct = {canonicalize_name(Requirement(each).name) for each in wanted}
@@ -178,7 +178,7 @@ def _describe(found: Sequence[Dependency]) -> tuple[str, ...]:
     return name, found[0].licence, ", ".join(installs)
 
 
-def _close(requirements: Iterable[str]) -> dict[str, Distribution]:
+def list_distributions(requirements: Iterable[str]) -> dict[str, Distribution]:
     """Return the distributions that these requirements bring, with all that those require in turn, by name."""
     found: dict[str, Distribution] = {}
     pending = [Requirement(each) for each in requirements]
