@@ -180,7 +180,7 @@ def compare(world: World, bigquery: BigQuerySandbox, *, now: datetime) -> dict[s
 def report(night: Night, given: argparse.Namespace, wrong: dict[str, int], bigquery: BigQuerySandbox) -> None:
     """Print what was done and what is wrong; end with 1 if anything is."""
     database = query(night.database, "SHOW server_version")[0][0].split()[0]
-    broker = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    broker = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]  # noqa: S607 - whichever is installed
     names = ("apache-airflow", "apache-airflow-providers-celery", "celery")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     print(f"{describe_machine()}, {versions}, PostgreSQL {database}, redis {broker}; load {os.getloadavg()[0]:.1f}\n")

@@ -161,7 +161,8 @@ def test_make_help_lists_every_target() -> None:
     """``make help`` prints each target that has a sentence, whatever its name is; none of them is a file."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     said = set(re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE))
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    command = ["make", "--no-print-directory", "help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert {line.split()[0] for line in done.stdout.splitlines()} == said
     [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert said <= set(phony.split())

@@ -154,9 +154,8 @@ def test_make_demo_runs_the_dags_that_the_tests_run() -> None:
     """Its command is that of the test of the demo: without files."""
     # A make that started the tests hands down its flags, and would print the directory too.
     alone = {key: text for key, text in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    said = subprocess.run(
-        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True, env=alone
-    ).stdout
+    asked = ["make", "--dry-run", "demo"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True, env=alone).stdout
     command = shlex.split(said.splitlines()[-1])
     assert command[-2:] == ["airflow_provider_iginsights", "demo"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def load_plugin(**environment: str) -> tuple[list[str], list[tuple[str, str]]]:
         [sys.executable, "-c", SCRIPT], env={**os.environ, **environment}, capture_output=True, text=True, check=True
     )
     loaded, mounted = done.stdout.splitlines()[-2:]
-    return eval(loaded), eval(mounted)
+    return ast.literal_eval(loaded), ast.literal_eval(mounted)
 
 
 def test_off_by_default() -> None:
