@@ -75,9 +75,9 @@ unit: install
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 MINUTES ?= 10
-chaos: install  ## Mutate answers of the Graph API for MINUTES=10 [SEED=1] [COUNT=1] [REPORT=file]
-	$(BIN)/python -m tests.support.mutation.run_scenarios --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
-		$(if $(REPORT),--report $(REPORT))
+chaos: install  ## Kill, mutate, break for MINUTES=10 [SEED=1] [PART=scripts] [COUNT=1] [STATE=file] [REPORT=file]
+	$(BIN)/python -m tests.support.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+		$(if $(PART),--part $(PART)) $(if $(STATE),--state $(STATE)) $(if $(REPORT),--report $(REPORT))
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +13,12 @@ from tests.support.mutation.documents import INSIDE, Inner, find, open_texts, sh
 from tests.support.mutation.invariants import check
 from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
 from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner, choose_question
-from tests.support.pages import read_pages
 
 ANSWER = {
     "status": 200,
     "headers": {"x": "1"},
     "body": {"data": [{"id": "1", "n": 2, "body": '{"a":[1]}'}, {"id": "2"}]},
 }
-ROOT = Path(__file__).parents[2]
 
 
 def test_an_untouched_answer_is_written_as_it_was() -> None:
@@ -142,36 +137,3 @@ def test_a_media_of_another_product_type_lacks_the_metrics_of_its_own_type_only(
     rows = [row for row in scenario.tables[table] if (row["media_id"], row["metric"]) != (media_id, "reach")]
     [violation] = check(replace(scenario, tables=scenario.tables | {table: rows}))
     assert violation.invariant == "d: a row is missing, unnamed"
-
-
-@pytest.mark.parametrize("question", ["test connection"])
-def test_the_command_prints_its_seed_and_plays_on(question: str) -> None:
-    """``make chaos`` says how to repeat and how to go on."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.support.mutation.run_scenarios",
-        "--seed",
-        "5",
-        "--count",
-        "2",
-        "--question",
-        question,
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    assert "from seed 5 on" in done.stdout
-    assert "go on with SEED=7" in done.stdout
-
-
-def test_make_and_the_docs_know_it() -> None:
-    """The target exists and the docs name it."""
-    assert "make chaos MINUTES=" in read_pages()
-    dry = subprocess.run(
-        ["make", "--dry-run", "chaos", "MINUTES=2", "SEED=7", "COUNT=3"],  # noqa: S607 - whichever is installed
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "-m tests.support.mutation.run_scenarios --minutes 2 --seed 7 --count 3" in dry.stdout

@@ -23,6 +23,7 @@ _STATUS: dict[str, int] = {
     "policyViolation": 403,
     "quotaExceeded": 403,
     "rateLimitExceeded": 403,
+    "tooManyRequests": 429,
 }
 _UNKNOWN_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:not found|was not found)')
 _CONFLICTS = (

@@ -22,8 +22,10 @@ Effect = Literal[
     "answerLost",
     "badGateway",
     "internalError",
+    "quotaExceeded",
     "rateLimitExceeded",
     "serviceUnavailable",
+    "tooManyRequests",
     "backendError",
     "jobBackendError",
     "jobInternalError",
@@ -40,8 +42,10 @@ _REFUSALS: dict[str, tuple[str, str]] = {
     "accessDenied": ("accessDenied", "Access Denied: the sandbox was told to refuse this request."),
     "badGateway": ("badGateway", "The server encountered a temporary error (502)."),
     "internalError": ("internalError", "An internal error occurred and the request could not be completed (500)."),
+    "quotaExceeded": ("quotaExceeded", "Quota exceeded: Your project exceeded quota for imports per project."),
     "rateLimitExceeded": ("rateLimitExceeded", "Exceeded rate limits: too many api requests per user per method."),
     "serviceUnavailable": ("backendError", "The service is currently unavailable (503)."),
+    "tooManyRequests": ("tooManyRequests", "Too many requests (429)."),
 }
 # Reasons of a job's errorResult, which comes with HTTP 200: only the job says that it failed ("Error messages").
 _JOB_ERRORS: dict[str, tuple[str, str]] = {
@@ -99,8 +103,8 @@ class BigQueryFault:
 
     * ``answerLost``: the request is carried out, then the connection is closed without an answer (a load of 5 MB and
       more, or of unknown size, is a POST that begins it and PUTs, the last of which makes the job);
-    * ``internalError`` (500), ``badGateway`` (502), ``serviceUnavailable`` (503), ``rateLimitExceeded`` and
-      ``accessDenied`` (403): refused before anything is done;
+    * ``internalError`` (500), ``badGateway`` (502), ``serviceUnavailable`` (503), ``tooManyRequests`` (429),
+      ``rateLimitExceeded``, ``quotaExceeded`` and ``accessDenied`` (403): refused before anything is done;
     * ``backendError``, ``jobBackendError``, ``jobInternalError``: the job the request creates ends with this error, and
       does nothing; ``slowJob``: it is RUNNING for ``seconds`` before it does its work;
     * ``billingNotEnabled``, ``kmsDenied``, ``kmsKeyRequired``, ``policyTagDenied``, ``tableDenied``,

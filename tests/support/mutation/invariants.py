@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -376,16 +376,23 @@ def _is_account_named(scenario: Scenario, account_id: str) -> bool:
     return named or (error is not None and scenario.mutated.is_named and (account_id in str(error) or not summary))
 
 
-@_for_any_change
-def _is_named(scenario: Scenario, account_id: str, table: str, row: Row) -> bool:
-    ids = {account_id, str(row.get("media_id", account_id))}
+def is_told(summary: Mapping[str, Any], ids: Collection[Any], row: Row) -> bool:
+    """Say whether a summary names a row as left out: one of ``ids``, and its metric where metrics are named."""
     metric = row.get("metric")
-    for entry in scenario.mutated.summary.get("left_out") or ():
+    for entry in summary.get("left_out") or ():
         about = re.findall(r"\d+|run", " ".join(entry["whom"]))
-        is_about = not ids.isdisjoint(about) or "run" in about or entry["count"] > len(entry["whom"])
+        is_about = not set(ids).isdisjoint(about) or "run" in about or entry["count"] > len(entry["whom"])
         what = str(entry["what"])
         if is_about and (metric is None or re.search(rf"\b{metric}\b", what) or not METRIC.search(what)):
             return True
+    return False
+
+
+@_for_any_change
+def _is_named(scenario: Scenario, account_id: str, table: str, row: Row) -> bool:
+    ids = {account_id, str(row.get("media_id", account_id))}
+    if is_told(scenario.mutated.summary, ids, row):
+        return True
     if scenario.spot.exchange.label == "GET me/accounts":
         ids |= {"me/accounts", "account of Page"}  # whose id cannot be read cannot be named by it
     return any(each in note for note in scenario.mutated.summary.get("notes") or () for each in ids)

@@ -1,0 +1,143 @@
+"""Both sandboxes with something that happens when a certain request arrives: a signal, a changed table, a repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from tests.support import sandboxes as sandboxes_module
+from tests.support.sandboxes import Sandboxes, open_sandboxes
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+MAKES_A_JOB = r"POST .*/(jobs|queries)$"
+BYPASS = "x-without-faults"
+"""A header: such a request is from nobody of the play, so that it is neither counted nor hit."""
+
+
+@dataclass(slots=True)
+class AtRequest:
+    """What happens before the request number ``index`` (from 0) of those whose ``METHOD /path`` has ``route`` in it."""
+
+    index: int
+    action: Callable[[], None]
+    route: str = ""
+    seen: int = 0
+    done: bool = False
+
+
+@dataclass(slots=True)
+class RequestMiddleware:
+    """The ASGI middleware around a sandbox's application. ``repeat``: which of the requests for a job comes twice."""
+
+    app: Any
+    plain: Any = None
+    """What serves requests with the header BYPASS."""
+    planned: list[AtRequest] = field(default_factory=list)
+    repeat: int | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    jobs_seen: int = 0
+
+    def plan(self, *planned: AtRequest, repeat: int | None = None) -> None:
+        """Forget what was planned, count from 0 again, and let this happen."""
+        with self.lock:
+            self.planned, self.repeat, self.jobs_seen = list(planned), repeat, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if any(name == BYPASS.encode() for name, _ in scope["headers"]):
+            await self.plain({**scope, "state": {"fault": None}}, receive, send)
+            return
+        route = f"{scope['method']} {scope['path']}"
+        for each in self._find_due(route):
+            # An action may send requests to this very server, which must be free to answer them.
+            await asyncio.to_thread(each.action)
+        if not self._is_repeated(route):
+            await self.app(scope, receive, send)
+            return
+        body = await _read(receive)
+
+        async def again() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def drop(_message: Any) -> None:
+            """Let the first answer get lost on its way."""
+
+        await self.app(dict(scope), again, drop)
+        await self.app(scope, again, send)
+
+    def _find_due(self, route: str) -> list[AtRequest]:
+        due = []
+        with self.lock:
+            for each in self.planned:
+                if not re.search(each.route, route):
+                    continue
+                if each.seen == each.index and not each.done:
+                    each.done = True
+                    due.append(each)
+                each.seen += 1
+        return due
+
+    def _is_repeated(self, route: str) -> bool:
+        if not re.search(MAKES_A_JOB, route):
+            return False
+        with self.lock:
+            self.jobs_seen += 1
+            return self.jobs_seen - 1 == self.repeat
+
+
+class PlannedGraph(GraphSandbox):
+    """The Graph sandbox with a :class:`RequestMiddleware`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.middleware = RequestMiddleware(self._application)
+        self._server = Server(self.middleware, name="planned-graph")
+
+
+class PlannedBigQuery(BigQuerySandbox):
+    """The BigQuery sandbox with a :class:`RequestMiddleware`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        faulty: Any = self._server._app
+        self.middleware = RequestMiddleware(faulty, faulty._app)
+        self._server = Server(self.middleware, name="planned-bigquery")
+
+    @contextmanager
+    def open_client(self) -> Iterator[Client]:
+        """Connect a client whose requests no fault hits."""
+        client = self.client()
+        client._http.headers[BYPASS] = "1"
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def open_planned(world: World) -> Iterator[Sandboxes]:
+    """Serve a world with both of them."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", PlannedGraph))
+        stack.enter_context(patch.object(sandboxes_module, "BigQuerySandbox", PlannedBigQuery))
+        yield stack.enter_context(open_sandboxes(world))
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)

@@ -1,0 +1,219 @@
+"""Plays fault scripts: hit tries, retries as Airflow makes them, one clean run, and what must hold after each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_iginsights._compat import AirflowException, AirflowRescheduleException, TaskDeferred
+from airflow_provider_iginsights.graph.session import ReadingStopped
+from airflow_provider_iginsights.testing import set_testing
+from tests.support.chaos.arming import Requests, TaskTimeout, arm, disarm, has_fault, mend_tables, stopped_as_by_airflow
+from tests.support.chaos.checks import (
+    Truth,
+    check_error,
+    check_left,
+    check_process,
+    check_rows,
+    check_runs,
+    check_whole,
+    read_tables,
+    travel_to_expiry,
+)
+from tests.support.chaos.outcomes import Outcome, Play, Violation
+from tests.support.chaos.requests import open_planned
+from tests.support.chaos.scripts import READ_TIMEOUT, FaultScript, draw_script
+from tests.support.chaos.tasks import TASKS, Step, make_steps, make_world
+from tests.support.mutation.waits import MOST_STEPS, lift_limits
+from tests.support.sandboxes import Sandboxes
+from tests.support.transfers.story_runs import DELAY, revive
+
+WAITS = (AirflowRescheduleException, TaskDeferred)
+# What ends a task that Airflow stops.
+STOPS = (TaskTimeout, ReadingStopped)
+NAMED = (AirflowException, *WAITS, *STOPS)
+MOST_TRIES = 6
+
+
+@dataclass(slots=True)
+class ScriptPlayer:
+    """Sandboxes in which scripts are played one after the other, each in a dataset of its own."""
+
+    sandboxes: Sandboxes
+    usual: dict[tuple[str, int], Requests] = field(default_factory=dict)
+    number: int = 0
+
+    def play(self, seed: int) -> Outcome:
+        """Play the script of a seed."""
+        script = draw_script(seed)
+        if (script.task, 0) not in self.usual:
+            self._measure(script.task)
+        self.number += 1
+        start = self.sandboxes.now
+        self.sandboxes.connect(extra={"timeout": READ_TIMEOUT, "max_workers": 2})
+        run = ScriptRun(script, self.sandboxes, f"script_{self.number}", self.usual)
+        try:
+            violations = list(run.play())
+        finally:
+            disarm(self.sandboxes)
+            lift_limits(self.sandboxes)
+            self._forget(run.dataset)
+            self.sandboxes.travel(start - self.sandboxes.now)
+        counts = {"tries": run.tries, "tries that failed": len(run.errors)}
+        ending = ", ".join(dict.fromkeys(run.errors)) or "well at once"
+        return Outcome(
+            part="scripts", seed=seed, what=str(script), ending=ending, violations=tuple(violations), counts=counts
+        )
+
+    def _measure(self, task: str) -> None:
+        """Count the requests of each step of a task that nothing disturbs."""
+        dataset = f"measured_{len(self.usual)}"
+        steps = make_steps(TASKS[task], list(self.sandboxes.world.accounts), dataset=dataset, run_id="measured")
+        for at, step in enumerate(steps):
+            self.sandboxes.graph.clear_log()
+            self.sandboxes.bigquery.log.clear()
+            jobs = len(self.sandboxes.bigquery.jobs)
+            step.make().execute(step.context)
+            log = self.sandboxes.graph.log
+            calls, sent = sum(each.calls for each in log), len(self.sandboxes.bigquery.log)
+            self.usual[task, at] = Requests(calls, len(log), sent, len(self.sandboxes.bigquery.jobs) - jobs)
+        self._forget(dataset)
+
+    def _forget(self, dataset: str) -> None:
+        with self.sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
+            client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+        self.sandboxes.graph.clear_log()
+        self.sandboxes.bigquery.log.clear()
+
+
+@dataclass(slots=True)
+class ScriptRun:
+    """One script being played. ``errors`` names what the tries ended with that did not end well."""
+
+    script: FaultScript
+    sandboxes: Sandboxes
+    dataset: str
+    usual: dict[tuple[str, int], Requests]
+    tries: int = 0
+    errors: list[str] = field(default_factory=list)
+    known: Truth = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = Truth(self.sandboxes.world, TASKS[self.script.task].kind)
+
+    def play(self) -> Iterator[Violation]:
+        """Run the task under the script and once more without; yield what did not hold."""
+        if self.script.is_repeated:
+            yield from self._run_all(self._make("earlier"), is_hit=False)
+            self.sandboxes.travel(3 * DELAY)
+        steps = self._make("scripted")
+        self.known.begin()
+        yield from self._run_all(steps, is_hit=True)
+        disarm(self.sandboxes)
+        lift_limits(self.sandboxes)
+        self.sandboxes.travel(DELAY)  # also sets the worker's clock right
+        for step in steps:
+            step.retry()  # as a person clears them
+        mend_tables(self.sandboxes, self.dataset)
+        yield from self._run_all(steps, is_hit=False)
+        if TASKS[self.script.task].kind == "list":
+            return
+        if has_fault(self.script, "expire"):
+            travel_to_expiry(self.sandboxes, 2)
+        yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, {})
+        yield from check_left(self.sandboxes, self.dataset)
+        if not self.script.is_repeated:
+            yield from check_runs(self.sandboxes, self.dataset, self.known)
+
+    def _make(self, run_id: str) -> list[Step]:
+        accounts = list(self.sandboxes.world.accounts)
+        steps = make_steps(TASKS[self.script.task], accounts, dataset=self.dataset, run_id=run_id)
+        for step in steps:
+            step.instance.max_tries = self.script.retries
+        return steps
+
+    def _run_all(self, steps: list[Step], *, is_hit: bool) -> Iterator[Violation]:
+        hit = self.script.step % len(steps)
+        summary: Any = {}
+        for at, step in enumerate(steps):
+            tries = (self.script.tries if at == hit else 0) if is_hit else 0
+            summary, violations = self._run_step(step, at, hit_tries=tries)
+            yield from violations
+            if not is_hit and summary is None:
+                yield Violation(f"the clean run failed: {self.errors[-1]}", str(violations))
+        if is_hit and summary is not None and TASKS[self.script.task].kind != "list" and len(steps) == 1:
+            yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, summary)
+
+    def _run_step(self, step: Step, at: int, *, hit_tries: int) -> tuple[Any, list[Violation]]:
+        """Try a step as often as Airflow does; return what it returned, None if it never did, and what did not hold."""
+        violations: list[Violation] = []
+        for number in range(1 + max(self.script.retries, 0)):
+            if number:
+                step.retry()
+            if number < hit_tries:
+                arm(self.script, self.sandboxes, self.dataset, self.usual[self.script.task, at])
+            else:
+                disarm(self.sandboxes)
+                lift_limits(self.sandboxes)
+            result, error = self._try(step)
+            violations += check_error(error, passes=NAMED)
+            violations += check_process()
+            if TASKS[self.script.task].kind != "list" and not has_fault(self.script, "changes its type"):
+                violations += check_rows(read_tables(self.sandboxes, self.dataset), self.known)
+            if error is None:
+                violations += self._check_result(result)
+                return result, violations
+            self.errors.append(type(error).__name__)
+            # In Airflow, an error that no retry helps fails the task at once; who clears it begins again.
+            mend_tables(self.sandboxes, self.dataset)
+        return None, violations
+
+    def _try(self, step: Step) -> tuple[Any, BaseException | None]:
+        """Run one try, and its further steps after waits; return what it returned, or what ended it."""
+        self.tries += 1
+        method, state, waits = "execute", dict[str, Any](), 0
+        waiting: BaseException
+        while True:
+            self.known.instants.append(self.sandboxes.now)
+            operator = step.make()
+            try:
+                with stopped_as_by_airflow(operator):
+                    if method == "execute":
+                        return operator.execute(step.context), None
+                    return operator.resume_execution(method, state, step.context), None
+            except TaskDeferred as wait:
+                moment, waiting = revive(wait.trigger).moment, wait
+                method, state = wait.method_name, json.loads(json.dumps(wait.kwargs)) | {"event": None}
+            except AirflowRescheduleException as wait:
+                moment, waiting, method, state = wait.reschedule_date, wait, "execute", {}
+            except (Exception, *STOPS) as error:
+                return None, error
+            waits += 1
+            if waits == MOST_STEPS:
+                return None, waiting
+            if waits > 1:
+                disarm(self.sandboxes)
+                lift_limits(self.sandboxes)
+            until = datetime.fromtimestamp(moment.timestamp(), UTC)
+            self.sandboxes.travel(max(until + DELAY - self.sandboxes.now, DELAY))
+
+    def _check_result(self, result: Any) -> Iterator[Violation]:
+        """Check the list of accounts that a task returned: all of them, each once."""
+        if TASKS[self.script.task].kind != "list":
+            return
+        listed = [account_id for chunk in result for account_id in chunk]
+        if sorted(listed) != sorted(self.sandboxes.world.accounts):
+            yield Violation("the list of accounts is another", str(listed))
+
+
+@contextmanager
+def open_scripts() -> Iterator[Play]:
+    """Serve the world of the scripts; no wait takes time."""
+    with ExitStack() as stack:
+        sandboxes = stack.enter_context(open_planned(make_world()))
+        stack.enter_context(set_testing())
+        yield ScriptPlayer(sandboxes).play
