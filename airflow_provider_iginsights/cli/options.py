@@ -99,7 +99,7 @@ BIGQUERY = (
     make_option(
         "--skip-missing",
         action="store_true",
-        help="leave out tables that do not exist, where some of the operators are not used",
+        help="leave out also those of --table that do not exist, and those that the dataset has under other ids",
     ),
 )
 CONFIRMED = make_option("--yes", action="store_true", help="do not ask; needed where nobody can answer")

@@ -52,15 +52,20 @@ def open_tables(options: argparse.Namespace) -> Iterator[ExistingTables]:
 def open_existing_tables(
     options: argparse.Namespace, *, names: Collection[str] | None = None
 ) -> Iterator[ExistingTables]:
-    """Connect as :func:`open_tables` does, and keep the tables that exist.
+    """Connect as :func:`open_tables` does, and keep the tables that exist; name the others.
 
     :param names: the tables that are wanted, by their names in the catalog; None = all.
     :raises ConfigurationError: see :func:`open_tables`.
-    :raises DatasetUnavailable: the dataset, or one of the tables, does not exist.
+    :raises DatasetUnavailable: the dataset does not exist, or a table that may not be missing.
     """
     from airflow_provider_iginsights.bigquery.existing import find_existing
+    from airflow_provider_iginsights.cli.output import print_error
 
     with open_tables(options) as opened:
         wanted = [target for target in opened.targets if names is None or target.table.name in names]
         found = find_existing(opened.client, targets=wanted, skip_missing=options.skip_missing)
+        paths = {target.path for target in found}
+        missing = [each.path for each in wanted if each.path not in paths and not each.table.is_optional]
+        if missing and not options.skip_missing:
+            print_error(f"Left out, since there is no such table: {', '.join(missing)}.")
         yield ExistingTables(opened.client, found, opened.job_project)

@@ -10,14 +10,20 @@ import threading
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteListing:
-    """One listing: when it began, and hashes of the ids that it named, of which there may be 10,000."""
+    """One listing: when it began, and hashes of the ids that it named, of which there may be 10,000.
+
+    ``oldest``: Pacific day of the oldest post that it named. Newest first, it may have been cut short after that one,
+    without a sign; None where no post had a date.
+    """
 
     fetched_at: str
     hashes: array[int]
+    oldest: date | None
 
 
 @dataclass(slots=True)
@@ -27,9 +33,9 @@ class CompleteListings:
     _found: dict[str, CompleteListing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def record(self, account_id: str, ids: Iterable[str], *, fetched_at: str) -> None:
+    def record(self, account_id: str, ids: Iterable[str], *, fetched_at: str, oldest: date | None) -> None:
         """Record what Meta listed of an account."""
-        listing = CompleteListing(fetched_at, array("q", map(hash, ids)))
+        listing = CompleteListing(fetched_at, array("q", map(hash, ids)), oldest)
         with self._lock:
             self._found[account_id] = listing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from functools import lru_cache, partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
@@ -48,15 +49,18 @@ def read_media(
     :param complete_listings: gets what was listed, if nothing else is.
     :raises InsightsError: see :meth:`Listing.read`.
     """
-    began = provenance.read_now()
+    began, days = provenance.read_now(), set[date]()
     for media_answer, fetch_time in read_with_fetch_time(listing, provenance):
         if media_answer.is_listed:
-            yield from media_rows(listing, media_answer, provenance, fetch_time)
+            for name, row in media_rows(listing, media_answer, provenance, fetch_time):
+                days.add(row["published_date"])
+                yield name, row
             if listing.children:
                 yield from child_rows(listing, media_answer, provenance, fetch_time)
         yield from zip(repeat("media_insights"), _insight_rows(listing, media_answer, provenance, fetch_time))
     if complete_listings is not None and (ids := listing.complete_ids):
-        complete_listings.record(listing.account_id, ids, fetched_at=began.fetched_at)
+        oldest = min(days, default=None)
+        complete_listings.record(listing.account_id, ids, fetched_at=began.fetched_at, oldest=oldest)
 
 
 def read_with_fetch_time(listing: Listing, provenance: Provenance) -> Iterator[tuple[MediaAnswer, FetchTime]]:

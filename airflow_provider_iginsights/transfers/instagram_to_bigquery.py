@@ -219,11 +219,10 @@ class InstagramMediaInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         if MEDIA.name in row_files and self._load_mode != "append":
             row_file, source = row_files[MEDIA.name], run.source
             for row in find_unlisted_rows(
-                source.complete_listings.take(),
+                source,
                 source.window.published_between(self._refresh_days),
                 lookup=run.dataset.lookup,
                 target=row_file.target,
-                run_id=source.provenance.run_id,
             ):
                 row_file.write(row)
         return super().finish_reading(run, results, row_files)

@@ -167,16 +167,39 @@ def test_tables_with_other_ids(sandboxes: Sandboxes, capsys: pytest.CaptureFixtu
 
 
 def test_some_tables_may_be_missing(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
-    """--skip-missing leaves out what does not exist, but a dataset with none of the tables is still an error."""
+    """Those that no operator has made are named and left out; a dataset with none of the tables is still an error."""
     with sandboxes.bigquery.client() as client:
-        client.delete_table(f"{DATASET}.instagram_story_polls")
+        for name in ("instagram_story_polls", "instagram_account_insights", "instagram_accounts"):
+            client.delete_table(f"{DATASET}.{name}")
         client.create_dataset("empty")
-    account_id = sandboxes.account.id
-    assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 2
-    assert "no table sandbox-project.instagram.instagram_story_polls." in capsys.readouterr().err
-    assert main(["forget", "--account", account_id, *WHERE, "--yes", "--skip-missing"]) == 0
+    account_id, skip = sandboxes.account.id, ("--yes", "--skip-missing")
+    assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 0
+    assert "sandbox-project.instagram.instagram_story_polls" in capsys.readouterr().err
     assert not [row for rows in sandboxes.everything().values() for row in rows if row["account_id"] == account_id]
-    assert main(["forget", "--account", account_id, "--dataset", "empty", "--yes", "--skip-missing"]) == 2
+    other = next(each for each in sandboxes.world.accounts if each != account_id)
+    for dataset, more in (("empty", ("--yes",)), ("empty", skip), ("instagrm", skip)):
+        assert main(["forget", "--account", other, "--dataset", dataset, *more]) == 2
+    mistyped = ["--table", "accounts=brand_acounts"]
+    assert main(["forget", "--account", other, *WHERE, "--yes", *mistyped]) == 2
+    assert "There exists no table sandbox-project.instagram.brand_acounts." in capsys.readouterr().err
+    assert main(["forget", "--account", other, *WHERE, *skip, *mistyped]) == 0
+
+
+def test_a_missing_table_has_another_id(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the dataset has the table under another id, nothing is erased, and how to name it is said."""
+    sandboxes.run("account", table_id="brand_numbers", profile_table_id="brand_profiles")
+    with sandboxes.bigquery.client() as client:
+        client.delete_table(f"{DATASET}.instagram_account_insights")
+    before, account_id = sandboxes.everything(), sandboxes.account.id
+    assert main(["forget", "--account", account_id, *WHERE, "--yes"]) == 2
+    said = capsys.readouterr().err
+    assert "no table sandbox-project.instagram.instagram_account_insights." in said
+    assert "under other ids: --table account_insights=brand_numbers." in said
+    assert sandboxes.everything() == before
+    assert main(["forget", "--account", account_id, *WHERE, "--yes", "--table=account_insights=brand_numbers"]) == 0
+    assert {row["account_id"] for row in sandboxes.bigquery.rows(DATASET, "brand_numbers")} == {
+        each for each in sandboxes.world.accounts if each != account_id
+    }
 
 
 @pytest.mark.parametrize("kind", ["account", "media"])

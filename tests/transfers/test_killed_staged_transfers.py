@@ -18,9 +18,20 @@ from typing import Any
 import pytest
 import time_machine
 
-from airflow_provider_iginsights.sandbox.graph import World
+from airflow_provider_iginsights.sandbox.graph import Media, World
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
-from tests.support.sandboxes import DATASET, END, NOW, START, TRANSFERS, RecordingTaskInstance, facts, open_sandboxes
+from tests.support.sandboxes import (
+    DATASET,
+    DAY,
+    END,
+    NOW,
+    START,
+    TRANSFERS,
+    RecordingTaskInstance,
+    Sandboxes,
+    facts,
+    open_sandboxes,
+)
 from tests.support.transfers.killed_transfers import POINTED, SPAWN
 
 TO = {"dataset_id": DATASET, "gcp_conn_id": None, "create_dataset": True}
@@ -71,15 +82,31 @@ def run_and_kill(name: str, *arguments: Any, done: Path, dice: random.Random, lo
     raise AssertionError(f"{name} never came to its end")
 
 
+def lose_posts(sandboxes: Sandboxes) -> set[str]:
+    """Let a task read all posts, one more of each account among them, then let Meta lose these; return them."""
+    posts = [
+        Media(f"1799{number:013d}", account_id, "IMAGE", "FEED", NOW - 5 * DAY)
+        for number, account_id in enumerate(sandboxes.world.accounts)
+    ]
+    for post in posts:
+        sandboxes.world.put(post)
+    sandboxes.run("media")
+    lost = {post.id for post in posts}
+    sandboxes.world.deleted.update(lost)
+    return lost
+
+
 @pytest.mark.parametrize("kind", ["media", "story"])
 def test_killed_and_repeated(kind: str, tmp_path: Path) -> None:
     """Each of two mapped tasks and the task that writes are killed up to twice; the tables are those of one task.
 
+    Posts that Meta lists no longer are marked, as one task marks them.
     No try finds anything on its worker's disk, and none leaves anything there.
     """
     dice = random.Random(5)
     world = {"accounts": 2, "media_per_account": 5, "stories_per_account": 2}
     with open_sandboxes(World.build(now=NOW, **world)) as sandboxes:
+        lost = lose_posts(sandboxes) if kind == "media" else set()
         chunks = [[account_id] for account_id in sandboxes.world.accounts]
         xcoms = [tmp_path / f"chunk_{place}.json" for place, _ in enumerate(chunks)]
         for place, (chunk, xcom) in enumerate(zip(chunks, xcoms, strict=True)):
@@ -90,7 +117,11 @@ def test_killed_and_repeated(kind: str, tmp_path: Path) -> None:
         assert sandboxes.staging() == []
         runs = [(row["account_id"], row["status"]) for row in sandboxes.rows("instagram_runs")]
         assert runs == [(account_id, "done") for account_id in sandboxes.world.accounts]
+    unlisted = {key[1] for key, row in found["instagram_media"].items() if row["is_listed"] is False}
+    assert unlisted == lost
     with open_sandboxes(World.build(now=NOW, **world)) as other:
+        if kind == "media":
+            lose_posts(other)
         other.run(kind)
         assert found == {table_id: facts(table_id, rows) for table_id, rows in other.everything().items()}
         assert any(found.values())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.sandbox.graph import EmptyPage, GraphFault, Media, SamePage
+from airflow_provider_iginsights.sandbox.graph import Edit, EmptyPage, ErrorEffect, GraphFault, Media, SamePage
 from tests.support.sandboxes import DAY, END, NOW, START, Row, Sandboxes
 
 COLUMNS = ("is_listed", "last_seen_at", "fetched_at")
@@ -84,6 +84,47 @@ def test_an_incomplete_listing_says_nothing(small_sandboxes: Sandboxes, effect: 
         small_sandboxes.graph.faults.add(GraphFault(effect=effect, path=path, times=None))
     small_sandboxes.travel(DAY)
     assert {row["is_listed"] for row in read(small_sandboxes, 1, load_mode=load_mode).values()} == {True}
+
+
+def cut(posts: list[Any]) -> list[Any]:
+    """Return a listing that ends after two posts, with no sign that there are more."""
+    return posts[:2]
+
+
+@pytest.mark.parametrize(
+    ("is_cut", "deleted", "answers", "unlisted"),
+    [
+        (True, (), None, set()),
+        (True, ("100",), None, {"100"}),
+        (False, ("20", "100"), None, {"20", "100"}),
+        (True, ("20", "100"), ErrorEffect(2, http=500), set()),
+        (True, ("20", "100"), ErrorEffect(4, http=400, message="Application request limit reached"), set()),
+    ],
+)
+def test_a_listing_that_was_cut_short_without_a_sign(
+    small_sandboxes: Sandboxes,
+    without_waits: None,
+    is_cut: bool,
+    deleted: tuple[str, ...],
+    answers: Any,
+    unlisted: set[str],
+) -> None:
+    """Of posts older than all that are listed, Meta is asked; those that it still has, or does not tell of, stay."""
+    sandboxes, graph = small_sandboxes, small_sandboxes.graph
+    posts = {post.caption: post for post in put_posts(sandboxes)}
+    read(sandboxes, refresh_days=200)
+    sandboxes.world.deleted.update(posts[name].id for name in deleted)
+    if is_cut:
+        graph.faults.add(GraphFault(effect=Edit("/data", cut), path=f"{sandboxes.account.id}/media", times=None))
+    if answers:
+        graph.faults.add(
+            GraphFault(effect=answers, path="/({})$".format("|".join(post.id for post in posts.values())), times=None)
+        )
+    sandboxes.travel(DAY)
+    found = read(sandboxes, 1, refresh_days=200)
+    assert {name for name, row in found.items() if not row["is_listed"]} == unlisted
+    said = [note for note in sandboxes.instance.pushed["summary"]["notes"] if "Meta's list ends before" in note]
+    assert len(said) == (is_cut and not answers and "20" not in deleted)
 
 
 def test_a_raw_history_and_stories(small_sandboxes: Sandboxes) -> None:
