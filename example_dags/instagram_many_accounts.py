@@ -42,7 +42,11 @@ with DAG(
 ):
     accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=500)
     account_insights = InstagramAccountInsightsToBigQueryOperator.partial(
-        task_id="account_insights", load="stage", max_active_tis_per_dag=8, **DESTINATION
+        task_id="account_insights",
+        page_ids=accounts.output["page_ids"],
+        load="stage",
+        max_active_tis_per_dag=8,
+        **DESTINATION,
     ).expand(account_ids=accounts.output)
     media_insights = InstagramMediaInsightsToBigQueryOperator.partial(
         task_id="media_insights", load="stage", max_active_tis_per_dag=8, refresh_days=28, **DESTINATION

@@ -53,7 +53,11 @@ with DAG(
 ):
     accounts = InstagramListAccountsOperator(task_id="accounts", instagram_conn_ids=CONNECTIONS, chunk_size=50)
     InstagramAccountInsightsToBigQueryOperator.partial(
-        task_id="account_insights", max_active_tis_per_dag=8, on_account_error="skip", **DESTINATION
+        task_id="account_insights",
+        page_ids=accounts.output["page_ids"],
+        max_active_tis_per_dag=8,
+        on_account_error="skip",
+        **DESTINATION,
     ).expand_kwargs(accounts.output)
     InstagramMediaInsightsToBigQueryOperator.partial(
         task_id="media_insights", max_active_tis_per_dag=8, on_account_error="skip", refresh_days=28, **DESTINATION

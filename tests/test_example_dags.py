@@ -67,11 +67,8 @@ def sandboxes() -> Iterator[Sandboxes]:
         yield opened
 
 
-def expected(sandboxes: Sandboxes, *, kinds: frozenset[str], by_page: bool = True) -> dict[str, list[Row]]:
-    """Return the truth of a run over all accounts that reads these kinds of insights.
-
-    ``by_page``: whether the transfers found the accounts by their Pages; of ids that are given no Page is known.
-    """
+def expected(sandboxes: Sandboxes, *, kinds: frozenset[str]) -> dict[str, list[Row]]:
+    """Return the truth of a run over all accounts that reads these kinds of insights."""
     tables: dict[str, list[Row]] = {table_id: [] for table_id in KEYS}
     world, now, days = sandboxes.world, sandboxes.now, pacific_days(YESTERDAY - 3 * DAY, YESTERDAY)
     for account in world.accounts.values():
@@ -80,9 +77,7 @@ def expected(sandboxes: Sandboxes, *, kinds: frozenset[str], by_page: bool = Tru
         live = world.stories_of(account.id, now) if "story" in kinds else []
         if "account" in kinds:
             tables["instagram_account_insights"] += truth.account_rows(world, account, days, now=now)
-            tables["instagram_accounts"].append(
-                truth.profile_rows(account, now=now, page_id=account.page_id if by_page else None)
-            )
+            tables["instagram_accounts"].append(truth.profile_rows(account, now=now, page_id=account.page_id))
         tables["instagram_media"] += truth.listed_rows(world, [*posts, *live], now=now)
         tables["instagram_media_children"] += truth.child_rows(world, posts)
         tables["instagram_media_insights"] += truth.post_rows(world, posts, now=now)
@@ -214,7 +209,7 @@ def test_an_example_runs(path: Path, sandboxes: Sandboxes) -> None:
     assert run.state == "success"
     if path in DAILY:
         assert (run.data_interval_start, run.data_interval_end) == (START, END)
-    for table_id, rows in expected(sandboxes, kinds=kinds_of(dag), by_page="many" not in path.stem).items():
+    for table_id, rows in expected(sandboxes, kinds=kinds_of(dag)).items():
         assert facts(table_id, sandboxes.rows(table_id)) == facts(table_id, rows), table_id
     assert set(sandboxes.staging()) == (VIEWS if path.stem.endswith("_views") else set())
     database = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))

@@ -97,7 +97,7 @@ ACCOUNTS = Table(
         Column(
             "page_id",
             "STRING",
-            "Facebook Page through which the account was found; NULL where its id was given, and with Instagram Login.",
+            "Facebook Page through which the account was found; NULL with Instagram Login, or if only its id is known.",
             role="kept",
         ),
         Column("connection_id", "STRING", "Airflow connection that asked Meta.", volatile=True),

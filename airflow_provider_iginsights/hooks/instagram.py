@@ -80,6 +80,10 @@ class InstagramHook(BaseHook):
         """Id of each account that this hook has found through a Page -> id of the Page; later finds are added."""
         return self._page_ids
 
+    def add_page_ids(self, found: Mapping[str, str]) -> None:
+        """Keep the Pages through which another hook has found accounts; what this one finds counts more."""
+        self._page_ids |= {**found, **self._page_ids}
+
     def find_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the accounts to read: those given, else the connection's, else all that the token sees.
 

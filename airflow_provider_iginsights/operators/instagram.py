@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_iginsights._compat import conf, find_first_reschedule
 from airflow_provider_iginsights.errors import ConfigurationError, FatalGraphError, Throttled
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
 Chunks = list[list[str]] | list[dict[str, Any]]
+_Accounts: TypeAlias = "list[DiscoveredAccount]"
 
 
 class InstagramListAccountsOperator(ResumableOperator):
@@ -35,9 +36,11 @@ class InstagramListAccountsOperator(ResumableOperator):
     .. code-block:: python
 
         accounts = InstagramListAccountsOperator(task_id="accounts", chunk_size=50)
-        InstagramAccountInsightsToBigQueryOperator.partial(task_id="insights", dataset_id="instagram").expand(
-            account_ids=accounts.output
-        )
+        InstagramAccountInsightsToBigQueryOperator.partial(
+            task_id="insights", dataset_id="instagram", page_ids=accounts.output["page_ids"]
+        ).expand(account_ids=accounts.output)
+
+    The XCom ``page_ids`` says through which Page each account was found, for the column ``page_id`` of the profiles.
 
     With ``instagram_conn_ids`` it asks several connections, and each chunk names its own:
 
@@ -101,18 +104,25 @@ class InstagramListAccountsOperator(ResumableOperator):
         self.deferrable = deferrable
 
     def run_try(self, context: Context, progress: Mapping[str, Any] | None) -> Chunks:
-        """Return lists of ids; with ``instagram_conn_ids``, dicts of ``instagram_conn_id`` and ``account_ids``."""
+        """Return lists of ids; with ``instagram_conn_ids``, dicts of ``instagram_conn_id`` and ``account_ids``.
+
+        The XCom ``page_ids`` has the Page of each account that was found through one.
+        """
         with failing_without_retry():
             parse_timedelta(self.throttle_timeout, argument="throttle_timeout")
             for name in ("portfolios", "deferrable"):
                 parse_boolean(getattr(self, name), argument=name)
             try:
-                return self._list_chunks()
+                chunks, page_ids = self._list_chunks()
             except Throttled as error:
                 since = read_waiting_since(progress) or find_first_reschedule(context)
                 wait_for_limit(self, {"the list of accounts": error}, context=context, of=1, since=since)
+            if instance := context.get("ti"):
+                instance.xcom_push(key="page_ids", value=page_ids)
+            return chunks
 
-    def _list_chunks(self) -> Chunks:
+    def _list_chunks(self) -> tuple[Chunks, dict[str, str]]:
+        """Return the chunks, and the id of each account's Page."""
         from airflow_provider_iginsights.extract.account_filter import AccountFilter
 
         conn_ids = parse_names(self.instagram_conn_ids, argument="instagram_conn_ids")
@@ -125,7 +135,8 @@ class InstagramListAccountsOperator(ResumableOperator):
         if conn_ids is None:
             accounts = self._list(self.instagram_conn_id, account_filter)
             size = self._find_chunk_size([len(accounts)])
-            return [chunk for _, chunk in self._split({self.instagram_conn_id: accounts}, size)]
+            chunks = [chunk for _, chunk in self._split({self.instagram_conn_id: accounts}, size)]
+            return chunks, _list_pages([accounts])
         if not conn_ids or not is_not_given(self.account_ids):
             raise ConfigurationError(
                 "instagram_conn_ids names no connection, or account_ids is given beside it: an id belongs to one "
@@ -133,31 +144,32 @@ class InstagramListAccountsOperator(ResumableOperator):
             )
         listed = self._list_each(conn_ids, account_filter)
         size = self._find_chunk_size([len(accounts or [""]) for accounts in listed.values() if accounts != []])
-        return [
+        named = [
             {"instagram_conn_id": conn_id, "account_ids": chunk or None} for conn_id, chunk in self._split(listed, size)
         ]
+        return named, _list_pages(filter(None, listed.values()))
 
-    def _list_each(self, conn_ids: Sequence[str], account_filter: AccountFilter) -> dict[str, list[str] | None]:
-        """Return the ids by connection; None for one that cannot be used. An account goes to the first that sees it."""
-        listed: dict[str, list[str] | None] = {}
+    def _list_each(self, conn_ids: Sequence[str], account_filter: AccountFilter) -> dict[str, _Accounts | None]:
+        """Return the accounts by connection; None for one that cannot be used. One goes to the first that sees it."""
+        listed: dict[str, _Accounts | None] = {}
         # Read through two connections, an account would cost twice the calls for the same rows.
         taken: set[str] = set()
         for conn_id in dict.fromkeys(conn_ids):
             try:
-                found = [account_id for account_id in self._list(conn_id, account_filter) if account_id not in taken]
+                found = [each for each in self._list(conn_id, account_filter) if each.id not in taken]
             except (ConfigurationError, FatalGraphError) as error:
                 self.log.error("Connection %r cannot be used; the task mapped from it will fail. %s", conn_id, error)  # noqa: TRY400
                 listed[conn_id] = None
             else:
-                taken.update(found)
+                taken.update(account.id for account in found)
                 listed[conn_id] = found
         return listed
 
-    def _list(self, conn_id: str, account_filter: AccountFilter) -> list[str]:
+    def _list(self, conn_id: str, account_filter: AccountFilter) -> _Accounts:
         from airflow_provider_iginsights.hooks.instagram import InstagramHook
 
         found = self._find(InstagramHook(conn_id), account_filter)
-        chosen = [account.id for account in found if account_filter.accepts(account)]
+        chosen = [account for account in found if account_filter.accepts(account)]
         self.log.info("Connection %r: %d accounts found, %d chosen.", conn_id, len(found), len(chosen))
         if missing := account_filter.find_missing(found):
             self.log.warning("Connection %r does not see these allowed accounts: %s.", conn_id, ", ".join(missing))
@@ -205,9 +217,14 @@ class InstagramListAccountsOperator(ResumableOperator):
             size += 1
         return size
 
-    def _split(self, listed: Mapping[str, list[str] | None], size: int) -> Iterator[tuple[str, list[str]]]:
+    def _split(self, listed: Mapping[str, _Accounts | None], size: int) -> Iterator[tuple[str, list[str]]]:
         for conn_id, accounts in listed.items():
             if accounts is None:
                 yield conn_id, []
-            for start in range(0, len(accounts or ()), size):
-                yield conn_id, (accounts or [])[start : start + size]
+            ids = [account.id for account in accounts or ()]
+            for start in range(0, len(ids), size):
+                yield conn_id, ids[start : start + size]
+
+
+def _list_pages(found: Iterable[_Accounts]) -> dict[str, str]:
+    return {account.id: account.page_id for accounts in found for account in accounts if account.page_id}

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args
 
 from airflow_provider_iginsights.errors import ConfigurationError
-from airflow_provider_iginsights.json_values import read_whole_number
+from airflow_provider_iginsights.json_values import read_id, read_whole_number
 from airflow_provider_iginsights.quoting import quote_value
 
 Choice = TypeVar("Choice", bound=str)
@@ -75,6 +75,22 @@ def parse_breakdowns(value: Any) -> dict[str, tuple[str, ...]] | None:
         raise ConfigurationError(
             'breakdowns must map metrics to lists of breakdowns, such as {"views": ["follow_type"]}, '
             f"not {quote_value(value)}."
+        )
+    return found  # type: ignore[return-value]
+
+
+def parse_page_ids(value: Any) -> dict[str, str]:
+    """Return the id of an account -> the id of its Page, from a mapping or its text; empty where nothing was given.
+
+    :raises ConfigurationError: the value is no mapping of ids to ids.
+    """
+    value = _unwrapped(value, argument="page_ids")
+    pairs = value.items() if isinstance(value, Mapping) else [(value, value)] if value is not None else ()
+    found = {read_id(key): read_id(page_id) for key, page_id in pairs}
+    if None in found or None in found.values():
+        raise ConfigurationError(
+            "page_ids must map ids of accounts to ids of their Pages, as the XCom page_ids of "
+            f"InstagramListAccountsOperator does, not {quote_value(value)}."
         )
     return found  # type: ignore[return-value]
 

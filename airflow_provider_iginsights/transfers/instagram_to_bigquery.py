@@ -19,7 +19,7 @@ from airflow_provider_iginsights.catalog.tables import (
 )
 from airflow_provider_iginsights.stories.capture_plan import CAPTURE_FOR, LEAD
 from airflow_provider_iginsights.stories.life import HOURLY
-from airflow_provider_iginsights.task.arguments import parse_days
+from airflow_provider_iginsights.task.arguments import parse_days, parse_page_ids
 from airflow_provider_iginsights.transfers.base import InstagramToBigQueryOperator
 from airflow_provider_iginsights.transfers.operator_links import list_operator_links
 from airflow_provider_iginsights.transfers.story_transfer import Capture, StoryTransfer
@@ -47,6 +47,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param table_id: table for the insights.
     :param profile_table_id: table for the profiles; None = no profiles.
     :param lookback_days: closed Pacific days before the window to read again.
+    :param page_ids: id of an account -> id of its Page, such as the XCom ``page_ids`` of the task that lists accounts.
     :param instagram_conn_id: Airflow connection of type ``instagram``.
     :param gcp_conn_id: Google Cloud connection; None = application default credentials.
     :param impersonation_chain: service account(s) to impersonate.
@@ -54,8 +55,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
     :param job_project_id: Google Cloud project that runs and pays for the jobs; None = that of the dataset.
     :param maximum_bytes_billed: bytes that no query or statement may exceed; None = no limit.
     :param location: location of the dataset, such as ``EU``; None = wherever it lies.
-    :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else all
-        that the token sees.
+    :param account_ids: IG user ids or ``@usernames`` (list or comma string); None = the connection's, else the token's.
     :param metrics: names, ``"default"``, ``"all"``; None = the default set; ``reach/days_28`` asks for another period,
         ``follower_demographics/this_week`` for another timeframe, ``+name`` for a metric that this release does not
         know, and ``-name`` leaves one out.
@@ -90,6 +90,7 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         *InstagramToBigQueryOperator.template_fields,
         "profile_table_id",
         "lookback_days",
+        "page_ids",
     )
     operator_extra_links: Sequence[BaseOperatorLink] = list_operator_links((ACCOUNT_INSIGHTS, ACCOUNTS, ACCOUNT_STATUS))
     table_arguments: ClassVar[Mapping[Table, str]] = {ACCOUNT_INSIGHTS: "table_id", ACCOUNTS: "profile_table_id"}
@@ -100,16 +101,19 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         table_id: str = ACCOUNT_INSIGHTS.default_id,
         profile_table_id: str | None = ACCOUNTS.default_id,
         lookback_days: int | str = LOOKBACK_DAYS,
+        page_ids: Mapping[str, str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(table_id=table_id, **kwargs)
         self.profile_table_id = profile_table_id
         self.lookback_days = lookback_days
+        self.page_ids = page_ids
 
     def check_arguments(self) -> None:
         """Refuse what cannot be; see the base class."""
         super().check_arguments()
         parse_days(self.lookback_days, argument="lookback_days")
+        parse_page_ids(self.page_ids)
 
     def describe_work(self, window: Window) -> str:
         """Return the days that are written, and those that are read again."""
@@ -131,6 +135,11 @@ class InstagramAccountInsightsToBigQueryOperator(InstagramToBigQueryOperator):
         if explanation := source.window.explain():
             source.left_out_log.note("the run", "days", "NoClosedDay", explanation)
         return source.read_accounts(lookback_days=self._lookback_days, profiles=ACCOUNTS in self.tables)
+
+    def find_accounts(self, run: TransferRun, carried: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """Return the accounts to read; the Pages of some may be given."""
+        run.hook.add_page_ids(parse_page_ids(self.page_ids))
+        return super().find_accounts(run, carried)
 
     def finish_reading(
         self, run: TransferRun, results: AccountResults, row_files: dict[str, RowFile]

@@ -19,6 +19,9 @@ class AccountFinder(Protocol):
     def max_workers(self) -> int:
         """The largest number of accounts to read at the same time."""
 
+    def add_page_ids(self, found: Mapping[str, str]) -> None:
+        """Keep the Pages through which another hook has found accounts."""
+
     def find_account_ids(self, given: object = None) -> tuple[str, ...]:
         """Return the accounts to read: those given, else the connection's, else all that the token sees."""
 

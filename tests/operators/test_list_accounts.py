@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from airflow_provider_iginsights.errors import ConfigurationError, TokenExpired
 from airflow_provider_iginsights.graph.session import ReadingStopped
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import Account, GraphFault, Slow, World
-from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
+from tests.support.sandboxes import NOW, RecordingTaskInstance, Sandboxes, open_sandboxes
 
 SMALL = Account(id="17841411111111111", username="small", page_id="11", followers_count=99)
 
@@ -82,6 +83,25 @@ def test_ids_that_are_known_cost_no_call(sandboxes: Sandboxes) -> None:
     sandboxes.connect(extra={"account_ids": "4,5"})
     assert listed() == [["4", "5"]]
     assert sandboxes.graph.log == ()
+
+
+def test_the_pages_of_accounts(sandboxes: Sandboxes) -> None:
+    """The XCom page_ids tells a mapped task, which is given ids, of which Page each account is, as far as known."""
+    no_page = Account(id="17841422222222222", username="alone")
+    sandboxes.world.put(no_page)
+    instance = RecordingTaskInstance()
+    operator = InstagramListAccountsOperator(task_id="accounts", chunk_size=2, deny=SMALL.id)
+    chunks = operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    page_ids = instance.pushed["page_ids"]
+    pages = {each.id: each.page_id for each in sandboxes.world.accounts.values() if each not in (SMALL, no_page)}
+    assert page_ids == pages
+    chunk = [*chunks[0], no_page.id]
+    for given in (page_ids, json.dumps(page_ids)):
+        sandboxes.run("account", account_ids=chunk, metrics=["reach"], page_ids=given)
+        told = {row["account_id"]: row["page_id"] for row in sandboxes.rows("instagram_accounts")}
+        assert told == {account_id: pages.get(account_id) for account_id in chunk}
+    with pytest.raises(AirflowFailException, match="page_ids must map ids of accounts to ids of their Pages"):
+        sandboxes.run("account", account_ids=chunk, page_ids={"brand": "1"})
 
 
 def test_a_long_list_is_asked_for_in_large_pages(sandboxes: Sandboxes) -> None:
