@@ -63,6 +63,10 @@ ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
     ("SELECT DATE(at, 'America/Los_Angeles'), DATE_ADD(day, INTERVAL 1 MONTH), DATE_TRUNC(day, MONTH) "
      "FROM d.t WHERE n = 2", [(dt.date(2026, 10, 1), dt.date(2026, 11, 1), dt.date(2026, 10, 1))]),
     ("SELECT DATE_DIFF(DATE '2026-10-03', day, DAY) FROM d.t WHERE n = 2", [(2,)]),
+    # 2026-10-01 is a Thursday.
+    ("SELECT DATE_TRUNC(day, ISOWEEK), DATE_TRUNC(day, WEEK), DATE_TRUNC(day, WEEK(MONDAY)), "
+     "DATE_TRUNC(day, WEEK(FRIDAY)), DATE_TRUNC(day, WEEK(THURSDAY)) FROM d.t WHERE n = 2",
+     [(*(dt.date(2026, 9, day) for day in (28, 27, 28, 25)), dt.date(2026, 10, 1))]),
     ("WITH c AS (SELECT metric, SUM(v) AS v FROM d.t GROUP BY metric) SELECT c.v FROM c JOIN d.t USING (metric) "
      "WHERE c.metric = 'views'", [(Decimal(10),)]),
     ("SELECT * EXCEPT (x) FROM (SELECT 1 AS x, 2 AS y) UNION ALL SELECT 3 ORDER BY y", [(2,), (3,)]),

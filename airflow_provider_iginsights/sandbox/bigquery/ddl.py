@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.query import Session
+from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import ClusterBy, DropPrimaryKey
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
 __all__ = ["alter", "create", "drop", "options_of"]
@@ -73,7 +74,7 @@ def alter(session: Session, tree: exp.Alter) -> tuple[str, TableRef]:
         for action in tree.args["actions"]:
             if isinstance(action, exp.AlterSet):
                 changes |= _partitions_of(options_of(action.find_all(exp.Property)), table)
-            elif isinstance(action, exp.DropPrimaryKey | exp.AddConstraint):
+            elif isinstance(action, DropPrimaryKey | exp.AddConstraint):
                 changes["tableConstraints"] = _constraints(table, action, table.resource | changes)
             elif isinstance(action, exp.ColumnDef):
                 _add_column(table, action, columns)
@@ -97,7 +98,7 @@ def _add_column(table: StoredTable, action: exp.ColumnDef, columns: list[Resourc
 def _constraints(table: StoredTable, action: exp.Expression, resource: Resource) -> Resource | None:
     """Return the table's constraints after ADD PRIMARY KEY or DROP PRIMARY KEY."""
     claimed = (resource.get("tableConstraints") or {}).get("primaryKey")
-    if isinstance(action, exp.DropPrimaryKey):
+    if isinstance(action, DropPrimaryKey):
         if claimed is None and not action.meta.get("exists"):
             raise BigQueryError("invalidQuery", f"Table {table.ref.dotted} has no primary key.")
         return None
@@ -191,7 +192,7 @@ def _properties(tree: exp.Create) -> Resource:
     for entry in entries:
         if isinstance(entry, exp.PartitionedByProperty):
             resource["timePartitioning"] = _partitioning(entry.this)
-        elif isinstance(entry, exp.ClusterProperty):
+        elif isinstance(entry, ClusterBy):
             resource["clustering"] = {"fields": [column.name for column in entry.expressions]}
         elif type(entry) is not exp.Property:
             raise not_supported(f"CREATE with {entry.sql(dialect='bigquery')}")

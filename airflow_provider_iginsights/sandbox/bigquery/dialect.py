@@ -13,11 +13,13 @@ from contextlib import suppress
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.helper import ensure_list
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.tokens import TokenType
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER, DropPrimaryKey
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["MACROS", "GoogleSql", "check_comparisons", "rewrite"]
@@ -29,6 +31,8 @@ MACROS = (
     f" ELSE cast_to_type(a / b, {_KIND}) END",
     f"CREATE OR REPLACE MACRO bq_safe_divide(a, b) AS CASE WHEN b <> 0 THEN cast_to_type(a / b, {_KIND}) END",
     "CREATE OR REPLACE MACRO bq_avg(a) AS cast_to_type(avg(a), list_median([min(a)]))",
+    # DATE_TRUNC by a week that begins ``n`` days after Monday; DuckDB's begin on Monday.
+    "CREATE OR REPLACE MACRO bq_week(a, n) AS CAST(date_trunc('week', CAST(a AS DATE) - n) AS DATE) + n",
     # CAST of a float to INT64 rounds half away from zero ("Conversion rules"), and DuckDB to even.
     "CREATE OR REPLACE MACRO bq_integer(a) AS CASE WHEN typeof(a) IN ('DOUBLE', 'FLOAT')"
     " THEN CAST(round(TRY_CAST(a AS DOUBLE)) AS BIGINT) ELSE CAST(a AS BIGINT) END",
@@ -40,6 +44,14 @@ MACROS = (
 )
 _CASTS = {exp.DataType.Type.TEXT: "bq_string", exp.DataType.Type.BIGINT: "bq_integer"}
 _DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
+# "Date functions", DATE_TRUNC: a plain WEEK begins on Sunday.
+_WEEKS = {
+    "ISOWEEK": 0,
+    "WEEK": 6,
+    **{
+        name: n for n, name in enumerate(["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"])
+    },
+}
 _SIGNS: dict[type[exp.Expression], str] = {
     exp.EQ: "=",
     exp.NEQ: "!=",
@@ -87,21 +99,24 @@ class GoogleSql(BigQuery):  # type: ignore[misc]
         ALTER_TABLE_MIXED_ACTIONS = True
 
         # A dialect of sqlglot is a parser whose methods are overridden, and all of these begin with an underscore.
-        def _parse_alter_drop_action(self) -> exp.Expression | None:
-            if not self._match_pair(TokenType.DROP, TokenType.PRIMARY_KEY):
-                return super()._parse_alter_drop_action()
-            dropped = exp.DropPrimaryKey()
+        def _parse_alter_table_drop(self) -> list[exp.Expression]:
+            if not self._match(TokenType.PRIMARY_KEY):
+                return list(super()._parse_alter_table_drop())
+            dropped = DropPrimaryKey()
             dropped.meta["exists"] = self._match_text_seq("IF", "EXISTS")
-            return dropped
+            # Older releases let only actions of one kind follow one another.
+            if self._match(TokenType.COMMA) and self._match_texts(self.ALTER_PARSERS):
+                return [dropped, *ensure_list(self.ALTER_PARSERS[self._prev.text.upper()](self))]
+            return [dropped]
 
 
 def rewrite(tree: exp.Expression) -> None:
     """Give types and calls their BigQuery meaning, in place. Raises BigQueryError for functions that are not known."""
-    for call in tree.find_all(exp.Anonymous, exp.AnonymousAggFunc):
+    for call in list(tree.find_all(exp.Anonymous, exp.AnonymousAggFunc)):
         # What sqlglot does not know would go to DuckDB by its name, and mean something else there.
-        raise not_supported(f"The function {call.name.upper()}")
-    for caller in list(tree.find_all(exp.SessionUser)):
-        caller.replace(exp.Literal.string(CALLER))
+        if call.name.upper() != SESSION_USER:
+            raise not_supported(f"The function {call.name.upper()}")
+        call.replace(exp.Literal.string(CALLER))
     for kind in list(tree.find_all(exp.DataType)):
         if kind.this == exp.DataType.Type.BIGDECIMAL:
             raise not_supported("The type BIGNUMERIC")
@@ -180,12 +195,21 @@ def _macro(node: exp.Expression) -> exp.Expression | None:
         is_plain = not isinstance(node.parent, exp.Window) and not isinstance(node.this, exp.Distinct)
         return exp.Anonymous(this="bq_avg", expressions=[node.this]) if is_plain else None
     if isinstance(node, _DATE_CALLS):
-        # DATE_ADD and DATE_TRUNC return a DATE in BigQuery ("Date functions"), a TIMESTAMP in DuckDB.
-        return None if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "DATE", dialect="duckdb")
+        return _date_call(node)
     name = _CASTS.get(node.to.this, "")
     if not name or type(node) is not exp.Cast or isinstance(node.this, exp.Null) or node.this.is_string:
         return None
     return exp.Anonymous(this=name, expressions=[node.this])
+
+
+def _date_call(node: exp.Expression) -> exp.Expression | None:
+    unit = node.args.get("unit")
+    name = (unit.this if isinstance(unit, exp.WeekStart) else unit).name if unit else ""
+    if isinstance(node, exp.DateTrunc) and name in _WEEKS:
+        week = exp.Anonymous(this="bq_week", expressions=[node.this, exp.Literal.number(_WEEKS[name])])
+        return exp.cast(week, "DATE", dialect="duckdb")
+    # DATE_ADD and DATE_TRUNC return a DATE in BigQuery ("Date functions"), a TIMESTAMP in DuckDB.
+    return None if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "DATE", dialect="duckdb")
 
 
 def _family(node: exp.Expression) -> str | None:

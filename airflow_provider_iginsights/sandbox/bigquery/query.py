@@ -20,6 +20,7 @@ from airflow_provider_iginsights.sandbox.bigquery import information_schema
 from airflow_provider_iginsights.sandbox.bigquery.dialect import GoogleSql, rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.routines import arguments_of, call
+from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import unify
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, StoredTable, TableRef
 
@@ -47,6 +48,7 @@ def parse(sql: str) -> exp.Expression:
     if len(statements) != 1:
         raise not_supported("A script of several statements" if statements else "An empty query")
     tree = statements[0]
+    unify(tree)
     for node in tree.walk():
         # Where a name stands in the text is copied with each tree, and takes longer to copy than the name.
         if node._meta and node._meta.keys() <= _POSITION:
@@ -63,7 +65,7 @@ def parse(sql: str) -> exp.Expression:
 def duckdb_sql(tree: exp.Expression) -> str:
     """Return the statement or expression in DuckDB's SQL."""
     try:
-        text: str = tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+        text: str = tree.sql(dialect="duckdb", identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except SqlglotError as error:
         raise not_supported(f"This SQL ({error})") from error
     return text
