@@ -11,7 +11,7 @@ list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.t
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo constraints reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
+.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,7 @@ $(VENV)/.installed: pyproject.toml requirements/test.txt
 $(DEMO)/.installed: pyproject.toml requirements/demo.txt
 	$(call install_hashed,$(DEMO),requirements/demo.txt)
 
-demo: $(DEMO)/.installed  ## Run two example Dags against the sandbox and print what BigQuery then holds
+demo: $(DEMO)/.installed  ## Play a day with the sandbox and a real Airflow, and show what BigQuery then holds
 	$(DEMO)/bin/python -m airflow_provider_iginsights demo
 
 # Versions are those that the files hold already, where they still fit; UPGRADE=--upgrade takes the newest.
@@ -48,6 +48,9 @@ constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requ
 	echo hatchling | $(HASHED) pyproject.toml - --extra sandbox --output-file requirements/demo.txt
 	$(HASHED) pyproject.toml --extra dev --extra report --extra sandbox --output-file requirements/test.txt
 	$(call list_extra,types) | $(HASHED) - --output-file requirements/types.txt
+
+demo-picture: install  ## Run the demo and draw docs/images/demo.svg from what it prints
+	$(BIN)/python -m tests.support.demo_picture
 
 reference: install  ## Write docs/reference and catalog/rows.py anew from the code
 	$(BIN)/python -m tests.support.write_reference

@@ -114,5 +114,5 @@ def test_links_on_pypi_lead_to_the_release(unpacked: Path, wheel: dict[str, byte
     links = list_links(tmp_path / "shown.md")
     assert [link for link in links if "://" not in link and not link.startswith("#")] == []
     assert f"{SOURCE}/blob/v{__version__}/docs/time.md" in links
-    assert f"{SOURCE}/raw/v{__version__}/docs/images/report-desktop-light.png" in links
+    assert f"{SOURCE}/raw/v{__version__}/docs/images/demo.svg" in links
     assert re.sub(rf"{SOURCE}/(blob|raw)/v{__version__}/", "", shown) == readme

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.cli.options import (
     CONN_ID,
     DATASET,
     DATASET_OF,
+    DEMO,
     GCP_CONN_ID,
     LOCATION,
     PORTS,
@@ -22,7 +23,6 @@ from airflow_provider_iginsights.cli.options import (
     RECORDED_COMMAND,
     REPORT,
     SANDBOX,
-    SANDBOX_ALONE,
     TABLE_IDS,
     Option,
     make_option,
@@ -195,7 +195,7 @@ COMMANDS: tuple[Command, ...] = (
         help="Run a local Graph API and a local BigQuery",
         description="Print the settings that point Airflow at them, and run until Ctrl-C, or as long as a command.",
         action=f"{_ROOM}.sandbox:sandbox",
-        options=(*SANDBOX, *SANDBOX_ALONE),
+        options=SANDBOX,
     ),
     Command(
         name="record",
@@ -213,18 +213,9 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="demo",
-        help="Run Dag files against the sandbox and print what BigQuery then holds",
-        description="Everything happens in a temporary AIRFLOW_HOME and on loopback; nothing is kept.",
-        action=f"{_ROOM}.sandbox:demo",
-        options=(
-            make_option(
-                "dag_files",
-                type=Path,
-                nargs="*",
-                help="Dag files of one folder; each Dag has its file's name as its id (left out: two of our examples)",
-            ),
-            make_option("--dataset", default="instagram", help="dataset that the Dag writes (default: %(default)s)"),
-            *SANDBOX,
-        ),
+        help="Play a day with the sandbox and a real Airflow, and show what BigQuery then holds",
+        description="Run two example Dags, show the numbers, run one again, kill a load. Only Airflow's log is kept.",
+        action=f"{_ROOM}.demo:demo",
+        options=DEMO,
     ),
 )

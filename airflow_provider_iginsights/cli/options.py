@@ -130,26 +130,10 @@ REPORT = (
         help="drawn by a script in the file, SVG without any script, or tables alone (default: %(default)s)",
     ),
 )
-SANDBOX = (
+DEMO = (
     make_option("--accounts", type=read_count, default=2, help="Instagram accounts (default: %(default)s)"),
-    make_option("--media", type=read_count, default=30, help="posts and reels per account (default: %(default)s)"),
-    make_option("--stories", type=read_count, default=3, help="live stories per account (default: %(default)s)"),
     make_option("--seed", type=read_count, default=7, help="all numbers follow from it (default: %(default)s)"),
     make_option("--now", type=_read_instant, help="freeze the clock at this ISO 8601 instant (default: real time)"),
-    make_option("--pin", metavar="v10.0", help="play this API version only; v10.0 plays the API of 2021"),
-    make_option("--latency", type=_read_seconds, default=0.0, help="seconds that each Graph API answer takes"),
-    make_option(
-        "--app-limit", type=read_count, help="Graph calls that the app may make in an hour (default: any number)"
-    ),
-    make_option(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="an odd answer to play again and again, see docs/sandbox.md; can be repeated",
-    ),
-    make_option("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)"),
-    make_option("--followers", type=read_count, help="followers of each account (default: some thousand)"),
 )
 PORTS = (
     make_option("--port", type=read_count, default=0, help="port of the Graph API (default: a free one)"),
@@ -164,7 +148,24 @@ COMMAND_INSIDE = make_option(
 RECORDED_COMMAND = make_option(
     "run", nargs="*", metavar="COMMAND", help="behind --: the command to record, such as airflow dags test brand"
 )
-SANDBOX_ALONE = (
+SANDBOX = (
+    *DEMO,
+    make_option("--media", type=read_count, default=30, help="posts and reels per account (default: %(default)s)"),
+    make_option("--stories", type=read_count, default=3, help="live stories per account (default: %(default)s)"),
+    make_option("--project", default="sandbox-project", help="Google Cloud project id (default: %(default)s)"),
+    make_option("--pin", metavar="v10.0", help="play this API version only; v10.0 plays the API of 2021"),
+    make_option("--latency", type=_read_seconds, default=0.0, help="seconds that each Graph API answer takes"),
+    make_option(
+        "--app-limit", type=read_count, help="Graph calls that the app may make in an hour (default: any number)"
+    ),
+    make_option(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an odd answer to play again and again, see docs/sandbox.md; can be repeated",
+    ),
+    make_option("--followers", type=read_count, help="followers of each account (default: some thousand)"),
     make_option("--list-faults", action="store_true", help="print the names of the odd answers, and end"),
     make_option("--expired-token", action="store_true", help="let the connection's token have expired"),
     make_option("--throttle", action="store_true", help="let each account have used its rate limit, for five minutes"),

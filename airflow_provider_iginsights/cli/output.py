@@ -24,6 +24,20 @@ def print_result(*lines: object) -> None:
     _print(_RESULTS.get() or sys.stdout, lines)
 
 
+def print_text(text: str) -> None:
+    """Print a part of the results as it is, at once."""
+    _print(_RESULTS.get() or sys.stdout, (text,), end="")
+
+
+def can_print(text: str) -> bool:
+    """Tell whether the encoding of the output has these characters."""
+    try:
+        text.encode((_RESULTS.get() or sys.stdout).encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def reserve_output() -> Iterator[None]:
     """Keep the standard output for :func:`say`, for the time of the block: Airflow 2 logs there."""

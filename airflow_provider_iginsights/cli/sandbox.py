@@ -1,4 +1,4 @@
-"""Runs the local Graph API and the local BigQuery: ``sandbox``, ``demo``."""
+"""Runs the local Graph API and the local BigQuery: ``sandbox``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import print_error, print_result
+from airflow_provider_iginsights.cli.output import print_result
 from airflow_provider_iginsights.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_iginsights.sandbox.environment import SandboxSettings
 
-_EXAMPLES = Path(__file__).parents[1] / "example_dags"
-DEMO_DAGS = [_EXAMPLES / f"{name}.py" for name in ("instagram_daily_insights", "instagram_hourly_stories")]
 _GRACE = 10.0
 """Seconds for a command to end."""
 NOT_INSTALLED = "The sandbox cannot be imported ({}). Install it: pip install 'airflow-provider-iginsights[sandbox]'."
@@ -33,7 +30,7 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
     :raises ConfigurationError: a port is taken, or a folder cannot be used.
     :raises SystemExit: with the exit code of the command.
     """
-    settings = _read_settings(options)
+    settings = read_settings(options)
     from airflow_provider_iginsights.sandbox.graph import SHAPES
 
     if options.list_faults:
@@ -104,21 +101,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def demo(options: argparse.Namespace) -> ExitCode:
-    """Run the Dags and print the tables."""
-    settings = _read_settings(options)
-    from airflow_provider_iginsights.sandbox.demo import run_demo
-
-    dag_files = options.dag_files or DEMO_DAGS
-    if missing := [str(file) for file in dag_files if not file.is_file()]:
-        raise ConfigurationError(f"There is no Dag file {', '.join(missing)}.")
-    if failed := run_demo(settings, dag_files=dag_files, dataset=options.dataset, say=print_result):
-        print_error(failed)
-        return ExitCode.FOUND
-    return ExitCode.DONE
-
-
-def _read_settings(options: argparse.Namespace) -> SandboxSettings:
+def read_settings(options: argparse.Namespace) -> SandboxSettings:
     """Return the settings that the options hold.
 
     :raises ConfigurationError: the sandbox is not installed, or it knows no such fault or version.
@@ -129,10 +112,10 @@ def _read_settings(options: argparse.Namespace) -> SandboxSettings:
         from airflow_provider_iginsights.sandbox.graph.versions import VERSIONS
     except ImportError as error:
         raise ConfigurationError(NOT_INSTALLED.format(error)) from error
-    if unknown := [name for name in options.fault if name not in SHAPES]:
-        raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
-    if options.pin not in (None, *VERSIONS):
-        raise ConfigurationError(f"The sandbox plays no API version {options.pin}. It plays {', '.join(VERSIONS)}.")
     known = vars(options)
+    if unknown := [name for name in known.get("fault", ()) if name not in SHAPES]:
+        raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
+    if (pin := known.get("pin")) not in (None, *VERSIONS):
+        raise ConfigurationError(f"The sandbox plays no API version {pin}. It plays {', '.join(VERSIONS)}.")
     given: dict[str, Any] = {name: known[name] for name in SandboxSettings.__dataclass_fields__ if name in known}
     return SandboxSettings(**given)

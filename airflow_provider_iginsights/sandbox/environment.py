@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, Token, World
+from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
     Raises OSError for a port that is taken, or a folder that cannot be used.
     """
     clock = Clock(settings.now)
-    world = _build_world(settings, now=clock.now())
+    world = build_world(settings, now=clock.now())
     token = _choose_token(settings, world)
     with (
         GraphSandbox(world, clock=clock, latency=settings.latency, pin=settings.pin, port=settings.port) as graph,
@@ -59,20 +61,34 @@ def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
         ) as bigquery,
     ):
         _disturb(settings, graph)
-        connection = {
-            "conn_type": "instagram",
-            "host": graph.url,
-            "password": token,
-            "extra": {"api_version": settings.pin} if settings.pin else {},
-        }
-        yield {
-            "AIRFLOW_CONN_INSTAGRAM_DEFAULT": json.dumps(connection),
-            "BIGQUERY_EMULATOR_HOST": bigquery.url,
-            "GOOGLE_CLOUD_PROJECT": bigquery.project,
-        }
+        extra = {"api_version": settings.pin} if settings.pin else {}
+        yield describe_servers(graph, bigquery, token=token, extra=extra)
 
 
-def _build_world(settings: SandboxSettings, *, now: datetime) -> World:
+def describe_servers(
+    graph: GraphSandbox, bigquery: BigQuerySandbox, *, token: str, extra: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return the environment variables for an Airflow that uses two running servers.
+
+    The connection has what ``doctor`` asks for: with the id and the secret of the token's app, Meta tells what it is.
+
+    :param extra: extras of the connection beside these.
+    """
+    connection = {
+        "conn_type": "instagram",
+        "host": graph.url,
+        "password": token,
+        "extra": {"app_id": APP_ID, "app_secret": APP_SECRET, **extra},
+    }
+    return {
+        "AIRFLOW_CONN_INSTAGRAM_DEFAULT": json.dumps(connection),
+        "BIGQUERY_EMULATOR_HOST": bigquery.url,
+        "GOOGLE_CLOUD_PROJECT": bigquery.project,
+    }
+
+
+def build_world(settings: SandboxSettings, *, now: datetime) -> World:
+    """Return what the local Graph API holds."""
     world = World.build(
         seed=settings.seed,
         accounts=settings.accounts,

@@ -1,12 +1,10 @@
-"""``sandbox`` and ``demo``, run as users run them."""
+"""``sandbox``, run as users run it."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,12 +20,10 @@ import pytest
 import requests
 
 from airflow_provider_iginsights.cli.main import main
-from airflow_provider_iginsights.sandbox import demo
 from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run_sandbox
 from airflow_provider_iginsights.sandbox.graph import SHAPES
 
 PACKAGE = "airflow_provider_iginsights"
-EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
 
 @contextmanager
@@ -221,13 +217,24 @@ def test_what_another_sandbox_uses(tmp_path: Path, option: str, capsys: pytest.C
     assert set(threading.enumerate()) <= before
 
 
+def test_the_doctor_finds_nothing_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the sandbox's environment the doctor ends with 0: the connection has the app's id and secret, too."""
+    with run_sandbox(SandboxSettings(accounts=1, media=1, stories=1)) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["status"] == "ok"
+    assert {check["status"] for check in found["checks"]} == {"ok", "not checked"}
+
+
 def test_options_shape_the_world() -> None:
     """Clock, seed, number of posts and pinned version arrive in the servers; the pin also in the connection."""
     now = datetime(2026, 11, 21, 20, tzinfo=UTC)
     with run_sandbox(SandboxSettings(accounts=1, media=4, seed=9, now=now, pin="v10.0")) as environment:
         connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
         assert connection["password"] == "EAAGsystemuser9"
-        assert connection["extra"] == {"api_version": "v10.0"}
+        assert connection["extra"]["api_version"] == "v10.0"
         answer = requests.get(
             f"{connection['host']}/v25.0/17841400000000001/media",
             {"fields": "timestamp"},
@@ -256,7 +263,7 @@ def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture
     [
         (["sandbox", "--fault", "flood"], "knows no fault flood. It knows empty_page,"),
         (["sandbox", "--pin", "v99.0"], "plays no API version v99.0."),
-        (["demo", "no_such_dag.py"], "There is no Dag file no_such_dag.py."),
+        (["demo", "--accounts", "0"], "--accounts is 1 or more"),
     ],
     ids=" ".join,
 )
@@ -276,45 +283,3 @@ def test_without_the_sandbox_extra() -> None:
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
     assert said.returncode == 2
     assert "pip install 'airflow-provider-iginsights[sandbox]'" in said.stderr
-
-
-@pytest.mark.usefixtures("airflow_db")
-def test_the_demo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo runs its example Dags by `airflow dags test`, prints five filled tables, and leaves nothing behind."""
-    made = Path(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"))
-    homes: list[Path] = []
-
-    def make_environment(home: Path, dags_folder: Path) -> dict[str, str]:
-        # A database made from nothing costs seconds; this one is as fresh.
-        shutil.copy(made, home / "airflow.db")
-        homes.append(home)
-        return original(home, dags_folder)
-
-    original = demo.make_environment
-    monkeypatch.setattr(demo, "make_environment", make_environment)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "")
-    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
-    monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", "")
-    before = set(threading.enumerate())
-    assert main(["demo", "--accounts", "1", "--media", "4", "--stories", "1"]) == 0
-    printed = capfd.readouterr().out
-    counts = dict(re.findall(r"sandbox-project\.instagram\.(\w+): (\d+) rows", printed))
-    assert counts.keys() >= {
-        "instagram_account_insights",
-        "instagram_accounts",
-        "instagram_media",
-        "instagram_media_insights",
-        "instagram_story_insights",
-    }
-    assert all(int(count) > 0 for count in counts.values())
-    assert "account_id=17841400000000001" in printed
-    assert set(threading.enumerate()) <= before
-    assert not any(home.exists() for home in homes)
-
-
-def test_a_demo_that_fails_says_so(tmp_path: Path) -> None:
-    """Where Airflow fails, its command, exit code and words are passed on."""
-    environment = os.environ | demo.make_environment(tmp_path, EXAMPLES)
-    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:///relative.db"
-    failed = demo.run_dags(["instagram_daily_insights"], environment)
-    assert re.match(r"`airflow db migrate` failed with exit code [1-9].*\n.*relative", failed or "", re.DOTALL)
