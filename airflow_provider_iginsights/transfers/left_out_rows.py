@@ -26,7 +26,8 @@ def keep_examples(source: Source) -> None:
 
 def _redact(source: Source, raw: Any) -> str:
     settings = source.client.settings
-    return redact_fragment(raw, protection=source.protection, secrets=(settings.token, settings.app_secret))
+    secrets = (settings.token, settings.app_secret, settings.make_appsecret_proof())
+    return redact_fragment(raw, protection=source.protection, secrets=secrets)
 
 
 def describe_left_out(log: LeftOutLog, *, task: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
