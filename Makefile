@@ -7,11 +7,12 @@ DBT := .venv-dbt
 UI := .venv-ui
 DOCS := .venv-docs
 DEMO := .venv-demo
+RELEASE := .venv-release
 list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")'
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs format clean
+.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,7 +44,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--custom-compile-command 'make constraints'
 HASHED := $(COMPILE) --generate-hashes --constraint constraints.txt
 constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requirements/ with hashes [UPGRADE=--upgrade]
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra release --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra google --extra dev --extra report --extra sandbox --output-file constraints-google.txt
 	echo hatchling | $(HASHED) pyproject.toml - --extra sandbox --output-file requirements/demo.txt
 	$(HASHED) pyproject.toml --extra dev --extra report --extra sandbox --output-file requirements/test.txt
@@ -126,6 +127,15 @@ $(DOCS)/.installed: pyproject.toml constraints.txt
 	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement $(DOCS)/requirements.txt
 	@touch $@
 
+$(RELEASE)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(call list_extra,release) > $(RELEASE)/requirements.txt
+	$(RELEASE)/bin/$(PIP) --constraint constraints.txt --requirement $(RELEASE)/requirements.txt
+	@touch $@
+
+release-check: $(RELEASE)/.installed  ## Build a release into dist/, and check it as a user would meet it: run from the tagged commit
+	$(RELEASE)/bin/python -m tests.support.release_check
+
 docs: $(DOCS)/.installed  ## Build the site into docs/_build; warnings and dead inner links are errors
 	$(DOCS)/bin/sphinx-build -q -n -W --keep-going -b dirhtml docs docs/_build
 
@@ -134,4 +144,4 @@ format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) $(RELEASE) dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

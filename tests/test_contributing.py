@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,14 @@ def test_make_help_lists_every_target() -> None:
     assert {line.split()[0] for line in done.stdout.splitlines()} == said
     [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert said <= set(phony.split())
+
+
+def test_rules_of_security_are_broken_by_name() -> None:
+    """No file is free of all of ruff's S; a line that breaks one of them says why."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]
+    ignored = [*pyproject["ignore"], *(rule for rules in pyproject["per-file-ignores"].values() for rule in rules)]
+    assert "S" in pyproject["select"]
+    assert [rule for rule in ignored if re.fullmatch(r"S\d{0,2}", rule)] == []
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        for line in path.read_text("utf-8").splitlines():
+            assert not re.search(r"noqa: (?:\w+, )*S\d+(?!\d)(?! \(| - )", line), f"{path.name}: {line}"

@@ -70,7 +70,7 @@ def test_the_sdist_holds_what_its_pages_name(unpacked: Path) -> None:
         for target in list_links(page):
             assert "://" in target or (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
     needed = {*re.findall(r"[\w./-]+\.txt\b", (ROOT / "Makefile").read_text("utf-8"))} - {"/requirements.txt"}
-    needed |= {"Makefile", "tests/conftest.py", "benchmarks/price.py"}
+    needed |= {path.name for path in ROOT.glob("*.py")} | {"Makefile", "tests/conftest.py", "benchmarks/price.py"}
     assert [name for name in sorted(needed) if not (unpacked / name).exists()] == []
 
 

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +47,7 @@ ALLOWED = frozenset(
         "MIT-0",
         "MPL-2.0",
         "PSF-2.0",
+        "Python-2.0",
         "Unlicense",
         "Zlib",
     }
@@ -82,6 +83,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
 READ: Mapping[str, str] = MappingProxyType(
     {
         "google-ads": "Apache-2.0",
+        "google-crc32c": "Apache-2.0",
         "pyasn1-modules": "BSD-2-Clause",
         "text-unidecode": "Artistic-1.0-Perl OR GPL-2.0-or-later",
         "tiktoken": "MIT",
@@ -122,6 +124,12 @@ def list_dependencies(install: str) -> list[Dependency]:
         Dependency(name=name, licence=read_licence(each), install=install, direct=name in direct)
         for name, each in sorted(found.items())
     ]
+
+
+def has_pinned_airflow() -> bool:
+    """Return whether the installed Airflow is that of constraints.txt."""
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return f"apache-airflow=={version('apache-airflow')}" in pins
 
 
 def read_licence(found: Distribution) -> str:
