@@ -6,6 +6,7 @@ operating system if the process is killed, since it has no name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 from datetime import date, timedelta
@@ -17,7 +18,7 @@ from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
 from airflow_provider_iginsights.errors import LoadError, RowRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import IO
 
     from airflow_provider_iginsights.bigquery.target import TargetTable
@@ -51,11 +52,16 @@ class RowFile:
         self._waiting = 0
         self._shared: tuple[object, ...] = _NONE_SHARED
         self._partition = target.table.partition_by
-        # Without a name, so that nothing is left on the worker's disk when the process is killed.
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
+        with self._naming_disk_trouble():
+            # Without a name, so that nothing is left on the worker's disk when the process is killed.
+            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="iginsights-", suffix=".ndjson")  # noqa: SIM115
 
     def write(self, row: Mapping[str, object]) -> None:
-        """Append one row. Raises RowRefused, which names the row's key and the column; the row is then not written."""
+        """Append one row.
+
+        :raises RowRefused: names the row's key and the column; the row is then not written.
+        :raises LoadError: the worker's disk takes no more.
+        """
         json_lines, lines = self._json_lines, self._lines
         try:
             line = json_lines.encode(row).encode()
@@ -117,17 +123,20 @@ class RowFile:
     def reading(self) -> IO[bytes]:
         """Return the file, at its beginning."""
         if self._file.closed:
-            raise LoadError(f"The rows for {self.target.path} were already discarded. Run the task again.")
+            raise self._discarded()
         self._bundle()
-        self._file.flush()
-        self._file.seek(0)
+        with self._naming_disk_trouble():
+            self._file.flush()
+            self._file.seek(0)
         return self._file
 
     def close(self) -> None:
         """Delete the file."""
         self._rows += len(self._lines)
         self._lines.clear()
-        self._file.close()
+        # What is still in Python's buffer is written first, and a full disk refuses it; nobody reads it any more.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _bundle(self) -> None:
         """Hash and write the lines that wait, at once: a call for each would cost as much as encoding a column."""
@@ -138,13 +147,32 @@ class RowFile:
             self._rows += count
             self._size += len(lines)
             self._hash.update(lines)
-            self._file.write(lines)
+            with self._naming_disk_trouble():
+                self._file.write(lines)
+
+    @contextlib.contextmanager
+    def _naming_disk_trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            # A task that Airflow stops closes the file while another thread of it still writes.
+            raise self._discarded() from None
+        except OSError as error:
+            folder = tempfile.tempdir or "the folder for temporary files"
+            raise LoadError(
+                f"The rows for {self.target.path} could not be kept in a temporary file in {folder} of the worker: "
+                f"{error.strerror or error}. Nothing was written to the table. Make room there, or let TMPDIR name a "
+                "folder that has more, and run the task again."
+            ) from error
 
     def __enter__(self) -> RowFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _discarded(self) -> LoadError:
+        return LoadError(f"The rows for {self.target.path} were already discarded. Run the task again.")
 
     def _unwritable(self, row: Mapping[str, object]) -> RowRefused:
         broken = [name for name, value in row.items() if isinstance(value, str) and not _is_unicode(value)]

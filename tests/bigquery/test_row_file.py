@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import resource
 import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -226,6 +227,14 @@ def test_memory_stays_flat() -> None:
     assert peaks[1] < peaks[0] + 200_000
 
 
+def test_writing_into_a_closed_file_says_so() -> None:
+    """A task that Airflow stops discards its rows while it still reads: that is told in words, too."""
+    row_file = RowFile(rows.target(ACCOUNT_INSIGHTS))
+    row_file.close()
+    with pytest.raises(LoadError, match="already discarded"):
+        fill(row_file)
+
+
 def test_a_closed_spool_says_so() -> None:
     """Rows that were discarded are not loaded as if there had been none."""
     row_file = RowFile(rows.target())
@@ -234,3 +243,34 @@ def test_a_closed_spool_says_so() -> None:
     row_file.close()
     with pytest.raises(LoadError, match="already discarded"):
         row_file.reading()
+
+
+def fill(row_file: RowFile) -> None:
+    """Write more rows than wait for others, and begin to read them."""
+    for number in range(2_000):
+        row_file.write(rows.row(ACCOUNT_INSIGHTS, number))
+    row_file.reading()
+
+
+@pytest.mark.parametrize("room", [0, 30_000])
+def test_a_full_disk_is_named(room: int) -> None:
+    """Whether the first line or a later one has no room: folder, table and what to do are said; closing says nothing.
+
+    A limit of the size of files stands for the disk; both are an OSError of the same write.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    row_file = RowFile(rows.target(ACCOUNT_INSIGHTS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(LoadError, match=r"p-1\.d\.instagram_account_insights .* TMPDIR") as raised, row_file:
+            fill(row_file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+def test_a_folder_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without a usable folder for temporary files is told so before anything is fetched."""
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(LoadError, match="in /nowhere of the worker: No such file or directory"):
+        RowFile(rows.target(ACCOUNT_INSIGHTS))

@@ -46,7 +46,11 @@ def main() -> int:
 def play(given: argparse.Namespace) -> int:
     """Play the chosen parts in turns until time or count is over."""
     from tests.support.chaos.outcomes import State, describe
-    from tests.support.chaos.parts import PARTS, choose_parts  # after AIRFLOW_HOME is set: they import Airflow
+    from tests.support.chaos.parts import (
+        ON_REQUEST,
+        PARTS,
+        choose_parts,
+    )  # after AIRFLOW_HOME is set: they import Airflow
 
     _silence()
     seed = random.SystemRandom().randrange(10**6, 10**7) if given.seed is None else given.seed
@@ -63,7 +67,7 @@ def play(given: argparse.Namespace) -> int:
             parts = [part for part in parts if played[part.name] < given.count]
         elif time.monotonic() > ends:
             break
-    print(report := describe(state.outcomes, PARTS))
+    print(report := describe(state.outcomes, (*PARTS, *ON_REQUEST)))
     print(f"go on with SEED={seed} and the same STATE" if given.state else f"repeat with SEED={seed}")
     if given.report:
         given.report.write_text(report, "utf-8")

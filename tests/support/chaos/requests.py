@@ -65,7 +65,7 @@ class RequestMiddleware:
         if not self._is_repeated(route):
             await self.app(scope, receive, send)
             return
-        body = await _read(receive)
+        body = await read_body(receive)
 
         async def again() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -134,7 +134,8 @@ def open_planned(world: World) -> Iterator[Sandboxes]:
         yield stack.enter_context(open_sandboxes(world))
 
 
-async def _read(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body of a request."""
     body = bytearray()
     while True:
         message = await receive()

@@ -44,14 +44,14 @@ class ScriptPlayer:
     """Sandboxes in which scripts are played one after the other, each in a dataset of its own."""
 
     sandboxes: Sandboxes
-    usual: dict[tuple[str, int], Requests] = field(default_factory=dict)
+    usual: dict[tuple[str, bool, int], Requests] = field(default_factory=dict)
     number: int = 0
 
     def play(self, seed: int) -> Outcome:
         """Play the script of a seed."""
         script = draw_script(seed)
-        if (script.task, 0) not in self.usual:
-            self._measure(script.task)
+        if (script.task, script.keeps_log, 0) not in self.usual:
+            self._measure(script)
         self.number += 1
         start = self.sandboxes.now
         self.sandboxes.connect(extra={"timeout": READ_TIMEOUT, "max_workers": 2})
@@ -69,10 +69,10 @@ class ScriptPlayer:
             part="scripts", seed=seed, what=str(script), ending=ending, violations=tuple(violations), counts=counts
         )
 
-    def _measure(self, task: str) -> None:
-        """Count the requests of each step of a task that nothing disturbs."""
-        dataset = f"measured_{len(self.usual)}"
-        steps = make_steps(TASKS[task], list(self.sandboxes.world.accounts), dataset=dataset, run_id="measured")
+    def _measure(self, script: FaultScript) -> None:
+        """Count the requests of each step of the script's task when nothing disturbs it."""
+        run = ScriptRun(script, self.sandboxes, f"measured_{len(self.usual)}", self.usual)
+        steps = run.make_steps("measured")
         for at, step in enumerate(steps):
             self.sandboxes.graph.clear_log()
             self.sandboxes.bigquery.log.clear()
@@ -80,8 +80,10 @@ class ScriptPlayer:
             step.make().execute(step.context)
             log = self.sandboxes.graph.log
             calls, sent = sum(each.calls for each in log), len(self.sandboxes.bigquery.log)
-            self.usual[task, at] = Requests(calls, len(log), sent, len(self.sandboxes.bigquery.jobs) - jobs)
-        self._forget(dataset)
+            self.usual[script.task, script.keeps_log, at] = Requests(
+                calls, len(log), sent, len(self.sandboxes.bigquery.jobs) - jobs
+            )
+        self._forget(run.dataset)
 
     def _forget(self, dataset: str) -> None:
         with self.sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
@@ -97,8 +99,10 @@ class ScriptRun:
     script: FaultScript
     sandboxes: Sandboxes
     dataset: str
-    usual: dict[tuple[str, int], Requests]
+    usual: dict[tuple[str, bool, int], Requests]
     tries: int = 0
+    summary: Any = None
+    """What the last step returned, None where it failed."""
     errors: list[str] = field(default_factory=list)
     known: Truth = field(init=False)
 
@@ -108,9 +112,9 @@ class ScriptRun:
     def play(self) -> Iterator[Violation]:
         """Run the task under the script and once more without; yield what did not hold."""
         if self.script.is_repeated:
-            yield from self._run_all(self._make("earlier"), is_hit=False)
+            yield from self._run_all(self.make_steps("earlier"), is_hit=False)
             self.sandboxes.travel(3 * DELAY)
-        steps = self._make("scripted")
+        steps = self.make_steps("scripted")
         self.known.begin()
         yield from self._run_all(steps, is_hit=True)
         disarm(self.sandboxes)
@@ -124,29 +128,35 @@ class ScriptRun:
             return
         if has_fault(self.script, "expire"):
             travel_to_expiry(self.sandboxes, 2)
-        yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, {})
+        # What an account lacked in a last try stays named when the others are read again.
+        yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, self.summary or {})
         yield from check_left(self.sandboxes, self.dataset)
-        if not self.script.is_repeated:
+        if self.script.keeps_log and not self.script.is_repeated:
             yield from check_runs(self.sandboxes, self.dataset, self.known)
 
-    def _make(self, run_id: str) -> list[Step]:
-        accounts = list(self.sandboxes.world.accounts)
-        steps = make_steps(TASKS[self.script.task], accounts, dataset=self.dataset, run_id=run_id)
+    def make_steps(self, run_id: str) -> list[Step]:
+        """Return the task instances of a run of the script's task."""
+        steps = make_steps(
+            TASKS[self.script.task],
+            list(self.sandboxes.world.accounts),
+            dataset=self.dataset,
+            run_id=run_id,
+            keeps_log=self.script.keeps_log,
+        )
         for step in steps:
             step.instance.max_tries = self.script.retries
         return steps
 
     def _run_all(self, steps: list[Step], *, is_hit: bool) -> Iterator[Violation]:
         hit = self.script.step % len(steps)
-        summary: Any = {}
         for at, step in enumerate(steps):
             tries = (self.script.tries if at == hit else 0) if is_hit else 0
-            summary, violations = self._run_step(step, at, hit_tries=tries)
+            self.summary, violations = self._run_step(step, at, hit_tries=tries)
             yield from violations
-            if not is_hit and summary is None:
+            if not is_hit and self.summary is None:
                 yield Violation(f"the clean run failed: {self.errors[-1]}", str(violations))
-        if is_hit and summary is not None and TASKS[self.script.task].kind != "list" and len(steps) == 1:
-            yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, summary)
+        if is_hit and self.summary is not None and TASKS[self.script.task].kind != "list":
+            yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, self.summary)
 
     def _run_step(self, step: Step, at: int, *, hit_tries: int) -> tuple[Any, list[Violation]]:
         """Try a step as often as Airflow does; return what it returned, None if it never did, and what did not hold."""
@@ -155,7 +165,7 @@ class ScriptRun:
             if number:
                 step.retry()
             if number < hit_tries:
-                arm(self.script, self.sandboxes, self.dataset, self.usual[self.script.task, at])
+                arm(self.script, self.sandboxes, self.dataset, self.usual[self.script.task, self.script.keeps_log, at])
             else:
                 disarm(self.sandboxes)
                 lift_limits(self.sandboxes)
@@ -198,8 +208,9 @@ class ScriptRun:
             if waits > 1:
                 disarm(self.sandboxes)
                 lift_limits(self.sandboxes)
-            until = datetime.fromtimestamp(moment.timestamp(), UTC)
-            self.sandboxes.travel(max(until + DELAY - self.sandboxes.now, DELAY))
+            # A wait is so many seconds from now by the worker's clock, which a script may have set wrong.
+            left = datetime.fromtimestamp(moment.timestamp(), UTC) - datetime.now(UTC)
+            self.sandboxes.travel(max(left + DELAY, DELAY))
 
     def _check_result(self, result: Any) -> Iterator[Violation]:
         """Check the list of accounts that a task returned: all of them, each once."""

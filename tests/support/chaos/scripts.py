@@ -100,6 +100,7 @@ class FaultScript:
     :param tries: so many tries are hit; the next one is not.
     :param retries: those of the task; in a task without any, each try is its last.
     :param is_repeated: the tables hold the rows of an earlier run already.
+    :param keeps_log: whether the tables about runs are written, too.
     :param skew: by how much the worker's clock jumps, where a fault says so.
     """
 
@@ -110,11 +111,13 @@ class FaultScript:
     tries: int
     retries: int
     is_repeated: bool
+    keeps_log: bool
     skew: timedelta
 
     def __str__(self) -> str:
         said = [f"{self.task}, step {self.step}, {self.tries} tries of {1 + self.retries} hit", *map(str, self.faults)]
-        return "; ".join(said) + ("; on top of an earlier run" if self.is_repeated else "")
+        said += ["on top of an earlier run"] if self.is_repeated else []
+        return "; ".join([*said, *(["with tables about runs"] if self.keeps_log else [])])
 
 
 def draw_script(seed: int) -> FaultScript:
@@ -137,6 +140,7 @@ def draw_script(seed: int) -> FaultScript:
         tries=dice.choice((1, 1, 2)),
         retries=dice.choice((0, 3)),
         is_repeated=dice.random() < 0.3,
+        keeps_log=dice.random() < 0.4,
         skew=timedelta(seconds=dice.uniform(-1, 1) * LONGEST_SKEW.total_seconds()),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
@@ -56,11 +57,14 @@ class Step:
     make: Callable[[], Any]
     instance: TriedTaskInstance
     store: TaskStateStore = field(default_factory=TaskStateStore)
+    shift: timedelta = timedelta(0)
+    """How much later than usual its data interval is."""
 
     @property
     def context(self) -> dict[str, Any]:
         """What Airflow gives to ``execute``."""
-        interval = {"data_interval_start": END - DAY, "data_interval_end": END}
+        end = END + self.shift
+        interval = {"data_interval_start": end - DAY, "data_interval_end": end}
         return {"ti": self.instance, "task_state_store": self.store, **interval}
 
     def retry(self) -> None:
@@ -74,12 +78,18 @@ def make_world() -> World:
     return World.build(now=NOW, accounts=2, media_per_account=3, stories_per_account=1)
 
 
-def make_steps(task: Task, account_ids: Sequence[str], *, dataset: str, run_id: str) -> list[Step]:
-    """Return the task instances of one run, in the order in which Airflow starts them."""
+def make_steps(
+    task: Task, account_ids: Sequence[str], *, dataset: str, run_id: str, keeps_log: bool = True
+) -> list[Step]:
+    """Return the task instances of one run, in the order in which Airflow starts them.
+
+    :param keeps_log: whether the tables about runs and about what was left out are written, too.
+    """
     if task.kind == "list":
         return [Step("list", lambda: InstagramListAccountsOperator(task_id="list"), _instance("list", run_id))]
     to: dict[str, Any] = {"dataset_id": dataset, "gcp_conn_id": None, "create_dataset": True}
-    given = {**to, **({"lookback_days": LOOKBACK} if task.kind == "account" else {}), **task.arguments}
+    log = {} if keeps_log else {"runs_table_id": None, "left_out_table_id": None}
+    given = {**to, **log, **({"lookback_days": LOOKBACK} if task.kind == "account" else {}), **task.arguments}
     transfer = TRANSFERS[task.kind]
 
     def make(**more: Any) -> Callable[[], Any]:
