@@ -8,11 +8,12 @@ UI := .venv-ui
 DOCS := .venv-docs
 DEMO := .venv-demo
 RELEASE := .venv-release
+MATRIX := .venv-matrix
 list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")'
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,7 +45,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--custom-compile-command 'make constraints'
 HASHED := $(COMPILE) --generate-hashes --constraint constraints.txt
 constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requirements/ with hashes [UPGRADE=--upgrade]
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra release --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra matrix --extra release --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra google --extra dev --extra report --extra sandbox --output-file constraints-google.txt
 	echo hatchling | $(HASHED) pyproject.toml - --extra sandbox --output-file requirements/demo.txt
 	$(HASHED) pyproject.toml --extra dev --extra report --extra sandbox --output-file requirements/test.txt
@@ -139,9 +140,23 @@ release-check: $(RELEASE)/.installed  ## Build a release into dist/, and check i
 docs: $(DOCS)/.installed  ## Build the site into docs/_build; warnings and dead inner links are errors
 	$(DOCS)/bin/sphinx-build -q -n -W --keep-going -b dirhtml docs docs/_build
 
+$(MATRIX)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(MATRIX)
+	$(call list_extra,matrix) > $(MATRIX)/requirements.txt
+	$(MATRIX)/bin/$(PIP) --constraint constraints.txt --requirement $(MATRIX)/requirements.txt
+	@touch $@
+
+matrix: $(MATRIX)/.installed  ## Test the built wheel in one environment a cell [CELL="3.1-py3.12 ..."] [FAST=1] [AGAIN=1]
+	PATH="$(CURDIR)/$(MATRIX)/bin:$$PATH:$$(ls -d "$$(pyenv root 2>/dev/null)"/versions/3.1[1-9]*/bin 2>/dev/null | paste -s -d :)" \
+		FAST="$(FAST)" CELL="$(CELL)" AGAIN="$(AGAIN)" $(MATRIX)/bin/python -m nox
+
+matrix-results: install  ## Take what make matrix found into docs/compatibility.md
+	$(BIN)/python -m tests.support.matrix.results .matrix
+	$(BIN)/python -m tests.support.write_reference
+
 format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) $(RELEASE) dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) $(RELEASE) $(MATRIX) .matrix dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

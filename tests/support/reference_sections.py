@@ -25,6 +25,7 @@ from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from airflow_provider_iginsights.transfers.story_webhook import InstagramStoryWebhookToBigQueryOperator
 from tests.support import looker_fields
+from tests.support.matrix.results import describe_results
 from tests.support.pages import ROOT
 
 TRANSFERS = (
@@ -104,6 +105,7 @@ SECTIONS: Mapping[str, Callable[[], Iterator[str]]] = MappingProxyType(
         "examples": describe_examples,
         "looker-sources": looker_fields.name_sources,
         "looker-fields": looker_fields.describe_fields,
+        "compatibility": describe_results,
     }
 )
 
