@@ -157,7 +157,7 @@ def _impersonate(source: Credentials, chain: list[str]) -> Credentials:
 def _require_project(project: str | None, *, source: str) -> str:
     if not project:
         raise ConfigurationError(
-            f"No Google Cloud project is known: {source} names none. "
+            f"No Google Cloud project is known: none comes from {source}. "
             "Name the project that holds the dataset (operators: project_id; commands: --project)."
         )
     return project

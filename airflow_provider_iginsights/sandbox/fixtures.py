@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import pytest
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
+from airflow_provider_iginsights.sandbox.environment import describe_servers
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 
 __all__ = ["bigquery_sandbox", "graph_sandbox", "instagram_sandbox", "sandbox_clock"]
@@ -40,12 +40,7 @@ def instagram_sandbox(
     graph_sandbox: GraphSandbox, bigquery_sandbox: BigQuerySandbox, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[GraphSandbox, BigQuerySandbox]:
     """Run both, and point ``instagram_default`` and application default credentials (``gcp_conn_id=None``) at them."""
-    connection = {
-        "conn_type": "instagram",
-        "host": graph_sandbox.url,
-        "password": graph_sandbox.world.system_user_token,
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_INSTAGRAM_DEFAULT", json.dumps(connection))
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_sandbox.url)
-    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", bigquery_sandbox.project)
+    token = graph_sandbox.world.system_user_token
+    for name, value in describe_servers(graph_sandbox, bigquery_sandbox, token=token).items():
+        monkeypatch.setenv(name, value)
     return graph_sandbox, bigquery_sandbox

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights._compat import conf
+from airflow_provider_iginsights.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -12,10 +13,19 @@ if TYPE_CHECKING:
 
 
 def identify_task(context: Context) -> TaskIdentity:
-    """Return the identity of the running task instance; ``map_index`` is -1 where the task is not mapped."""
+    """Return the identity of the running task instance; ``map_index`` is -1 where the task is not mapped.
+
+    :raises ConfigurationError: no task instance runs: somebody called ``execute`` by hand.
+    """
     from airflow_provider_iginsights.bigquery.target import TaskIdentity
 
-    instance = context["ti"]
+    instance = (context or {}).get("ti")
+    if instance is None:
+        raise ConfigurationError(
+            "execute was called without the context of a task instance, after which loads are named so that a retry "
+            "finds them. Let Airflow run the operator: dag.test() in a test, or `airflow dags test <dag_id>`. To read "
+            "rows without a Dag, use InstagramHook().read(kind, ...)."
+        )
     return TaskIdentity(
         # Two Airflows may have the same Dag and write to the same dataset; the address of the UI differs.
         deployment=conf.get("api", "base_url", fallback="") or "",

@@ -136,13 +136,13 @@ class WritesToBigQuery(LiteralArguments, LinkedOperator, LineageOperator):
         from airflow_provider_iginsights.bigquery.session import JobOptions
         from airflow_provider_iginsights.hooks.bigquery import get_bigquery_client
 
+        identity = identify_task(context)
         client = get_bigquery_client(
             gcp_conn_id=self.read_optional("gcp_conn_id"),
             impersonation_chain=self.impersonation_chain,
             project_id=self.read_optional("project_id"),
             location=self.read_optional("location"),
         )
-        identity = identify_task(context)
         with (
             closing(client),
             (StagingLoader if load == "stage" else FanInLoader)(

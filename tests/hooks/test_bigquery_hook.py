@@ -180,7 +180,7 @@ def test_project_argument_wins_over_the_connection(google_connection):
 def test_connection_without_a_project(google_connection):
     """A connection that names no project asks for the argument."""
     google_connection(is_anonymous=True)
-    with pytest.raises(ConfigurationError, match=r"'google_cloud_default' names none.*operators: project_id"):
+    with pytest.raises(ConfigurationError, match=r"none comes from .*'google_cloud_default'.*operators: project_id"):
         get_bigquery_client(gcp_conn_id="google_cloud_default")
 
 

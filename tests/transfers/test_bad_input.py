@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from airflow_provider_iginsights._compat import AirflowFailException, AirflowRes
 from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, World
 from airflow_provider_iginsights.task.errors_without_retry import WITHOUT_RETRY
 from tests.support import truth
-from tests.support.sandboxes import DATASET, KEYS, NOW, Row, Sandboxes, facts, open_sandboxes
+from tests.support.sandboxes import DATASET, KEYS, NOW, TRANSFERS, Row, Sandboxes, facts, open_sandboxes
 from tests.support.transfers.bad_input import MISTAKES, STRANGER, Mistake, throttle
 
 
@@ -40,6 +41,19 @@ def exists(sandboxes: Sandboxes) -> bool:
     found = [dataset.dataset_id for dataset in client.list_datasets()]
     client.close()
     return DATASET in found
+
+
+@pytest.mark.parametrize("context", [{}, None], ids=str)
+@pytest.mark.parametrize("kind", TRANSFERS)
+def test_executed_by_hand(sandboxes: Sandboxes, kind: str, context: Any) -> None:
+    """Without Airflow's context nobody is asked anything: the error says how an operator runs, and what needs none."""
+    operator = TRANSFERS[kind](task_id=kind, dataset_id=DATASET, gcp_conn_id=None)
+    with pytest.raises(
+        errors.ConfigurationError, match=r"without the context .* dag\.test\(\) .* InstagramHook\(\)\.read"
+    ):
+        operator.execute(context)
+    assert not sandboxes.graph.log
+    assert not sandboxes.bigquery.log
 
 
 @pytest.mark.usefixtures("without_waits")
