@@ -31,10 +31,10 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
     :raises SystemExit: with the exit code of the command.
     """
     settings = read_settings(options)
-    from airflow_provider_iginsights.sandbox.graph import SHAPES
+    from airflow_provider_iginsights.sandbox.environment import FAULTS
 
     if options.list_faults:
-        print_result(*SHAPES)
+        print_result(*FAULTS)
         return ExitCode.DONE
     with end_on_sigterm(), _run_servers(settings) as environment:
         if options.run:
@@ -107,14 +107,13 @@ def read_settings(options: argparse.Namespace) -> SandboxSettings:
     :raises ConfigurationError: the sandbox is not installed, or it knows no such fault or version.
     """
     try:
-        from airflow_provider_iginsights.sandbox.environment import SandboxSettings
-        from airflow_provider_iginsights.sandbox.graph import SHAPES
+        from airflow_provider_iginsights.sandbox.environment import FAULTS, SandboxSettings
         from airflow_provider_iginsights.sandbox.graph.versions import VERSIONS
     except ImportError as error:
         raise ConfigurationError(NOT_INSTALLED.format(error)) from error
     known = vars(options)
-    if unknown := [name for name in known.get("fault", ()) if name not in SHAPES]:
-        raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(SHAPES)}.")
+    if unknown := [name for name in known.get("fault", ()) if name not in FAULTS]:
+        raise ConfigurationError(f"The sandbox knows no fault {', '.join(unknown)}. It knows {', '.join(FAULTS)}.")
     if (pin := known.get("pin")) not in (None, *VERSIONS):
         raise ConfigurationError(f"The sandbox plays no API version {pin}. It plays {', '.join(VERSIONS)}.")
     given: dict[str, Any] = {name: known[name] for name in SandboxSettings.__dataclass_fields__ if name in known}

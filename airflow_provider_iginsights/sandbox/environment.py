@@ -11,9 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.bigquery.refusals import REFUSALS
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.graph import GraphSandbox, Token, World
+from airflow_provider_iginsights.sandbox.graph import SHAPES, GraphSandbox, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
+
+COLLABORATION, PAGE_TOKEN = "collaboration_post", "page_token"
+FAULTS = (*SHAPES, COLLABORATION, PAGE_TOKEN, *REFUSALS)
+"""The names of all that can be played: odd answers of Meta, odd posts and tokens, refusals of BigQuery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ def run_sandbox(settings: SandboxSettings) -> Iterator[dict[str, str]]:
             project=settings.project, clock=clock, storage=settings.keep, port=settings.bigquery_port
         ) as bigquery,
     ):
-        _disturb(settings, graph)
+        _disturb(settings, graph, bigquery)
         extra = {"api_version": settings.pin} if settings.pin else {}
         yield describe_servers(graph, bigquery, token=token, extra=extra)
 
@@ -113,6 +118,8 @@ def _keep_begin(folder: Path, *, now: datetime) -> datetime:
 
 
 def _choose_token(settings: SandboxSettings, world: World) -> str:
+    if PAGE_TOKEN in settings.fault and world.accounts:
+        return world.page_token(next(iter(world.accounts)))
     if not settings.expired_token:
         return world.system_user_token
     ended = Token(value=f"EAAGexpired{world.seed}", kind="user", expires_at=world.now - timedelta(days=1))
@@ -120,10 +127,22 @@ def _choose_token(settings: SandboxSettings, world: World) -> str:
     return ended.value
 
 
-def _disturb(settings: SandboxSettings, graph: GraphSandbox) -> None:
+def _disturb(settings: SandboxSettings, graph: GraphSandbox, bigquery: BigQuerySandbox) -> None:
     graph.usage.app_limit = settings.app_limit
     for name in settings.fault:
-        graph.faults.play(name, times=None)
+        if name in SHAPES:
+            graph.faults.play(name, times=None)
+        elif name in REFUSALS:
+            bigquery.faults.add(REFUSALS[name])
+        elif name == COLLABORATION:
+            _share_post(graph.world)
     if settings.throttle:
         for account_id in graph.world.accounts:
             graph.usage.set(account_id, graph.usage.threshold)
+
+
+def _share_post(world: World) -> None:
+    """Let the newest post of the first account be one of all accounts, too."""
+    first, *others = world.accounts or [""]
+    for media in world.media_of(first, world.now)[:1]:
+        world.put(replace(media, collaborators=tuple(others)))

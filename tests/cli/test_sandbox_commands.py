@@ -20,8 +20,8 @@ import pytest
 import requests
 
 from airflow_provider_iginsights.cli.main import main
-from airflow_provider_iginsights.sandbox.environment import SandboxSettings, run_sandbox
-from airflow_provider_iginsights.sandbox.graph import SHAPES
+from airflow_provider_iginsights.sandbox.bigquery.refusals import REFUSALS
+from airflow_provider_iginsights.sandbox.environment import FAULTS, SandboxSettings, run_sandbox
 
 PACKAGE = "airflow_provider_iginsights"
 
@@ -198,8 +198,72 @@ def test_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """--list-faults prints the names that --fault takes, and starts nothing."""
     before = set(threading.enumerate())
     assert main(["sandbox", "--list-faults"]) == 0
-    assert capsys.readouterr().out.split() == list(SHAPES)
+    assert capsys.readouterr().out.split() == list(FAULTS)
     assert set(threading.enumerate()) <= before
+
+
+# The odd answers of public reports, each a file of tests/cases/inputs, and the name by which the sandbox plays it.
+CASES = {
+    "account_that_answers_nothing": "empty_data",
+    "empty_page_then_more_media": "empty_page",
+    "end_time_at_another_midnight": "end_time_at_utc_midnight",
+    "half_an_emoji_in_a_caption": "half_an_emoji",
+    "later_answer_lacks_fields": "fields_missing",
+    "listing_without_data": "no_listing",
+    "number_as_text": "numbers_as_text",
+    "one_post_in_two_accounts": "collaboration_post",
+    "one_post_with_an_error": "media_not_found",
+    "one_refused_field": "website_refused",
+    "page_token_without_account_ids": "page_token",
+    "pipe_inside_a_value": "pipe_in_a_value",
+    "post_without_timestamp": "no_timestamp",
+    "series_points_without_end_time": "no_end_time",
+    "too_much_data_in_other_words": "too_much_data_in_other_words",
+    "total_value_is_a_number": "bare_total",
+}
+NO_FAULT = {"page_id_as_account_id"}
+"""What a user writes into the connection."""
+
+
+def test_every_case_can_be_played() -> None:
+    """Each odd answer that the transfers are tested with has a name on the command line, too."""
+    inputs = {path.stem for path in (Path(__file__).parents[1] / "cases" / "inputs").glob("*.json")}
+    assert inputs == CASES.keys() | NO_FAULT
+    assert set(CASES.values()) <= set(FAULTS)
+
+
+def test_a_post_of_all_accounts() -> None:
+    """Both accounts list the same post."""
+    with run_sandbox(SandboxSettings(media=2, fault=["collaboration_post"])) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        listed = [{post["id"] for post in ask(connection, f"1784140000000000{n}/media")["data"]} for n in (1, 2)]
+    assert [len(posts) for posts in listed] == [2, 3]
+    assert len(listed[0] & listed[1]) == 1
+
+
+def test_the_token_of_a_page() -> None:
+    """The connection's token is that of the Page of the first account, which has no list of Pages."""
+    with run_sandbox(SandboxSettings(media=1, fault=["page_token"])) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        mine = ask(connection, "me", fields="instagram_business_account")
+        assert mine["instagram_business_account"] == {"id": "17841400000000001"}
+        assert "nonexisting field (accounts)" in ask(connection, "me/accounts")["error"]["message"]
+
+
+def test_refusals_of_bigquery() -> None:
+    """Each name of a refusal is another answer to a statement that writes; one that reads is answered."""
+    said = set()
+    for name in REFUSALS:
+        with run_sandbox(SandboxSettings(accounts=1, media=1, stories=1, fault=[name])) as environment:
+            url = f"{environment['BIGQUERY_EMULATOR_HOST']}/bigquery/v2/projects/sandbox-project/jobs"
+            for statement in ("SELECT 1 AS n", "INSERT INTO `a.b` (n) VALUES (1)"):
+                job = {"configuration": {"query": {"query": statement, "useLegacySql": False}}}
+                asked = requests.post(url, json=job, timeout=10).json()
+                done = requests.get(f"{url}/{asked['jobReference']['jobId']}", timeout=10).json()
+                if statement[0] == "S":
+                    assert "errorResult" not in done["status"]
+            said.add(done["status"]["errorResult"]["message"])
+    assert len(said) == len(REFUSALS)
 
 
 @pytest.mark.parametrize("option", ["--port", "--bigquery-port", "--keep"])

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.environment import FAULTS
 from airflow_provider_iginsights.sandbox.graph import (
     REMOVE,
     SHAPES,
@@ -164,12 +165,12 @@ def test_a_post_can_belong_to_two_accounts(world: World, ask: Ask) -> None:
         assert ask(f"/v25.0/{account}/media", fields="id", limit=1).json()["data"] == [{"id": "17900000000000123"}]
 
 
-def test_the_docs_name_every_shape() -> None:
+def test_the_docs_name_every_fault() -> None:
     """Whoever tests a Dag finds them all in one place, and no other."""
     rows = [
         line.split("|")[2] for line in find_section("Odd answers").splitlines() if line.startswith("| ") and "`" in line
     ]
-    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(SHAPES)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(FAULTS)
 
 
 def test_the_printed_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
