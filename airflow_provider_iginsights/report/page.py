@@ -121,7 +121,9 @@ def _write_figure(figure: Figure, drawing: Drawing) -> Iterator[str]:
     elif drawing.images:
         yield f'<div class="chart static">{drawing.images[figure.key]}</div>\n'
     elif drawing.script:
-        yield f'<div class="chart" id="chart-{figure.key}"></div>\n'
+        # Nearly as high as it will be, so that little moves while one chart after the other is drawn.
+        height = figure.spec.get("height", 0)
+        yield f'<div class="chart" id="chart-{figure.key}" style="min-height: {height}px"></div>\n'
     if is_drawn and (drawing.images or drawing.script) and figure.legend:
         entries = (f'<li style="--swatch: var({each.color})">{escape(each.text)}</li>' for each in figure.legend)
         yield f'<ul class="legend">{"".join(entries)}</ul>\n'

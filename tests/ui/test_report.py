@@ -79,6 +79,37 @@ def test_it_is_shown_without_a_server(window: Window, reports: dict[str, Path]) 
     assert path.stat().st_size <= LARGEST_IMAGE
 
 
+def test_a_long_period_opens_at_once(browser: Browser, tmp_path: Path) -> None:
+    """What is in sight is drawn first, the rest follows, and little moves: the reader need not wait for all marks."""
+    month = make_month(days=400, posts=400, stories=300)
+    with serve_month(month):
+        line = [
+            "report",
+            "--dataset",
+            DATASET,
+            "--account",
+            ACCOUNT,
+            "--days",
+            "400",
+            "--out",
+            str(tmp_path / "r.html"),
+        ]
+        assert main(line) == 0
+    window = Window(browser, "desktop", "light")
+    window.page.goto((tmp_path / "r.html").as_uri())
+    root = window.page.locator("html")
+    expect(root).to_have_attribute("data-opened", re.compile("."))
+    top = window.page.locator("#chart-stories").bounding_box()
+    expect(root).to_have_attribute("data-drawn", re.compile("."))
+    assert top == pytest.approx(window.page.locator("#chart-stories").bounding_box(), abs=150)
+    opened, drawn = (int(root.get_attribute(f"data-{name}") or "0") for name in ("opened", "drawn"))
+    assert 2 * opened < drawn
+    assert window.page.locator(".chart svg").count() == window.page.locator(".chart").count()
+    assert window.page.evaluate(COUNT_NAMELESS) == 0
+    assert window.said == []
+    window.context.close()
+
+
 def test_tables_and_tips(browser: Browser, reports: dict[str, Path]) -> None:
     """A table is unfolded by the keyboard and has the numbers; a mark tells its own under the mouse."""
     window = Window(browser, "desktop", "light")
