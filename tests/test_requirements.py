@@ -80,6 +80,16 @@ def test_wishes_are_fulfilled(path: Path) -> None:
             )
 
 
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_each_extra_is_pinned(extra: str) -> None:
+    """What has no file of hashes is in the constraints as well, which ``make constraints`` resolves for all extras."""
+    pins = read_pins(CONSTRAINTS[extra == "google"])
+    for wish in map(Requirement, EXTRAS[extra]):
+        found = pins.get(canonicalize_name(wish.name), set())
+        assert found, f"{wish} is in no constraints. Name the extra {extra} in the Makefile, and run: make constraints"
+        assert all(wish.specifier.contains(pin.removeprefix("=="), prereleases=True) for pin in found)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_nothing_that_is_needed_is_missing(path: Path) -> None:
     """Since pip resolves nothing (``--no-deps``), what each distribution requires must be in the file as well."""
