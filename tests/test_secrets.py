@@ -98,7 +98,7 @@ def test_the_watch_sees(name: str, tmp_path: Path) -> None:
             assert len(watch.find()) == 1
             watch.shown.clear()
             watch.show_error(chain(text))
-            assert len(watch.find()) == 1
+            assert len(watch.find()) == 2
 
 
 def chain(text: str) -> ValueError:

@@ -6,6 +6,7 @@ users published, and the names of metrics, fields and permissions, whose parts a
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _LISTED: Final = """
@@ -59,3 +60,14 @@ STEMS: Final = (
     r"permis|permess|autori[sz]|authori[sz]|berechtig|разреш|доступ|yetki|izin|izni|권한|権限|权限|權限|สิทธิ์|إذن|अनुमति"
 )
 """A regular expression for "permission" in many languages, or its beginning: it tells two meanings of a code apart."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_., ]{0,99}")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_LONG_NUMBER = re.compile(r"[0-9]{5}")
+
+
+def is_made_of_words(text: str) -> bool:
+    """Return whether a text has words, such as ``instagram_manage_insights``, and all are Meta's."""
+    if not _IDENTIFIER.fullmatch(text) or _LONG_NUMBER.search(text):
+        return False
+    return WORDS.issuperset(word.lower() for word in _LETTERS.findall(text))

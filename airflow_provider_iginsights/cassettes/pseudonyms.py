@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
+from airflow_provider_iginsights.cassettes.meta_words import is_made_of_words
+
 TOKEN: Final = "***"  # noqa: S105 - stands for any token
 """What every token is replaced by; it is not derived from the token."""
 
@@ -38,7 +40,7 @@ _WORDS: Final = frozenset(
 
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
 _FILE_TYPE = re.compile(r"\.[a-z0-9]{2,4}\Z")
-_NAME = re.compile(r"[a-z_]{1,30}")
+_SHORT_NAME = re.compile(r"_nc_[a-z]{1,8}|[a-z]{1,3}")
 _PLAIN: Final = ("since", "until", "limit", "metric", "period", "metric_type", "breakdown", "timeframe")
 _SECRET = re.compile("token|secret|proof|password", re.IGNORECASE)
 # One letter for each number of bytes in UTF-8 and each direction of writing, so that neither changes.
@@ -121,7 +123,7 @@ class Pseudonyms:
     def _replace_parameter(self, name: str, value: str) -> tuple[str, str]:
         if _SECRET.search(name):
             return name, TOKEN
-        shown = name if _NAME.fullmatch(name) else self.replace_opaque(name)
+        shown = name if is_made_of_words(name) or _SHORT_NAME.fullmatch(name) else self.replace_opaque(name)
         return shown, value if name in _PLAIN else self.replace_opaque(value)
 
     def _seed(self, kind: str, value: str) -> random.Random:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from airflow_provider_iginsights.cassettes.meta_words import STEMS, WORDS
+from airflow_provider_iginsights.cassettes.meta_words import STEMS, WORDS, is_made_of_words
 from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms, is_secret
 
 ENUMERATIONS: Final = frozenset(
@@ -34,7 +34,7 @@ ENUMERATIONS: Final = frozenset(
         "type",
     }
 )
-"""Fields whose texts are Meta's own words."""
+"""Fields whose texts are Meta's own: words that it uses, or constants in capitals, also such that it adds later."""
 
 HEADERS: Final = (
     "content-type",
@@ -64,7 +64,8 @@ _PLAIN_PARAMETERS: Final = frozenset(
     }
 )
 
-_ENUMERATION = re.compile(r"[A-Za-z][A-Za-z0-9_.,; ]{0,99}")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9_]{0,59}")
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{5,15}(?:Z|[+-][0-9:]{2,5})?)?")
@@ -74,8 +75,11 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _PART = re.compile(r"https?://[^\s\"'<>]+|[0-9]{5,}|[^\W\d_]+", re.IGNORECASE)
 _STEM = re.compile(f"({STEMS})", re.IGNORECASE)
 _ARGUMENT = re.compile(r"\.([a-z_]+)\(([^()]*)\)")
+_PERIODS: Final = ("day", "week", "days_28", "month", "lifetime", "total_over_range")
 _HUGE: Final = 10**14
 """From here on a number without a known field may be an id."""
+_LARGEST: Final = 10**16
+"""No metric counts as far as this; ids of accounts and posts are larger."""
 
 
 class Replacing:
@@ -145,8 +149,8 @@ class Replacing:
 
     def _replace_object(self, found: dict[str, Any], name: str) -> dict[str, Any]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.
-        is_metric = "period" in found and _FIELD.fullmatch(str(found.get("name"))) is not None
-        kept = {"name": found["name"]} if is_metric else {}
+        title = found.get("name") if found.get("period") in _PERIODS else None
+        kept = {"name": title} if isinstance(title, str) and _METRIC.fullmatch(title) else {}
         return {
             self._replace_key(key, name): kept[key] if key in kept else self._replace_value(each, key)
             for key, each in found.items()
@@ -159,8 +163,10 @@ class Replacing:
         return self._pseudonyms.replace_ids(key) if key.isdecimal() else self._pseudonyms.replace_text(key)
 
     def _is_identifier(self, number: int, name: str) -> bool:
-        if number < 10_000 or name in ("value", "values"):
+        if number < 10_000:
             return False
+        if name in ("value", "values"):
+            return number >= _LARGEST
         return name == "id" or name.endswith("_id") or name in _IDENTIFIERS or "phone" in name or number >= _HUGE
 
     def _replace_text(self, text: str, name: str) -> str:
@@ -174,13 +180,18 @@ class Replacing:
             return text
         if _ADDRESS.fullmatch(text):
             return self._pseudonyms.replace_address(text)
-        if LONG_NUMBER.match(text) and (name == "id" or text.replace("_", "").isdecimal()):
-            return self._pseudonyms.replace_ids(text)
+        if LONG_NUMBER.match(text):
+            return "/".join(map(self._replace_segment, text.split("/")))
         return self._pseudonyms.replace_text(text)
+
+    def _replace_segment(self, text: str) -> str:
+        if text.replace("_", "").isdecimal():
+            return self._pseudonyms.replace_ids(text)
+        return text if is_made_of_words(text) else self._pseudonyms.replace_text(text)
 
     def _is_plain(self, text: str, name: str) -> bool:
         if name in ENUMERATIONS:
-            return _ENUMERATION.fullmatch(text) is not None and not LONG_NUMBER.search(text)
+            return is_made_of_words(text) or (_CONSTANT.fullmatch(text) is not None and not LONG_NUMBER.search(text))
         if name in ("value", "values") or name.endswith("_count"):
             return _NUMBER.fullmatch(text) is not None
         return name == "dimension_values" or _TIME.fullmatch(text) is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
@@ -102,6 +101,17 @@ FAULTS: dict[str, Callable[[Sandboxes], None]] = {
 """What can go wrong: each odd answer that the sandbox plays, secrets that Meta quotes back, a broken network."""
 
 
+class OutletEvents:
+    """What the task runner puts into the context. An asset is its URI here, since Airflow 3.0 cannot hash one."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+
+    def __getitem__(self, asset: Any) -> Any:
+        """Return the event of an asset."""
+        return self.told.setdefault(asset.uri, SimpleNamespace(extra={}))
+
+
 class Stage:
     """The sandboxes, and what watches them."""
 
@@ -121,13 +131,13 @@ class Stage:
         """Run an operator as a worker does, and show all that Airflow keeps of it."""
         store, sandboxes = TaskStateStore(), self.sandboxes
         context = {"ti": sandboxes.instance, "data_interval_start": NOW - timedelta(days=1), "data_interval_end": NOW}
-        events: defaultdict[Any, Any] = defaultdict(lambda: SimpleNamespace(extra={}))
+        events = OutletEvents()
         context |= {"task_state_store": store, "outlet_events": events}
         self.attempt(lambda: operator.execute(context))
         self.watch.show("rendered fields", {name: getattr(operator, name) for name in operator.template_fields})
         self.watch.show("attributes of operators", (repr(operator), vars(operator)))
         self.watch.show("task state", store)
-        self.watch.show("assets", dict(events))
+        self.watch.show("assets", events.told)
         self.watch.show("XCom", sandboxes.instance.pushed)
         for moment in ("start", "complete", "failure"):
             told = getattr(operator, f"get_openlineage_facets_on_{moment}", None)

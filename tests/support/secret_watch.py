@@ -9,7 +9,7 @@ import stat
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +41,10 @@ class SecretWatch:
         self.shown.setdefault(place, []).extend({str(value), repr(value)})
 
     def show_error(self, error: BaseException) -> None:
-        """Take an error with all that it is chained to."""
+        """Take an error with all that it is chained to, and the variables of its frames, which error trackers show."""
         self.show("errors", gather(error))
+        found = traceback.TracebackException.from_exception(error, capture_locals=True)
+        self.show("variables of an error's frames", "".join(found.format()))
 
     def show_files(self, directory: Path) -> None:
         """Take the content of all files under a folder."""
@@ -54,7 +56,8 @@ class SecretWatch:
         """Take what other users of the machine see of this process."""
         task = Path("/proc/self/task")
         for path in (Path("/proc/self/cmdline"), *task.glob("*/comm")):
-            self.show("titles of the process", path.read_bytes())
+            with suppress(OSError):  # a thread that has just ended
+                self.show("titles of the process", path.read_bytes())
 
     def find(self) -> list[str]:
         """Return which secret stands where, and what stands before it."""
