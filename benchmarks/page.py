@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_iginsights.bigquery.row_file import RowFile
 from airflow_provider_iginsights.bigquery.target import TargetTable
+from airflow_provider_iginsights.catalog.fields import list_fields
 from airflow_provider_iginsights.catalog.plan import plan_media
 from airflow_provider_iginsights.catalog.tables import MEDIA, MEDIA_INSIGHTS
 from airflow_provider_iginsights.extract.left_out import LeftOutLog
@@ -16,6 +17,7 @@ from airflow_provider_iginsights.extract.listing import Listing
 from airflow_provider_iginsights.extract.media import read_media
 from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.extract.refused_metrics import RefusedMetrics
+from airflow_provider_iginsights.extract.request_params import format_media_fields
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.json_text import read_json
 from airflow_provider_iginsights.graph.messages import Answer, GraphRequest
@@ -92,10 +94,8 @@ def record(metrics: Sequence[str]) -> tuple[Replay, str]:
     account_id = next(iter(world.accounts))
     with GraphSandbox(world) as sandbox:
         settings = GraphSettings(token=world.system_user_token, base_url=sandbox.url)
-        fields = "id,media_type,media_product_type,caption,permalink,shortcode,username,timestamp,like_count"
-        request = GraphRequest(
-            f"{account_id}/media", {"fields": f"{fields},comments_count,alt_text,insights.metric({','.join(metrics)})"}
-        )
+        fields = format_media_fields(list_fields(MEDIA, settings.api_version), None)
+        request = GraphRequest(f"{account_id}/media", {"fields": f"{fields},insights.metric({','.join(metrics)})"})
         with GraphClient(settings) as client:
             answer = next(client.pages(request, limit=100))
     return Replay(settings, answer.request, json.dumps(answer.body).encode()), account_id

@@ -16,7 +16,10 @@ METRICS = {
     "FEED": (*CORE, "follows", "profile_visits"),
     "REELS": (*CORE, "ig_reels_avg_watch_time", "ig_reels_video_view_total_time", "reels_skip_rate"),
 }
-FIELDS = "id,media_type,media_product_type,caption,permalink,shortcode,username,timestamp,like_count,comments_count"
+FIELDS = (
+    "id,media_type,media_product_type,caption,permalink,shortcode,username,timestamp,like_count,comments_count,alt_text,"
+    "media_url,thumbnail_url,is_comment_enabled,is_shared_to_feed,ig_id,owner{id}"
+)
 VERSION = "v25.0"
 WORKERS = 4
 
