@@ -47,8 +47,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
         stage.watch.shown.clear()
         stage.show_what_stays()
-    assert "table instagram_left_out" in stage.watch.shown
-    assert any(place.startswith("the file part-") for place in stage.watch.shown)
     assert stage.watch.find() == []
     assert list_readable_by_others(stage.watch) == []
 
@@ -74,6 +72,15 @@ def test_failure(stage: Stage, fault: str, act: str) -> None:
     """Where Meta's answers or the network are odd, or secrets are quoted back."""
     FAULTS[fault](stage.sandboxes)
     ACTS[act](stage)
+
+
+def test_what_stays_is_looked_at(stage: Stage) -> None:
+    """Tables, a report and a cassette are among what is searched."""
+    ACTS["report"](stage)
+    stage.show_what_stays()
+    tables = {f"table instagram_{name}" for name in ("account_insights", "runs", "left_out")}
+    assert {*tables, "reports", "log of urllib3", "task state"} <= stage.watch.shown.keys()
+    assert any(place.startswith("the file part-") for place in stage.watch.shown)
 
 
 @pytest.mark.parametrize("name", EVERYTHING)

@@ -27,6 +27,7 @@ from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
+from airflow_provider_iginsights.operators.report import InstagramInsightsReportOperator
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import (
@@ -159,10 +160,14 @@ class Stage:
 
     def show_what_stays(self) -> None:
         """Show what is in BigQuery, and all files: the cassette of all that was asked among them."""
+        self.show_tables()
+        self.watch.show_files(self.folder)
+
+    def show_tables(self) -> None:
+        """Show the rows of all tables."""
         with suppress(BigQueryError):
             for table_id in self.sandboxes.bigquery.tables(DATASET):
                 self.watch.show(f"table {table_id}", self.sandboxes.bigquery.rows(DATASET, table_id))
-        self.watch.show_files(self.folder)
 
 
 def drop_allowed(query: Mapping[str, str]) -> dict[str, str]:
@@ -202,6 +207,22 @@ def refresh(stage: Stage) -> None:
         stage.watch.show("refreshed tokens", token)
 
     stage.execute(InstagramRefreshTokenOperator(task_id="refresh", token_sink=keep, days_left=400))
+
+
+def report(stage: Stage) -> None:
+    """Make the report of the account, whose numbers are there from then on."""
+    try:
+        stage.sandboxes.bigquery.rows(DATASET, "instagram_account_insights")
+    except BigQueryError:
+        transfer("account", lookback_days=0)(stage)
+    path = stage.folder / "report.html"
+    stage.execute(
+        InstagramInsightsReportOperator(
+            task_id="report", dataset_id=DATASET, path=str(path), charts="none", gcp_conn_id=None
+        )
+    )
+    if path.exists():
+        stage.watch.show("reports", path.read_text("utf-8"))
 
 
 def serialize(stage: Stage) -> None:
@@ -257,6 +278,7 @@ ACTS: dict[str, Callable[[Stage], None]] = {
     "accounts": command("accounts", "--json"),
     "catalog check": command("metrics", "--check"),
     "Dag file": command("init"),
+    "report": report,
     "serialized Dag": serialize,
     "webhooks": receive,
 }
@@ -296,11 +318,14 @@ def sweep(acts: Sequence[str]) -> int:
                     ACTS[act](stage)
                 stage.watch.show("output", said.getvalue())
                 stage.finish()
-                stage.show_what_stays()
+                stage.show_tables()
                 for line in (lines := stage.watch.find()):
                     print(f"{act}, {name}: {line}", file=sys.__stdout__, flush=True)
                 found += bool(lines)
         print(f"{len(acts) * len(FAULTS)} pairs of an act and a fault, {found} of which show a secret.")
+        stage.watch.shown.clear()
+        stage.show_what_stays()
+        print(f"In {len(stage.watch.shown)} files and tables that stay: {stage.watch.find()}")
         print("Readable by others:", list_readable_by_others(stage.watch))
     return found
 
