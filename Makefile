@@ -13,7 +13,7 @@ list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.t
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos referee dbt google test-google ui docs matrix matrix-results release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ MINUTES ?= 10
 chaos: install  ## Kill, mutate, break for MINUTES=10 [SEED=1] [PART=scripts] [COUNT=1] [STATE=file] [REPORT=file]
 	$(BIN)/python -m tests.support.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(PART),--part $(PART)) $(if $(STATE),--state $(STATE)) $(if $(REPORT),--report $(REPORT))
+
+soak: install  ## A year of nights with random faults, in one process: tables, memory and what is left behind
+	$(BIN)/python -m benchmarks.soak
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests
 

@@ -51,11 +51,13 @@ class AccountResults:
 
     ``unanswered``: the requests that an account did not answer because of a server error; all its other rows were read.
     Such an account is not done. It may also have failed, with another error.
+    ``given_up``: those requests of accounts that count as done, since no try is left that could repeat them.
     """
 
     done: Sequence[str] = ()
     failed: Mapping[str, InsightsError] = field(default_factory=dict)
     unanswered: Mapping[str, Sequence[UnansweredRequest]] = field(default_factory=dict)
+    given_up: Mapping[str, Sequence[UnansweredRequest]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:

@@ -106,10 +106,20 @@ class Progress:
         return AccountResults(done=sorted(self.done))
 
     def advance(self, results: AccountResults, summary: Mapping[str, Any]) -> Progress:
-        """Return the progress after one more try. Who failed again keeps the questions that were open before."""
+        """Return the progress after one more try. Who failed again keeps the questions that were open before.
+
+        What was given up is open again, and no longer named: the task goes on all the same once somebody clears it.
+        """
         kept = {name: questions for name, questions in self.unanswered.items() if name in results.failed}
-        left = {name: [each.repeat for each in questions] for name, questions in results.unanswered.items()}
-        return Progress(done=frozenset(results.done), unanswered=kept | left, summary=summary)
+        unanswered = {**results.given_up, **results.unanswered}
+        left = {name: [each.repeat for each in questions] for name, questions in unanswered.items()}
+        kinds = {type(each.error).__name__ for questions in results.given_up.values() for each in questions}
+        named = [entry for entry in summary.get("left_out", ()) if entry["kind"] not in kinds]
+        return Progress(
+            done=frozenset(results.done) - results.given_up.keys(),
+            unanswered=kept | left,
+            summary={**summary, "left_out": named},
+        )
 
     def pack(self, account_ids: Collection[str]) -> dict[str, Any]:
         """Return JSON-able values: one bit per account, since what Airflow keeps should stay small.

@@ -43,7 +43,8 @@ def give_up_unanswered(results: AccountResults, left_out_log: LeftOutLog) -> Acc
             for question in results.unanswered[account_id]:
                 left_out_log.note_error(question.whom, question.what, question.error)
     still_open = {account_id: each for account_id, each in results.unanswered.items() if account_id not in closed}
-    return replace(results, done=[*results.done, *closed], unanswered=still_open)
+    given_up = {account_id: results.unanswered[account_id] for account_id in closed}
+    return replace(results, done=[*results.done, *closed], unanswered=still_open, given_up=given_up)
 
 
 def describe_open(account_id: str, questions: Sequence[UnansweredRequest]) -> InsightsError:

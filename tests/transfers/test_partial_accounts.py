@@ -72,6 +72,23 @@ def test_the_end_names_it(sandboxes: Sandboxes, try_number: int, arguments: dict
     assert all(found["whom"] == [f"media {media_id}"] for found in summary["left_out"])
 
 
+def test_a_cleared_task_asks_again_what_its_last_try_gave_up(sandboxes: Sandboxes) -> None:
+    """Another account fails the last try, so somebody clears the task: it asks for both, and names nothing any more."""
+    store, media_id = TaskStateStore(), fail_one_post(sandboxes)
+    second = list(sandboxes.world.accounts)[1]
+    sandboxes.graph.faults.add(GraphFault(effect=SERVER_ERROR, path=f"{second}/", times=None))
+    with pytest.raises(ServerTrouble, match=second):
+        execute(store, try_number=3)
+    before = sandboxes.rows("instagram_media_insights")
+    sandboxes.graph.faults.clear()
+    summary = execute(store, try_number=4)
+    assert sorted(summary["accounts_done"]) == sorted(sandboxes.world.accounts)
+    assert summary["left_out"] == []
+    added = [row for row in sandboxes.rows("instagram_media_insights") if row not in before]
+    assert {row["media_id"] for row in added if row["account_id"] != second} == {media_id}
+    assert second in {row["account_id"] for row in added}
+
+
 def test_without_a_store_all_is_asked_again(sandboxes: Sandboxes) -> None:
     """Where Airflow keeps nothing between tries, the second try reads everything and is complete."""
     fail_one_post(sandboxes)

@@ -13,8 +13,8 @@ from tests.support.chaos.script_runs import open_scripts
 from tests.support.chaos.writers import open_writers
 
 PARTS: tuple[Part, ...] = (
-    Part(name="kills", open=open_kills, batch=10, counts="tasks"),
-    Part(name="scripts", open=open_scripts, batch=50, counts="scripts"),
+    Part(name="kills", open=open_kills, batch=100, counts="tasks"),
+    Part(name="scripts", open=open_scripts, batch=200, counts="scripts"),
     Part(name="writers", open=open_writers, batch=1, counts="datasets"),
     Part(name="limits", open=open_limits, batch=6, counts="tasks"),
     Part(name="loads", open=open_loads, batch=50, counts="scripts"),
