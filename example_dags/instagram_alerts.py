@@ -44,7 +44,7 @@ MAIL_TO = os.environ.get("INSTAGRAM_ALERT_MAIL", "data-team@example.com")
 FAILED = SmtpNotifier(
     to=MAIL_TO,
     subject="Instagram: {{ ti.task_id }} of {{ run_id }} failed",
-    # Airflow 3.0 does not give a notifier the error.
+    # `airflow dags test` gives a notifier no error before Airflow 3.3.
     html_content="<p>{{ (exception if exception is defined else 'The log says why.') | e }}</p>"
     "<p><a href='{{ ti.log_url }}'>Log</a></p>",
 )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery.query import duckdb_sql, parse
-from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import ClusterBy, DropPrimaryKey, unify
+from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import (
+    ClusterBy,
+    DropPrimaryKey,
+    check_interpreted,
+    unify,
+)
 
 COLUMNS = [exp.column("account"), exp.column("metric")]
 IN_ORDER = [exp.Ordered(this=column.copy(), nulls_first=True) for column in COLUMNS]
@@ -63,6 +70,19 @@ def test_a_dropped_key_is_read(actions: str, kinds: list[type[exp.Expression]]) 
     found = parse(f"ALTER TABLE d.t {actions}").args["actions"]
     assert [type(action) for action in found] == kinds
     assert bool(found[0].meta["exists"]) is ("IF EXISTS" in actions)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_refused"),
+    [
+        ("site-packages/sqlglot/parser.py", False),
+        ("site-packages/sqlglot/parser.cpython-311-x86_64-linux-gnu.so", True),
+    ],
+)
+def test_a_compiled_release_is_refused(file: str, is_refused: bool) -> None:
+    """With sqlglotc installed every statement failed in its own words; now the sandbox says what to take out."""
+    with pytest.raises(ImportError, match="pip uninstall sqlglotc") if is_refused else nullcontext():
+        check_interpreted(file)
 
 
 @pytest.mark.parametrize("word", ["at", "end", "order", "v"])

@@ -85,6 +85,9 @@ def offers(since: str) -> bool:
 SHOWS_LOCALS = offers("3.0") and not offers("3.1")
 """Whether a traceback shows local variables, and with them the texts of errors."""
 
+GIVES_NOTIFIER_ERROR = offers("3.3") or not offers("3.0")
+"""Whether ``dag.test`` tells a notifier the error of the task, as a worker does on every version."""
+
 
 def tell_lack(feature: str) -> str:
     """Return why a test is skipped without a feature."""
@@ -121,8 +124,9 @@ def start_metrics() -> None:
     if offers("3.2"):
         from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
-        more = {"export_legacy_names": True} if offers("3.3") else {}
-        Stats.initialize(factory=get_stats_factory(), **more)
+        # Airflow 3.2 asks for the client, and knows no other names.
+        given, more = ((), {"export_legacy_names": True}) if offers("3.3") else ((Stats,), {})
+        Stats.initialize(factory=get_stats_factory(*given), **more)
         return
     stats: Any = Stats
     stats.instance, kind = None, type(stats)

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
+import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.bigquery import BigQuery
-from sqlglot.errors import ErrorLevel, SqlglotError
-from sqlglot.helper import ensure_list
+from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER, DropPrimaryKey
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
-__all__ = ["MACROS", "GoogleSql", "check_comparisons", "rewrite"]
+__all__ = ["MACROS", "check_comparisons", "parse_statements", "rewrite"]
 
 # list_median has the type a division has in BigQuery: NUMERIC where one side is, else FLOAT64.
 _KIND = "list_median([CASE WHEN false THEN a END, CASE WHEN false THEN b END])"
@@ -43,6 +42,8 @@ MACROS = (
     " ELSE CAST(a AS VARCHAR) END",
 )
 _CASTS = {exp.DataType.Type.TEXT: "bq_string", exp.DataType.Type.BIGINT: "bq_integer"}
+_DROPS_KEY = re.compile(r"\s*ALTER\s+TABLE\b[^;]*\bDROP\s+PRIMARY\s+KEY\b[^;]*$", re.IGNORECASE)
+_ACTIONS = {"ADD", "ALTER", "DROP", "RENAME", "SET"}
 _DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
 # "Date functions", DATE_TRUNC: a plain WEEK begins on Sunday.
 _WEEKS = {
@@ -90,24 +91,50 @@ CALLER = "sandbox@example.com"
 _NUMBERS = {"INT64", "FLOAT64", "NUMERIC"}
 
 
-class GoogleSql(BigQuery):  # type: ignore[misc]
-    """GoogleSQL as sqlglot reads it, and ``ALTER TABLE ... DROP PRIMARY KEY [IF EXISTS], ADD ...`` besides."""
+def parse_statements(sql: str) -> list[exp.Expression]:
+    """Return the statements of a GoogleSQL text, ``ALTER TABLE ... DROP PRIMARY KEY`` among them.
 
-    class Parser(BigQuery.Parser):  # type: ignore[misc]
-        """Takes actions of different kinds in one ALTER, as GoogleSQL's grammar does."""
+    Raises SqlglotError for what is no SQL.
+    """
+    if _DROPS_KEY.match(sql):
+        return [_read_alter(sql, sqlglot.tokenize(sql, read="bigquery"))]
+    return [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
 
-        ALTER_TABLE_MIXED_ACTIONS = True
 
-        # A dialect of sqlglot is a parser whose methods are overridden, and all of these begin with an underscore.
-        def _parse_alter_table_drop(self) -> list[exp.Expression]:
-            if not self._match(TokenType.PRIMARY_KEY):
-                return list(super()._parse_alter_table_drop())
-            dropped = DropPrimaryKey()
-            dropped.meta["exists"] = self._match_text_seq("IF", "EXISTS")
-            # Older releases let only actions of one kind follow one another.
-            if self._match(TokenType.COMMA) and self._match_texts(self.ALTER_PARSERS):
-                return [dropped, *ensure_list(self.ALTER_PARSERS[self._prev.text.upper()](self))]
-            return [dropped]
+def _read_alter(sql: str, tokens: Sequence[Token]) -> exp.Expression:
+    """Return an ALTER TABLE whose actions are read each by itself."""
+    # sqlglot's parser of BigQuery knows no DROP PRIMARY KEY, and lets only actions of one kind follow one another.
+    start = next(at for at, token in enumerate(tokens) if at > 1 and token.text.upper() in _ACTIONS)
+    head = sql[: tokens[start].start]
+    tree = sqlglot.parse_one(f"{head} ADD COLUMN x INT64", read="bigquery")
+    actions: list[exp.Expression] = []
+    for part in _split(tokens[start:]):
+        words = [token.text.upper() for token in part]
+        if words[:2] == ["DROP", "PRIMARY KEY"] and words[2:] in ([], ["IF", "EXISTS"]):
+            actions.append(DropPrimaryKey())
+            actions[-1].meta["exists"] = bool(words[2:])
+        else:
+            text = sql[part[0].start : part[-1].end + 1] if part else ""
+            read = sqlglot.parse_one(f"{head} {text}", read="bigquery")
+            if not isinstance(read, exp.Alter):
+                raise ParseError(f"Unexpected {text!r} in ALTER TABLE")
+            actions += read.args["actions"]
+    tree.set("actions", actions)
+    return tree
+
+
+def _split(tokens: Iterable[Token]) -> Iterator[list[Token]]:
+    """Yield the parts between commas that stand in no parentheses."""
+    part: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if token.token_type == TokenType.COMMA and not depth:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    yield part
 
 
 def rewrite(tree: exp.Expression) -> None:
@@ -133,17 +160,18 @@ def rewrite(tree: exp.Expression) -> None:
             node.replace(macro)
 
 
-def check_comparisons(tree: exp.Expression, tables: Iterable[StoredTable]) -> None:
-    """Refuse comparisons between types that BigQuery does not compare; ``tree`` is resolved and stays as it is.
+def check_comparisons(sql: str, read: Callable[[], exp.Expression], tables: Iterable[StoredTable]) -> None:
+    """Refuse comparisons between types that BigQuery does not compare.
 
+    ``sql`` is all that is compared, in DuckDB's SQL; ``read`` returns the same as a resolved tree, which is used up.
     What sqlglot cannot type is let through.
     """
     schema = {str(t.physical): {c.name: c.kind.duckdb for c in t.fields} for t in tables if t.physical}
     # Typing a statement takes longer than running it, and most differ only in the names of tables, in days and in ids.
-    alike = _describe_types(tree, schema)
+    alike = _describe_types(sql, schema)
     refusal = _KNOWN.get(alike)
     if refusal is None:
-        refusal = _find_refusal(tree, schema)
+        refusal = _find_refusal(read(), schema)
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[alike] = refusal
@@ -154,7 +182,7 @@ def check_comparisons(tree: exp.Expression, tables: Iterable[StoredTable]) -> No
 def _find_refusal(tree: exp.Expression, schema: Schema) -> str:
     """Return how BigQuery refuses the first comparison that it does not make; '' where there is none."""
     try:
-        plain = qualify(tree.copy(), schema=schema, dialect="bigquery", validate_qualify_columns=False)
+        plain = qualify(tree, schema=schema, dialect="bigquery", validate_qualify_columns=False)
         typed = annotate_types(plain, schema=schema, dialect="bigquery")
     except SqlglotError:
         return ""
@@ -167,10 +195,9 @@ def _find_refusal(tree: exp.Expression, schema: Schema) -> str:
     return ""
 
 
-def _describe_types(tree: exp.Expression, schema: Schema) -> tuple[str, ...]:
+def _describe_types(sql: str, schema: Schema) -> tuple[str, ...]:
     """Return the same for statements that differ only in what their types do not depend on."""
     places = {name: f"table_{place}" for place, name in enumerate(schema)}
-    sql = tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE)
     text = _TEXT_OR_NAME.sub(lambda found: _describe_text(found[0], places), sql)
     columns = (f"{places[table]} {name} {kind}" for table in schema for name, kind in schema[table].items())
     return (text, *columns)

@@ -8,7 +8,7 @@ started together insert the same new key twice, as in BigQuery (``insert_race``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -17,13 +17,21 @@ from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, quote, result_type
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
-from airflow_provider_iginsights.sandbox.bigquery.mutations import Clause, Mutation, column_named, mutation_of
+from airflow_provider_iginsights.sandbox.bigquery.mutations import (
+    Clause,
+    Mutation,
+    StatementKey,
+    Value,
+    column_named,
+    read_mutation,
+)
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, duckdb_sql
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
 __all__ = ["Concurrency", "DmlStats", "check_assignable", "check_dml", "run_dml", "target_of"]
 
 # "Conversion rules", coercion: INT64 to NUMERIC and FLOAT64, NUMERIC to FLOAT64; nothing the other way round.
+_NULL = Value("NULL", is_literal=True)
 _ASSIGNABLE = {("INTEGER", "NUMERIC"), ("INTEGER", "FLOAT"), ("NUMERIC", "FLOAT")}
 
 
@@ -58,18 +66,19 @@ class DmlStats:
         }
 
 
-def run_dml(session: Session, tree: exp.Expression, concurrency: Concurrency) -> DmlStats:
-    """Run the statement; the tree is used up. Raises BigQueryError, and then nothing has changed."""
+def run_dml(session: Session, tree: exp.Expression, key: StatementKey, concurrency: Concurrency) -> DmlStats:
+    """Run the statement. Raises BigQueryError, and then nothing has changed."""
     if isinstance(tree, exp.Insert):
-        return _insert(session, tree)
+        return _insert(session, tree.copy())
     if isinstance(tree, exp.TruncateTable):
         return _truncate(session, tree)
-    return _mutate(session, mutation_of(session, tree), concurrency)
+    return _mutate(session, read_mutation(session, tree, key), concurrency)
 
 
-def check_dml(session: Session, tree: exp.Expression) -> None:
-    """Look the statement through without running it; the tree is used up. Raises BigQueryError."""
+def check_dml(session: Session, tree: exp.Expression, key: StatementKey) -> None:
+    """Look the statement through without running it. Raises BigQueryError."""
     if isinstance(tree, exp.Insert):
+        tree = tree.copy()
         _, columns, source = _read_insert(session, tree)
         with session.storage.cursor() as cursor:
             _check_inserted(cursor, columns, tree.expression, source)
@@ -77,7 +86,7 @@ def check_dml(session: Session, tree: exp.Expression) -> None:
     if isinstance(tree, exp.TruncateTable):
         target_of(session, tree)
         return
-    mutation = mutation_of(session, tree)
+    mutation = read_mutation(session, tree, key)
     with session.storage.cursor() as cursor:
         cursor.execute("BEGIN")
         try:
@@ -124,36 +133,23 @@ def _work_out(
     """Write the rows of a clause, and what becomes of them, into a temporary table."""
     row = "NULL" if clause.action == "INSERT" else f"{mutation.alias}.rowid"
     columns = mutation.table.fields if clause.values else ()
-    texts = {name: duckdb_sql(value) for name, value in clause.values.items()}
-    _check_types(cursor, clause, columns, texts)
-    cells = ", ".join(
-        f"CAST({texts.get(column.name.lower(), 'NULL')} AS {column.kind.duckdb}) AS {quote(column.name)}"
-        for column in columns
-    )
+    _check_types(cursor, clause, columns)
+    values = ((column, clause.values.get(column.name.lower(), _NULL)) for column in columns)
+    cells = ", ".join(f"CAST({value.sql} AS {column.kind.duckdb}) AS {quote(column.name)}" for column, value in values)
     cursor.execute(
         f'CREATE TEMP TABLE {name} AS SELECT {row} AS "@row"{", " if cells else ""}{cells} {clause.rows} {limit}'
     )
 
 
-def _check_types(
-    cursor: duckdb.DuckDBPyConnection, clause: Clause, columns: Sequence[SchemaField], texts: Mapping[str, str]
-) -> None:
+def _check_types(cursor: duckdb.DuckDBPyConnection, clause: Clause, columns: Sequence[SchemaField]) -> None:
     """Refuse values that BigQuery would not coerce to their column; DuckDB casts anything."""
-    values = ((column, clause.values.get(column.name.lower())) for column in columns)
-    checked = [column for column, value in values if value is not None and not _is_literal(value)]
+    values = ((column, clause.values.get(column.name.lower(), _NULL)) for column in columns)
+    checked = [(column, value) for column, value in values if not value.is_literal]
     if not checked:
         return
-    cursor.execute(f"DESCRIBE SELECT {', '.join(texts[column.name.lower()] for column in checked)} {clause.rows}")
-    for column, described in zip(checked, cursor.fetchall(), strict=True):
+    cursor.execute(f"DESCRIBE SELECT {', '.join(value.sql for _, value in checked)} {clause.rows}")
+    for (column, _), described in zip(checked, cursor.fetchall(), strict=True):
         check_assignable(column, described[1])
-
-
-def _is_literal(value: exp.Expression) -> bool:
-    """Whether BigQuery coerces the value to its column by what it is; a FLOAT64 literal is a cast by now."""
-    inner = value.this if isinstance(value, exp.Neg | exp.Cast) else value
-    if isinstance(value, exp.Cast) and value.to.this != exp.DataType.Type.DOUBLE:
-        return False
-    return isinstance(inner, exp.Literal | exp.Null)
 
 
 def check_assignable(column: SchemaField, duckdb_type: str) -> None:

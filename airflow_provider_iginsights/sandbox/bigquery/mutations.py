@@ -5,7 +5,7 @@ There are preparatory statements, then clauses that each say which rows they are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -19,21 +19,34 @@ from airflow_provider_iginsights.sandbox.bigquery.query import (
     duckdb_sql,
     has_constant_filter,
 )
-from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
+from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable, TableShape
 
-__all__ = ["Clause", "Mutation", "column_named", "mutation_of"]
+__all__ = ["Clause", "Mutation", "StatementKey", "Value", "column_named", "read_mutation"]
+
+
+StatementKey = tuple[str, str]
+"""What one statement is told from another by: its text, and its parameters as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a column becomes, in DuckDB's SQL; BigQuery coerces a literal to its column by what it is."""
+
+    sql: str
+    is_literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One clause of a mutation: what it does, and the FROM and WHERE of the rows it does it to.
 
-    ``values`` maps each column of the table to an expression; a row of the target is identified by ``rowid``.
+    ``values`` maps columns of the table, in small letters, to what they become; a row of the target is identified by
+    ``rowid``.
     """
 
     action: str
     rows: str
-    values: dict[str, exp.Expression] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +57,29 @@ class Mutation:
     alias: str
     prelude: Sequence[str]
     clauses: Sequence[Clause]
-    shape: tuple[str | None, tuple[SchemaField, ...]]
+    shape: TableShape
 
     @property
     def is_current(self) -> bool:
         """Whether the table still is what it was when the statement was read."""
-        return self.shape == (self.table.physical, self.table.fields)
+        return self.shape == self.table.shape
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a mutation compares: the conditions over its target and what it joins."""
+
+    table: StoredTable
+    alias: str
+    joins: Sequence[exp.Join]
+    conditions: Sequence[exp.Expression]
+
+    def as_select(self) -> exp.Expression:
+        """Return the conditions as those of a SELECT."""
+        target = exp.alias_(exp.to_table(str(self.table.physical)), self.alias[1:-1], table=True, quoted=True)
+        select = exp.select("1").from_(target).where(*(part.copy() for part in self.conditions))
+        select.set("joins", [join.copy() for join in self.joins])
+        return select
 
 
 def _merge(session: Session, tree: exp.Expression) -> Mutation:
@@ -59,12 +89,15 @@ def _merge(session: Session, tree: exp.Expression) -> Mutation:
     session.resolve(tree, keep=target)
     alias, source = _alias(target), tree.args["using"]
     conditions = [tree.args["on"], *(when.args.get("condition") for when in tree.args["whens"].expressions)]
-    _check_conditions(session, table, alias, [exp.Join(this=source)], conditions)
+    read_sql = duckdb_sql(source)
+    texts = [duckdb_sql(part) if part is not None else "true" for part in conditions]
+    compared = Compared(table, alias, [exp.Join(this=source)], [part for part in conditions if part is not None])
+    check_comparisons(" ".join([alias, read_sql, *texts]), compared.as_select, [table, *session.read])
     name = _alias(source)
     target_sql, source_sql = f"{table.physical} AS {alias}", f'"@source" AS {name}'
-    joined = f"{target_sql} JOIN {source_sql} ON {duckdb_sql(tree.args['on'])}"
+    joined = f"{target_sql} JOIN {source_sql} ON {texts[0]}"
     prelude = [
-        f'CREATE TEMP TABLE "@source" AS SELECT * FROM {duckdb_sql(source)}',
+        f'CREATE TEMP TABLE "@source" AS SELECT * FROM {read_sql}',
         f'CREATE TEMP TABLE "@pairs" AS SELECT {alias}.rowid AS t, {name}.rowid AS s FROM {joined}',
     ]
     both = (
@@ -77,9 +110,9 @@ def _merge(session: Session, tree: exp.Expression) -> Mutation:
     }
     clauses: list[Clause] = []
     earlier: dict[tuple[bool, bool], str] = dict.fromkeys(rows, "")
-    for when in tree.args["whens"].expressions:
+    for when, text in zip(tree.args["whens"].expressions, texts[1:], strict=True):
         kind = bool(when.args.get("matched")), bool(when.args.get("source"))
-        condition = f"({duckdb_sql(when.args['condition'])})" if when.args.get("condition") else "true"
+        condition = f"({text})"
         clauses.append(_when(table, alias, when.args["then"], f"{rows[kind]}{earlier[kind]} AND {condition}"))
         # A row goes to the first clause of its kind whose condition holds ("DML syntax", MERGE).
         earlier[kind] += f" AND NOT coalesce({condition}, false)"
@@ -87,7 +120,7 @@ def _merge(session: Session, tree: exp.Expression) -> Mutation:
 
 
 def _mutation(table: StoredTable, alias: str, clauses: Sequence[Clause], prelude: Sequence[str] = ()) -> Mutation:
-    return Mutation(table, alias, prelude, clauses, (table.physical, table.fields))
+    return Mutation(table, alias, prelude, clauses, table.shape)
 
 
 def _when(table: StoredTable, alias: str, then: exp.Expression, rows: str) -> Clause:
@@ -111,7 +144,8 @@ def _update(session: Session, tree: exp.Expression) -> Mutation:
     others = f", {duckdb_sql(source).removeprefix('FROM ')}" if source else ""
     joins = [exp.Join(this=source.this)] if source else []
     rows = f"FROM {table.physical} AS {alias}{others} WHERE {_where(tree)}"
-    _check_conditions(session, table, alias, joins, [tree.args["where"].this])
+    compared = Compared(table, alias, joins, [tree.args["where"].this])
+    check_comparisons(rows, compared.as_select, [table, *session.read])
     return _mutation(table, alias, [Clause("UPDATE", rows, _updated(table, alias, tree.expressions))])
 
 
@@ -119,14 +153,36 @@ def _delete(session: Session, tree: exp.Expression) -> Mutation:
     table, target = _target(session, tree)
     check_partition_filter(table, target)
     session.resolve(tree, keep=target)
-    rows = f"FROM {table.physical} AS {_alias(target)} WHERE {_where(tree)}"
-    _check_conditions(session, table, _alias(target), [], [tree.args["where"].this])
-    return _mutation(table, _alias(target), [Clause("DELETE", rows)])
+    alias = _alias(target)
+    rows = f"FROM {table.physical} AS {alias} WHERE {_where(tree)}"
+    compared = Compared(table, alias, [], [tree.args["where"].this])
+    check_comparisons(rows, compared.as_select, [table, *session.read])
+    return _mutation(table, alias, [Clause("DELETE", rows)])
 
 
-def mutation_of(session: Session, tree: exp.Expression) -> Mutation:
-    """Return the statement in that shape; the tree is used up. Raises BigQueryError for what cannot be done."""
-    return _BUILDERS[type(tree)](session, tree)
+def read_mutation(session: Session, tree: exp.Expression, key: StatementKey) -> Mutation:
+    """Return the statement in that shape; ``key`` is its text. Raises BigQueryError for what cannot be done."""
+    # Whoever writes makes a dry run first, and reading a MERGE takes longer than running it.
+    place = *key, session.project, session.location, tuple(sorted((session.default_dataset or {}).items()))
+    mutation, read = _READ.get(place, (None, ()))
+    if mutation is None or not all(_is_unchanged(session, *each) for each in read):
+        mutation = _BUILDERS[type(tree)](session, tree.copy())
+        if not session.is_volatile:
+            if len(_READ) >= _MOST_READ:
+                _READ.clear()
+            _READ[place] = mutation, tuple((table, table.shape) for table in [mutation.table, *session.read])
+    return mutation
+
+
+def _is_unchanged(session: Session, table: StoredTable, shape: TableShape) -> bool:
+    try:
+        return session.storage.find_table(table.ref) is table and table.shape == shape
+    except BigQueryError:
+        return False
+
+
+_MOST_READ = 64
+_READ: dict[tuple[object, ...], tuple[Mutation, tuple[tuple[StoredTable, TableShape], ...]]] = {}
 
 
 _BUILDERS: dict[type[exp.Expression], Callable[[Session, exp.Expression], Mutation]] = {
@@ -166,20 +222,6 @@ def _check_merge_filter(table: StoredTable, tree: exp.Expression, target: exp.Ta
     check_partition_filter(table, target, on)
 
 
-def _check_conditions(
-    session: Session,
-    table: StoredTable,
-    alias: str,
-    joins: Sequence[exp.Join],
-    conditions: Sequence[exp.Expression | None],
-) -> None:
-    """Look through the conditions as those of a SELECT over target and source."""
-    target = exp.alias_(exp.to_table(str(table.physical)), alias[1:-1], table=True, quoted=True)
-    select = exp.select("1").from_(target).where(*(part.copy() for part in conditions if part is not None))
-    select.set("joins", [join.copy() for join in joins])
-    check_comparisons(select, [table, *session.read])
-
-
 def column_named(table: StoredTable, name: str) -> SchemaField:
     """Return the table's column of that name. Raises BigQueryError (invalidQuery)."""
     for column in table.fields:
@@ -188,12 +230,19 @@ def column_named(table: StoredTable, name: str) -> SchemaField:
     raise BigQueryError("invalidQuery", f"Column {name} is not present in table {table.ref.dotted}")
 
 
-def _assigned(table: StoredTable, pairs: Iterable[tuple[exp.Expression, exp.Expression]]) -> dict[str, exp.Expression]:
-    return {column_named(table, column.name).name.lower(): value for column, value in pairs}
+def _assigned(table: StoredTable, pairs: Iterable[tuple[exp.Expression, exp.Expression]]) -> dict[str, Value]:
+    return {column_named(table, column.name).name.lower(): _value(value) for column, value in pairs}
 
 
-def _updated(table: StoredTable, alias: str, assignments: Sequence[exp.Expression]) -> dict[str, exp.Expression]:
+def _updated(table: StoredTable, alias: str, assignments: Sequence[exp.Expression]) -> dict[str, Value]:
     """Every column's value after an UPDATE: what is assigned, else what it was."""
     assigned = _assigned(table, ((node.this, node.expression) for node in assignments))
-    kept = {column.name.lower(): exp.column(column.name, table=alias[1:-1], quoted=True) for column in table.fields}
+    kept = {column.name.lower(): Value(f"{alias}.{quote(column.name)}") for column in table.fields}
     return {**kept, **assigned}
+
+
+def _value(node: exp.Expression) -> Value:
+    inner = node.this if isinstance(node, exp.Neg | exp.Cast) else node
+    # A FLOAT64 literal is a cast by now.
+    is_other_cast = isinstance(node, exp.Cast) and node.to.this != exp.DataType.Type.DOUBLE
+    return Value(duckdb_sql(node), not is_other_cast and isinstance(inner, exp.Literal | exp.Null))

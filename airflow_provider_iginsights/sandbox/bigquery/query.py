@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airflow_provider_iginsights.sandbox.bigquery import information_schema
-from airflow_provider_iginsights.sandbox.bigquery.dialect import GoogleSql, rewrite
+from airflow_provider_iginsights.sandbox.bigquery.dialect import parse_statements, rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 from airflow_provider_iginsights.sandbox.bigquery.routines import arguments_of, call
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import unify
@@ -42,7 +42,7 @@ def parse(sql: str) -> exp.Expression:
     A job reads its statement up to five times. They share one tree: whoever changes it makes a copy first.
     """
     try:
-        statements = [tree for tree in sqlglot.parse(sql, read=GoogleSql) if tree is not None]
+        statements = parse_statements(sql)
     except SqlglotError as error:
         raise BigQueryError("invalidQuery", f"Syntax error: {str(error).splitlines()[0]}", location="query") from error
     if len(statements) != 1:
@@ -94,6 +94,8 @@ class Session:
     default_dataset: Mapping[str, str] | None = None
     depth: int = 0
     read: list[StoredTable] = field(default_factory=list)
+    is_volatile: bool = False
+    """Whether a statement means something else the next time, although all tables stay what they are."""
 
     def ref_of(self, node: exp.Table) -> TableRef:
         """Return the table a name stands for. Raises BigQueryError when it has no dataset."""
@@ -144,6 +146,7 @@ class Session:
             routine = self.storage.routines.find(self.ref_of(path))
             if routine is None:
                 raise not_supported(f"The table function {name}")
+            self.is_volatile = True
             body = parse(str(routine["definitionBody"])).copy()
             query = call(body, arguments=arguments_of(routine), given=node.this.expressions)
             alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
@@ -152,6 +155,7 @@ class Session:
     def _read_clock(self, tree: exp.Expression) -> None:
         """Put the sandbox's time where the statement asks for the current one."""
         # DuckDB's own clock would be the machine's, and a test that sets the sandbox's time would see two.
+        self.is_volatile = True
         now = self.storage.clock.now()
         for node in list(tree.find_all(exp.CurrentTimestamp)):
             node.replace(exp.cast(exp.Literal.string(now.isoformat()), "TIMESTAMPTZ", dialect="duckdb"))
@@ -166,6 +170,7 @@ class Session:
         schema_view = ref.table.upper().partition("INFORMATION_SCHEMA.")
         if schema_view[1]:
             self.storage.dataset(ref.project, ref.dataset, location=self.location)
+            self.is_volatile = True
             rows = information_schema.select(self.storage, ref.project, ref.dataset, schema_view[2])
             return exp.Subquery(this=sqlglot.parse_one(rows, read="duckdb"), alias=alias)
         if "*" in ref.table:
@@ -182,7 +187,9 @@ class Session:
             raise BigQueryError("invalidQuery", f"Too many nested views at {view.ref}.")
         # A view's query names its datasets ("Introduction to views"): the reader's default dataset does not count.
         inner = Session(self.storage, view.ref.project, self.location, None, self.depth + 1, self.read)
-        return inner.resolve(parse(str(view.view_query)).copy())
+        resolved = inner.resolve(parse(str(view.view_query)).copy())
+        self.is_volatile |= inner.is_volatile
+        return resolved
 
 
 def check_partition_filter(table: StoredTable, node: exp.Table, on: exp.Expression | None = None) -> None:
@@ -233,7 +240,12 @@ def _conditions(node: exp.Expression | None) -> list[exp.Expression]:
 
 
 def bind(tree: exp.Expression, parameters: Sequence[Resource]) -> exp.Expression:
-    """Return a copy with the query parameters as typed literals. Raises BigQueryError for one that is missing."""
+    """Return a copy with the query parameters as typed literals. Raises BigQueryError for one that is missing.
+
+    A tree that has none is returned itself.
+    """
+    if not parameters and not tree.find(exp.Parameter, exp.Placeholder):
+        return tree
     tree = tree.copy()
     named = {str(entry.get("name")).lower(): entry for entry in parameters if entry.get("name")}
     positional = iter([entry for entry in parameters if not entry.get("name")])

@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sqlglot import exp
+from sqlglot import exp, parser
 
-__all__ = ["SESSION_USER", "ClusterBy", "DropPrimaryKey", "unify"]
+__all__ = ["SESSION_USER", "ClusterBy", "DropPrimaryKey", "check_interpreted", "unify"]
+
+
+def check_interpreted(file: str) -> None:
+    """Raise ImportError where sqlglot's parser is compiled; ``file`` is where it was imported from."""
+    # Compiled, sqlglot holds its nodes to their annotated types and refuses ADD COLUMN with OPTIONS, which it reads
+    # well when it is interpreted; and no class can inherit from one of its nodes.
+    if not file.endswith((".py", ".pyc")):
+        raise ImportError(
+            "sqlglot is compiled here, and then reads less of GoogleSQL. Take that part out: pip uninstall sqlglotc"
+        )
+
+
+check_interpreted(parser.__file__)
 
 SESSION_USER = "SESSION_USER"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, qu
 from airflow_provider_iginsights.sandbox.bigquery.dialect import check_comparisons
 from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats, check_dml, run_dml, target_of
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported, translate
+from airflow_provider_iginsights.sandbox.bigquery.mutations import StatementKey
 from airflow_provider_iginsights.sandbox.bigquery.query import Session, bind, duckdb_sql, parse
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, TableRef
 
@@ -62,10 +64,10 @@ def run_statement(session: Session, sql: str, parameters: list[Resource], concur
 
     What meets another statement on the same rows, or on a table that is being replaced, is run again up to three times.
     """
-    tree = bind(parse(sql), parameters)
+    tree, key = bind(parse(sql), parameters), (sql, json.dumps(parameters))
     for _ in range(_ATTEMPTS):
         try:
-            return _run(session, tree.copy(), concurrency)
+            return _run(session, tree, key, concurrency)
         except duckdb.Error as error:
             refusal = translate(error)
         except BigQueryError as error:
@@ -78,14 +80,14 @@ def run_statement(session: Session, sql: str, parameters: list[Resource], concur
 
 def check_statement(session: Session, sql: str, parameters: list[Resource]) -> None:
     """Look a query or a DML statement through as a dry run does. Raises BigQueryError; nothing is changed or kept."""
-    tree = bind(parse(sql), parameters)
+    tree, key = bind(parse(sql), parameters), (sql, json.dumps(parameters))
     if type(tree) not in _DML and not isinstance(tree, exp.Query):
         raise not_supported("A dry run of this statement")
     try:
         if isinstance(tree, exp.Query):
-            schema_of(session, tree)
+            schema_of(session, tree.copy())
         else:
-            check_dml(session, tree)
+            check_dml(session, tree, key)
     except duckdb.Error as error:
         raise translate(error) from error
 
@@ -93,7 +95,7 @@ def check_statement(session: Session, sql: str, parameters: list[Resource]) -> N
 def price_statement(session: Session, sql: str, parameters: list[Resource], *, block_bytes: int) -> Bill:
     """Return what a statement would cost now; nothing for one that is wrong."""
     try:
-        tree = bind(parse(sql), parameters) if parameters else parse(sql)
+        tree = bind(parse(sql), parameters)
     except BigQueryError:
         return Bill()
     return bill_statement(session, tree, block_bytes=block_bytes)
@@ -119,14 +121,15 @@ def mutated_table(session: Session, sql: str) -> TableRef | None:
 def schema_of(session: Session, tree: exp.Expression) -> Resource:
     """Return the REST schema of a query's result."""
     with session.storage.cursor() as cursor:
-        return {"fields": [dict(column.resource) for column in _describe(cursor, duckdb_sql(_prepared(session, tree)))]}
+        return {"fields": [dict(column.resource) for column in _describe(cursor, _prepared(session, tree))]}
 
 
-def _run(session: Session, tree: exp.Expression, concurrency: Concurrency) -> StatementResult:
+def _run(session: Session, tree: exp.Expression, key: StatementKey, concurrency: Concurrency) -> StatementResult:
     kind = type(tree)
     if kind in _DML:
         target = target_of(session, tree).ref
-        return StatementResult(_DML[kind], target, stats=run_dml(session, tree, concurrency))
+        return StatementResult(_DML[kind], target, stats=run_dml(session, tree, key, concurrency))
+    tree = tree.copy()
     if isinstance(tree, exp.Query):
         return _select(session, tree)
     if isinstance(tree, exp.Create):
@@ -141,7 +144,7 @@ def _run(session: Session, tree: exp.Expression, concurrency: Concurrency) -> St
 
 
 def _select(session: Session, tree: exp.Expression) -> StatementResult:
-    sql = duckdb_sql(_prepared(session, tree))
+    sql = _prepared(session, tree)
     source = f"results.main.r_{uuid.uuid4().hex}"
     with session.storage.cursor() as cursor:
         fields = _describe(cursor, sql)
@@ -170,8 +173,8 @@ def _create(session: Session, tree: exp.Create) -> StatementResult:
     return StatementResult(kind, ref)
 
 
-def _prepared(session: Session, tree: exp.Expression) -> exp.Expression:
-    """Return the query resolved for DuckDB, its unnamed columns called f0_, f1_ … as BigQuery calls them."""
+def _prepared(session: Session, tree: exp.Expression) -> str:
+    """Return the query in DuckDB's SQL, its unnamed columns called f0_, f1_ … as BigQuery calls them."""
     first = tree
     while isinstance(first, exp.SetOperation | exp.Subquery):
         first = first.this
@@ -179,8 +182,9 @@ def _prepared(session: Session, tree: exp.Expression) -> exp.Expression:
     for index, node in enumerate(list(unnamed)):
         node.replace(exp.alias_(node.copy(), f"f{index}_", quoted=True))
     resolved = session.resolve(tree)
-    check_comparisons(resolved, session.read)
-    return resolved
+    sql = duckdb_sql(resolved)
+    check_comparisons(sql, lambda: resolved, session.read)
+    return sql
 
 
 def _describe(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[SchemaField, ...]:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of, quote
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
 
-__all__ = ["Dataset", "Resource", "StoredTable", "TableRef", "checked", "milliseconds"]
+__all__ = ["Dataset", "Resource", "StoredTable", "TableRef", "TableShape", "checked", "milliseconds"]
 
 Resource = dict[str, Any]
+TableShape = tuple[str | None, tuple[SchemaField, ...], str | None, str | None]
 
 _REFUSED = (
     "externalDataConfiguration",
@@ -106,6 +107,11 @@ class StoredTable:
         partitioning = self.resource.get("timePartitioning", {})
         required = self.resource.get("requirePartitionFilter") or partitioning.get("requirePartitionFilter")
         return str(partitioning["field"]) if required and partitioning else None
+
+    @property
+    def shape(self) -> TableShape:
+        """What a statement that was read depends on: the table of its rows, the columns, the query, the filter."""
+        return self.physical, self.fields, self.view_query, self.required_partition_filter
 
     @property
     def partitioned_by(self) -> str | None:
