@@ -101,6 +101,16 @@ def test_a_job_runs_where_its_dataset_is(client: bigquery.Client) -> None:
         query(client, "SELECT * FROM d.t CROSS JOIN e.t").result()
 
 
+def test_an_insert_that_waits(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
+    """Where jobs.insert waits, small jobs are answered as done, and a slow one as running."""
+    sandbox.switches.insert_seconds = 20
+    assert (load(client).state, query(client, INSERT).state) == ("DONE", "DONE")
+    sandbox.switches.insert_seconds = 0.01
+    sandbox.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))
+    assert query(client, INSERT).state in ("PENDING", "RUNNING")
+    assert len(sandbox.rows("d", "t")) == 2
+
+
 def test_a_job_passes_from_running_to_done(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
     """A slow job is RUNNING and without result until it is done; then state, times and record say so."""
     sandbox.faults.add(BigQueryFault(INSERT_JOB, "slowJob", seconds=600))

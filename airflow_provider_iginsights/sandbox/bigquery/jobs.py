@@ -72,6 +72,7 @@ class JobRegistry:
                 raise BigQueryError("duplicate", f"Already Exists: Job {project}:{location}.{job.id}")
             self._jobs[key] = job
         self._start(job, upload)
+        job.done.wait(self._switches.insert_seconds)
         return job
 
     def get(self, project: str, job_id: str, location: str | None) -> Job:

@@ -14,6 +14,8 @@ class Switches:
     * ``dml_queue``: mutating statements that run and that wait per table; one more fails.
     * ``load_jobs_per_table_per_day``: counted by table name and UTC day, failed ones too.
     * ``insert_race``: a statement takes its snapshot before it has the table to itself; False runs them one by one.
+    * ``insert_seconds``: how long jobs.insert waits at most for its job before it answers: a small one is done by then,
+      and is not asked for again. BigQuery answers at once.
     * ``snapshot_seconds``: how long before it applies its changes.
     * ``denied_datasets``: answered with accessDenied.
     * ``block_bytes``: logical bytes of a block of a clustered table: smaller partitions are read whole, as Google's
@@ -25,6 +27,7 @@ class Switches:
     dml_queue: tuple[int, int] = (2, 20)
     load_jobs_per_table_per_day: int = 1500
     insert_race: bool = True
+    insert_seconds: float = 0.0
     snapshot_seconds: float = 0.0
     denied_datasets: set[str] = field(default_factory=set)
     block_bytes: int = 64 * 2**20

@@ -92,8 +92,8 @@ def _start(settings: SandboxSettings) -> Iterator[tuple[GraphSandbox, BigQuerySa
     clock = Clock(Clock(settings.now).now())
     world = build_world(settings, now=clock.now())
     with GraphSandbox(world, clock=clock) as graph, BigQuerySandbox(project=settings.project, clock=clock) as bigquery:
-        # What statements would cost is not shown, and takes long to tell.
-        bigquery.switches.pricing = False
+        # What statements would cost is not shown, and takes long to tell. Nor is it of use to ask again for small jobs.
+        bigquery.switches.pricing, bigquery.switches.insert_seconds = False, 1.0
         yield graph, bigquery
 
 
