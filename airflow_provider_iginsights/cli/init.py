@@ -53,11 +53,25 @@ def _read_arguments(options: argparse.Namespace) -> DagArguments:
     return DagArguments(
         conn_id=options.conn_id,
         dataset=checked(options.dataset, part="dataset"),
-        cron=options.cron,
+        cron=_check_cron(options.cron),
         gcp_conn_id=options.gcp_conn_id or None,
         project=checked(options.project, part="project") if options.project else None,
         location=options.location,
     )
+
+
+def _check_cron(cron: str) -> str:
+    from airflow.exceptions import AirflowTimetableInvalid
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+    try:
+        CronDataIntervalTimetable(cron, timezone="UTC").validate()
+    except AirflowTimetableInvalid as error:
+        raise ConfigurationError(
+            f"--cron {cron!r} is no time that Airflow knows: {error} Write five fields, such as '0 3 * * *' for three "
+            "o'clock every night."
+        ) from error
+    return cron
 
 
 def _find_accounts(options: argparse.Namespace) -> Iterator[DiscoveredAccount]:

@@ -37,6 +37,13 @@ def read_count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
 
 
+def _read_port(text: str) -> int:
+    port = read_count(text)
+    if port <= 65_535:
+        return port
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 1 to 65535, and 0 for a free one")
+
+
 def _read_seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -136,8 +143,8 @@ DEMO = (
     make_option("--now", type=_read_instant, help="freeze the clock at this ISO 8601 instant (default: real time)"),
 )
 PORTS = (
-    make_option("--port", type=read_count, default=0, help="port of the Graph API (default: a free one)"),
-    make_option("--bigquery-port", type=read_count, default=0, help="port of BigQuery (default: a free one)"),
+    make_option("--port", type=_read_port, default=0, help="port of the Graph API (default: a free one)"),
+    make_option("--bigquery-port", type=_read_port, default=0, help="port of BigQuery (default: a free one)"),
 )
 COMMAND_INSIDE = make_option(
     "run",

@@ -8,6 +8,7 @@ people paste tokens into the wrong field.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -209,9 +210,14 @@ def _whole_number(extra: Mapping[str, Any], name: str, *, where: str) -> int | N
 
 
 def missing_connection(conn_id: str) -> ConfigurationError:
-    """Return the error for a connection id that Airflow does not know."""
+    """Return the error for a connection id that Airflow does not know, or whose variable it cannot read."""
+    if os.environ.get(variable := f"AIRFLOW_CONN_{conn_id.upper()}"):
+        return ConfigurationError(
+            f"Airflow finds no connection in the environment variable {variable}, though it is set: it must be a JSON "
+            'object with double quotes, such as {"conn_type": "instagram", "password": "<access token>"}, or a URI.'
+        )
     return ConfigurationError(
         f"Airflow knows no connection {conn_id!r}. Create it under Admin > Connections with the type {HOOK_NAME}, "
         f"by `airflow connections add {conn_id} --conn-type {CONN_TYPE} --conn-password <access token>`, "
-        f"or in the environment variable AIRFLOW_CONN_{conn_id.upper()}."
+        f"or in the environment variable {variable}."
     )

@@ -106,12 +106,21 @@ def test_the_named_accounts(sandboxes: Sandboxes, capsys: pytest.CaptureFixture[
     """Accounts that the connection names are those of the file; one that cannot be read is left out and named."""
     second = list(sandboxes.world.accounts)[1]
     sandboxes.connect(extra={"account_ids": [second, "17840000000000000"]})
-    assert main(["init", "--cron", "\"'\n"]) == 1
+    assert main(["init"]) == 1
     sandboxes.connect()
     printed = capsys.readouterr()
     assert f'ACCOUNT_IDS = [\n    "{second}",  # @brand_0002\n]' in printed.out
     assert "17840000000000000 is left out. Meta does not know account 17840000000000000" in printed.err
     compile(printed.out, "printed", "exec")
+
+
+@pytest.mark.parametrize("cron", ["every day", "61 * * * *", "0 0 * *", "\"'\n", ""])
+def test_a_time_that_is_none(sandboxes: Sandboxes, cron: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What Airflow would refuse in the file is refused before it is written, and before Meta is asked."""
+    before = len(sandboxes.graph.log)
+    assert main(["init", "--cron", cron]) == 2
+    assert "is no time that Airflow knows" in capsys.readouterr().err
+    assert len(sandboxes.graph.log) == before
 
 
 def test_without_accounts(sandboxes: Sandboxes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -312,7 +312,9 @@ def test_options_shape_the_world() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--now", "2026-11-21T12:00:00"], ["--now", "noon"], ["--accounts", "two"]], ids=str
+    "options",
+    [["--now", "2026-11-21T12:00:00"], ["--now", "noon"], ["--accounts", "two"], ["--port", "99999"]],
+    ids=str,
 )
 def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong option is explained and ends with code 2."""

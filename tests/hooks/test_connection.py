@@ -258,3 +258,12 @@ def test_missing_connection_says_how_to_create_it():
     assert "'brand_x'" in message
     assert "--conn-type instagram" in message
     assert "AIRFLOW_CONN_BRAND_X" in message
+
+
+@pytest.mark.parametrize("text", ["{'conn_type': 'instagram'}", '{"password": "EAAG"', "EAAGtoken1234567890"])
+def test_a_variable_that_is_no_connection(monkeypatch, text):
+    """A variable that is set, but cannot be read, is named as such, and not shown: it may hold the token."""
+    monkeypatch.setenv("AIRFLOW_CONN_BRAND_X", text)
+    message = str(missing_connection("brand_x"))
+    assert "AIRFLOW_CONN_BRAND_X, though it is set: it must be a JSON object with double quotes" in message
+    assert text not in message
