@@ -23,7 +23,6 @@ FAST_TESTS = (
     "tests/test_get_provider_info.py",
     "tests/test_compat.py",
     "tests/hooks/test_instagram_hook.py",
-    "tests/sandbox/test_sqlglot_versions.py",
     "tests/test_example_dags.py::test_an_example_runs",
 )
 nox.options.default_venv_backend = "uv"
@@ -88,8 +87,8 @@ def install(session: nox.Session, cell: Cell, built: Path) -> None:
         session.install("--exclude-newer", str(day), f"{built}[{extras}]")
     else:
         until = ("--exclude-newer", airflow.until) if airflow.until else ()
-        session.install(*until, airflow.requirement, *airflow.more)
-        session.install(f"{built}[{extras}]", airflow.requirement, *airflow.more, *cell.pins)
+        session.install(*until, *cell.of_its_time)
+        session.install(f"{built}[{extras}]", *cell.of_its_time, *cell.pins)
     # What is there stays: the tools come to it, not the other way round.
     frozen = Path(session.create_tmp()) / "installed.txt"
     listed = str(session.run("uv", "pip", "freeze", "--exclude-editable", silent=True, external=True))

@@ -10,10 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
+import airflow_provider_iginsights
 from tests.support.measure_house import FLOORS, House, SourceFile, find_circles
 
 PACKAGE = "airflow_provider_iginsights"
-ROOT = Path(__file__).parents[1] / PACKAGE
+ROOT = Path(airflow_provider_iginsights.__file__).parent
 
 GROUND, *_, TOP = FLOORS
 OUTER = FLOORS[-3]

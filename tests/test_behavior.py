@@ -6,14 +6,13 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.pages import DOCS, PACKAGE
+
 ID = re.compile(r"META-\d{2}\b")
-PACKAGE = ROOT / "airflow_provider_iginsights"
-PAGE = (ROOT / "docs" / "behavior.md").read_text("utf-8")
+PAGE = (DOCS / "behavior.md").read_text("utf-8")
 ENTRIES = dict(re.findall(r"^### (META-\d\d): (.+?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 

@@ -17,9 +17,8 @@ import yaml
 
 from airflow_provider_iginsights import __version__
 from tests.support.measure_house import FLOORS
-from tests.support.pages import ROOT, list_anchors, list_links
+from tests.support.pages import PACKAGE, ROOT, list_anchors, list_links
 
-PACKAGE = "airflow_provider_iginsights"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob(".github/*.md")])
 TEMPLATES = sorted(ROOT.glob(".github/ISSUE_TEMPLATE/*.yml"))
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
@@ -39,14 +38,14 @@ print(*describe_live_metrics(), sep="\\n")
 def house(tmp_path: Path) -> Path:
     """Return a copy of the package, to be changed."""
     ignored = shutil.ignore_patterns("__pycache__", "example_dags")
-    return shutil.copytree(ROOT / PACKAGE, tmp_path / PACKAGE, ignore=ignored)
+    return shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=ignored)
 
 
 def find_rows() -> Iterator[tuple[str, str]]:
     """Yield the module and the printed row of each step of the worked example."""
     [section] = re.findall(r"^## Add a metric in one row\n(.+?)^## ", CONTRIBUTING.read_text("utf-8"), re.M | re.S)
     for said, row in re.findall(r"(.+?)```python\n(.+?)\n```", section, re.DOTALL):
-        yield re.findall(rf"{PACKAGE}/([\w/]+\.py)", said)[-1], row
+        yield re.findall(rf"{PACKAGE.name}/([\w/]+\.py)", said)[-1], row
 
 
 def read_code(page: Path) -> list[str]:
@@ -81,7 +80,7 @@ def test_the_house_is_told_whole() -> None:
     """The table of rooms names each folder of the package once, from the top down."""
     [table] = re.findall(r"^\| room \| what is in it \|\n((?:\|.+\n)+)", CONTRIBUTING.read_text("utf-8"), re.MULTILINE)
     named = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table.splitlines()[1:-1]]
-    folders = {path.name for path in (ROOT / PACKAGE).iterdir() if path.is_dir()} - {"__pycache__", "example_dags"}
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__", "example_dags"}
     assert sorted(room for rooms in named for room in rooms) == sorted(folders)
     floor_of = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
     floors = [floor_of[room] for rooms in named for room in rooms]
@@ -105,7 +104,8 @@ def test_files_that_are_named_exist() -> None:
     text = CONTRIBUTING.read_text("utf-8") + (ROOT / "SECURITY.md").read_text("utf-8")
     named = set(re.findall(r"`([\w./-]+/[\w./-]+)`", text)) - {"dist/"}
     assert len(named) > 5
-    assert [path for path in named if not (ROOT / path).exists() and not (ROOT / PACKAGE / path).exists()] == []
+    folders = (ROOT, PACKAGE, PACKAGE.parent)
+    assert [path for path in named if not any((folder / path).exists() for folder in folders)] == []
 
 
 def test_commands_are_those_of_make() -> None:
@@ -175,6 +175,6 @@ def test_rules_of_security_are_broken_by_name() -> None:
     ignored = [*pyproject["ignore"], *(rule for rules in pyproject["per-file-ignores"].values() for rule in rules)]
     assert "S" in pyproject["select"]
     assert [rule for rule in ignored if re.fullmatch(r"S\d{0,2}", rule)] == []
-    for path in (ROOT / PACKAGE).rglob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for line in path.read_text("utf-8").splitlines():
             assert not re.search(r"noqa: (?:\w+, )*S\d+(?!\d)(?! \(| - )", line), f"{path.name}: {line}"

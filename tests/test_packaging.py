@@ -19,6 +19,7 @@ from tests.support.pages import ROOT, list_links
 pytest.importorskip("hatchling", reason="There is no hatchling: make install")
 
 PACKAGE = "airflow_provider_iginsights"
+pytestmark = pytest.mark.skipif(not (ROOT / PACKAGE).exists(), reason="needs the source tree")
 SOURCE = "https://example.org/brand/iginsights"
 
 

@@ -26,6 +26,7 @@ from airflow_provider_iginsights.transfers.target import LOADS
 from airflow_provider_iginsights.window import RULES
 from tests.support.pages import (
     DOCS,
+    PACKAGE,
     README,
     ROOT,
     find_code_words,
@@ -41,7 +42,7 @@ from tests.support.reference_sections import OPERATORS, OTHERS, arguments_of, re
 
 def read_package() -> Iterator[ast.AST]:
     """Yield all nodes of the package's code but the sandbox's."""
-    for path in (ROOT / "airflow_provider_iginsights").rglob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         if "sandbox" not in path.parts:
             yield from ast.walk(ast.parse(path.read_text("utf-8")))
 

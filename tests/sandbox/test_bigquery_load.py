@@ -28,6 +28,7 @@ SCHEMA = [
     bigquery.SchemaField("j", "JSON"),
 ]
 Disposition = bigquery.WriteDisposition
+TRUNCATE_DATA = "WRITE_TRUNCATE_DATA"  # older clients have no name for it
 OCTOBER = dt.datetime(2026, 10, 1, 7, tzinfo=dt.UTC)
 
 
@@ -161,7 +162,7 @@ def test_unknown_fields_and_bad_rows_can_be_let_pass(client: bigquery.Client, ta
     [
         (Disposition.WRITE_APPEND, ["old", "new"]),
         (Disposition.WRITE_TRUNCATE, ["new"]),
-        (Disposition.WRITE_TRUNCATE_DATA, ["new"]),
+        (TRUNCATE_DATA, ["new"]),
     ],
 )
 def test_write_dispositions(client: bigquery.Client, table: bigquery.Table, disposition: str, keys: list[str]) -> None:
@@ -186,7 +187,7 @@ def test_truncate_takes_the_jobs_schema_and_truncate_data_keeps_the_tables(
 ) -> None:
     """WRITE_TRUNCATE may reshape the table; WRITE_TRUNCATE_DATA and APPEND may not."""
     other = [bigquery.SchemaField("k", "STRING", "REQUIRED"), bigquery.SchemaField("z", "STRING")]
-    for disposition in (Disposition.WRITE_APPEND, Disposition.WRITE_TRUNCATE_DATA):
+    for disposition in (Disposition.WRITE_APPEND, TRUNCATE_DATA):
         with pytest.raises(BadRequest, match="Cannot add fields"):
             load(client, table, lines({"k": "a", "z": "b"}), schema=other, write_disposition=disposition)
     load(client, table, lines({"k": "a", "z": "b"}), schema=other, write_disposition=Disposition.WRITE_TRUNCATE)

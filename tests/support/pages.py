@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import airflow_provider_iginsights
+
 ROOT = Path(__file__).parents[2]
+PACKAGE = Path(airflow_provider_iginsights.__file__).parent
+"""The package as it is imported: of the tree, or of an installed wheel, beside which the tree need not be."""
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 FENCE = re.compile(r"^```([\w{}-]*).*\n((?:.*\n)*?)```$", re.MULTILINE)
 

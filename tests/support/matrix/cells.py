@@ -33,7 +33,9 @@ _FAB = ("apache-airflow-providers-fab",)
 _THREE = ("3.11", "3.12", "3.13")
 AIRFLOWS: Mapping[str, Airflow] = MappingProxyType(
     {
-        "2.11": Airflow("apache-airflow==2.11.2", ("3.11", "3.12"), google="10.17.0", requests="2.31.0"),
+        "2.11": Airflow(
+            "apache-airflow==2.11.2", ("3.11", "3.12"), google="10.17.0", requests="2.31.0", until="2026-04-15"
+        ),
         "3.0": Airflow("apache-airflow==3.0.6", ("3.11", "3.12"), google="15.1.0", until="2025-10-15", more=_FAB),
         "3.1": Airflow("apache-airflow==3.1.8", _THREE, google="18.0.0", until="2026-04-01", more=_FAB),
         "3.2": Airflow("apache-airflow==3.2.2", _THREE, google="20.0.0", until="2026-07-01"),
@@ -67,14 +69,19 @@ class Cell:
 
     @property
     def pins(self) -> tuple[str, ...]:
-        """What is installed in one exact version."""
-        airflow = AIRFLOWS[self.airflow]
-        oldest: tuple[tuple[End | None, str], ...] = (
+        """What is installed in one exact version beside the wheel."""
+        oldest = (
             (self.bigquery, f"google-cloud-bigquery=={OLDEST_BIGQUERY}"),
-            (self.requests, f"requests=={airflow.requests}"),
-            (self.google, f"apache-airflow-providers-google=={airflow.google}"),
+            (self.requests, f"requests=={AIRFLOWS[self.airflow].requests}"),
         )
         return tuple(pin for end, pin in oldest if end == "floor")
+
+    @property
+    def of_its_time(self) -> tuple[str, ...]:
+        """Airflow, and what goes with packages of its time, too: an old Google provider bounds none of its own."""
+        airflow = AIRFLOWS[self.airflow]
+        google = (f"apache-airflow-providers-google=={airflow.google}",) if self.google == "floor" else ()
+        return (airflow.requirement, *airflow.more, *google)
 
 
 CELLS: tuple[Cell, ...] = (
