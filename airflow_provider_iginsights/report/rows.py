@@ -147,7 +147,11 @@ class ReportReader:
         named = [f"{each} (@{username})" if username else each for each, username in found.items()]
         more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
         days = f"from {period.first} to {period.last}"
-        whom = f"The dataset has no row of account {quote_value(account)}" if account else "No account is named"
+        whom = (
+            f"The dataset has no row of account {quote_value(account)}"
+            if account
+            else "No account is named for the report"
+        )
         if named:
             there = f"There are rows of {', '.join(named[:MOST_NAMED])}{more}."
             return ConfigurationError(f"{whom} {days}. {there}")

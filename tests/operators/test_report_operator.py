@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "several accounts": (
         {"account_id": None},
         ConfigurationError,
-        "No account is named from 2026-10-24 to 2026-11-20. There are rows of 1",
+        "No account is named for the report from 2026-10-24 to 2026-11-20. There are rows of 1",
     ),
     "too many days": ({"days": 401}, ConfigurationError, "1 to 400 days, not 401"),
     "centuries": ({"days": 10_000}, ConfigurationError, "1 to 400 days, not 10000 (up to 2026-11-20)"),
