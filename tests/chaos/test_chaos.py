@@ -36,7 +36,8 @@ def test_a_seed_is_a_script_for_ever() -> None:
     assert len({replace(draw_script(seed), seed=0) for seed in range(200)}) == 200
     assert str(draw_script(28)) == (
         "account, replaced, step 0, 1 tries of 1 hit; code 613 at graph's last request; "
-        "quotaExceeded for ever at bigquery's last request; staging vanishes at graph's last request"
+        "quotaExceeded for ever at bigquery's last request; staging vanishes at graph's last request; "
+        "with tables about runs"
     )
 
 
