@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,9 +82,11 @@ def test_it_leaves_only_a_log(done: subprocess.CompletedProcess[str], folder: Pa
     [log] = folder.iterdir()
     assert str(log) in done.stdout.splitlines()
     words = log.read_text("utf-8", errors="replace")
-    assert "Traceback" not in words
-    # Six runs of one task, three of two tasks, and the one that is killed in its second task.
-    assert words.count("Accounts: 2 done.") == 6 + 3 * 2 + 1
+    # Airflow's own libraries may stumble as they end; nothing of ours does.
+    assert not re.findall(r'File ".*/airflow_provider_iginsights/(?!sandbox/demo/).*', words)
+    # Six runs of one task, three of two tasks, and the one that is killed in its second task. Airflow 2 logs each line
+    # twice.
+    assert words.count("Accounts: 2 done.") in (once := 6 + 3 * 2 + 1, 2 * once)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
