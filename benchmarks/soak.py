@@ -35,13 +35,14 @@ def main() -> int:
         logging.disable(logging.CRITICAL)
         from tests.support.soak import TASKS_PER_NIGHT, Footprint, play  # after AIRFLOW_HOME is set: it imports Airflow
 
-        footprints, errors, tries, refused = [], Counter[str](), 0, 0
+        footprints, errors, tries, refused, untold = [], Counter[str](), 0, 0, 0
         for number in range(given.nights // given.season):
             started = time.perf_counter()
             season = play(given.seed + number, given.season)
             errors.update(season.errors)
             tries += season.tries
             refused += season.refused
+            untold += season.untold
             footprints.append(Footprint.now())
             held, seconds = footprints[-1], time.perf_counter() - started
             print(
@@ -53,6 +54,7 @@ def main() -> int:
     first, last = footprints[min(SETTLED // given.season, len(footprints)) - 1], footprints[-1]
     growth = last.megabytes / first.megabytes - 1
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores; {refused} requests came to nothing")
+    print(f"{untold} runs are not in the table of runs")
     print(f"{tries} tries for {TASKS_PER_NIGHT * given.nights} tasks: {dict(errors.most_common())}")
     print(f"memory {first.megabytes:.1f} MB after night {SETTLED}, {last.megabytes:.1f} MB at the end: {growth:+.1%}")
     leaks = Counter(last.threads + last.files) - Counter(first.threads + first.files)

@@ -153,16 +153,19 @@ def open_sandboxes(
     environment: Mapping[str, str] | None = None,
     bigquery_clock: Clock | None = None,
     pricing: bool = False,
+    ticks: bool = True,
 ) -> Iterator[Sandboxes]:
     """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment.
 
+    :param ticks: False = time only passes by :meth:`Sandboxes.travel`, so that no number grows while a slow machine
+        works: the totals of posts do with each hour of their age.
     :param bigquery_clock: another clock for BigQuery than the world's.
     :param pricing: whether BigQuery tells what statements cost; few tests look at that, and it takes long.
     """
     world = world or World.build(now=NOW)
-    clock = Clock(world.now, ticks=True)
+    clock = Clock(world.now, ticks=ticks)
     with ExitStack() as stack:
-        traveller = stack.enter_context(time_machine.travel(world.now, tick=True))
+        traveller = stack.enter_context(time_machine.travel(world.now, tick=ticks))
         graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
         bigquery = stack.enter_context(BigQuerySandbox(clock=bigquery_clock or clock))
         bigquery.switches.pricing = pricing

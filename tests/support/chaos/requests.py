@@ -131,7 +131,7 @@ def open_planned(world: World) -> Iterator[Sandboxes]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", PlannedGraph))
         stack.enter_context(patch.object(sandboxes_module, "BigQuerySandbox", PlannedBigQuery))
-        yield stack.enter_context(open_sandboxes(world))
+        yield stack.enter_context(open_sandboxes(world, ticks=False))
 
 
 async def read_body(receive: Receive) -> bytes:
