@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import airflow_provider_iginsights
-from tests.support.measure_house import FLOORS, House, SourceFile, find_circles
+from tests.support.measure_house import FLOORS, House, SourceFile, find_circles, list_modules
 
 PACKAGE = "airflow_provider_iginsights"
 ROOT = Path(airflow_provider_iginsights.__file__).parent
@@ -88,7 +88,7 @@ class Import:
 def modules() -> tuple[Module, ...]:
     """Parse the package."""
     found = []
-    for path in sorted(ROOT.rglob("*.py")):
+    for path in list_modules(ROOT):
         text = path.read_text("utf-8")
         found.append(Module(path, ast.parse(text), text.count("\n")))
     return tuple(found)

@@ -46,6 +46,11 @@ FLOORS = (
 Arrows = Mapping[str, set[str]]
 
 
+def list_modules(root: Path) -> list[Path]:
+    """Return the package's modules; the example Dags, a link in the tree and files in the wheel, are none."""
+    return [path for path in sorted(root.rglob("*.py")) if path.relative_to(root).parts[0] != "example_dags"]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One module: its name inside the package, its text, parsed."""
@@ -86,7 +91,7 @@ class House:
     def files(self) -> dict[str, SourceFile]:
         """The modules by name: ``graph.client``; a package stands under the name of its ``__init__``."""
         found = {}
-        for path in sorted(self.root.rglob("*.py")):
+        for path in list_modules(self.root):
             name = ".".join(path.relative_to(self.root).with_suffix("").parts)
             text = path.read_text("utf-8")
             found[name] = SourceFile(name, text, ast.parse(text))
