@@ -13,7 +13,7 @@ list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.t
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test lint types unit chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test lint types unit check coverage chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,14 @@ $(VENV)/.pyright: $(VENV)/.installed requirements/types.txt
 	@touch $@
 
 unit: install
+	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+check: lint  ## Within a minute: lint, mypy, and the tests that start no server
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses auto --dist loadfile --without-servers tests
+
+# Tracing takes longer than the tests themselves, so it has a run of its own.
+coverage: install  ## All tests again, with the branches that they take
 	$(BIN)/coverage erase
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
