@@ -169,6 +169,8 @@ def open_sandboxes(
         graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
         bigquery = stack.enter_context(BigQuerySandbox(clock=bigquery_clock or clock))
         bigquery.switches.pricing = pricing
+        # Who asks for a small job finds it done, instead of asking again and again.
+        bigquery.switches.insert_seconds = 0.2
         settings = {"BIGQUERY_EMULATOR_HOST": bigquery.url, "GOOGLE_CLOUD_PROJECT": bigquery.project}
         stack.enter_context(patch.dict(os.environ, settings | dict(environment or {})))
         extra = {"api_version": pin} if pin else {}

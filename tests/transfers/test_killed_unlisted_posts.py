@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -134,6 +135,10 @@ def test_killed_at_points(warehouse: str, request: pytest.FixtureRequest, monkey
             monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", request.getfixturevalue("referee"))
         stack.enter_context(by_the_worlds_clock())
         client = stack.enter_context(open_client(sandboxes))
+        # The referee is shared with other tests.
+        empty = partial(client.delete_dataset, DATASET, delete_contents=True, not_found_ok=True)
+        empty()
+        stack.callback(empty)
         run_media(0, 1)
         for days, kill in enumerate(points.values(), start=1):
             kill_and_repeat(sandboxes, client, kill, days)
