@@ -31,7 +31,7 @@ def pytest_report_header() -> str:
 def list_providers() -> dict[str, str]:
     """Return what ``airflow providers list`` prints: version by package."""
     command = [sys.executable, "-m", "airflow", "providers", "list", "--output", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     rows: list[dict[str, str]] = json.loads(done.stdout[done.stdout.index("[") :])
     return {row["package_name"]: row["version"] for row in rows}
 
