@@ -362,7 +362,7 @@ def test_a_table_may_require_a_filter(warehouse: Warehouse) -> None:
 def test_the_command_makes_the_views_of_tables_that_exist(
     sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By hand, with table ids of one's own; tables that nobody made are named; one that was named and is missing is refused."""
+    """With table ids of one's own; tables that nobody made are named, and one that was asked for is refused."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
     destination = rows.target(MEDIA_INSIGHTS, table_id="posts_insights")
     with faulty.loader(rows.identity()) as loader:
