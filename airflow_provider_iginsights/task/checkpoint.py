@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.extract.account_pool import AccountResults
+    from airflow_provider_iginsights.extract.unanswered import UnansweredRequest
 
 KEY = "iginsights_checkpoint"
 MOST_OPEN = 500
@@ -113,12 +115,11 @@ class Progress:
         kept = {name: questions for name, questions in self.unanswered.items() if name in results.failed}
         unanswered = {**results.given_up, **results.unanswered}
         left = {name: [each.repeat for each in questions] for name, questions in unanswered.items()}
-        kinds = {type(each.error).__name__ for questions in results.given_up.values() for each in questions}
-        named = [entry for entry in summary.get("left_out", ()) if entry["kind"] not in kinds]
+        open_again = [each for questions in results.given_up.values() for each in questions]
         return Progress(
             done=frozenset(results.done) - results.given_up.keys(),
             unanswered=kept | left,
-            summary={**summary, "left_out": named},
+            summary={**summary, "left_out": list(_take_out(open_again, summary.get("left_out", ())))},
         )
 
     def pack(self, account_ids: Collection[str]) -> dict[str, Any]:
@@ -161,3 +162,14 @@ def _limit(unanswered: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, l
             kept[account_id] = [dict(question) for question in questions]
             left -= len(questions)
     return kept
+
+
+def _take_out(questions: Iterable[UnansweredRequest], entries: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a summary without what they say of these questions."""
+    whom: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in questions:
+        whom[each.what, type(each.error).__name__].add(each.whom)
+    for entry in entries:
+        taken = whom.get((entry["what"], entry["kind"]), set())
+        if (count := entry["count"] - len(taken)) > 0:
+            yield {**entry, "count": count, "whom": [name for name in entry["whom"] if name not in taken]}

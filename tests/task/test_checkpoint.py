@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_iginsights.errors import ServerTrouble
+from airflow_provider_iginsights.extract.account_pool import AccountResults
+from airflow_provider_iginsights.extract.unanswered import UnansweredRequest
 from airflow_provider_iginsights.task.checkpoint import KEY, MOST_OPEN, Checkpoint, Progress
 from tests.support.sandboxes import TaskStateStore
 
@@ -119,3 +122,20 @@ def test_open_questions_are_kept_within_bounds() -> None:
     assert known.unanswered == {"1": few}
     assert known.done == {"3"}
     assert len(json.dumps(Progress(unanswered={"2": many}).pack(accounts))) < 100_000
+
+
+def test_what_is_asked_again_is_no_longer_left_out() -> None:
+    """Only that: what another account lacks for the same reason, and what is lacking for another one, stays named."""
+    error = ServerTrouble("Meta did not answer.")
+    given_up = UnansweredRequest(whom="media 1 of account 1", what="reach", error=error, repeat={"metrics": ["reach"]})
+    entries = [
+        {"what": "reach", "kind": "ServerTrouble", "why": "", "count": 2, "whom": [given_up.whom, "media 2"]},
+        {"what": "views", "kind": "ServerTrouble", "why": "", "count": 1, "whom": [given_up.whom]},
+        {"what": "reach", "kind": "NoData", "why": "", "count": 1, "whom": [given_up.whom]},
+    ]
+    results = AccountResults(done=["1", "2"], given_up={"1": [given_up]})
+    progress = Progress().advance(results, {"rows": 7, "left_out": entries})
+    assert (progress.done, progress.unanswered) == ({"2"}, {"1": [given_up.repeat]})
+    assert progress.summary == {"rows": 7, "left_out": [{**entries[0], "count": 1, "whom": ["media 2"]}, *entries[1:]]}
+    alone = Progress().advance(results, {"left_out": [{**entries[0], "count": 1, "whom": [given_up.whom]}]})
+    assert alone.summary == {"left_out": []}
