@@ -8,12 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_iginsights.errors import BrokenResponse, TokenExpired
+from airflow_provider_iginsights.errors import BrokenResponse, InsightsError, TokenExpired
 from airflow_provider_iginsights.extract.account_filter import AccountFilter
 from airflow_provider_iginsights.extract.discovery import DiscoveredAccount, discover_accounts, read_own_account
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
-from airflow_provider_iginsights.sandbox.graph import Account, FacebookPage, GraphSandbox, Token, World
+from airflow_provider_iginsights.sandbox.graph import (
+    Account,
+    ErrorEffect,
+    FacebookPage,
+    GraphFault,
+    GraphSandbox,
+    Token,
+    World,
+)
 from airflow_provider_iginsights.sandbox.graph.objects import FACEBOOK_PERMISSIONS
 from tests.support.sandboxes import NOW
 
@@ -52,6 +60,17 @@ def test_a_token_sees_its_own_accounts() -> None:
     world.put(Token("EAAGsome", "user", account_ids=(first.id, third.id)))
     with connected(world, "EAAGsome") as (client, _):
         assert [account.id for account in discover_accounts(client)] == [first.id, third.id]
+
+
+def test_a_refused_list_is_no_empty_list() -> None:
+    """Code 100 for me/accounts may mean a Page's token; a user's "me" has no field of a Page, so the refusal stands."""
+    world = World.build(accounts=2, now=NOW)
+    refusal = ErrorEffect(100, http=400, message="(#100) Invalid parameter")
+    with connected(world, world.system_user_token) as (client, sandbox):
+        sandbox.faults.add(GraphFault(effect=refusal, path="me/accounts"))
+        with pytest.raises(InsightsError, match="code 100"):
+            list(discover_accounts(client))
+        assert len(list(discover_accounts(client))) == 2
 
 
 def test_a_count_below_0_is_none() -> None:

@@ -204,6 +204,9 @@ def _answer_portfolio(call: GraphCall, business_id: str, edge: str) -> Any:
 
 def _answer_me(call: GraphCall) -> dict[str, Any]:
     call.usage.check_app()
+    if "instagram_business_account" in call.params.get("fields", ""):
+        # Only a Page has it (reference of the node User); who asks whether "me" is a Page is refused.
+        raise fail("no_field", field="instagram_business_account", node="User")
     return {"name": call.token.name, "id": call.token.user_id}
 
 
