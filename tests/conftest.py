@@ -6,10 +6,8 @@ import atexit
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from airflow_provider_iginsights.testing import set_testing
+from tests.support.server_tests import refuse_servers, starts_server
 
 if TYPE_CHECKING:
     from tests.support.sandboxes import Sandboxes
@@ -70,9 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out, where that is asked for, the tests that start a server or a process."""
     if config.option.without_servers:
-        left = [item for item in items if starts_server(item)]
-        items[:] = [item for item in items if not starts_server(item)]
-        config.hook.pytest_deselected(items=left)
+        left = {item for item in items if starts_server(item)}
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=list(left))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,47 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (*(() if is_pinned else OTHERS_WARNINGS), *UNAVOIDABLE_WARNINGS):
         config.addinivalue_line("filterwarnings", line)
     if config.option.without_servers:
-        sys.addaudithook(refuse_servers)
-
-
-# What a module names that starts a server or a process, or runs a Dag in Airflow.
-STARTERS = {
-    "BigQuerySandbox",
-    "GraphSandbox",
-    "Server",
-    "RawServer",
-    "multiprocessing",
-    "socket",
-    "subprocess",
-}
-
-
-def starts_server(item: pytest.Item) -> bool:
-    """Return whether the module of a test or of one of its fixtures names what starts a server or a process."""
-    if not isinstance(item, pytest.Function):
-        return False
-    fixtures = [each[-1].func for each in item._fixtureinfo.name2fixturedefs.values()]
-    # The fixtures of this file import what they start when they are asked for.
-    late = {name for function in fixtures for name in function.__code__.co_varnames}
-    modules = {item.module.__name__, *(function.__module__ for function in fixtures)}
-    return "airflow_db" in item.fixturenames or "open_sandboxes" in late or any(map(names_starter, modules))
-
-
-@cache
-def names_starter(name: str) -> bool:
-    """Return whether a module of the tests names a starter, or something of a module that does."""
-    named = vars(sys.modules[name]) if name in sys.modules else {}
-    if not STARTERS.isdisjoint(named):
-        return True
-    sources = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in named.values()}
-    ours = {str(source) for source in sources if str(source).startswith("tests.support.")}
-    return any(names_starter(source) for source in ours - {name})
-
-
-def refuse_servers(event: str, arguments: tuple[object, ...]) -> None:
-    """Let a test fail that starts a server after all, so that the names stay complete."""
-    if event == "socket.bind" and isinstance(arguments[1], tuple):
-        raise RuntimeError("This test starts a server: name in STARTERS of tests/conftest.py what it starts it with.")
+        refuse_servers()
 
 
 @pytest.fixture

@@ -104,10 +104,7 @@ class Replacing:
     def replace_body(self, content: bytes | str) -> dict[str, Any]:
         """Return ``{"json": …}``, or ``{"text": …}`` for what is no JSON that can be written as it was."""
         try:
-            parsed = json.loads(
-                content, object_pairs_hook=_read_object, parse_constant=_refuse, parse_float=_read_float
-            )
-            return {"json": self._replace_value(parsed, "")}
+            return {"json": self._replace_value(_read_json(content), "")}
         except (ValueError, RecursionError):
             text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
             return {"text": self._pseudonyms.replace_text(text)}

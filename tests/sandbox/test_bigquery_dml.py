@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -246,3 +247,78 @@ def test_readers_never_see_half_a_statement(sandbox: BigQuerySandbox, client: bi
         seen |= {tuple(row) for row in client.query_and_wait("SELECT MIN(v), MAX(v), COUNT(*) FROM d.t")}
     assert seen <= {(1, 1, 50), (2, 2, 50)}
     assert {row[2] for row in content(sandbox)} == {2}
+
+
+SEEN = "(SELECT COUNT(*) FROM d.seen)"
+TABLES = "(SELECT COUNT(*) FROM d.INFORMATION_SCHEMA.TABLES)"
+
+
+def run(*statements: str) -> Callable[[bigquery.Client], None]:
+    """Return what runs the statements."""
+
+    def change(client: bigquery.Client) -> None:
+        for statement in statements:
+            client.query_and_wait(statement)
+
+    return change
+
+
+def write_function(client: bigquery.Client, number: int = 7) -> None:
+    """Make the table function f anew: one row with this number."""
+    client.delete_routine("d.f", not_found_ok=True)
+    body = f"SELECT {number} AS n"
+    client.create_routine(
+        bigquery.Routine("sandbox-project.d.f", type_="TABLE_VALUED_FUNCTION", language="SQL", body=body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        pytest.param(SEEN, run("CREATE OR REPLACE VIEW d.seen AS SELECT * FROM d.s WHERE k = 'a'"), id="a view"),
+        pytest.param(SEEN, run("DROP VIEW d.seen", "CREATE TABLE d.seen AS SELECT 1 AS k"), id="a table for a view"),
+        pytest.param(SEEN, run(f"CREATE OR REPLACE TABLE d.s ({COLUMNS})"), id="a table of a view"),
+        pytest.param(TABLES, run("CREATE TABLE d.more (k STRING)"), id="the list of tables"),
+        pytest.param("(SELECT MAX(n) FROM d.f())", write_function, id="a table function"),
+        pytest.param("TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), T.at, MINUTE)", run(), id="the time"),
+    ],
+)
+def test_a_statement_means_what_it_says_now(
+    sandbox: BigQuerySandbox, client: bigquery.Client, value: str, change: Callable[[bigquery.Client], None]
+) -> None:
+    """The same text was tried and run before; what changed since then counts, as for a text that is new."""
+    fill(client, "t", ("x", 1, 0, 0))
+    fill(client, "s", ("a", 1, 1, 1), ("b", 2, 2, 2))
+    client.query_and_wait("CREATE VIEW d.seen AS SELECT * FROM d.s")
+    write_function(client, 3)
+    statement = f"UPDATE d.t T SET v = {value} WHERE TRUE"
+    client.query(statement, job_config=bigquery.QueryJobConfig(dry_run=True))
+    client.query_and_wait(statement)
+    before = content(sandbox)
+    change(client)
+    sandbox.clock.advance(timedelta(hours=1))
+    client.query_and_wait(statement)
+    again = content(sandbox)
+    assert again != before
+    client.query_and_wait(f"{statement} -- a new text")
+    assert content(sandbox) == again
+
+
+def test_a_column_that_came_in_between_is_kept(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
+    """The same MERGE before and after: the rows that it rewrites keep the new column's value."""
+    fill(client, "t", ("a", 1, 1, 1))
+    fill(client, "s", ("a", 1, 5, 2))
+    client.query(MERGE, job_config=bigquery.QueryJobConfig(dry_run=True))
+    client.query_and_wait("ALTER TABLE d.t ADD COLUMN note STRING")
+    client.query_and_wait("UPDATE d.t SET note = 'kept' WHERE TRUE")
+    client.query_and_wait(MERGE)
+    [row] = sandbox.rows("d", "t")
+    assert (row["v"], row["note"]) == (5, "kept")
+
+
+def test_what_is_dropped_in_between_is_missing(client: bigquery.Client) -> None:
+    """A statement that was read does not keep its tables alive."""
+    client.query(MERGE, job_config=bigquery.QueryJobConfig(dry_run=True))
+    client.query_and_wait("DROP TABLE d.s")
+    with pytest.raises(GoogleAPICallError, match="Not found: Table"):
+        client.query_and_wait(MERGE)

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.tokens import Token, TokenType
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER, DropPrimaryKey
+from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
-__all__ = ["MACROS", "check_comparisons", "parse_statements", "rewrite"]
+__all__ = ["MACROS", "check_comparisons", "rewrite"]
 
 # list_median has the type a division has in BigQuery: NUMERIC where one side is, else FLOAT64.
 _KIND = "list_median([CASE WHEN false THEN a END, CASE WHEN false THEN b END])"
@@ -42,8 +40,6 @@ MACROS = (
     " ELSE CAST(a AS VARCHAR) END",
 )
 _CASTS = {exp.DataType.Type.TEXT: "bq_string", exp.DataType.Type.BIGINT: "bq_integer"}
-_DROPS_KEY = re.compile(r"\s*ALTER\s+TABLE\b[^;]*\bDROP\s+PRIMARY\s+KEY\b[^;]*$", re.IGNORECASE)
-_ACTIONS = {"ADD", "ALTER", "DROP", "RENAME", "SET"}
 _DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
 # "Date functions", DATE_TRUNC: a plain WEEK begins on Sunday.
 _WEEKS = {
@@ -89,52 +85,6 @@ _KNOWN: dict[tuple[str, ...], str] = {}
 CALLER = "sandbox@example.com"
 """What SESSION_USER() answers: nobody logs in here."""
 _NUMBERS = {"INT64", "FLOAT64", "NUMERIC"}
-
-
-def parse_statements(sql: str) -> list[exp.Expression]:
-    """Return the statements of a GoogleSQL text, ``ALTER TABLE ... DROP PRIMARY KEY`` among them.
-
-    Raises SqlglotError for what is no SQL.
-    """
-    if _DROPS_KEY.match(sql):
-        return [_read_alter(sql, sqlglot.tokenize(sql, read="bigquery"))]
-    return [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
-
-
-def _read_alter(sql: str, tokens: Sequence[Token]) -> exp.Expression:
-    """Return an ALTER TABLE whose actions are read each by itself."""
-    # sqlglot's parser of BigQuery knows no DROP PRIMARY KEY, and lets only actions of one kind follow one another.
-    start = next(at for at, token in enumerate(tokens) if at > 1 and token.text.upper() in _ACTIONS)
-    head = sql[: tokens[start].start]
-    tree = sqlglot.parse_one(f"{head} ADD COLUMN x INT64", read="bigquery")
-    actions: list[exp.Expression] = []
-    for part in _split(tokens[start:]):
-        words = [token.text.upper() for token in part]
-        if words[:2] == ["DROP", "PRIMARY KEY"] and words[2:] in ([], ["IF", "EXISTS"]):
-            actions.append(DropPrimaryKey())
-            actions[-1].meta["exists"] = bool(words[2:])
-        else:
-            text = sql[part[0].start : part[-1].end + 1] if part else ""
-            read = sqlglot.parse_one(f"{head} {text}", read="bigquery")
-            if not isinstance(read, exp.Alter):
-                raise ParseError(f"Unexpected {text!r} in ALTER TABLE")
-            actions += read.args["actions"]
-    tree.set("actions", actions)
-    return tree
-
-
-def _split(tokens: Iterable[Token]) -> Iterator[list[Token]]:
-    """Yield the parts between commas that stand in no parentheses."""
-    part: list[Token] = []
-    depth = 0
-    for token in tokens:
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        if token.token_type == TokenType.COMMA and not depth:
-            yield part
-            part = []
-        else:
-            part.append(token)
-    yield part
 
 
 def rewrite(tree: exp.Expression) -> None:

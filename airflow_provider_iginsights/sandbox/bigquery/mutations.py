@@ -23,9 +23,13 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable, Tab
 
 __all__ = ["Clause", "Mutation", "StatementKey", "Value", "column_named", "read_mutation"]
 
-
 StatementKey = tuple[str, str]
 """What one statement is told from another by: its text, and its parameters as text."""
+
+
+_MOST_READ = 64
+_READ: dict[tuple[object, ...], tuple[Mutation, tuple[tuple[StoredTable, TableShape], ...]]] = {}
+"""Statements that were read, each with the tables that it depends on, as they were then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,6 @@ def _is_unchanged(session: Session, table: StoredTable, shape: TableShape) -> bo
         return session.storage.find_table(table.ref) is table and table.shape == shape
     except BigQueryError:
         return False
-
-
-_MOST_READ = 64
-_READ: dict[tuple[object, ...], tuple[Mutation, tuple[tuple[StoredTable, TableShape], ...]]] = {}
 
 
 _BUILDERS: dict[type[exp.Expression], Callable[[Session, exp.Expression], Mutation]] = {

@@ -17,8 +17,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airflow_provider_iginsights.sandbox.bigquery import information_schema
-from airflow_provider_iginsights.sandbox.bigquery.dialect import parse_statements, rewrite
+from airflow_provider_iginsights.sandbox.bigquery.dialect import rewrite
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.parsing import parse_statements
 from airflow_provider_iginsights.sandbox.bigquery.routines import arguments_of, call
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import unify
 from airflow_provider_iginsights.sandbox.bigquery.storage import Storage

@@ -170,8 +170,10 @@ class Demo:
         """Wait until the second task of the Dag has begun to load its numbers."""
         until = time.monotonic() + _LONGEST
         while [job.state for job in self.bigquery.jobs if _is_load_of_numbers(job)][1:] != ["RUNNING"]:
-            if self.first.has_ended(within=0.02) or time.monotonic() > until:
+            if self.first.has_ended(within=0.02):
                 raise DemoFailed("The Dag ended before its second task loaded its numbers.")
+            if time.monotonic() > until:
+                raise DemoFailed(f"The Dag's second task loaded no numbers within {_LONGEST:.0f} seconds.")
 
     def _read(self, dataset: str) -> Rows:
         return read_rows(self.bigquery, dataset, leave_out=OF_THE_RUN)
