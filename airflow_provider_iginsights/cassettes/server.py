@@ -17,7 +17,7 @@ from airflow_provider_iginsights.cassettes.exchange import (
 )
 from airflow_provider_iginsights.cassettes.player import CassettePlayer
 from airflow_provider_iginsights.cassettes.pseudonyms import is_secret
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
 
 INSTAGRAM_PATH: Final = "graph.instagram.com"
 """The first segment of the path under which graph.instagram.com is played, as the sandbox does it."""
@@ -34,7 +34,7 @@ class CassetteApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        form = dict(parse_qsl((await _read(receive)).decode(), keep_blank_values=True))
+        form = dict(parse_qsl((await receive_body(receive)).decode(), keep_blank_values=True))
         login, path = _read_path(scope["path"])
         if "batch" in form:
             addresses = [split_relative_url(item["relative_url"]) for item in json.loads(form["batch"])]
@@ -81,15 +81,6 @@ def _format_content(answer: RecordedAnswer) -> str:
     if "text" in answer.content:
         return str(answer.content["text"])
     return json.dumps(answer.content["json"]) if "json" in answer.content else ""
-
-
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 async def _send(scope: Scope, send: Send, answer: RecordedAnswer, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import uvicorn
 
-__all__ = ["ASGIApp", "Server", "cut_connection"]
+__all__ = ["ASGIApp", "Server", "cut_connection", "receive_body"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -109,6 +109,16 @@ class Server:
             self._crash = error
         finally:
             serving.announce.set()
+
+
+async def receive_body(receive: Receive) -> bytes:
+    """Return the whole body of a request."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 async def cut_connection(scope: Scope, *, flush: bool = False) -> None:

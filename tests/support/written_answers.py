@@ -37,7 +37,7 @@ import time_machine
 from airflow_provider_iginsights.errors import InsightsError
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryError, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.clock import Clock
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, receive_body
 from airflow_provider_iginsights.testing import set_testing
 from tests.support.sandboxes import DATASET, END, NOW, START, TRANSFERS, RecordingTaskInstance, Row
 
@@ -238,9 +238,4 @@ def _is_met(wanted: str | None, given: str | None) -> bool:
 
 
 async def _read_form(receive: Receive) -> dict[str, str]:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    return dict(parse_qsl((await receive_body(receive)).decode(), keep_blank_values=True))

@@ -23,7 +23,7 @@ from airflow_provider_iginsights.sandbox.graph.effects import (
     TruncatedBody,
 )
 from airflow_provider_iginsights.sandbox.graph.record import InFlight, Received
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
 
 __all__ = ["GraphApplication"]
 
@@ -107,7 +107,7 @@ def _items(incoming: _Incoming) -> tuple[str, ...]:
 async def _read(scope: Scope, receive: Receive) -> _Incoming:
     headers = Headers(scope=scope)
     query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
-    form = dict(parse_qsl((await _read_body(receive)).decode(errors="replace"), keep_blank_values=True))
+    form = dict(parse_qsl((await receive_body(receive)).decode(errors="replace"), keep_blank_values=True))
     kind, _, bearer = headers.get("authorization", "").partition(" ")
     has_bearer = kind.lower() in ("bearer", "oauth") and bool(bearer)
     path, host = scope["path"], headers.get("host", "")
@@ -126,15 +126,6 @@ async def _read(scope: Scope, receive: Receive) -> _Incoming:
         root=f"http://{host}{INSTAGRAM_PREFIX if login == 'instagram' else ''}",
     )
     return _Incoming(request, path, query, form, has_bearer, "gzip" in headers.get("accept-encoding", ""))
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 async def _send(scope: Scope, send: Send, answer: GraphAnswer, *, accepts_gzip: bool) -> None:

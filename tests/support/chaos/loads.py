@@ -21,7 +21,7 @@ from airflow_provider_iginsights.bigquery.target import LoadMode
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA, MEDIA_INSIGHTS, Table
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault, BigQuerySandbox
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryRequest, FaultMiddleware, Faults
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, receive_body
 from airflow_provider_iginsights.testing import set_testing
 from tests.support.bigquery import rows
 from tests.support.bigquery.killed_loads import PROJECT
@@ -29,7 +29,7 @@ from tests.support.bigquery.warehouses import Warehouse, connect_to_emulator, fi
 from tests.support.chaos.arming import CHANGES
 from tests.support.chaos.checks import check_error
 from tests.support.chaos.outcomes import Outcome, Play, Violation
-from tests.support.chaos.requests import AtRequest, RequestMiddleware, read_body
+from tests.support.chaos.requests import AtRequest, RequestMiddleware
 from tests.support.chaos.scripts import JOB_COMES_TWICE, POSITIONS, REFUSALS, SHARE
 
 TABLES: tuple[Table, ...] = (ACCOUNT_INSIGHTS, MEDIA, MEDIA_INSIGHTS)
@@ -63,7 +63,7 @@ class Forwarding:
         """Pass one request on, and its answer back."""
         import asyncio
 
-        body = await read_body(receive)
+        body = await receive_body(receive)
         query = scope["query_string"].decode()
         url = f"{self._url}{scope['path']}" + (f"?{query}" if query else "")
         headers = {name.decode(): value.decode() for name, value in scope["headers"] if name not in NOT_FORWARDED}

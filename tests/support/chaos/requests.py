@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, receive_body
 from tests.support import sandboxes as sandboxes_module
 from tests.support.sandboxes import Sandboxes, open_sandboxes
 
@@ -65,7 +65,7 @@ class RequestMiddleware:
         if not self._is_repeated(route):
             await self.app(scope, receive, send)
             return
-        body = await read_body(receive)
+        body = await receive_body(receive)
 
         async def again() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -132,13 +132,3 @@ def open_planned(world: World) -> Iterator[Sandboxes]:
         stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", PlannedGraph))
         stack.enter_context(patch.object(sandboxes_module, "BigQuerySandbox", PlannedBigQuery))
         yield stack.enter_context(open_sandboxes(world, ticks=False))
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Return the whole body of a request."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, receive_body
 from tests.support.mutation.documents import open_texts, write
 
 Document = dict[str, Any]
@@ -62,7 +62,7 @@ class MutatingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        asked = await _read(receive)
+        asked = await receive_body(receive)
         signature = sign(scope, asked)
         if len(self.steps) > 1:
             # Later, the same request gets another answer: a step is told by when it begins, in tens of minutes.
@@ -119,15 +119,6 @@ def _name(address: str) -> str:
     inside = "+insights" if "insights" in query.get("fields", "") else ""
     total = "+total" if query.get("metric_type") == "total_value" else ""
     return re.sub(r"\d+", "#", path) + inside + total + ("+breakdown" if "breakdown" in query else "")
-
-
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _read_document(said: list[dict[str, Any]]) -> Document:
