@@ -54,7 +54,7 @@ constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requ
 demo-picture: install  ## Run the demo and draw docs/images/demo.svg from what it prints
 	$(BIN)/python -m tests.support.demo_picture
 
-reference: install  ## Write docs/reference and catalog/rows.py anew from the code
+reference: install  ## Write the generated parts of docs/, and catalog/rows.py, anew from the code
 	$(BIN)/python -m tests.support.write_reference
 
 licences: install google  ## Write docs/licences.md anew from what is installed
@@ -78,7 +78,7 @@ $(VENV)/.pyright: $(VENV)/.installed requirements/types.txt
 unit: install
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
-check: lint  ## Within a minute: lint, mypy, and the tests that start no server
+check: lint  ## For daily work: lint, mypy, and the tests that start no server
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist loadfile --without-servers tests
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from airflow_provider_iginsights.testing import set_testing
+from tests.support.airflow_versions import has_pinned_airflow
 from tests.support.server_tests import refuse_servers, starts_server
 
 if TYPE_CHECKING:
@@ -51,14 +50,8 @@ UNAVOIDABLE_WARNINGS = (
 
 # Airflow of constraints.txt is the one that no warning comes from. On any other, packages warn one another of what they
 # deprecate: there, only a warning to our own code counts, and one of a thing left open. The later line wins.
-PINNED = re.compile(r"^apache-airflow==(.+)$", re.MULTILINE)
 OUR_CODE = r"(airflow_provider_iginsights|tests|example_dags)\b"
 OTHERS_WARNINGS = ("ignore", f"error:::{OUR_CODE}", "error::ResourceWarning", "error::pytest.PytestWarning")
-
-
-def warns_as_pinned() -> bool:
-    """Return whether the installed Airflow is that of constraints.txt."""
-    return version("apache-airflow") in PINNED.findall((ROOT / "constraints.txt").read_text("utf-8"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     """Let the unavoidable warnings pass."""
     # A cell of make matrix may have the pinned Airflow beside older libraries.
-    is_pinned = warns_as_pinned() and not config.pluginmanager.has_plugin("tests.support.matrix.installed")
+    is_pinned = has_pinned_airflow() and not config.pluginmanager.has_plugin("tests.support.matrix.installed")
     for line in (*(() if is_pinned else OTHERS_WARNINGS), *UNAVOIDABLE_WARNINGS):
         config.addinivalue_line("filterwarnings", line)
     if config.option.without_servers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from airflow_provider_iginsights import __version__
+from airflow_provider_iginsights.cli.main import make_parser
 from tests.support.measure_house import FLOORS
 from tests.support.pages import PACKAGE, ROOT, list_anchors, list_links
 
@@ -108,6 +110,15 @@ def test_files_that_are_named_exist() -> None:
     assert [path for path in named if not any((folder / path).exists() for folder in folders)] == []
 
 
+def test_commands_of_the_package_are_commands() -> None:
+    """What the pages and the templates tell people to run is read by the parser that they have."""
+    texts = [page.read_text("utf-8") for page in (*PAGES, *TEMPLATES)]
+    lines = [line for text in texts for line in re.findall(r"`(airflow instagram [a-z][^`]*)`", text)]
+    assert lines
+    for line in lines:
+        assert make_parser().parse_args(shlex.split(line)[2:]).command.name == line.split()[2]
+
+
 def test_commands_are_those_of_make() -> None:
     """What CONTRIBUTING.md says to run is a target of the Makefile."""
     targets = set(re.findall(r"\bmake ([a-z-]+)\b", " ".join(read_code(CONTRIBUTING))))
@@ -119,10 +130,10 @@ def test_commands_are_those_of_make() -> None:
 
 
 def test_hooks_are_local_and_pinned() -> None:
-    """pre-commit fetches nothing: each hook is a tool of .venv, which constraints.txt pins, or a module of ours."""
+    """pre-commit fetches nothing: each hook is a tool that requirements/test.txt pins, or a module of ours."""
     [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
     assert repository["repo"] == "local"
-    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE))
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "test.txt").read_text("utf-8"), re.MULTILINE))
     makefile = (ROOT / "Makefile").read_text("utf-8").replace("$(BIN)", ".venv/bin")
     for hook in repository["hooks"]:
         assert hook["language"] == "system"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.airflow_versions import has_pinned_airflow
 from tests.support.licences import (
     ALLOWED,
     INSTALLS,
@@ -17,7 +18,6 @@ from tests.support.licences import (
     READ,
     Dependency,
     UnclearLicence,
-    has_pinned_airflow,
     is_allowed,
     list_dependencies,
     read_licence,

@@ -1,4 +1,8 @@
-"""What README.md and docs/ print in blocks does what they say: each block is run as it is printed."""
+"""What README.md and docs/ print in blocks does what they say.
+
+Python, SQL and Dag files are run as they are printed; command lines are read by the parser that users have, and those
+of `make` by its dry run.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.licences import has_pinned_airflow, list_distributions
+from tests.support.airflow_versions import has_pinned_airflow
+from tests.support.licences import list_distributions
 from tests.support.pages import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

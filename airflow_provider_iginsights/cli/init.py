@@ -68,8 +68,8 @@ def _check_cron(cron: str) -> str:
         CronDataIntervalTimetable(cron, timezone="UTC").validate()
     except AirflowTimetableInvalid as error:
         raise ConfigurationError(
-            f"--cron {cron!r} is no time that Airflow knows: {error} Write five fields, such as '0 3 * * *' for three "
-            "o'clock every night."
+            f"--cron {cron!r} is no schedule that Airflow knows: {str(error).rstrip('.')}. Write five fields, such as "
+            "'0 3 * * *' for three o'clock every night."
         ) from error
     return cron
 

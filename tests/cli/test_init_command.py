@@ -119,7 +119,7 @@ def test_a_time_that_is_none(sandboxes: Sandboxes, cron: str, capsys: pytest.Cap
     """What Airflow would refuse in the file is refused before it is written, and before Meta is asked."""
     before = len(sandboxes.graph.log)
     assert main(["init", "--cron", cron]) == 2
-    assert "is no time that Airflow knows" in capsys.readouterr().err
+    assert "is no schedule that Airflow knows" in capsys.readouterr().err
     assert len(sandboxes.graph.log) == before
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,15 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
     }
 )
 """Without one of these a test has nothing to say; each row is held against the installed Airflow (test_compat.py)."""
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def has_pinned_airflow() -> bool:
+    """Return whether the installed Airflow is that of constraints.txt."""
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return f"apache-airflow=={version('apache-airflow')}" in pins
 
 
 def offers(since: str) -> bool:

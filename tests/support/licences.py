@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
@@ -124,12 +124,6 @@ def list_dependencies(install: str) -> list[Dependency]:
         Dependency(name=name, licence=read_licence(each), install=install, direct=name in direct)
         for name, each in sorted(found.items())
     ]
-
-
-def has_pinned_airflow() -> bool:
-    """Return whether the installed Airflow is that of constraints.txt."""
-    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    return f"apache-airflow=={version('apache-airflow')}" in pins
 
 
 def read_licence(found: Distribution) -> str:

@@ -25,12 +25,17 @@ def starts_server(item: pytest.Item) -> bool:
 @cache
 def names_starter(name: str) -> bool:
     """Return whether a module of the tests names a starter, or something of a module that does."""
-    named = vars(sys.modules[name]) if name in sys.modules else {}
-    if not STARTERS.isdisjoint(named):
-        return True
-    sources = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in named.values()}
-    ours = {str(source) for source in sources if str(source).startswith("tests.support.")}
-    return any(names_starter(source) for source in ours - {name})
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        module = waiting.pop()
+        named = vars(sys.modules[module]) if module in sys.modules else {}
+        if not STARTERS.isdisjoint(named):
+            return True
+        seen.add(module)
+        sources = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in named.values()}
+        waiting += [each for each in map(str, sources) if each.startswith("tests.support.") and each not in seen]
+    return False
 
 
 def refuse_servers() -> None:
