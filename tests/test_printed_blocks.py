@@ -27,6 +27,7 @@ from airflow_provider_iginsights.hooks.connection import read_connection
 from airflow_provider_iginsights.sandbox.graph import Account, Edit, GraphFault, World
 from airflow_provider_iginsights.webhooks.payload import find_notifications
 from airflow_provider_iginsights.webhooks.verification import sign
+from tests.support.dry_runs import dry_run
 from tests.support.pages import ROOT, find_block, find_blocks, list_blocks, list_docs, list_pages, read_pages
 from tests.support.sandboxes import DATASET, NOW, Sandboxes, open_sandboxes
 from tests.support.transfers.dag_runs import dag_of, run
@@ -119,8 +120,7 @@ def test_a_command_line_is_one(line: str) -> None:
     """Make knows the target, pip the extra, Airflow or this package the command and its options."""
     words = shlex.split(line, comments=True)
     if words[0] == "make":
-        done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert dry_run(*words[1:])
     elif words[:2] == ["pip", "install"]:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         wanted = Requirement(words[2])
