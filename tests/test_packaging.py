@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import zipfile
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from airflow_provider_iginsights import __version__
 from tests.support.pages import ROOT, list_links
+from tests.support.release_check import read_wheel
 
 pytest.importorskip("hatchling", reason="There is no hatchling: make install")
 
@@ -30,12 +30,6 @@ def build(target: str, folder: Path, *, root: Path) -> Path:
     assert done.returncode == 0, done.stderr
     [file] = folder.glob("*.whl" if target == "wheel" else "*.tar.gz")
     return file
-
-
-def read_wheel(wheel: Path) -> dict[str, bytes]:
-    """Return the content of each file."""
-    with zipfile.ZipFile(wheel) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
 
 
 def read_metadata(wheel: dict[str, bytes]) -> Message:
