@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.matrix.cells import AIRFLOWS, CELLS, OLDEST_BIGQUERY, Cell, needed_pairs, pairs_of
-from tests.support.matrix.results import Result, is_done, read_recorded, record, save
+from tests.support.matrix.results import Result, describe_results, is_done, read_recorded, record, save
 from tests.support.pages import ROOT
 
 REPORT = '<testsuites><testsuite name="pytest" tests="9" failures="{failures}" errors="1" skipped="2" time="3.5">'
@@ -38,7 +38,7 @@ def test_each_two_choices_meet_in_a_cell() -> None:
 
 
 def test_each_row_is_another_cell() -> None:
-    """No name comes twice; each Airflow is there with the newest of everything and without the Google provider."""
+    """No name comes twice; each Airflow is there without the Google provider, and with Pythons that it supports."""
     assert len({cell.name for cell in CELLS}) == len(CELLS)
     assert {cell.airflow for cell in CELLS if cell.google is None} == set(AIRFLOWS)
     assert all(cell.python in AIRFLOWS[cell.airflow].pythons for cell in CELLS)
@@ -100,3 +100,12 @@ def test_the_whole_suite_stays_recorded(tmp_path: Path, monkeypatch: pytest.Monk
         record(run)
         counts.append([(each.passed, each.fast) for each in read_recorded()])
     assert counts == [[(900, False)], [(900, False)], [(901, False)]]
+
+
+def test_the_table_has_a_row_for_each_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell without a result says so, in its place, and promises nothing."""
+    monkeypatch.setattr("tests.support.matrix.results.read_recorded", lambda: ())
+    header, line, *rows = describe_results()
+    assert [row.split("|")[1].strip() for row in rows] == [f"`{cell.name}`" for cell in CELLS]
+    assert all("not run yet" in row for row in rows)
+    assert {row.count("|") for row in (header, line, *rows)} == {header.count("|")}

@@ -82,7 +82,7 @@ def is_done(folder: Path, cell: Cell, wheel: str, *, fast: bool) -> bool:
 
 
 def read_recorded() -> tuple[Result, ...]:
-    """Return the recorded results in the order of the cells, of each cell the whole suite before the selection."""
+    """Return the recorded results in the order of the cells, at most one of each cell."""
     found = [Result(**entry) for entry in json.loads(RECORDED.read_text("utf-8"))]
     order = [cell.name for cell in CELLS]
     return tuple(sorted((each for each in found if each.cell in order), key=lambda each: order.index(each.cell)))
@@ -104,7 +104,12 @@ def describe_results() -> Iterator[str]:
     """Yield the lines of the table of docs/compatibility.md."""
     yield f"| cell | Python | {' | '.join(PACKAGES.values())} | tests | passed | failed | skipped | day |"
     yield "|" + "---|" * (len(PACKAGES) + 7)
-    for each in read_recorded():
+    found = {each.cell: each for each in read_recorded()}
+    for cell in CELLS:
+        each = found.get(cell.name)
+        if each is None:
+            yield f"| `{cell.name}` | {cell.python} |{' – |' * len(PACKAGES)} not run yet |{' – |' * 4}"
+            continue
         versions = " | ".join(each.versions.get(name, "–") for name in PACKAGES)
         tests = "selection" if each.fast else "all"
         counts = f"{each.passed:,} | {each.failed:,} | {each.skipped:,}"
