@@ -16,8 +16,11 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_iginsights.bigquery.row_file import RowFile
+from tests.support import secret_sweep
 from tests.support.bigquery import rows
-from tests.support.secret_sweep import ACTS, EVERYTHING, FAULTS, Stage, open_stage
+from tests.support.secret_acts import ACTS, Stage
+from tests.support.secret_faults import EVERYTHING, FAULTS, TOKEN
+from tests.support.secret_sweep import open_stage, sweep
 from tests.support.secret_watch import list_readable_by_others, watch_secrets
 
 LIGHT = (
@@ -106,6 +109,23 @@ def test_the_watch_sees(name: str, tmp_path: Path) -> None:
             watch.shown.clear()
             watch.show_error(chain(text))
             assert len(watch.find()) == 2
+
+
+def test_the_sweep_counts_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A secret that is shown, one in a file that stays, and a file that others may read: each counts."""
+
+    def write(stage: Stage) -> None:
+        path = stage.folder / "part.txt"
+        path.write_text(TOKEN)
+        path.chmod(0o644)
+
+    monkeypatch.setattr(secret_sweep, "FAULTS", {"nothing": FAULTS["nothing"]})
+    monkeypatch.setitem(ACTS, "print", lambda _: print(TOKEN))
+    monkeypatch.setitem(ACTS, "write", write)
+    assert sweep(["accounts"]) == 0
+    assert sweep(["print"]) == 1
+    assert sweep(["write"]) == 2
+    assert "Readable by others: ['" in capsys.readouterr().out
 
 
 def chain(text: str) -> ValueError:

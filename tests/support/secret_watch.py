@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -102,12 +102,16 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         _watching[-1].show("command lines", arguments[:2])
 
 
-sys.addaudithook(_audit)
+@cache
+def _install_audit() -> None:
+    """Let Python tell of files and processes, from the first watch on: such a hook cannot be taken away again."""
+    sys.addaudithook(_audit)
 
 
 @contextmanager
 def watch_secrets(secrets: Mapping[str, str]) -> Iterator[SecretWatch]:
     """Watch all logs at DEBUG, all files that are opened for writing, and all processes that are started."""
+    _install_audit()
     watch, root = SecretWatch(dict(secrets)), logging.getLogger()
     level = root.level
     root.addHandler(watch.handler)
