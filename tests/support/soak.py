@@ -107,7 +107,7 @@ class Season:
     runs: set[tuple[str, str, str]] = field(default_factory=set)
     """Account, task and run of each task so far."""
     untold: int = 0
-    """How many of them the table of runs does not have."""
+    """How many of them the table of runs does not have, known at the end of the season."""
 
     def night(self) -> None:
         """Run the transfers of one more day, with new faults before each."""
@@ -133,14 +133,20 @@ class Season:
         }
         return wrong | self._find_wrong_runs()
 
-    def _find_wrong_runs(self) -> dict[str, int]:
-        """Return how many rows of the table of runs are about no run, or about one that has another row already.
+    def find_untold(self) -> int:
+        """Return how many runs of accounts have no row in the table of runs.
 
-        A run may have none: where BigQuery refuses these rows for long, the task goes on and says so in its log.
+        Where BigQuery refuses these rows for long, the task goes on and says so in its log.
         """
+        return len(self.runs - self._count_told().keys())
+
+    def _count_told(self) -> Counter[tuple[str, str, str]]:
         rows = self.sandboxes.rows("instagram_runs")
-        told = Counter((row["account_id"], row["task_id"], row["run_id"]) for row in rows)
-        self.untold += len(self.runs - told.keys())
+        return Counter((row["account_id"], row["task_id"], row["run_id"]) for row in rows)
+
+    def _find_wrong_runs(self) -> dict[str, int]:
+        """Return how many rows of the table of runs are about no run, or about one that has another row already."""
+        told = self._count_told()
         wrong = sum(count - 1 for count in told.values()) + len(told.keys() - self.runs)
         return {"instagram_runs": wrong} if wrong else {}
 
@@ -209,7 +215,7 @@ def play(seed: int, nights: int) -> Season:
         season = Season(sandboxes, random.Random(seed))
         for _ in range(nights):
             season.night()
-        wrong = season.differences()
+        wrong, season.untold = season.differences(), season.find_untold()
         sandboxes.travel(DAY)  # a staging table that BigQuery would not drop expires after 24 hours
         left = sandboxes.staging()
         assert not wrong, f"seed {seed}: rows that are not the truth: {wrong}"
