@@ -1,33 +1,62 @@
-"""A few plays of each part of ``make chaos``, by fixed seeds; the command plays thousands."""
+"""A few plays of most parts of ``make chaos``, by fixed seeds; the command plays thousands."""
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import time_machine
 
-from tests.support.chaos.checks import Truth, check_left, check_rows, check_whole, read_tables
+from airflow_provider_iginsights._compat import AirflowRescheduleException
+from airflow_provider_iginsights.transfers.run_log import noting_refusal
+from tests.support.chaos import children
+from tests.support.chaos.arming import CHANGES
+from tests.support.chaos.checks import (
+    RUNS_REFUSED,
+    Truth,
+    check_left,
+    check_rows,
+    check_runs,
+    check_whole,
+    is_told,
+    read_tables,
+)
 from tests.support.chaos.outcomes import Outcome, State, Violation, describe
 from tests.support.chaos.parts import PARTS, choose_parts
 from tests.support.chaos.requests import open_planned
-from tests.support.chaos.scripts import draw_script
+from tests.support.chaos.script_runs import ScriptRun
+from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
+from tests.support.chaos.writers import open_writers
+from tests.support.dry_runs import dry_run
 from tests.support.pages import read_pages
+from tests.support.sandboxes import DAY, NOW
+from tests.support.transfers.killed_transfers import SPAWN
 
-ROOT = Path(__file__).parents[2]
-SEEDS = {"scripts": (2, 8, 24), "kills": (3,)}
-"""Short ones: SIGTERM and a timeout, a list of accounts, a kill. The mutations have tests of their own."""
+SEEDS = {"scripts": (2, 8, 24), "kills": (3,), "loads": (4,)}
+"""Short ones: SIGTERM and a timeout, a list of accounts, a kill, a job that comes twice.
+
+The mutations have tests of their own; ``limits``, which takes half a minute, and the referee are played by hand.
+"""
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_a_few_plays_of_each_part(name: str) -> None:
+def test_a_few_plays_of_a_part(name: str) -> None:
     """Nothing is lost, doubled, unnamed or left behind."""
     (part,) = choose_parts(name)
     with part.open() as play:
         outcomes = [play(seed) for seed in SEEDS[name]]
     assert [outcome.tell() for outcome in outcomes if outcome.violations] == []
+
+
+def test_a_few_writers() -> None:
+    """Four tasks that write at once leave the truth, as the thirty of the command do."""
+    with open_writers(4) as play:
+        assert play(2).violations == ()
 
 
 def test_a_seed_is_a_script_for_ever() -> None:
@@ -62,12 +91,111 @@ def test_the_checks_notice_what_is_wrong() -> None:
             assert [each for each in found if each.startswith(kind)], kind
         lost = list(check_whole(tables | {"instagram_account_insights": others}, known, {}))
         assert [each.kind for each in lost] == ["lost: instagram_account_insights"]
-        entry = {"what": first["metric"], "whom": [first["account_id"]], "count": 1}
+        entry = {"what": first["metric"], "whom": [f"account {first['account_id']}"], "count": 1}
         told = tables | {"instagram_account_insights": others}
         assert list(check_whole(told, known, {"left_out": [entry]})) == []
+        # An entry about a metric says nothing of a profile, also where it counts more accounts than it names.
+        no_profile = {"instagram_accounts": tables["instagram_accounts"][1:]}
+        lost = list(check_whole(told | no_profile, known, {"left_out": [entry | {"count": 7}]}))
+        assert [each.kind for each in lost] == ["lost: instagram_accounts"]
         with sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
             client.query("CREATE TABLE d.instagram_accounts__stg_x (x INT64)").result()
         assert [each.kind for each in check_left(sandboxes, "d")] == ["staging left: instagram_accounts"]
+
+
+@pytest.mark.parametrize(
+    ("what", "whom", "row", "is_named"),
+    [
+        ("reach", "account 1", {"metric": "reach"}, True),
+        ("reach", "account 1", {"metric": "views"}, False),
+        ("insights", "account 1", {"metric": "reach"}, True),
+        ("insights", "account 1", {}, False),
+        ("profile", "account 1", {}, True),
+        ("profile", "account 2", {}, False),
+        ("days", "the run", {"metric": "reach"}, True),
+        ("reach", "account 1", {"metric": "reach", "media_id": "7"}, True),
+        ("insights", "media 7", {"metric": "reach", "media_id": "7"}, True),
+        ("insights", "media 8", {"metric": "reach", "media_id": "7"}, False),
+        ("media", "account 1 (media 8)", {"media_id": "7"}, False),
+        ("media", "account 1", {"media_id": "7"}, True),
+        ("media", "account 1 (media 8)", {}, False),
+    ],
+)
+def test_what_a_summary_names(what: str, whom: str, row: dict[str, str], is_named: bool) -> None:
+    """A row is named by an entry about its own post or account, and about its own metric or all of them."""
+    assert is_told({"left_out": [{"what": what, "whom": [whom], "count": 9}]}, "1", row) is is_named
+
+
+def test_the_table_of_runs_is_looked_at() -> None:
+    """A run needs one row an account that says done; rows may only lack where the run has noted the refusal."""
+    with open_planned(make_world()) as sandboxes:
+        one, other = sandboxes.world.accounts
+        (step,) = make_steps(TASKS["account"], [one], dataset="d", run_id="r")
+        known = Truth(sandboxes.world, "account")
+        step.make().execute(step.context)
+
+        def find(run_id: str, *notes: str) -> list[str]:
+            return [each.kind for each in check_runs(sandboxes, "d", known, run_id=run_id, notes=notes)]
+
+        assert find("r") == find("r", "Another note.") == find("another") == ["runs are told otherwise"]
+        assert find("r", f"{RUNS_REFUSED}, their data …") == []
+        with sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
+            client.query("UPDATE d.instagram_runs SET status = 'failed' WHERE TRUE").result()
+        assert find("r", f"{RUNS_REFUSED}, their data …") == ["runs are told otherwise"]
+        known.account_ids = (other,)
+        assert find("r") == ["runs are told otherwise"]
+
+
+def test_a_changed_type_hides_no_other_table() -> None:
+    """Where a column of one table changes its type in the midst of a try, a wrong number in another is still told."""
+    with open_planned(make_world()) as sandboxes:
+        change = Fault("bigquery", "a column changes its type", "last")
+        run = ScriptRun(replace(draw_script(2), task="account", faults=(change,), retries=0), sandboxes, "d", {})
+        (step,) = run.make_steps("r")
+
+        def execute(context: Any) -> Any:
+            result = step.make().execute(context)
+            with sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
+                client.query("UPDATE d.instagram_account_insights SET value = value + 1 WHERE TRUE").result()
+                CHANGES["a column changes its type"](client, f"{client.project}.d", ["instagram_accounts"])
+            return result
+
+        spoilt = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
+        _, violations = run._run_step(spoilt, 0, hit_tries=0)
+    assert [each.kind for each in violations] == ["another value: instagram_account_insights.value"]
+
+
+def test_a_wait_without_an_end_is_told() -> None:
+    """A task that waits again and again is no task that waits well."""
+    with open_planned(make_world()) as sandboxes:
+        run = ScriptRun(replace(draw_script(2), task="account"), sandboxes, "d", {})
+        (step,) = run.make_steps("r")
+
+        def execute(_context: Any) -> None:
+            raise AirflowRescheduleException(sandboxes.now + DAY)
+
+        waiting = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
+        _, violations = run._run_step(waiting, 0, hit_tries=0)
+    assert [each.kind for each in violations] == ["waits without an end"]
+
+
+def test_the_note_is_that_of_the_transfers() -> None:
+    """What excuses missing rows is what a run says of a refused table."""
+    notes: list[str] = []
+    loader: Any = SimpleNamespace(session=SimpleNamespace(note=notes.append))
+    with noting_refusal(loader):
+        raise RuntimeError("refused")
+    assert notes[0].startswith(RUNS_REFUSED)
+
+
+def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its time it is killed and told, though the clock that Python shows is stopped."""
+    monkeypatch.setattr(children, "LONGEST_SECONDS", 0.2)
+    with time_machine.travel(NOW, tick=False):
+        process: Any = SPAWN.Process(target=signal.pause, daemon=True)
+        process.start()
+        result = children.end_try(process, tmp_path / "never.json")
+    assert (result.hangs, result.is_done, process.exitcode) == (True, False, -signal.SIGKILL)
 
 
 def test_going_on_from_a_file(tmp_path: Path) -> None:
@@ -90,9 +218,8 @@ def test_going_on_from_a_file(tmp_path: Path) -> None:
 def test_make_and_the_docs_know_it() -> None:
     """The target exists, takes what the docs name, and an unknown part is refused with the names of all."""
     assert "make chaos MINUTES=" in read_pages()
-    command = ["make", "--dry-run", "chaos", "MINUTES=2", "SEED=7", "COUNT=3", "PART=scripts", "STATE=s", "REPORT=r"]
-    dry = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    dry = dry_run("chaos", "MINUTES=2", "SEED=7", "COUNT=3", "PART=scripts", "STATE=s", "REPORT=r")
     asked = "--minutes 2 --seed 7 --count 3 --part scripts --state s --report r"
-    assert f"-m tests.support.chaos {asked}" in " ".join(dry.stdout.replace("\\\n", " ").split())
+    assert f"-m tests.support.chaos {asked}" in " ".join(dry.replace("\\\n", " ").split())
     with pytest.raises(ValueError, match="kills, scripts"):
         choose_parts("floods")

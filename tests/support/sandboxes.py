@@ -154,6 +154,8 @@ def open_sandboxes(
     bigquery_clock: Clock | None = None,
     pricing: bool = False,
     ticks: bool = True,
+    graph_sandbox: type[GraphSandbox] = GraphSandbox,
+    bigquery_sandbox: type[BigQuerySandbox] = BigQuerySandbox,
 ) -> Iterator[Sandboxes]:
     """Stop the clock at NOW (it ticks on from there), start both sandboxes and set the environment.
 
@@ -161,13 +163,14 @@ def open_sandboxes(
         works: the totals of posts do with each hour of their age.
     :param bigquery_clock: another clock for BigQuery than the world's.
     :param pricing: whether BigQuery tells what statements cost; few tests look at that, and it takes long.
+    :param graph_sandbox: the class of the Graph sandbox, and ``bigquery_sandbox`` that of the other.
     """
     world = world or World.build(now=NOW)
     clock = Clock(world.now, ticks=ticks)
     with ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(world.now, tick=ticks))
-        graph = stack.enter_context(GraphSandbox(world, clock=clock, pin=pin))
-        bigquery = stack.enter_context(BigQuerySandbox(clock=bigquery_clock or clock))
+        graph = stack.enter_context(graph_sandbox(world, clock=clock, pin=pin))
+        bigquery = stack.enter_context(bigquery_sandbox(clock=bigquery_clock or clock))
         bigquery.switches.pricing = pricing
         # Who asks for a small job finds it done, instead of asking again and again.
         bigquery.switches.insert_seconds = 0.2

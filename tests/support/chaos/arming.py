@@ -17,7 +17,7 @@ from airflow_provider_iginsights._compat import find
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import GraphFault
 from tests.support.chaos.checks import list_tables
-from tests.support.chaos.requests import AtRequest, RequestMiddleware
+from tests.support.chaos.requests import MAKES_A_JOB, AtRequest, RequestMiddleware
 from tests.support.chaos.scripts import (
     CLOCK_JUMPS,
     GRAPH_EFFECTS,
@@ -36,7 +36,6 @@ from tests.support.sandboxes import KEYS, Sandboxes
 TaskTimeout: Any = find(
     "AirflowTaskTimeout", ("airflow.sdk.exceptions:AirflowTaskTimeout", "airflow.exceptions:AirflowTaskTimeout")
 )
-MAKES_A_JOB = r"POST .*/(jobs|queries)$|/upload/"
 SLOW_SECONDS = 0.2
 
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from airflow_provider_iginsights.sandbox.graph import World
-from tests.support.chaos.checks import Truth, check_left, check_rows, check_runs, check_whole, read_tables
-from tests.support.chaos.children import Try, read_result, start_try
+from tests.support.chaos.children import Result, Try, end_try, open_disks, play_steps, start_try
 from tests.support.chaos.kills import TASKS_TO_KILL
 from tests.support.chaos.outcomes import Outcome, Play, Violation
-from tests.support.chaos.requests import open_planned
-from tests.support.chaos.tasks import TASKS, make_steps
 from tests.support.sandboxes import NOW, Sandboxes
 
 ACCOUNTS = 12
@@ -43,46 +38,25 @@ class LimitPlayer:
         dice = random.Random(seed)
         task, limits = dice.choice(TASKS_TO_KILL), draw_limits(dice)
         self.number += 1
-        accounts = tuple(self.sandboxes.world.accounts)
-        dataset, known = f"limited_{self.number}", Truth(self.sandboxes.world, TASKS[task].kind)
-        staged: list[Any] = []
-        violations: list[Violation] = []
-        errors = []
-        for step in range(len(make_steps(TASKS[task], accounts, dataset="", run_id=""))):
-            for number, each in enumerate((limits, {}), 1):
-                known.instants.append(self.sandboxes.now)
-                work = Try(
-                    task=task,
-                    step=step,
-                    account_ids=accounts,
-                    dataset=dataset,
-                    number=number,
-                    staged=tuple(staged),
-                    limits=each,
-                )
-                process, out = start_try(self.sandboxes, work, self.disks)
-                process.join()
-                result = read_result(out)
-                violations += check_rows(read_tables(self.sandboxes, dataset), known)
-                if result.is_done:
-                    staged.append(result.staged)
-                    break
-                errors.append((result.error or "killed").partition(":")[0])
-                if not result.is_named or result.error is None:
-                    violations.append(Violation(f"unnamed: {errors[-1]}", str(result.error)))
-            else:
-                violations.append(Violation("a good worker failed", str(result.error)))
-        tables = read_tables(self.sandboxes, dataset)
-        violations += [*check_whole(tables, known, {}), *check_left(self.sandboxes, dataset)]
-        violations += check_runs(self.sandboxes, dataset, known)
-        with self.sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
-            client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+        errors: list[str] = []
+
+        def run(work: Try) -> Result:
+            poor = replace(work, limits=limits if work.number == 1 else {})
+            return end_try(*start_try(self.sandboxes, poor, self.disks))
+
+        def judge(result: Result) -> Iterator[Violation]:
+            errors.append((result.error or "killed").partition(":")[0])
+            if not result.is_named or result.error is None:
+                yield Violation(f"unnamed: {errors[-1]}", str(result.error))
+
+        first = Try(task=task, account_ids=tuple(self.sandboxes.world.accounts), dataset=f"limited_{self.number}")
+        violations = tuple(play_steps(self.sandboxes, first, run=run, judge=judge, most_tries=2))
         return Outcome(
             part="limits",
             seed=seed,
             what=f"{task} with {limits}",
             ending=", ".join(dict.fromkeys(errors)) or "well at once",
-            violations=tuple(violations),
+            violations=violations,
             counts=dict.fromkeys(limits, 1),
         )
 
@@ -91,8 +65,6 @@ class LimitPlayer:
 def open_limits() -> Iterator[Play]:
     """Serve twelve accounts, which are read by as many threads as a connection may ask for."""
     world = World.build(now=NOW, accounts=ACCOUNTS, media_per_account=3, stories_per_account=1)
-    with ExitStack() as stack:
-        sandboxes = stack.enter_context(open_planned(world))
+    with open_disks(world) as (sandboxes, disks):
         sandboxes.connect(extra={"max_workers": 16})
-        disks = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-disks-")))
         yield LimitPlayer(sandboxes, disks).play

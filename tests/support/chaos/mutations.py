@@ -15,12 +15,12 @@ from tests.support.mutation.scenarios import Scenario, open_runner
 
 
 @contextmanager
-def open_mutations(question: str | None = None) -> Iterator[Play]:
+def open_mutations() -> Iterator[Play]:
     """Serve the world of the scenarios."""
     with open_runner() as runner:
 
         def play(seed: int) -> Outcome:
-            scenario = runner.run(seed, question)
+            scenario = runner.run(seed)
             violations = tuple(Violation(f"{each.invariant}: {each.kind}", each.details) for each in check(scenario))
             error = scenario.mutated.error
             ending = "well" if error is None else type(error).__name__

@@ -6,34 +6,30 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, receive_body
-from tests.support import sandboxes as sandboxes_module
 from tests.support.sandboxes import Sandboxes, open_sandboxes
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
-MAKES_A_JOB = r"POST .*/(jobs|queries)$"
+MAKES_A_JOB = r"(POST|PUT) .*/(jobs|queries)$"
 BYPASS = "x-without-faults"
 """A header: such a request is from nobody of the play, so that it is neither counted nor hit."""
 
 
 @dataclass(slots=True)
 class AtRequest:
-    """What happens before the request number ``index`` (from 0) of those whose ``METHOD /path`` has ``route`` in it."""
+    """What happens before the request number ``index`` (from 0)."""
 
     index: int
     action: Callable[[], None]
-    route: str = ""
     seen: int = 0
-    done: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +55,7 @@ class RequestMiddleware:
             await self.plain({**scope, "state": {"fault": None}}, receive, send)
             return
         route = f"{scope['method']} {scope['path']}"
-        for each in self._find_due(route):
+        for each in self._find_due():
             # An action may send requests to this very server, which must be free to answer them.
             await asyncio.to_thread(each.action)
         if not self._is_repeated(route):
@@ -76,14 +72,11 @@ class RequestMiddleware:
         await self.app(dict(scope), again, drop)
         await self.app(scope, again, send)
 
-    def _find_due(self, route: str) -> list[AtRequest]:
+    def _find_due(self) -> list[AtRequest]:
         due = []
         with self.lock:
             for each in self.planned:
-                if not re.search(each.route, route):
-                    continue
-                if each.seen == each.index and not each.done:
-                    each.done = True
+                if each.seen == each.index:
                     due.append(each)
                 each.seen += 1
         return due
@@ -128,7 +121,11 @@ class PlannedBigQuery(BigQuerySandbox):
 @contextmanager
 def open_planned(world: World) -> Iterator[Sandboxes]:
     """Serve a world with both of them."""
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", PlannedGraph))
-        stack.enter_context(patch.object(sandboxes_module, "BigQuerySandbox", PlannedBigQuery))
-        yield stack.enter_context(open_sandboxes(world, ticks=False))
+    with open_sandboxes(world, ticks=False, graph_sandbox=PlannedGraph, bigquery_sandbox=PlannedBigQuery) as sandboxes:
+        yield sandboxes
+
+
+def drop_dataset(sandboxes: Sandboxes, dataset: str) -> None:
+    """Drop a dataset of sandboxes of :func:`open_planned`, if there is one."""
+    with sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
+        client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_iginsights._compat import AirflowException, AirflowRescheduleException, TaskDeferred
@@ -22,10 +22,9 @@ from tests.support.chaos.checks import (
     check_runs,
     check_whole,
     read_tables,
-    travel_to_expiry,
 )
 from tests.support.chaos.outcomes import Outcome, Play, Violation
-from tests.support.chaos.requests import open_planned
+from tests.support.chaos.requests import drop_dataset, open_planned
 from tests.support.chaos.scripts import READ_TIMEOUT, FaultScript, draw_script
 from tests.support.chaos.tasks import TASKS, Step, make_steps, make_world
 from tests.support.mutation.waits import MOST_STEPS, lift_limits
@@ -36,7 +35,11 @@ WAITS = (AirflowRescheduleException, TaskDeferred)
 # What ends a task that Airflow stops.
 STOPS = (TaskTimeout, ReadingStopped)
 NAMED = (AirflowException, *WAITS, *STOPS)
-MOST_TRIES = 6
+TABLE_LIFETIME = timedelta(hours=1)
+
+
+class EndlessWait(Exception):
+    """A try that waited for so long that nobody believes in its end."""
 
 
 @dataclass(slots=True)
@@ -86,8 +89,7 @@ class ScriptPlayer:
         self._forget(run.dataset)
 
     def _forget(self, dataset: str) -> None:
-        with self.sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
-            client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+        drop_dataset(self.sandboxes, dataset)
         self.sandboxes.graph.clear_log()
         self.sandboxes.bigquery.log.clear()
 
@@ -104,6 +106,8 @@ class ScriptRun:
     summary: Any = None
     """What the last step returned, None where it failed."""
     errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Those of the tries that ended well."""
     known: Truth = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,12 +131,12 @@ class ScriptRun:
         if TASKS[self.script.task].kind == "list":
             return
         if has_fault(self.script, "expire"):
-            travel_to_expiry(self.sandboxes, 2)
+            self.sandboxes.travel(2 * TABLE_LIFETIME)
         # What an account lacked in a last try stays named when the others are read again.
         yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, self.summary or {})
         yield from check_left(self.sandboxes, self.dataset)
-        if self.script.keeps_log and not self.script.is_repeated:
-            yield from check_runs(self.sandboxes, self.dataset, self.known)
+        if self.script.keeps_log:
+            yield from check_runs(self.sandboxes, self.dataset, self.known, run_id="scripted", notes=self.notes)
 
     def make_steps(self, run_id: str) -> list[Step]:
         """Return the task instances of a run of the script's task."""
@@ -170,16 +174,20 @@ class ScriptRun:
                 disarm(self.sandboxes)
                 lift_limits(self.sandboxes)
             result, error = self._try(step)
+            if isinstance(error, EndlessWait):
+                violations.append(Violation("waits without an end", str(error)))
+                return None, violations
             violations += check_error(error, passes=NAMED)
             violations += check_process()
-            if TASKS[self.script.task].kind != "list" and not has_fault(self.script, "changes its type"):
+            # In Airflow, an error that no retry helps fails the task at once; who clears it begins again.
+            mend_tables(self.sandboxes, self.dataset)
+            if TASKS[self.script.task].kind != "list":
                 violations += check_rows(read_tables(self.sandboxes, self.dataset), self.known)
             if error is None:
+                self.notes += result.get("notes", ()) if isinstance(result, dict) else ()
                 violations += self._check_result(result)
                 return result, violations
             self.errors.append(type(error).__name__)
-            # In Airflow, an error that no retry helps fails the task at once; who clears it begins again.
-            mend_tables(self.sandboxes, self.dataset)
         return None, violations
 
     def _try(self, step: Step) -> tuple[Any, BaseException | None]:
@@ -204,7 +212,7 @@ class ScriptRun:
                 return None, error
             waits += 1
             if waits == MOST_STEPS:
-                return None, waiting
+                return None, EndlessWait(repr(waiting))
             if waits > 1:
                 disarm(self.sandboxes)
                 lift_limits(self.sandboxes)

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.transfers.staged_to_bigquery import InstagramWriteStagedToBigQueryOperator
 from tests.support.sandboxes import DAY, END, NOW, TRANSFERS, RecordingTaskInstance, TaskStateStore
 
-Kind = str
+Kind = Literal["account", "media", "story", "list"]
 LOOKBACK = 1
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from airflow_provider_iginsights._compat import AirflowException
 from airflow_provider_iginsights.testing import set_testing
 from tests.support.chaos.checks import Truth, check_error, check_left, check_rows, check_whole, read_tables
 from tests.support.chaos.outcomes import Outcome, Play, Violation
-from tests.support.chaos.requests import open_planned
+from tests.support.chaos.requests import drop_dataset, open_planned
 from tests.support.chaos.tasks import TASKS, Step, make_steps, make_world
 from tests.support.sandboxes import DAY, Sandboxes
 
@@ -31,7 +31,6 @@ class WriterPlayer:
     sandboxes: Sandboxes
     writers: int = WRITERS
     number: int = 0
-    tries: Counter[str] = field(default_factory=Counter)
 
     def play(self, seed: int) -> Outcome:
         """Let the writers of a seed begin at once, and compare the tables when all have come to their end."""
@@ -41,11 +40,12 @@ class WriterPlayer:
         ways = [dice.choice(WAYS) for _ in range(self.writers)]
         known = Truth(self.sandboxes.world, kind, earlier_days=EARLIER_DAYS if "backfill" in ways else 0)
         known.instants.append(self.sandboxes.now)
-        self.tries.clear()
         violations: list[Violation] = []
+        tries = 0
         writers = [self._prepare(kind, way, number, dataset) for number, way in enumerate(ways)]
         with ThreadPoolExecutor(len(writers)) as pool:
-            for found in pool.map(self._write, writers):
+            for used, found in pool.map(_write, writers):
+                tries += used
                 violations += found
         tables = read_tables(self.sandboxes, dataset)
         violations += [
@@ -53,8 +53,7 @@ class WriterPlayer:
             *check_whole(tables, known, {}),
             *check_left(self.sandboxes, dataset),
         ]
-        with self.sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
-            client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+        drop_dataset(self.sandboxes, dataset)
         self.sandboxes.graph.clear_log()
         self.sandboxes.bigquery.log.clear()
         return Outcome(
@@ -63,7 +62,7 @@ class WriterPlayer:
             what=f"{kind}: " + ", ".join(f"{count} {way}" for way, count in Counter(ways).items()),
             ending="exact" if not violations else "wrong",
             violations=tuple(violations),
-            counts={"writers": len(writers), **self.tries},
+            counts={"writers": len(writers), "tries": tries},
         )
 
     def _prepare(self, kind: str, way: str, number: int, dataset: str) -> Step:
@@ -77,19 +76,20 @@ class WriterPlayer:
             writer.shift = -EARLIER_DAYS * DAY
         return writer
 
-    def _write(self, writer: Step) -> list[Violation]:
-        for _ in range(MOST_TRIES):
-            self.tries["tries"] += 1
-            try:
-                writer.make().execute(writer.context)
-            except Exception as error:
-                if found := list(check_error(error, passes=(AirflowException,))):
-                    return found
-                last = error
-                writer.instance.try_number += 1
-            else:
-                return []
-        return [Violation(f"never came to its end: {type(last).__name__}", str(last)[:300])]
+
+def _write(writer: Step) -> tuple[int, list[Violation]]:
+    """Try until it is written; return the number of tries, and what did not hold."""
+    for number in range(1, 1 + MOST_TRIES):
+        try:
+            writer.make().execute(writer.context)
+        except Exception as error:
+            if found := list(check_error(error, passes=(AirflowException,))):
+                return number, found
+            last = error
+            writer.instance.try_number += 1
+        else:
+            return number, []
+    return MOST_TRIES, [Violation(f"never came to its end: {type(last).__name__}", str(last)[:300])]
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from airflow_provider_iginsights.sandbox.graph import Business, Media, World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from airflow_provider_iginsights.task.rate_limit_wait import ResumableOperator
 from airflow_provider_iginsights.testing import set_testing
-from tests.support import sandboxes as sandboxes_module
 from tests.support import truth
 from tests.support.mutation.documents import Path, shape, walk, write
 from tests.support.mutation.mutating_graph import AnswerRewrite, Document, Exchange, MutatingGraph, MutatingMiddleware
@@ -533,10 +532,9 @@ def open_runner() -> Iterator[ScenarioRunner]:
     waits: list[float] = []
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(sandboxes_module, "GraphSandbox", MutatingGraph))
         # Airflow's own logger of a task filters and writes as it is configured; here every line is looked at.
         stack.enter_context(patch.object(ResumableOperator, "log", logging.getLogger("operator")))
-        sandboxes = stack.enter_context(open_sandboxes(make_world()))
+        sandboxes = stack.enter_context(open_sandboxes(make_world(), graph_sandbox=MutatingGraph))
         stack.enter_context(set_testing(sleep=waits.append, clock=lambda: sum(waits)))
         middleware = sandboxes.graph.middleware  # type: ignore[attr-defined]
         yield ScenarioRunner(sandboxes, middleware)
