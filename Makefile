@@ -88,11 +88,11 @@ coverage: install  ## All tests again, with the branches that they take
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 MINUTES ?= 10
-chaos: install  ## Kill, mutate, break for MINUTES=10 [SEED=1] [PART=scripts] [COUNT=1] [STATE=file] [REPORT=file]
+chaos: install  ## For MINUTES=10 [SEED=1] [COUNT=1] [STATE=file] [REPORT=file], all or PART=: kills, scripts, writers, limits, loads, mutations, referee
 	$(BIN)/python -m tests.support.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(PART),--part $(PART)) $(if $(STATE),--state $(STATE)) $(if $(REPORT),--report $(REPORT))
 
-soak: install  ## A year of nights with random faults, in one process: tables, memory and what is left behind
+soak: install  ## 365 nights with random faults in one process, five at a time, each five in tables of their own
 	$(BIN)/python -m benchmarks.soak
 
 referee: $(REFEREE)/.installed  ## Install the independent BigQuery emulator (needs Python 3.13), for the loader's tests

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +18,7 @@ import time_machine
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.transfers.run_log import noting_refusal
 from tests.support.chaos import children
+from tests.support.chaos.__main__ import main, play_batch
 from tests.support.chaos.arming import CHANGES
 from tests.support.chaos.checks import (
     RUNS_REFUSED,
@@ -25,15 +30,15 @@ from tests.support.chaos.checks import (
     is_told,
     read_tables,
 )
-from tests.support.chaos.outcomes import Outcome, State, Violation, describe
-from tests.support.chaos.parts import PARTS, choose_parts
+from tests.support.chaos.outcomes import Outcome, Part, Play, State, Violation, describe
+from tests.support.chaos.parts import ON_REQUEST, PARTS, choose_parts
 from tests.support.chaos.requests import open_planned
 from tests.support.chaos.script_runs import ScriptRun
 from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
 from tests.support.chaos.writers import open_writers
 from tests.support.dry_runs import dry_run
-from tests.support.pages import read_pages
+from tests.support.pages import ROOT, read_pages
 from tests.support.sandboxes import DAY, NOW
 from tests.support.transfers.killed_transfers import SPAWN
 
@@ -215,10 +220,38 @@ def test_going_on_from_a_file(tmp_path: Path) -> None:
     assert again.outcomes[2].tell() == ["PART=kills SEED=8 COUNT=1 lost: a table. w. 3 rows"]
 
 
+def test_no_seed_is_played_twice(tmp_path: Path) -> None:
+    """A batch plays the seeds that the file lacks, also those in its gaps."""
+    state = State(tmp_path / "state.jsonl")
+    for seed in (5, 6, 8):
+        state.add(Outcome(part="kills", seed=seed, what="w", ending="e"))
+
+    @contextmanager
+    def open_part() -> Iterator[Play]:
+        yield lambda seed: Outcome(part="kills", seed=seed, what="w", ending="e")
+
+    part = Part(name="kills", open=open_part, batch=4, counts="tasks")
+    for outcome in play_batch(part, state, start=5, count=3, played={"kills": 0}, ends=0):
+        state.add(outcome)
+    assert [each.seed for each in state.outcomes] == [5, 6, 8, 7, 9, 10]
+
+
+def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command names all parts and plays none."""
+    monkeypatch.setattr("sys.argv", ["chaos", "--part", "floods", "--count", "1"])
+    monkeypatch.setattr("os.environ", os.environ.copy())
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "There is no part floods: there are kills, scripts, writers" in capsys.readouterr().err
+
+
 def test_make_and_the_docs_know_it() -> None:
     """The target exists, takes what the docs name, and an unknown part is refused with the names of all."""
     assert "make chaos MINUTES=" in read_pages()
     dry = dry_run("chaos", "MINUTES=2", "SEED=7", "COUNT=3", "PART=scripts", "STATE=s", "REPORT=r")
+    [said] = re.findall(r"^chaos:.*## .*: (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert said == ", ".join(part.name for part in (*PARTS, *ON_REQUEST))
     asked = "--minutes 2 --seed 7 --count 3 --part scripts --state s --report r"
     assert f"-m tests.support.chaos {asked}" in " ".join(dry.replace("\\\n", " ").split())
     with pytest.raises(ValueError, match="kills, scripts"):

@@ -16,12 +16,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.support.chaos.outcomes import Outcome, Part
+    from tests.support.chaos.outcomes import Outcome, Part, State
 
 
 def main() -> int:
@@ -40,27 +40,29 @@ def main() -> int:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         }
-        return play(given)
+        from tests.support.chaos.parts import choose_parts  # after AIRFLOW_HOME is set: it imports Airflow
+
+        try:
+            parts = choose_parts(given.part)
+        except ValueError as error:
+            parser.error(str(error))
+        return play(given, parts)
 
 
-def play(given: argparse.Namespace) -> int:
+def play(given: argparse.Namespace, parts: Sequence[Part]) -> int:
     """Play the chosen parts in turns until time or count is over."""
     from tests.support.chaos.outcomes import State, describe
-    from tests.support.chaos.parts import (
-        ON_REQUEST,
-        PARTS,
-        choose_parts,
-    )  # after AIRFLOW_HOME is set: they import Airflow
+    from tests.support.chaos.parts import ON_REQUEST, PARTS
 
     _silence()
     seed = random.SystemRandom().randrange(10**6, 10**7) if given.seed is None else given.seed
     print(f"from seed {seed} on", flush=True)
-    state, parts, ends = State(given.state), choose_parts(given.part), time.monotonic() + given.minutes * 60
+    state, ends = State(given.state), time.monotonic() + given.minutes * 60
     before = len(state.outcomes)
     played: dict[str, int] = dict.fromkeys((part.name for part in parts), 0)
     while parts:
         for part in parts:
-            for outcome in _play_batch(part, state.find_next(part.name, start=seed), given.count, played, ends):
+            for outcome in play_batch(part, state, start=seed, count=given.count, played=played, ends=ends):
                 state.add(outcome)
                 print("\n".join(outcome.tell()), end="\n" if outcome.violations else "", flush=True)
         if given.count is not None:
@@ -74,13 +76,20 @@ def play(given: argparse.Namespace) -> int:
     return int(any(outcome.violations for outcome in state.outcomes[before:]))
 
 
-def _play_batch(part: Part, seed: int, count: int | None, played: dict[str, int], ends: float) -> Iterator[Outcome]:
+def play_batch(
+    part: Part, state: State, *, start: int, count: int | None, played: dict[str, int], ends: float
+) -> Iterator[Outcome]:
+    """Play the next seeds of a part that ``state`` does not have; whoever takes an outcome adds it there.
+
+    :param played: how often each part was played by this call.
+    :param count: how often it may be; None = until ``ends``, by ``time.monotonic()``.
+    """
     with part.open() as play_one:
-        for number in range(part.batch):
+        for _ in range(part.batch):
             if (count is None and time.monotonic() > ends) or (count is not None and played[part.name] >= count):
                 return
             played[part.name] += 1
-            yield play_one(seed + number)
+            yield play_one(state.find_next(part.name, start=start))
 
 
 def _silence() -> None:
