@@ -1,7 +1,8 @@
 """The form of a cassette on the disk: a folder, readable by its owner alone, with one file ``cassette.jsonl``.
 
 Its first line says what it is, each further line is one HTTP call and its answer, and the last line says that it is
-whole. While a command is recorded, each of its processes writes such lines to a file ``part-….jsonl`` of its own.
+whole. While a command is recorded, each of its processes writes such lines to a file ``part-….jsonl`` of its own, and a
+file ``recording.lock`` keeps other recordings out of the folder.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +26,9 @@ FORMAT_VERSION: Final = 1
 """A release reads its own version and all before it."""
 
 _PARTS: Final = "part-*.jsonl"
+_LOCK: Final = "recording.lock"
+_NO_EXCHANGE: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading a line raises that is no call with its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +44,26 @@ class Cassette:
 
 
 def create_directory(directory: Path) -> None:
-    """Make an empty folder that only its owner can look into.
+    """Make an empty folder that only its owner can look into, for one recording: until ``finish_cassette``.
 
-    :raises ConfigurationError: it exists and holds something, or cannot be made.
+    :raises ConfigurationError: it exists and holds something, is being recorded to, or cannot be made.
     """
+    lock = directory / _LOCK
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_empty = not any(directory.iterdir())
         if is_empty:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             directory.chmod(0o700)
     except OSError as error:
         raise ConfigurationError(
             f"The folder {directory} cannot be used: {error.strerror}. Name another one."
         ) from error
+    if not is_empty and lock.exists():
+        raise ConfigurationError(
+            f"Another recording writes to the folder {directory}, or was killed before its end: {_LOCK} is there. "
+            "Name a new folder."
+        )
     if not is_empty:
         raise ConfigurationError(f"The folder {directory} is not empty. Name a new one, so that no recording is lost.")
 
@@ -59,9 +71,11 @@ def create_directory(directory: Path) -> None:
 def append_line(path: Path, line: str) -> None:
     """Append a line to a file that only its owner can read, with one call of the system.
 
+    It begins with a line end, so that half a line before it, which a full disk has left, does not spoil it.
+
     :raises OSError: it cannot be written.
     """
-    content = f"{line}\n".encode("ascii")
+    content = f"\n{line}\n".encode("ascii")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while content:
@@ -75,20 +89,24 @@ def finish_cassette(directory: Path) -> tuple[int, int]:
 
     A process that was killed may have left half a line. Without a call there is no file.
 
-    :raises ConfigurationError: the folder cannot be written.
+    :raises ConfigurationError: the folder cannot be read or written; what the processes have written is kept.
     """
-    lines, cut = [], 0
-    for path in sorted(directory.glob(_PARTS)):
-        for text in path.read_text("ascii").splitlines():
-            try:
-                lines.append((_read_exchange(json.loads(text)).at, text))
-            except (ValueError, LookupError, TypeError):
-                cut += 1
-    lines.sort(key=lambda line: line[0])
-    if lines:
-        _write_whole(directory / FILE_NAME, [text for _, text in lines])
-    for path in directory.glob(_PARTS):
-        path.unlink()
+    temporary = directory / f"{FILE_NAME}.tmp"
+    try:
+        lines, cut = _read_parts(directory)
+        if lines:
+            _write_whole(temporary, lines)
+            temporary.replace(directory / FILE_NAME)
+        for path in directory.glob(_PARTS):
+            path.unlink()
+        (directory / _LOCK).unlink(missing_ok=True)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise ConfigurationError(
+            f"The cassette cannot be written to {directory}: {error.strerror}. Its calls are kept there in files "
+            f"{_PARTS}, which cannot be replayed. Make room, or name another folder, and record the run again."
+        ) from error
     return len(lines), cut
 
 
@@ -106,16 +124,15 @@ def read_cassette(directory: Path) -> Cassette:
         raise ConfigurationError(f"The folder {directory} holds no cassette: {why}. Record the run again.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The cassette {path} cannot be read: {type(error).__name__}.") from error
-    found = list(_parse_lines(lines, path))
-    _check_begin(found[:1], path)
+    parsed = _parse_lines(lines, path)
+    begin = next(parsed, {})
+    _check_begin(begin, path)
+    found = [begin, *parsed]
     if len(found) < 3 or found[-1] != {"end": len(found) - 2}:
         raise ConfigurationError(
             f"The cassette {path} is not whole: its last line is missing or does not fit. Copy or record it again."
         )
-    try:
-        return Cassette(exchanges=[_read_exchange(each) for each in found[1:-1]])
-    except (ValueError, LookupError, TypeError) as error:
-        raise ConfigurationError(f"The cassette {path} has a line that is no call with its answer.") from error
+    return Cassette(exchanges=list(_read_exchanges(found[1:-1], path)))
 
 
 def format_exchange(exchange: RecordedExchange) -> str:
@@ -134,13 +151,25 @@ def format_exchange(exchange: RecordedExchange) -> str:
     return json.dumps(found)
 
 
-def _write_whole(path: Path, lines: Iterable[str]) -> None:
-    counted = list(lines)
+def _read_parts(directory: Path) -> tuple[list[str], int]:
+    """Return the whole lines of all processes in the order of the answers, and how many others there are."""
+    found, cut = [], 0
+    for path in sorted(directory.glob(_PARTS)):
+        for line in filter(None, path.read_bytes().split(b"\n")):
+            try:
+                text = line.decode("ascii")
+                found.append((_read_exchange(json.loads(text)).at, text))
+            except _NO_EXCHANGE:
+                cut += 1
+    found.sort(key=lambda line: line[0])
+    return [text for _, text in found], cut
+
+
+def _write_whole(path: Path, lines: Sequence[str]) -> None:
     begin = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": __version__}
-    temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    append_line(temporary, "\n".join([json.dumps(begin), *counted, json.dumps({"end": len(counted)})]))
-    temporary.replace(path)
+    text = "\n".join([json.dumps(begin), *lines, json.dumps({"end": len(lines)})])
+    with open(path, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(f"{text}\n")
 
 
 def _parse_lines(lines: Iterable[str], path: Path) -> Iterator[Mapping[str, Any]]:
@@ -154,14 +183,24 @@ def _parse_lines(lines: Iterable[str], path: Path) -> Iterator[Mapping[str, Any]
         yield found
 
 
-def _check_begin(found: Sequence[Mapping[str, Any]], path: Path) -> None:
-    if not found or found[0].get("format") != FORMAT:
+def _read_exchanges(found: Iterable[Mapping[str, Any]], path: Path) -> Iterator[RecordedExchange]:
+    for number, each in enumerate(found, start=2):
+        try:
+            yield _read_exchange(each)
+        except _NO_EXCHANGE as error:
+            raise ConfigurationError(
+                f"The cassette {path} is broken: line {number} is no call with its answer. Copy or record it again."
+            ) from error
+
+
+def _check_begin(begin: Mapping[str, Any], path: Path) -> None:
+    if begin.get("format") != FORMAT:
         raise ConfigurationError(f"The file {path} is no cassette of this package.")
-    version = found[0].get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    version = begin.get("format_version")
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ConfigurationError(
             f"The cassette {path} has the format {version}, and this release reads {FORMAT_VERSION}: use release "
-            f"{found[0].get('package_version')} or a later one."
+            f"{begin.get('package_version')} or a later one."
         )
 
 
@@ -177,8 +216,11 @@ def _format_answer(answer: RecordedAnswer) -> dict[str, Any]:
 
 def _read_exchange(found: Mapping[str, Any]) -> RecordedExchange:
     items = found.get("items")
+    at = datetime.fromisoformat(found["at"])
+    if at.tzinfo is None or not found["requests"]:
+        raise ValueError("A call has an instant with its offset, and a request.")
     return RecordedExchange(
-        at=datetime.fromisoformat(found["at"]),
+        at=at,
         version=str(found["version"]),
         requests=[RecordedRequest.make(each["login"], each["path"], each["params"]) for each in found["requests"]],
         is_batch=bool(found["is_batch"]),

@@ -51,6 +51,9 @@ _LISTED: Final = """
     january february march april may june july august september october november december jan feb mar apr jun jul aug
     sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun pst gmt
     am pm
+    bearer businesses fb cputime estimated regain messenger leadgen whatsapp custom acc util pct reset duration tier
+    finished progress original music advertise analyze moderate messaging creator admin editor advertiser analyst
+    moderator
 """
 
 WORDS: Final = frozenset(_LISTED.split())

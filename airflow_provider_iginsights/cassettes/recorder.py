@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,14 +55,14 @@ class ReceivedAnswer:
 class Recorder:
     """Appends calls and their answers to a folder. Safe to use from several threads and after a fork.
 
-    :param hide: takes what is to be written and returns it without the secrets of the connection. None should be left
-        in it; this makes sure.
+    :param hide: takes a text that is to be written and returns it without the secrets of the connection. None should be
+        left in it; this makes sure.
     """
 
     def __init__(self, directory: Path, *, salt: str, hide: Callable[[str], str]) -> None:
         self._directory = directory
         self._replacing = Replacing(Pseudonyms(salt))
-        self._hide = hide
+        self._hide = partial(_hide_secrets, hide=hide)
 
     def record(self, sent: SentCall, received: ReceivedAnswer) -> None:
         """Write down a call and its answer.
@@ -83,7 +84,7 @@ class Recorder:
             exchange = replace(exchange, answer=replace(exchange.answer, content={}), items=answers)
         path = self._directory / f"part-{os.getpid()}.jsonl"
         try:
-            append_line(path, self._hide(format_exchange(exchange)))
+            append_line(path, format_exchange(exchange))
         except OSError as error:
             raise ConfigurationError(
                 f"The recording cannot be written to {self._directory}: {error.strerror}. Name a folder that can be "
@@ -91,13 +92,14 @@ class Recorder:
             ) from error
 
     def _make_request(self, login: str, path: str, params: Mapping[str, str]) -> RecordedRequest:
-        return RecordedRequest.make(login, self._replacing.replace_path(path), self._replacing.replace_params(params))
+        replaced = self._hide(self._replacing.replace_params(params))
+        return RecordedRequest.make(login, self._hide(self._replacing.replace_path(path)), replaced)
 
     def _make_answer(self, received: ReceivedAnswer) -> RecordedAnswer:
         return RecordedAnswer(
             status=received.status,
-            headers=self._replacing.replace_headers(received.headers.items()),
-            content=self._replacing.replace_body(received.content) if received.status is not None else {},
+            headers=self._hide(self._replacing.replace_headers(received.headers.items())),
+            content=self._hide(self._replacing.replace_body(received.content)) if received.status is not None else {},
             problem=None if received.content else received.problem,
         )
 
@@ -105,8 +107,8 @@ class Recorder:
         body = part.get("body")
         return RecordedAnswer(
             status=part.get("code", 200),
-            headers=self._replacing.replace_headers(_read_pairs(part.get("headers"))),
-            content=self._replacing.replace_body(body) if isinstance(body, str) else {},
+            headers=self._hide(self._replacing.replace_headers(_read_pairs(part.get("headers")))),
+            content=self._hide(self._replacing.replace_body(body)) if isinstance(body, str) else {},
         )
 
 
@@ -114,6 +116,17 @@ def open_recorder(*, hide: Callable[[str], str], environment: Mapping[str, str] 
     """Return the recorder that the environment asks for; None, as a rule."""
     directory, salt = environment.get(DIRECTORY), environment.get(SALT)
     return Recorder(Path(directory), salt=salt, hide=hide) if directory and salt else None
+
+
+def _hide_secrets(value: Any, *, hide: Callable[[str], str]) -> Any:
+    """Return JSON with each text and each name in it hidden. What is no text holds no secret any more."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, list):
+        return [_hide_secrets(each, hide=hide) for each in value]
+    if isinstance(value, dict):
+        return {hide(name): _hide_secrets(each, hide=hide) for name, each in value.items()}
+    return value
 
 
 def _read_batch(form: Mapping[str, str] | None) -> list[str] | None:

@@ -1,7 +1,8 @@
 """Decides what of a request and an answer is kept, and what becomes a pseudonym.
 
 Kept are: numbers, booleans, null, times, names of fields, and the texts of Meta's enumerations, each by the name of its
-field. Error texts keep the words that Meta uses. **Any other text is replaced**, also in a field that Meta adds later.
+field. Error texts keep the words that Meta uses. A field with the name of a secret keeps nothing. **Any other text is
+replaced**, also in a field that Meta adds later.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from airflow_provider_iginsights.cassettes.meta_words import STEMS, WORDS, is_made_of_words
 from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms, is_secret
+from airflow_provider_iginsights.cassettes.request_words import TIME, replace_param
 
 ENUMERATIONS: Final = frozenset(
     {
@@ -34,48 +36,55 @@ ENUMERATIONS: Final = frozenset(
         "type",
     }
 )
-"""Fields whose texts are Meta's own: words that it uses, or constants in capitals, also such that it adds later."""
+"""Fields whose texts are Meta's own words."""
 
-HEADERS: Final = (
-    "content-type",
-    "date",
-    "facebook-api-version",
-    "location",
-    "retry-after",
-    "x-app-usage",
-    "x-business-use-case-usage",
-)
-"""Headers that the client reads. No other is kept."""
+_DATE = r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
+HEADERS: Final = {
+    "content-type": re.compile(
+        r"(?:application|text)/(?:json|javascript|html|plain)(?:; ?charset=[A-Za-z0-9-]{1,12})?"
+    ),
+    "date": re.compile(_DATE),
+    "facebook-api-version": re.compile(r"v[0-9.]{1,8}"),
+    "location": None,
+    "retry-after": re.compile(rf"[0-9]{{1,9}}|{_DATE}"),
+    "x-app-usage": None,
+    "x-business-use-case-usage": None,
+}
+"""Headers that the client reads, with the form in which they are kept. No other is kept."""
 
 _ERROR_TEXTS: Final = frozenset({"message", "error_user_title", "error_user_msg", "error_description", "error_message"})
-_IDENTIFIERS: Final = frozenset({"ids", "target_ids"})
-_CURSORS: Final = frozenset({"before", "after", "shortcode", "fbtrace_id"})
-_PLAIN_PARAMETERS: Final = frozenset(
-    {
-        "metric",
-        "period",
-        "metric_type",
-        "breakdown",
-        "timeframe",
-        "since",
-        "until",
-        "limit",
-        "grant_type",
-    }
+_IDENTIFIERS: Final = frozenset(
+    {"id", "ids", "target_ids", "owner", "user", "from", "page", "app", "profile", "fbid", "pk"}
 )
+_CURSORS: Final = frozenset({"before", "after", "shortcode", "fbtrace_id"})
 
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9_]{0,59}")
 _METRIC = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{5,15}(?:Z|[+-][0-9:]{2,5})?)?")
-_PLAIN_HEADER = re.compile(r"[A-Za-z0-9 ,;:=/+.*-]{1,100}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,40})(\.[0-9]{1,9})?")
 _QUOTED = re.compile(r'"([^"]*)"')
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
-_PART = re.compile(r"https?://[^\s\"'<>]+|[0-9]{5,}|[^\W\d_]+", re.IGNORECASE)
+_MAIL = re.compile(r"[^\s\"'<>(),;:@]*@[^\s\"'<>(),;:]+")
+# Groups of up to four digits, as people write telephone numbers. "(#200)" is a code.
+_PHONE = re.compile(r"(?<![\w#])\+?\d{1,4}(?:[\s().\-/]{1,3}\d{1,4}(?!\d)){2,}")
+_DAY = re.compile(r"(?<!\d)[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\d)")
+_PART = re.compile(
+    "|".join(
+        [
+            *(each.pattern for each in (_ADDRESS, _MAIL, _DAY, _PHONE)),
+            r"\d{5,}|[^\W\d_]+|[^\x00-\x7f]+",
+        ]
+    ),
+    re.IGNORECASE,
+)
+_SEPARATOR = re.compile("([/,])")
 _STEM = re.compile(f"({STEMS})", re.IGNORECASE)
-_ARGUMENT = re.compile(r"\.([a-z_]+)\(([^()]*)\)")
 _PERIODS: Final = ("day", "week", "days_28", "month", "lifetime", "total_over_range")
+_LONGEST_DIMENSION: Final = 60
+"""Characters of a country, a city, an age group."""
+_FEWEST_DIGITS: Final = 7
+"""Of a telephone number."""
+_LARGEST_FLOAT: Final = 1e30
+"""No id is as large, and a pseudonym of as many digits might be none that a float can hold."""
 _HUGE: Final = 10**14
 """From here on a number without a known field may be an id."""
 _LARGEST: Final = 10**16
@@ -90,11 +99,15 @@ class Replacing:
 
     def replace_path(self, path: str) -> str:
         """Return the path of a request with other ids."""
-        return self._pseudonyms.replace_ids(path.strip("/"))
+        return "/".join(map(self._replace_segment, path.strip("/").split("/")))
 
     def replace_params(self, params: Mapping[str, str]) -> dict[str, str]:
         """Return the parameters of a request, without those that are secrets."""
-        return {name: self._replace_param(name, value) for name, value in params.items() if not is_secret(name)}
+        return {
+            name: replace_param(name, value, self._replace_named)
+            for name, value in params.items()
+            if not is_secret(name)
+        }
 
     def replace_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Return the headers that are kept, by lower-case name."""
@@ -106,48 +119,50 @@ class Replacing:
         try:
             return {"json": self._replace_value(_read_json(content), "")}
         except (ValueError, RecursionError):
-            text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
-            return {"text": self._pseudonyms.replace_text(text)}
+            if isinstance(content, bytes):
+                return {"text": self._pseudonyms.replace_bytes(content)}
+            return {"text": self._pseudonyms.replace_text(content)}
 
-    def _replace_param(self, name: str, value: str) -> str:
-        if name in _PLAIN_PARAMETERS:
-            return self._pseudonyms.replace_ids(value) if name not in ("since", "until") else value
-        if name == "fields":
-            return _ARGUMENT.sub(self._replace_argument, value)
-        if name in _CURSORS:
-            return self._pseudonyms.replace_opaque(value)
+    def _replace_named(self, name: str, value: str) -> str:
         return self._replace_text(value, name)
-
-    def _replace_argument(self, found: re.Match[str]) -> str:
-        kept = found[2] if found[1] in _PLAIN_PARAMETERS else self._pseudonyms.replace_text(found[2])
-        return f".{found[1]}({kept})"
 
     def _replace_header(self, name: str, value: str) -> str:
         if name == "location":
             return self._pseudonyms.replace_address(value)
         if name.startswith("x-"):
             return _QUOTED.sub(lambda found: f'"{self._replace_usage_key(found[1])}"', value)
-        return value if _PLAIN_HEADER.fullmatch(value) else self._pseudonyms.replace_text(value)
+        form = HEADERS[name]
+        return value if form and form.fullmatch(value) else self._pseudonyms.replace_text(value)
 
     def _replace_usage_key(self, text: str) -> str:
         # The header may name an object twice, so it is no JSON that could be read and written.
-        return text if _FIELD.fullmatch(text) else self._pseudonyms.replace_ids(text)
+        return self._replace_segment(text)
 
     def _replace_value(self, value: Any, name: str) -> Any:
-        if isinstance(value, dict):
-            return self._replace_object(value, name)
+        if value is None or isinstance(value, bool):
+            return value
         if isinstance(value, list):
             return [self._replace_value(each, name) for each in value]
-        if isinstance(value, str):
-            return self._replace_text(value, name)
-        if isinstance(value, int) and not isinstance(value, bool) and self._is_identifier(value, name):
-            return int(self._pseudonyms.replace_id(str(value)))
-        return value
+        if is_secret(name):
+            return TOKEN
+        if isinstance(value, dict):
+            return self._replace_object(value, name)
+        return self._replace_text(value, name) if isinstance(value, str) else self._replace_number(value, name)
+
+    def _replace_number(self, number: float, name: str) -> float:
+        if isinstance(number, float) and not (number.is_integer() and abs(number) < _LARGEST_FLOAT):
+            return number
+        if not _is_identifier(int(number), name):
+            return number
+        replaced = int(self._pseudonyms.replace_id(str(abs(int(number)))))
+        return type(number)(replaced if number > 0 else -replaced)
 
     def _replace_object(self, found: dict[str, Any], name: str) -> dict[str, Any]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.
         title = found.get("name") if found.get("period") in _PERIODS else None
-        kept = {"name": title} if isinstance(title, str) and _METRIC.fullmatch(title) else {}
+        is_metric = isinstance(title, str) and _METRIC.fullmatch(title) is not None
+        is_known = is_metric and (found.keys() & {"values", "total_value"} or is_made_of_words(str(title)))
+        kept = {"name": title} if is_known else {}
         return {
             self._replace_key(key, name): kept[key] if key in kept else self._replace_value(each, key)
             for key, each in found.items()
@@ -155,16 +170,9 @@ class Replacing:
 
     def _replace_key(self, key: str, name: str) -> str:
         # Hours, ages, countries and cities are keys of a value.
-        if name == "value" or _FIELD.fullmatch(key):
+        if _FIELD.fullmatch(key) or (name == "value" and _is_dimension(key)):
             return key
         return self._pseudonyms.replace_ids(key) if key.isdecimal() else self._pseudonyms.replace_text(key)
-
-    def _is_identifier(self, number: int, name: str) -> bool:
-        if number < 10_000:
-            return False
-        if name in ("value", "values"):
-            return number >= _LARGEST
-        return name == "id" or name.endswith("_id") or name in _IDENTIFIERS or "phone" in name or number >= _HUGE
 
     def _replace_text(self, text: str, name: str) -> str:
         if is_secret(name):
@@ -178,20 +186,21 @@ class Replacing:
         if _ADDRESS.fullmatch(text):
             return self._pseudonyms.replace_address(text)
         if LONG_NUMBER.match(text):
-            return "/".join(map(self._replace_segment, text.split("/")))
+            return "".join(map(self._replace_segment, _SEPARATOR.split(text)))
         return self._pseudonyms.replace_text(text)
 
     def _replace_segment(self, text: str) -> str:
-        if text.replace("_", "").isdecimal():
+        if text.isascii() and text.replace("_", "").isdecimal():
             return self._pseudonyms.replace_ids(text)
         return text if is_made_of_words(text) else self._pseudonyms.replace_text(text)
 
     def _is_plain(self, text: str, name: str) -> bool:
         if name in ENUMERATIONS:
-            return is_made_of_words(text) or (_CONSTANT.fullmatch(text) is not None and not LONG_NUMBER.search(text))
+            return is_made_of_words(text)
         if name in ("value", "values") or name.endswith("_count"):
-            return _NUMBER.fullmatch(text) is not None
-        return name == "dimension_values" or _TIME.fullmatch(text) is not None
+            number = _NUMBER.fullmatch(text)
+            return number is not None and not _is_identifier(int(number[1]), name)
+        return (name == "dimension_values" and _is_dimension(text)) or TIME.fullmatch(text) is not None
 
     def _replace_error_text(self, text: str) -> str:
         return _PART.sub(self._replace_part, text)
@@ -202,11 +211,31 @@ class Replacing:
             return self._pseudonyms.replace_address(part)
         if part.isdecimal() and part.isascii():
             return self._pseudonyms.replace_ids(part)
-        if part.lower() in WORDS:
+        if _MAIL.fullmatch(part):
+            return self._pseudonyms.replace_text(part)
+        if part.lower() in WORDS or _DAY.fullmatch(part) or _is_short_number(part):
             return part
         # The stems stand at the odd places.
         pieces = enumerate(_STEM.split(part))
         return "".join(piece if place % 2 else self._pseudonyms.replace_text(piece) for place, piece in pieces)
+
+
+def _is_identifier(number: int, name: str) -> bool:
+    size = abs(number)
+    if size < 10_000:
+        return False
+    if name in ("value", "values"):
+        return size >= _LARGEST
+    return name.endswith("_id") or name in _IDENTIFIERS or "phone" in name or size >= _HUGE
+
+
+def _is_dimension(text: str) -> bool:
+    return len(text) <= _LONGEST_DIMENSION and "@" not in text and not LONG_NUMBER.search(text)
+
+
+def _is_short_number(part: str) -> bool:
+    digits = sum(each.isdecimal() for each in part)
+    return _PHONE.fullmatch(part) is not None and digits < _FEWEST_DIGITS
 
 
 def _read_json(content: bytes | str) -> Any:

@@ -17,6 +17,7 @@ from airflow_provider_iginsights.cassettes.exchange import (
 )
 from airflow_provider_iginsights.cassettes.player import CassettePlayer
 from airflow_provider_iginsights.cassettes.pseudonyms import is_secret
+from airflow_provider_iginsights.cassettes.request_words import replace_param
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
 
 INSTAGRAM_PATH: Final = "graph.instagram.com"
@@ -55,7 +56,13 @@ def _read_path(path: str) -> tuple[str, str]:
 
 
 def _make_request(login: str, path: str, query: Mapping[str, str]) -> RecordedRequest:
-    return RecordedRequest.make(login, path, {name: value for name, value in query.items() if not is_secret(name)})
+    # A run that is played names what it asks for by pseudonyms.
+    params = {name: replace_param(name, value, _keep) for name, value in query.items() if not is_secret(name)}
+    return RecordedRequest.make(login, path, params)
+
+
+def _keep(_: str, value: str) -> str:
+    return value
 
 
 def _format_batch(found: RecordedExchange | list[RecordedAnswer | None]) -> tuple[RecordedAnswer, str]:

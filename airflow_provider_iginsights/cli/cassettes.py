@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
@@ -17,6 +18,14 @@ from airflow_provider_iginsights.errors import ConfigurationError
 if TYPE_CHECKING:
     import argparse
 
+_NOTHING_ASKED = (
+    "Meta was asked nothing, so there is no cassette. Record a command that runs the tasks itself, such as airflow "
+    "dags test: after airflow dags trigger the scheduler runs them, and it is not recorded."
+)
+_ALL_CUT = (
+    "All calls to Meta ({}) were cut off while they were written down, so there is no cassette. Record the run again, "
+    "and let its processes end by themselves."
+)
 _PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
 
 
@@ -38,11 +47,13 @@ def record(options: argparse.Namespace) -> ExitCode:
     # The command talks to Meta, so it keeps the proxy settings of the caller.
     proxies = {name: os.environ.get(name, "") for name in _PROXY_VARIABLES}
     # The salt is in this environment alone: who has the cassette cannot try names out against it.
-    with end_on_sigterm():
-        code = run_command(options.run, {**proxies, DIRECTORY: str(directory), SALT: secrets.token_hex(32)})
-    calls, cut = finish_cassette(directory)
+    try:
+        with end_on_sigterm():
+            code = run_command(options.run, {**proxies, DIRECTORY: str(directory), SALT: secrets.token_hex(32)})
+    finally:
+        calls, cut = finish_cassette(directory)
     if not calls:
-        print_error("Meta was asked nothing, so there is no cassette.")
+        print_error(_ALL_CUT.format(cut) if cut else _NOTHING_ASKED)
         raise SystemExit(code or ExitCode.FOUND)
     print_result(f"{directory / FILE_NAME}: {calls} calls to Meta. Look through it before you give it to anybody.")
     if cut:
@@ -79,6 +90,8 @@ def replay(options: argparse.Namespace) -> ExitCode:
                     threading.Event().wait()
             missing = list(played.missing)
     except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         raise ConfigurationError(f"The cassette cannot be played: {error}. Name a port that is free.") from error
     if missing:
         print_error("The cassette has no answer to these requests:", *missing)

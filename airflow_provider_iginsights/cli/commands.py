@@ -202,14 +202,23 @@ COMMANDS: tuple[Command, ...] = (
         help="Record what Meta answers to a command, without tokens, names and texts",
         description="Run a command, such as a Dag, and write a cassette. See docs/cassettes.md for what it holds.",
         action=f"{_ROOM}.cassettes:record",
-        options=(make_option("directory", type=Path, help="folder to write, new or empty"), RECORDED_COMMAND),
+        options=(
+            make_option("directory", type=Path, metavar="DIR", help="folder to write, new or empty"),
+            RECORDED_COMMAND,
+        ),
     ),
     Command(
         name="replay",
         help="Answer from a cassette, with a local BigQuery beside it",
-        description="Print the settings that point Airflow at them, and run until Ctrl-C, or as long as a command.",
+        description="Start both servers, print the settings that point Airflow at them, and run until Ctrl-C, or as "
+        "long as a command.",
         action=f"{_ROOM}.cassettes:replay",
-        options=(make_option("directory", type=Path, help="folder of the cassette"), CONN_ID, *PORTS, COMMAND_INSIDE),
+        options=(
+            make_option("directory", type=Path, metavar="DIR", help="folder of the cassette"),
+            CONN_ID,
+            *PORTS,
+            COMMAND_INSIDE,
+        ),
     ),
     Command(
         name="demo",

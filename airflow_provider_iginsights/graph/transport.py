@@ -60,7 +60,7 @@ class Transport:
         self._opened = OpenConnections()
         self._auth = _BearerToken(settings.token)
         self._proof = settings.make_appsecret_proof()
-        self._recorder = open_recorder(hide=self.redact_text)
+        self._recorder = open_recorder(hide=self._redact)
 
     def send(self, call: Call) -> Reply:
         """Send one call and return the reply. A network error is a ``problem`` of the reply, never an exception."""
@@ -85,7 +85,7 @@ class Transport:
 
     def redact_text(self, text: str) -> str:
         """Return ``text`` without the secrets of this connection, and with its control characters escaped."""
-        return escape(redact(text, self._settings.token, self._settings.app_secret, self._proof))
+        return escape(self._redact(text))
 
     def abort(self) -> None:
         """Cut the connections of all threads: a call that waits for its answer ends at once, with a problem."""
@@ -98,6 +98,9 @@ class Transport:
             self._opened = OpenConnections()
         for session in sessions:
             session.close()
+
+    def _redact(self, text: str) -> str:
+        return redact(text, self._settings.token, self._settings.app_secret, self._proof)
 
     def _request(self, call: Call) -> requests.Response:
         params = dict(call.request.params)

@@ -56,10 +56,13 @@ def test_what_is_written_is_read(directory: Path) -> None:
     assert cassette.recorded_at == FIRST.at
 
 
-def test_half_a_line_of_a_killed_process(directory: Path) -> None:
-    """What was not written to its end is left out, and counted."""
-    with (directory / "part-1.jsonl").open("a") as file:
-        file.write(format_exchange(FIRST)[:50])
+@pytest.mark.parametrize(
+    "half", [format_exchange(FIRST)[:50].encode(), b"[1]", b'"x"', b"7", b"{}", b"\xff", b"[" * 100_000], ids=len
+)
+def test_half_a_line_of_a_killed_process(directory: Path, half: bytes) -> None:
+    """What is no call with its answer, or no ASCII, is left out, and counted."""
+    with (directory / "part-1.jsonl").open("ab") as file:
+        file.write(half)
     assert finish_cassette(directory) == (2, 1)
     assert len(read_cassette(directory).exchanges) == 2
 
@@ -67,6 +70,22 @@ def test_half_a_line_of_a_killed_process(directory: Path) -> None:
 def drop_last_line(path: Path) -> None:
     """Cut a copy off at the end of a line."""
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+
+def edit_call(**changes: object) -> Callable[[Path], None]:
+    """Change the first call."""
+
+    def edit(path: Path) -> None:
+        begin, call, *rest = path.read_text().splitlines()
+        path.write_text("\n".join([begin, json.dumps(json.loads(call) | changes), *rest]))
+
+    return edit
+
+
+def write_newer(path: Path) -> None:
+    """Write a cassette of a later release, whose lines are in no form that is known."""
+    begin = json.loads(path.read_text().splitlines()[0]) | {"format_version": 2, "package_version": "9.1"}
+    path.write_text(f"{json.dumps(begin)}\n[1]\nx\n")
 
 
 def edit_begin(**changes: object) -> Callable[[Path], None]:
@@ -91,7 +110,15 @@ def edit_begin(**changes: object) -> Callable[[Path], None]:
         (lambda path: path.rename(path.with_name("other.jsonl")), "there is no file cassette.jsonl"),
         (lambda path: path.rename(path.with_name("part-7.jsonl")), "ended before its command"),
         (edit_begin(format_version=2, package_version="9.1"), r"has the format 2.*use release 9.1 or a later"),
-        (lambda path: path.write_text(path.read_text().replace('"requests"', '"asked"')), "no call with its answer"),
+        (write_newer, r"has the format 2.*use release 9.1 or a later"),
+        (edit_begin(format_version=0), "has the format 0"),
+        (edit_begin(format_version="1"), "has the format 1, and"),
+        (edit_call(requests=[]), "line 2 is no call with its answer"),
+        (edit_call(requests=[1]), "line 2 is no call with its answer"),
+        (edit_call(at="2026-11-21T20:00:10"), "line 2 is no call with its answer"),
+        (edit_call(at="yesterday"), "line 2 is no call with its answer"),
+        (edit_call(items=7), "line 2 is no call with its answer"),
+        (lambda path: path.write_text(path.read_text().replace('"requests"', '"asked"')), "line 2 is no call with its"),
     ],
 )
 def test_what_is_no_whole_cassette(directory: Path, spoil: Callable[[Path], None], words: str) -> None:
@@ -104,10 +131,14 @@ def test_what_is_no_whole_cassette(directory: Path, spoil: Callable[[Path], None
 
 def test_no_recording_is_overwritten(directory: Path) -> None:
     """A folder that holds something is refused, and so is what is no folder."""
+    with pytest.raises(ConfigurationError, match=r"Another recording writes to the folder .*recording.lock is there"):
+        create_directory(directory)
+    finish_cassette(directory)
+    assert not (directory / "recording.lock").exists()
     with pytest.raises(ConfigurationError, match="is not empty"):
         create_directory(directory)
     with pytest.raises(ConfigurationError, match="cannot be used: File exists"):
-        create_directory(directory / "part-1.jsonl")
+        create_directory(directory / "cassette.jsonl")
 
 
 def test_a_recording_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import unicodedata
 from typing import Any
@@ -30,15 +31,19 @@ def replace_json(value: Any) -> Any:
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_a_text_keeps_its_form(text: str) -> None:
-    """Number of characters, size in UTF-8, case and direction stay; what is no letter or digit stays as it is."""
+    """Number of characters, size in UTF-8, case and direction stay; blanks and punctuation stay as they are."""
     replaced = PSEUDONYMS.replace_text(text)
     assert replaced == PSEUDONYMS.replace_text(text)
     assert len(replaced) == len(text)
     assert len(replaced.encode("utf-8", "surrogatepass")) == len(text.encode("utf-8", "surrogatepass"))
     for given_letter, got in zip(text, replaced, strict=True):
         category = unicodedata.category(given_letter)
-        if category[0] != "L" and category != "Nd":
+        if category[0] in "ZP" or category in ("Cc", "Cs"):
             assert got == given_letter
+        elif category[0] != "L" and category != "Nd":
+            assert unicodedata.category(got) == category
+            assert (got.islower(), got.isupper()) == (given_letter.islower(), given_letter.isupper())
+            assert unicodedata.bidirectional(got) == unicodedata.bidirectional(given_letter)
         elif given_letter.isascii():
             assert (got.islower(), got.isupper(), got.isdecimal()) == (
                 given_letter.islower(),
@@ -64,6 +69,41 @@ def test_what_can_matter_in_a_text_is_kept(text: str, kept: str) -> None:
     replaced = PSEUDONYMS.replace_text(text)
     assert [sign for sign in replaced if sign in kept] == [sign for sign in text if sign in kept]
     assert "".join(sign for sign in text if sign in kept) == kept
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        "ⓛⓤⓓⓜⓘ",
+        "ⓁⓊⒹⓂⒾ",
+        "🅛🅤🅓🅜🅘",
+        "🄻🅄🄳🄼🄸",
+        "🅻🆄🅳🅼🅸",
+        "🄛🄤🄓🄜🄘",
+        "⒧⒰⒟⒨⒤",
+        "🇱🇺🇩🇲🇮",
+        "ⅫⅧⅥⅣⅠ",
+        "ⅻⅷⅵⅳⅰ",
+        "①②③④⑤",
+        "❶❷❸❹❺",
+        "⁰⁴⁵⁶⁷",
+        "₁₂₃₄₅",
+        "⠇⠥⠙⠍⠊",
+        "㉮㉯㉰㉱㉲",
+        "㋐㋑㋒㋓㋔",
+        "\U000e006c\U000e0075\U000e0064\U000e006d",
+        "Ｌｕｄｍｉ",
+        "𝓛𝓾𝓭𝓶𝓲",
+        "٠١٢٣٤",
+    ],
+)
+def test_a_letter_in_any_form_is_replaced(letters: str) -> None:
+    """In circles, squares or brackets, Roman, raised, of flags, tags and Braille: none tells what it stood for."""
+    replaced = [Pseudonyms(f"salt {number}").replace_text(letters) for number in range(40)]
+    kept = sum(before == after for each in replaced for before, after in zip(letters, each, strict=True))
+    assert kept < 20 * len(letters)
+    allowed = {unicodedata.category(each) for each in letters} | {"Ll", "Lu", "Lo"}
+    assert {unicodedata.category(each) for each in "".join(replaced)} <= allowed
 
 
 def test_a_text_in_another_script_is_none_in_ours() -> None:
@@ -155,7 +195,7 @@ NUMBERS = {
         {"name": "audience_gender_age", "period": "lifetime", "values": [{"value": {"F.25-34": 5, "0": 1}}]},
         {
             "media_type": "CAROUSEL_ALBUM",
-            "media_audio_type": "A_CONSTANT_OF_NEXT_YEAR",
+            "media_audio_type": "ORIGINAL_AUDIO",
             "media_product_type": "FEED",
             "timestamp": "2026-05-07T13:00:34+0000",
         },
@@ -163,6 +203,12 @@ NUMBERS = {
         {"scopes": ["instagram_basic"], "type": "SYSTEM_USER", "expires_at": 1693407600, "is_valid": True},
         {"data": [], "paging": {}},
         {"cursors": {"before": "", "after": ""}},
+        {"type": "SYSTEM_USER", "tasks": ["ADVERTISE", "ANALYZE", "CREATE_CONTENT", "MANAGE", "MESSAGING", "MODERATE"]},
+        {"account_type": "MEDIA_CREATOR", "status": "IN_PROGRESS", "media_product_type": "AD"},
+        {"name": "a_metric_of_next_year", "period": "day", "total_value": {"value": 1}},
+        {"name": "reach", "period": "day"},
+        {"dimension_values": ["São Paulo, São Paulo (state)", "25-34", "F|x"], "value": {"München, Bayern": 3}},
+        {"access_token": None, "token_type": "bearer", "is_token_valid": True},
     ],
     ids=str,
 )
@@ -192,6 +238,19 @@ def test_what_is_measured_is_kept(value: Any) -> None:
         {"id": "17841405822304914/ludmilla"},
         {"url": "https://x.cdninstagram.com/v/ludmilla.jpg?ludmilla=1"},
         {"type": "Ludmilla@bakery"},
+        {"status": "LUDMILLA", "type": "LUDMILLA_BAKERY", "tasks": ["LUDMILLA"]},
+        {"name": "ludmilla", "period": "day"},
+        {"dimension_values": ["Ludmilla, l@bakery.example"], "value": {"ludmilla@bakery": 1, "+49 301234567": 2}},
+        {"dimension_values": [f"Ludmilla {'x' * 60}", "301234567"]},
+        {"website": "https://bakery.example/anna.ludmilla?metric=ludmilla&period=ludmilla&since=ludmilla"},
+        {"next": "https://graph.facebook.com/v25.0/1/insights?metric=ludmilla&breakdown=bakery&limit=312083254664235"},
+        {"value": "312083254664235000", "values": [{"value": "-312083254664235000"}], "like_count": "312083254664235"},
+        {"value": 312083254664235000.0, "id": 312083254664235.0, "ids": [-312083254664235]},
+        dict.fromkeys(("owner", "user", "from", "page", "app", "profile", "fbid"), 312083254664235),
+        dict.fromkeys(("owner", "user", "from", "page", "app", "profile", "fbid", "id", "page_id"), 1234567),
+        {"error": {"message": "Call +33 6 12 34 56 78, 030 1234567 or (555) 123-4567 of ludmilla.bakery@post.com"}},
+        {"error": {"message": "bakery@ludmilla @ludmilla.post will.may@bakery.com"}},
+        {"password": 1234567, "access_token": {"value": "312083254664235", "x": ["Ludmilla"]}, "app_secret": 1.5},
         {"access_token": "EAAGludmilla", "token": ["EAAGludmilla"], "client_secret": "ludmilla"},
     ],
     ids=str,
@@ -200,7 +259,7 @@ def test_any_other_text_is_replaced(value: Any) -> None:
     """What is not known to be Meta's own is not kept, whatever its field is called."""
     written = json.dumps(replace_json(value), ensure_ascii=False).lower()
     assert written != json.dumps(value, ensure_ascii=False).lower()
-    for word in ("ludmilla", "bakery", "312083254664235", "1234567", '"reach"', "eaag"):
+    for word in ("ludmilla", "bakery", "312083254664235", "1234567", '"reach"', "eaag", "12 34 56 78", "will.may"):
         assert word not in written
 
 
@@ -258,8 +317,9 @@ def test_names_of_metrics_and_fields_stay_in_errors() -> None:
         b'{"a":NaN,"b":"Ludmilla"}',
         b'{"a":1,"a":2}',
         b"",
-        b"\xff\xfe{",
+        b"\xff{",
         b"1e999",
+        b'{"name":"Ludm\xd0',
     ],
 )
 def test_what_is_no_json_stays_none(content: bytes) -> None:
@@ -271,6 +331,102 @@ def test_what_is_no_json_stays_none(content: bytes) -> None:
     assert [sign for sign in found["text"] if sign in '{}<>":,'] == [
         sign for sign in content.decode("utf-8", "replace") if sign in '{}<>":,'
     ]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["cp1251", "koi8-r", "gb18030", "latin-1", "shift_jis", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+def test_a_body_that_is_not_utf_8(encoding: str) -> None:
+    """It is as long and still not UTF-8, and no word of it can be read in any encoding."""
+    word = {"gb18030": "面包店主", "latin-1": "ßüöäéèñ", "shift_jis": "面包店主"}.get(encoding, "Людмила")
+    content = f"<html>{word} {word} Ludmilla</html>".encode(encoding)
+    assert word.encode(encoding).removeprefix(codecs.BOM_UTF32).removeprefix(codecs.BOM_UTF16) in content
+    written = REPLACING.replace_body(content)["text"].encode("utf-8", "surrogateescape")
+    assert len(written) == len(content)
+    assert word.encode(encoding) not in written
+    assert "Ludmilla".encode(encoding) not in written
+    if encoding.startswith("utf"):
+        assert set(written) == {ord("*")}
+    else:
+        kept = sum(before == after for before, after in zip(content, written, strict=True) if before > 0x7F)
+        assert kept <= len(word)
+        with pytest.raises(UnicodeDecodeError):
+            written.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("(#200) 312 of 2026-11-21, metric[0], v25.0, 12 34", "(#200) 312 of 2026-11-21, metric[0], v25.0, 12 34"),
+        ("(#100) 1 2 3 4", "(#100) 1 2 3 4"),
+        ("(#10) 127.0.0.1", "(#10) 127.0.0.1"),
+    ],
+)
+def test_other_numbers_stay_in_errors(text: str, kept: str) -> None:
+    """Codes, days, places in lists and versions are no telephone numbers."""
+    assert replace_json({"error": {"message": text}}) == {"error": {"message": kept}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("content-type", "application/json; charset=UTF-8", True),
+        ("content-type", "text/html; name=ludmilla", False),
+        ("date", "Sat, 21 Nov 2026 20:00:10 GMT", True),
+        ("date", "ludmilla", False),
+        ("retry-after", "120", True),
+        ("x-app-usage", '{"call_count":1,"total_cputime":2,"total_time":3}', True),
+        ("x-app-usage", '{"ludmilla":1}', False),
+        ("location", "https://www.facebook.com/ludmilla", False),
+    ],
+)
+def test_headers(name: str, value: str, kept: bool) -> None:
+    """A header is kept in the form that Meta writes, and replaced in any other."""
+    [replaced] = REPLACING.replace_headers([(name, value)]).values()
+    assert (replaced == value) is kept
+    assert "ludmilla" not in replaced
+
+
+@pytest.mark.parametrize(
+    ("params", "kept"),
+    [
+        ({"metric": "reach,ludmilla", "period": "day"}, {"metric": "reach,xxxxxxxx", "period": "day"}),
+        ({"breakdown": "Людмила", "limit": "17841405822304914"}, {"breakdown": "xxxxxxx", "limit": "x" * 17}),
+        ({"since": "1763683200", "until": "2026-11-21"}, {"since": "1763683200", "until": "2026-11-21"}),
+        ({"since": "ludmilla"}, {"since": "xxxxxxxx"}),
+        ({"fields": "id,ludmilla,insights.metric(ludmilla)"}, {"fields": "id,xxxxxxxx,insights.metric(xxxxxxxx)"}),
+    ],
+    ids=str,
+)
+def test_words_of_a_request(params: dict[str, str], kept: dict[str, str]) -> None:
+    """A word that is not Meta's is as long as before, whatever the salt: a replay asks for it by its name."""
+    assert REPLACING.replace_params(params) == Replacing(Pseudonyms("other")).replace_params(params) == kept
+    assert REPLACING.replace_params(kept) == kept
+
+
+@pytest.mark.parametrize("path", ["ludmilla", "ludmilla/media", "/me/ludmilla/", "17841405822304914_ludmilla/insights"])
+def test_names_in_a_path(path: str) -> None:
+    """Only Meta's words and the form of ids stay."""
+    replaced = REPLACING.replace_path(path)
+    assert "ludmilla" not in replaced
+    assert "17841405822304914" not in replaced
+    assert replaced.count("/") == path.strip("/").count("/")
+
+
+@pytest.mark.parametrize("path", ["me/accounts", "me/businesses", "debug_token", "oauth/access_token", "", "me"])
+def test_paths_that_are_the_same_for_everybody(path: str) -> None:
+    """They stay."""
+    assert REPLACING.replace_path(path) == path
+
+
+@pytest.mark.parametrize("username", ["blue.bottle", "blue(x).bottle", "blue),bottle", "blue{bottle}"])
+def test_a_username_among_fields(username: str) -> None:
+    """No part of it stays, even where it is none that Instagram allows."""
+    fields = f"business_discovery.username({username}){{media.limit(3).after(QVX){{id}}}}"
+    [replaced] = REPLACING.replace_params({"fields": fields}).values()
+    assert "blue" not in replaced
+    assert "bottle" not in replaced
+    assert replaced.endswith(f"media.limit(3).after({PSEUDONYMS.replace_opaque('QVX')}){{id}}}}")
 
 
 def test_fields_and_their_arguments() -> None:

@@ -114,6 +114,23 @@ def test_a_run_happens_again(sandboxes: Sandboxes, tmp_path: Path, name: str) ->
     assert sandboxes.graph.log == ()
 
 
+def test_a_metric_that_meta_does_not_know(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    """A run that asked for it, and was refused, happens again, though its name is not in the cassette."""
+    sandboxes.graph.faults.clear()
+
+    def read_new() -> list[tuple[str, Any, Any]]:
+        with one_worker():
+            found = InstagramHook().read("media", metrics=["reach", "+zwieback_metric"])
+            return [(table, row.get("metric"), row.get("value")) for table, row in found]
+
+    with recording(tmp_path / "cassette"):
+        before = read_new()
+    assert any(metric == "reach" for _, metric, _ in before)
+    assert "zwieback" not in (tmp_path / "cassette" / "cassette.jsonl").read_text()
+    with replay_cassette(tmp_path / "cassette"):
+        assert read_new() == before
+
+
 def test_the_cases_reach_what_they_name(sandboxes: Sandboxes) -> None:
     """Throttling, missing permission and broken JSON end the reading each in its own way."""
     found = {}

@@ -127,4 +127,4 @@ def test_only_its_owner_can_read_it(sandboxes: Sandboxes, tmp_path: Path) -> Non
         client.get(GraphRequest("me", {"fields": "id"}))
         modes += [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())]
     modes += [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())]
-    assert modes == [0o700, 0o600] * 2
+    assert modes == [0o700, 0o600, 0o600, 0o700, 0o600]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -111,10 +113,74 @@ def test_what_cannot_be_done(
     assert words in capsys.readouterr().err
 
 
-def test_a_command_that_asks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """There is no cassette then, and that is said."""
+WRITE_HALF = "import os, pathlib; (pathlib.Path(os.environ['{}']) / 'part-1.jsonl').write_bytes(b'{}')"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["true"], "Meta was asked nothing, so there is no cassette. Record a command that runs the tasks itself"),
+        ([sys.executable, "-c", WRITE_HALF.format(DIRECTORY, "{")], "All calls to Meta (1) were cut off"),
+        ([sys.executable, "-c", WRITE_HALF.format(DIRECTORY, "\\xff")], "All calls to Meta (1) were cut off"),
+    ],
+)
+def test_a_command_that_leaves_no_call(
+    tmp_path: Path, command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no cassette then, and why is said. The folder can be used again."""
     with pytest.raises(SystemExit) as ended:
-        main(["record", str(tmp_path / "new"), "--", "true"])
+        main(["record", str(tmp_path / "new"), "--", *command])
     assert ended.value.code == 1
-    assert "Meta was asked nothing" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_command_that_does_not_exist_leaves_the_folder_free(tmp_path: Path) -> None:
+    """The next recording may use it."""
+    assert main(["record", str(tmp_path / "new"), "--", "no-such-command"]) == 2
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+START_THREE = """
+import subprocess, sys
+running = [subprocess.Popen([sys.executable, "-c", sys.argv[1], "0"]) for _ in range(3)]
+sys.exit(sum(each.wait() for each in running))
+"""
+
+
+def test_processes_of_a_command(sandbox: GraphSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The calls of all processes that the command starts are in the cassette."""
+    directory = str(tmp_path / "cassette")
+    assert main(["record", directory, "--", sys.executable, "-c", START_THREE, ASK]) == 0
+    assert f"{directory}/cassette.jsonl: 3 calls to Meta." in capfd.readouterr().out
+    assert [path.name for path in Path(directory).iterdir()] == ["cassette.jsonl"]
+
+
+def test_a_port_that_is_taken(sandbox: GraphSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is said, and what to do."""
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+    with recording(tmp_path / "cassette"), InstagramHook().get_conn() as client:
+        client.get(client_request("me"))
+    port = str(urlsplit(sandbox.url).port)
+    assert main(["replay", "--port", port, str(tmp_path / "cassette"), "--", "true"]) == 2
+    assert "Name a port that is free" in capsys.readouterr().err
+
+
+def test_another_trouble_is_no_taken_port(
+    sandbox: GraphSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is sent to look for another port then."""
+    from airflow_provider_iginsights.hooks.instagram import InstagramHook
+
+    with recording(tmp_path / "cassette"), InstagramHook().get_conn() as client:
+        client.get(client_request("me"))
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("airflow_provider_iginsights.cli.cassettes.run_command", fail)
+    assert main(["replay", str(tmp_path / "cassette"), "--", "true"]) == 2
+    said = capsys.readouterr().err
+    assert "Too many open files" in said
+    assert "port" not in said

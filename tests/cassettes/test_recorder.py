@@ -1,0 +1,133 @@
+"""What is recorded is written whole, without secrets, from each thread, and also after a disk was full."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights.cassettes.files import create_directory, finish_cassette, read_cassette
+from airflow_provider_iginsights.cassettes.recorder import DIRECTORY, SALT, ReceivedAnswer, SentCall, open_recorder
+from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
+
+TOKEN = "c0ffee|under/no+known=shape"
+
+
+def hide_token(text: str) -> str:
+    """Hide as the transport does."""
+    return redact(text, TOKEN)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Make the folder of a recording."""
+    create_directory(tmp_path / "cassette")
+    return tmp_path / "cassette"
+
+
+def record(directory: Path, content: bytes, *, path: str = "me", hide: Callable[[str], str] = hide_token) -> None:
+    """Record one answer."""
+    recorder = open_recorder(hide=hide, environment={DIRECTORY: str(directory), SALT: "grains"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path=path, params={})
+    recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=content, problem=None))
+
+
+@pytest.mark.parametrize("name", sorted(SECRET_PARAMETERS))
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (None, None),
+        (True, True),
+        (False, False),
+        ([], []),
+        ({}, "***"),
+        (TOKEN, "***"),
+        ("", "***"),
+        (123456, "***"),
+        (12.5, "***"),
+        ([TOKEN, 7], ["***", "***"]),
+        ({"value": "1234567890", "EAAGzz": 1}, "***"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hide", [hide_token, str])
+def test_a_secret_of_any_type(directory: Path, name: str, value: Any, kept: Any, hide: Callable[[str], str]) -> None:
+    """The call is whole and holds no secret, whatever Meta writes under the name of one; also without ``hide``."""
+    record(directory, json.dumps({"data": [{name: value, "n": 1}]}).encode(), hide=hide)
+    assert finish_cassette(directory) == (1, 0)
+    [exchange] = read_cassette(directory).exchanges
+    assert exchange.answer.content == {"json": {"data": [{name: kept, "n": 1}]}}
+
+
+@pytest.mark.parametrize("text", ["a\nb\u2028\u200b\x00", "😀\ud83d", "a\\\"b'", "\x85"])
+def test_hiding_changes_nothing_else(directory: Path, text: str) -> None:
+    """Line ends, characters that hide text, quotes and halves of an emoji are in the cassette as Meta sent them."""
+    record(directory, json.dumps({"caption": text}).encode())
+    assert finish_cassette(directory) == (1, 0)
+    [exchange] = read_cassette(directory).exchanges
+    replaced = exchange.answer.content["json"]["caption"]
+    assert [sign for sign in replaced if not sign.isalpha()] == [sign for sign in text if not sign.isalpha()]
+
+
+def test_a_quoted_token_does_not_spoil_a_line(directory: Path) -> None:
+    """An error that quotes the token in quotation marks is recorded, without it."""
+    said = f'Malformed access_token: "{TOKEN}" \\"access_token\\": \\"{TOKEN}'
+    record(directory, json.dumps({"error": {"message": said}}).encode())
+    assert finish_cassette(directory) == (1, 0)
+    text = (directory / "cassette.jsonl").read_text()
+    assert "Malformed" in text
+    assert "c0ffee" not in text
+
+
+def test_threads_of_one_process(directory: Path) -> None:
+    """Calls that end at the same time are each on a line of their own."""
+    paths = [str(number) for number in range(1000, 1200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: record(directory, b'{"data": []}' + b" " * 5000, path=path), paths))
+    assert len(list(directory.glob("part-*"))) == 1
+    assert finish_cassette(directory) == (200, 0)
+    assert sorted(each.requests[0].path for each in read_cassette(directory).exchanges) == paths
+
+
+@contextmanager
+def small_disk(size: int) -> Iterator[None]:
+    """Let no file become larger, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_one_call(directory: Path) -> None:
+    """What is recorded once there is room again is whole; the half line is counted."""
+    record(directory, b"{}", path="1")
+    [part] = directory.glob("part-*")
+    with small_disk(part.stat().st_size + 20), pytest.raises(ConfigurationError, match="File too large"):
+        record(directory, b"{}", path="2")
+    for path in ("3", "4"):
+        record(directory, b"{}", path=path)
+    assert finish_cassette(directory) == (3, 1)
+    assert [each.requests[0].path for each in read_cassette(directory).exchanges] == ["1", "3", "4"]
+
+
+def test_a_full_disk_at_the_end(directory: Path) -> None:
+    """The calls stay, and the sentence says where."""
+    record(directory, b"{}")
+    before = [path.read_bytes() for path in directory.glob("part-*")]
+    with (
+        small_disk(20),
+        pytest.raises(ConfigurationError, match=r"File too large.*kept there in files part-.*Make room"),
+    ):
+        finish_cassette(directory)
+    assert [path.read_bytes() for path in directory.glob("part-*")] == before
+    assert not list(directory.glob("*.tmp"))
