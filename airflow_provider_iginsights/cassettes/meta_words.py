@@ -54,6 +54,9 @@ _LISTED: Final = """
     bearer businesses fb cputime estimated regain messenger leadgen whatsapp custom acc util pct reset duration tier
     finished progress original music advertise analyze moderate messaging creator admin editor advertiser analyst
     moderator
+    ai bio book category changes checking clicked collaborator collaborators container copyright dimension effect
+    eligibility entry experience fbtrace granular hashtag hashtags hidden keys month months msg null paging parent pic
+    prev preview pending results scopes series shopping similarity sso swipe exit tagged target targets tasks usage
 """
 
 WORDS: Final = frozenset(_LISTED.split())

@@ -1,19 +1,22 @@
 """Decides what of a request and an answer is kept, and what becomes a pseudonym.
 
-Kept are: numbers, booleans, null, times, names of fields, and the texts of Meta's enumerations, each by the name of its
-field. Error texts keep the words that Meta uses. A field with the name of a secret keeps nothing. **Any other text is
-replaced**, also in a field that Meta adds later.
+Kept are: numbers of insights, counts, codes and times, each by the name of its field; booleans, null, names of fields
+and the texts of Meta's enumerations. Error texts keep the words that Meta uses. A field with the name of a secret keeps
+nothing. **Anything else is replaced**, also in a field that Meta adds later.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from airflow_provider_iginsights.cassettes.meta_words import STEMS, WORDS, is_made_of_words
-from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms, is_secret
+from airflow_provider_iginsights.cassettes.addresses import is_secret, replace_address
+from airflow_provider_iginsights.cassettes.error_texts import ADDRESS, replace_error_text
+from airflow_provider_iginsights.cassettes.meta_words import is_made_of_words
+from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms
 from airflow_provider_iginsights.cassettes.request_words import TIME, replace_param
 
 ENUMERATIONS: Final = frozenset(
@@ -52,43 +55,51 @@ HEADERS: Final = {
 }
 """Headers that the client reads, with the form in which they are kept. No other is kept."""
 
-_ERROR_TEXTS: Final = frozenset({"message", "error_user_title", "error_user_msg", "error_description", "error_message"})
-_IDENTIFIERS: Final = frozenset(
-    {"id", "ids", "target_ids", "owner", "user", "from", "page", "app", "profile", "fbid", "pk"}
-)
+_ERROR_TEXTS: Final = frozenset({"error", "error_user_title", "error_user_msg", "error_description", "error_message"})
 _CURSORS: Final = frozenset({"before", "after", "shortcode", "fbtrace_id"})
+_TIMES = re.compile(r"(?:[a-z_]+_)?(?:time|timestamp|at)")
+_COUNTS = re.compile(
+    r"(?:[a-z_]+_)?(?:count|time|timestamp|at|expires_in|duration|usage|total)|(?:error_)?(?:sub)?code|limit|offset|"
+    r"height|width|views|reach|likes|comments|shares|saves|saved|replies|impressions|follows"
+)
+"""Names of fields that count or measure something, or tell a time or a code."""
 
 _METRIC = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-_NUMBER = re.compile(r"[+-]?([0-9]{1,40})(\.[0-9]{1,9})?")
-_QUOTED = re.compile(r'"([^"]*)"')
-_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
-_MAIL = re.compile(r"[^\s\"'<>(),;:@]*@[^\s\"'<>(),;:]+")
-# Groups of up to four digits, as people write telephone numbers. "(#200)" is a code.
-_PHONE = re.compile(r"(?<![\w#])\+?\d{1,4}(?:[\s().\-/]{1,3}\d{1,4}(?!\d)){2,}")
-_DAY = re.compile(r"(?<!\d)[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\d)")
-_PART = re.compile(
-    "|".join(
-        [
-            *(each.pattern for each in (_ADDRESS, _MAIL, _DAY, _PHONE)),
-            r"\d{5,}|[^\W\d_]+|[^\x00-\x7f]+",
-        ]
-    ),
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_USAGE = re.compile(r'"([^"]*)"|[^"]+')
+_PLAIN_USAGE = re.compile(r"(?:[\s{}\[\]:,.0-9]|true|false|null)*")
 _SEPARATOR = re.compile("([/,])")
-_STEM = re.compile(f"({STEMS})", re.IGNORECASE)
 _PERIODS: Final = ("day", "week", "days_28", "month", "lifetime", "total_over_range")
-_LONGEST_DIMENSION: Final = 60
-"""Characters of a country, a city, an age group."""
-_FEWEST_DIGITS: Final = 7
-"""Of a telephone number."""
+_DIMENSION = re.compile(r"(?:[A-Z]\.)?[0-9]{1,2}(?:-[0-9]{1,2}|\+)?|[A-Z]{1,2}|[a-z]{2}_[A-Z]{2}")
+"""A group of ages, an hour, a gender, a country, a language."""
+_LARGEST_COUNT: Final = 10**10
+"""No count and no time in seconds is as large; telephone numbers and ids are."""
+_LARGEST_METRIC: Final = 10**16
+"""No metric is as large; ids of accounts and posts are."""
+_SMALLEST_ID: Final = 10_000
+_FEWEST_DIGITS: Final = 6
+"""Of a place on a map."""
 _LARGEST_FLOAT: Final = 1e30
 """No id is as large, and a pseudonym of as many digits might be none that a float can hold."""
-_HUGE: Final = 10**14
-"""From here on a number without a known field may be an id."""
-_LARGEST: Final = 10**16
-"""No metric counts as far as this; ids of accounts and posts are larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands.
+
+    :param name: of its field, also that of the list around it.
+    :param parent: name of the field that holds the object around it.
+    :param is_measured: whether it is among the values of a metric.
+    """
+
+    name: str = ""
+    parent: str = ""
+    is_measured: bool = False
+
+    def enter(self, name: str) -> _Place:
+        """Return the place of a field of the object that stands here."""
+        return replace(self, name=name, parent=self.name)
 
 
 class Replacing:
@@ -117,125 +128,132 @@ class Replacing:
     def replace_body(self, content: bytes | str) -> dict[str, Any]:
         """Return ``{"json": …}``, or ``{"text": …}`` for what is no JSON that can be written as it was."""
         try:
-            return {"json": self._replace_value(_read_json(content), "")}
+            return {"json": self._replace_value(_read_json(content), _Place())}
         except (ValueError, RecursionError):
             if isinstance(content, bytes):
                 return {"text": self._pseudonyms.replace_bytes(content)}
             return {"text": self._pseudonyms.replace_text(content)}
 
     def _replace_named(self, name: str, value: str) -> str:
-        return self._replace_text(value, name)
+        return self._replace_text(value, _Place(name))
 
     def _replace_header(self, name: str, value: str) -> str:
         if name == "location":
-            return self._pseudonyms.replace_address(value)
+            return replace_address(value, self._pseudonyms)
         if name.startswith("x-"):
-            return _QUOTED.sub(lambda found: f'"{self._replace_usage_key(found[1])}"', value)
+            return _USAGE.sub(self._replace_usage, value)
         form = HEADERS[name]
         return value if form and form.fullmatch(value) else self._pseudonyms.replace_text(value)
 
-    def _replace_usage_key(self, text: str) -> str:
+    def _replace_usage(self, found: re.Match[str]) -> str:
         # The header may name an object twice, so it is no JSON that could be read and written.
-        return self._replace_segment(text)
+        if found[1] is not None:
+            return f'"{self._replace_segment(found[1])}"'
+        is_plain = _PLAIN_USAGE.fullmatch(found[0]) is not None
+        return self._pseudonyms.replace_ids(found[0]) if is_plain else self._pseudonyms.replace_text(found[0])
 
-    def _replace_value(self, value: Any, name: str) -> Any:
+    def _replace_value(self, value: Any, place: _Place) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, list):
-            return [self._replace_value(each, name) for each in value]
-        if is_secret(name):
+            return [self._replace_value(each, place) for each in value]
+        if is_secret(place.name):
             return TOKEN
         if isinstance(value, dict):
-            return self._replace_object(value, name)
-        return self._replace_text(value, name) if isinstance(value, str) else self._replace_number(value, name)
+            return self._replace_object(value, place)
+        return self._replace_text(value, place) if isinstance(value, str) else self._replace_number(value, place)
 
-    def _replace_number(self, number: float, name: str) -> float:
-        if isinstance(number, float) and not (number.is_integer() and abs(number) < _LARGEST_FLOAT):
+    def _replace_number(self, number: float, place: _Place) -> float:
+        if _is_counted(abs(number), place):
             return number
-        if not _is_identifier(int(number), name):
-            return number
-        replaced = int(self._pseudonyms.replace_id(str(abs(int(number)))))
-        return type(number)(replaced if number > 0 else -replaced)
+        if isinstance(number, int) or (number.is_integer() and abs(number) < _LARGEST_FLOAT):
+            replaced = int(self._pseudonyms.replace_id(str(abs(int(number)))))
+            return type(number)(replaced if number > 0 else -replaced)
+        digits, exponent, power = repr(number).partition("e")
+        return float(self._pseudonyms.replace_text(digits) + exponent + power)
 
-    def _replace_object(self, found: dict[str, Any], name: str) -> dict[str, Any]:
+    def _replace_object(self, found: dict[str, Any], place: _Place) -> dict[str, Any]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.
         title = found.get("name") if found.get("period") in _PERIODS else None
         is_metric = isinstance(title, str) and _METRIC.fullmatch(title) is not None
-        is_known = is_metric and (found.keys() & {"values", "total_value"} or is_made_of_words(str(title)))
-        kept = {"name": title} if is_known else {}
-        return {
-            self._replace_key(key, name): kept[key] if key in kept else self._replace_value(each, key)
-            for key, each in found.items()
-        }
+        is_answered = is_metric and not found.keys().isdisjoint({"values", "total_value"})
+        replaced: dict[str, Any] = {}
+        for key, each in found.items():
+            if key == "name" and (is_answered or (is_metric and is_made_of_words(str(title)))):
+                replaced[key] = each
+                continue
+            inside = place.enter(key)
+            if is_answered and key in ("values", "total_value"):
+                inside = replace(inside, is_measured=True)
+            elif place.is_measured and place.name == "value":
+                inside = replace(place, parent="value")
+            replaced[self._replace_key(key, place)] = self._replace_value(each, inside)
+        return replaced
 
-    def _replace_key(self, key: str, name: str) -> str:
+    def _replace_key(self, key: str, place: _Place) -> str:
         # Hours, ages, countries and cities are keys of a value.
-        if _FIELD.fullmatch(key) or (name == "value" and _is_dimension(key)):
-            return key
-        return self._pseudonyms.replace_ids(key) if key.isdecimal() else self._pseudonyms.replace_text(key)
+        return self._replace_name(key, _is_dimension if place.is_measured and place.name == "value" else _is_shared)
 
-    def _replace_text(self, text: str, name: str) -> str:
+    def _replace_text(self, text: str, place: _Place) -> str:
+        name = place.name
         if is_secret(name):
             return TOKEN
-        if name in _ERROR_TEXTS or name == "error":
-            return self._replace_error_text(text)
+        if name in _ERROR_TEXTS or (name == "message" and place.parent == "error"):
+            return replace_error_text(text, self._pseudonyms)
         if name in _CURSORS:
             return self._pseudonyms.replace_opaque(text)
-        if self._is_plain(text, name):
+        if place.is_measured and name == "dimension_values":
+            return self._replace_name(text, _is_dimension)
+        if _is_plain(text, place):
             return text
-        if _ADDRESS.fullmatch(text):
-            return self._pseudonyms.replace_address(text)
+        if ADDRESS.fullmatch(text):
+            return replace_address(text, self._pseudonyms)
         if LONG_NUMBER.match(text):
             return "".join(map(self._replace_segment, _SEPARATOR.split(text)))
         return self._pseudonyms.replace_text(text)
 
     def _replace_segment(self, text: str) -> str:
+        return self._replace_name(text, _is_shared)
+
+    def _replace_name(self, text: str, is_kept: Callable[[str], bool]) -> str:
+        if is_kept(text):
+            return text
         if text.isascii() and text.replace("_", "").isdecimal():
             return self._pseudonyms.replace_ids(text)
-        return text if is_made_of_words(text) else self._pseudonyms.replace_text(text)
-
-    def _is_plain(self, text: str, name: str) -> bool:
-        if name in ENUMERATIONS:
-            return is_made_of_words(text)
-        if name in ("value", "values") or name.endswith("_count"):
-            number = _NUMBER.fullmatch(text)
-            return number is not None and not _is_identifier(int(number[1]), name)
-        return (name == "dimension_values" and _is_dimension(text)) or TIME.fullmatch(text) is not None
-
-    def _replace_error_text(self, text: str) -> str:
-        return _PART.sub(self._replace_part, text)
-
-    def _replace_part(self, found: re.Match[str]) -> str:
-        part = found[0]
-        if _ADDRESS.match(part):
-            return self._pseudonyms.replace_address(part)
-        if part.isdecimal() and part.isascii():
-            return self._pseudonyms.replace_ids(part)
-        if _MAIL.fullmatch(part):
-            return self._pseudonyms.replace_text(part)
-        if part.lower() in WORDS or _DAY.fullmatch(part) or _is_short_number(part):
-            return part
-        # The stems stand at the odd places.
-        pieces = enumerate(_STEM.split(part))
-        return "".join(piece if place % 2 else self._pseudonyms.replace_text(piece) for place, piece in pieces)
+        replaced = self._pseudonyms.replace_text(text)
+        # Nothing becomes what is kept: so no two names of an object become the same.
+        while is_kept(replaced):
+            replaced = self._pseudonyms.replace_text(replaced)
+        return replaced
 
 
-def _is_identifier(number: int, name: str) -> bool:
-    size = abs(number)
-    if size < 10_000:
-        return False
-    if name in ("value", "values"):
-        return size >= _LARGEST
-    return name.endswith("_id") or name in _IDENTIFIERS or "phone" in name or size >= _HUGE
+def _is_plain(text: str, place: _Place) -> bool:
+    """Return whether a text is a word, a number or a time of Meta's."""
+    if place.name in ENUMERATIONS:
+        return is_made_of_words(text)
+    if _NUMBER.fullmatch(text):
+        number = float(text) if "." in text else int(text)
+        # As a text, a metric is hardly ever as large, and telephone numbers are.
+        return abs(number) < _LARGEST_COUNT and _is_counted(abs(number), place)
+    return _TIMES.fullmatch(place.name) is not None and TIME.fullmatch(text) is not None
+
+
+def _is_counted(size: float, place: _Place) -> bool:
+    """Return whether a number may be kept: no id, telephone number or place on a map is among them."""
+    if place.is_measured:
+        return size < _LARGEST_METRIC
+    if size < _SMALLEST_ID and sum(each.isdecimal() for each in repr(size)) < _FEWEST_DIGITS:
+        return True
+    return size < _LARGEST_COUNT and _COUNTS.fullmatch(place.name) is not None
 
 
 def _is_dimension(text: str) -> bool:
-    return len(text) <= _LONGEST_DIMENSION and "@" not in text and not LONG_NUMBER.search(text)
+    return _DIMENSION.fullmatch(text) is not None or _is_shared(text)
 
 
-def _is_short_number(part: str) -> bool:
-    digits = sum(each.isdecimal() for each in part)
-    return _PHONE.fullmatch(part) is not None and digits < _FEWEST_DIGITS
+def _is_shared(text: str) -> bool:
+    """Return whether a name is the same for everybody: that of a field, a metric, an edge."""
+    return _FIELD.fullmatch(text) is not None and is_made_of_words(text)
 
 
 def _read_json(content: bytes | str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
+from airflow_provider_iginsights.cassettes.addresses import is_secret
 from airflow_provider_iginsights.cassettes.exchange import (
     RecordedAnswer,
     RecordedExchange,
@@ -16,7 +17,6 @@ from airflow_provider_iginsights.cassettes.exchange import (
     split_relative_url,
 )
 from airflow_provider_iginsights.cassettes.player import CassettePlayer
-from airflow_provider_iginsights.cassettes.pseudonyms import is_secret
 from airflow_provider_iginsights.cassettes.request_words import replace_param
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
 

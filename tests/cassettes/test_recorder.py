@@ -61,10 +61,10 @@ def record(directory: Path, content: bytes, *, path: str = "me", hide: Callable[
 @pytest.mark.parametrize("hide", [hide_token, str])
 def test_a_secret_of_any_type(directory: Path, name: str, value: Any, kept: Any, hide: Callable[[str], str]) -> None:
     """The call is whole and holds no secret, whatever Meta writes under the name of one; also without ``hide``."""
-    record(directory, json.dumps({"data": [{name: value, "n": 1}]}).encode(), hide=hide)
+    record(directory, json.dumps({"data": [{name: value, "count": 1}]}).encode(), hide=hide)
     assert finish_cassette(directory) == (1, 0)
     [exchange] = read_cassette(directory).exchanges
-    assert exchange.answer.content == {"json": {"data": [{name: kept, "n": 1}]}}
+    assert exchange.answer.content == {"json": {"data": [{name: kept, "count": 1}]}}
 
 
 @pytest.mark.parametrize("text", ["a\nb\u2028\u200b\x00", "😀\ud83d", "a\\\"b'", "\x85"])

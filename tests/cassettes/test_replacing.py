@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
+import re
 import unicodedata
 from typing import Any
 
@@ -15,8 +17,10 @@ from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
 from airflow_provider_iginsights.cassettes.replacing import Replacing
 from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
 from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
+from airflow_provider_iginsights.catalog.tables import TABLES
 from airflow_provider_iginsights.graph.error_mapping import classify
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.sandbox.graph.dimensions import DIMENSION_VALUES
 from airflow_provider_iginsights.sandbox.graph.errors import ERRORS
 
 PSEUDONYMS = Pseudonyms("grains")
@@ -40,16 +44,35 @@ def test_a_text_keeps_its_form(text: str) -> None:
         category = unicodedata.category(given_letter)
         if category[0] in "ZP" or category in ("Cc", "Cs"):
             assert got == given_letter
-        elif category[0] != "L" and category != "Nd":
-            assert unicodedata.category(got) == category
-            assert (got.islower(), got.isupper()) == (given_letter.islower(), given_letter.isupper())
-            assert unicodedata.bidirectional(got) == unicodedata.bidirectional(given_letter)
-        elif given_letter.isascii():
-            assert (got.islower(), got.isupper(), got.isdecimal()) == (
-                given_letter.islower(),
-                given_letter.isupper(),
-                given_letter.isdecimal(),
-            )
+        assert unicodedata.category(got) == category
+        assert (got.islower(), got.isupper()) == (given_letter.islower(), given_letter.isupper())
+        assert reads_from_the_right(got) == reads_from_the_right(given_letter)
+
+
+def reads_from_the_right(letter: str) -> bool:
+    """Return whether a letter is of a script such as Hebrew."""
+    return unicodedata.bidirectional(letter) in ("R", "AL")
+
+
+@pytest.mark.parametrize("purpose", ["replace_text", "replace_opaque", "replace_id"])
+@pytest.mark.parametrize("alphabet", ["0123456789", "abcdefghijklmnopqrstuvwxyz", "ÀÉÖÑЖФ", "面包店主面包"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_no_two_texts_become_the_same(purpose: str, alphabet: str, size: int) -> None:
+    """Not even the shortest, of which there are few: so no two accounts, countries or keys of an object become one."""
+    texts = {"".join(letters) for letters in itertools.islice(itertools.product(alphabet, repeat=size), 1000)}
+    if purpose == "replace_id" and alphabet[0] != "0":
+        texts = {str(number) for number in range(10**15, 10**15 + 500)}
+    assert len({getattr(PSEUDONYMS, purpose)(text) for text in texts}) == len(texts)
+
+
+@given(st.text(max_size=6), st.text(max_size=6))
+def test_two_texts_stay_two(first: str, second: str) -> None:
+    """And an object keeps as many fields as it had."""
+    assert (PSEUDONYMS.replace_text(first) == PSEUDONYMS.replace_text(second)) is (first == second)
+    named = {first: 1, second: 2, "id": 3, "US": 4, "25-34": 5, "day": 6}
+    assert len(replace_json(named)) == len(named)
+    measured = replace_json({"name": "reach", "period": "day", "values": [{"value": named}]})
+    assert len(measured["values"][0]["value"]) == len(named)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +131,12 @@ def test_a_letter_in_any_form_is_replaced(letters: str) -> None:
 
 def test_a_text_in_another_script_is_none_in_ours() -> None:
     """Hebrew and Arabic stay written from right to left, Chinese wide."""
-    replaced = PSEUDONYMS.replace_text("שלום مخبز 面包店")
+    text = "שלום مخبز 面包店"
+    replaced = PSEUDONYMS.replace_text(text)
     assert [unicodedata.bidirectional(letter) in ("R", "AL") for letter in replaced] == [True] * 4 + [False] + [
         True
     ] * 4 + [False] * 4
-    assert not set(replaced) & set("מخبز面包店")
+    assert sum(before == after for before, after in zip(text, replaced, strict=True)) == 2
 
 
 def test_pseudonyms_follow_from_the_salt() -> None:
@@ -180,8 +204,8 @@ NUMBERS = {
         "value": 224_000_000_000_000,
         "breakdowns": [
             {
-                "dimension_keys": ["timeframe", "city"],
-                "results": [{"dimension_values": ["LAST_90_DAYS", "London, England"], "value": 263}],
+                "dimension_keys": ["timeframe", "gender", "age"],
+                "results": [{"dimension_values": ["LAST_90_DAYS", "F.25-34"], "value": 263}],
             }
         ],
     },
@@ -192,7 +216,11 @@ NUMBERS = {
     "value",
     [
         NUMBERS,
-        {"name": "audience_gender_age", "period": "lifetime", "values": [{"value": {"F.25-34": 5, "0": 1}}]},
+        {
+            "name": "audience_gender_age",
+            "period": "lifetime",
+            "values": [{"value": {"F.25-34": 5, "0": 1, "23": 1_000_000, "65+": 7, "US": 123_456_789, "de_DE": 8}}],
+        },
         {
             "media_type": "CAROUSEL_ALBUM",
             "media_audio_type": "ORIGINAL_AUDIO",
@@ -207,7 +235,9 @@ NUMBERS = {
         {"account_type": "MEDIA_CREATOR", "status": "IN_PROGRESS", "media_product_type": "AD"},
         {"name": "a_metric_of_next_year", "period": "day", "total_value": {"value": 1}},
         {"name": "reach", "period": "day"},
-        {"dimension_values": ["São Paulo, São Paulo (state)", "25-34", "F|x"], "value": {"München, Bayern": 3}},
+        {"followers_count": 123_456_789, "count": 9_999_999_999, "views": 10_000_000, "reach": "10000000"},
+        {"issued_at": 1347235328, "end_time": 1785567600, "data_access_expires_at": 1563217616, "expires_in": 5183944},
+        {"code": 190, "error_subcode": 2108006, "some_new_number": 9999, "some_rate": 0.25},
         {"access_token": None, "token_type": "bearer", "is_token_valid": True},
     ],
     ids=str,
@@ -215,6 +245,11 @@ NUMBERS = {
 def test_what_is_measured_is_kept(value: Any) -> None:
     """Numbers in every form, times, Meta's own words, absent and empty things are as Meta sent them."""
     assert replace_json(value) == value
+
+
+def measure(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a metric with one value."""
+    return {"name": "views", "period": "day", "values": [entry], "total_value": {"breakdowns": [{"results": [entry]}]}}
 
 
 @pytest.mark.parametrize(
@@ -240,15 +275,29 @@ def test_what_is_measured_is_kept(value: Any) -> None:
         {"type": "Ludmilla@bakery"},
         {"status": "LUDMILLA", "type": "LUDMILLA_BAKERY", "tasks": ["LUDMILLA"]},
         {"name": "ludmilla", "period": "day"},
-        {"dimension_values": ["Ludmilla, l@bakery.example"], "value": {"ludmilla@bakery": 1, "+49 301234567": 2}},
-        {"dimension_values": [f"Ludmilla {'x' * 60}", "301234567"]},
+        measure({"dimension_values": ["Ludmilla", "ludmilla", "Ludmilla, Bakery (state)", "LUDMILLA", "F|ludmilla"]}),
+        measure({"value": {"Ludmilla": 1, "zwieback_bakery": 2, "l@bakery": 3, "+1234567": 4, "312083254664235": 5}}),
+        measure({"value": "5551234567123", "title": "Ludmilla", "name": "ludmilla", "id": 312083254664235000}),
+        {"Ludmilla": 1, "zwieback_bakery": {"x": 1}, "ludmilla.z": 2, "t_312083254664235": 3, "1234567_1": 4},
+        {"message": "An error of Ludmilla", "data": [{"message": "Ludmilla has no permission"}], "errors": "Ludmilla"},
+        dict.fromkeys(("uid", "nid", "source", "some_new_number", "value", "ref", "2418779"), 1234567),
+        dict.fromkeys(("phone", "count", "views", "time", "value"), 12345671234),
+        {"count": "12345671234", "value": "1234567", "zip_code": "1234567", "created_time": "12345671234"},
+        {"latitude": "40.1234567", "x": "-0.1234567", "y": "+1234567.5", "z": "0001234567"},
+        {"latitude": 40.1234567, "longitude": -75.1234567, "x": 1.234567e-7, "ids": [1234567, [1234567]]},
+        [1234567, "ludmilla", ["Ludmilla"]],
+        "ludmilla",
+        {"birthday": "1980-12-06", "born": "1980-12-06T00:00:00+0000"},
         {"website": "https://bakery.example/anna.ludmilla?metric=ludmilla&period=ludmilla&since=ludmilla"},
         {"next": "https://graph.facebook.com/v25.0/1/insights?metric=ludmilla&breakdown=bakery&limit=312083254664235"},
         {"value": "312083254664235000", "values": [{"value": "-312083254664235000"}], "like_count": "312083254664235"},
         {"value": 312083254664235000.0, "id": 312083254664235.0, "ids": [-312083254664235]},
         dict.fromkeys(("owner", "user", "from", "page", "app", "profile", "fbid"), 312083254664235),
         dict.fromkeys(("owner", "user", "from", "page", "app", "profile", "fbid", "id", "page_id"), 1234567),
-        {"error": {"message": "Call +33 6 12 34 56 78, 030 1234567 or (555) 123-4567 of ludmilla.bakery@post.com"}},
+        {"error": {"message": "Call 030 1234567 or (555) 123-4567 of ludmilla.bakery@post.com"}},
+        {"error": {"message": "9123 4567, 12·34·56·7, 12–34–56–7, 12/34/567, 1234.567, +1 (234) 567"}},
+        {"error": {"message": "12\u00a034\u00a056\u00a07 or 12\n34\n567"}},
+        {"error": {"message": "token ludmilla7, EAAGb1c2d3e4, x1234567y, from 1.23.45.67"}},
         {"error": {"message": "bakery@ludmilla @ludmilla.post will.may@bakery.com"}},
         {"password": 1234567, "access_token": {"value": "312083254664235", "x": ["Ludmilla"]}, "app_secret": 1.5},
         {"access_token": "EAAGludmilla", "token": ["EAAGludmilla"], "client_secret": "ludmilla"},
@@ -259,8 +308,29 @@ def test_any_other_text_is_replaced(value: Any) -> None:
     """What is not known to be Meta's own is not kept, whatever its field is called."""
     written = json.dumps(replace_json(value), ensure_ascii=False).lower()
     assert written != json.dumps(value, ensure_ascii=False).lower()
-    for word in ("ludmilla", "bakery", "312083254664235", "1234567", '"reach"', "eaag", "12 34 56 78", "will.may"):
+    for word in ("ludmilla", "bakery", "312083254664235", "1234567", '"reach"', "eaag", "will.may", "1980-12-06"):
         assert word not in written
+    assert "4567" not in re.sub("[^0-9]", "", written)
+
+
+@pytest.mark.parametrize("dimension", DIMENSION_VALUES)
+def test_parts_of_a_number(dimension: str) -> None:
+    """Those that are the same for everybody are kept; a city may be a name, and becomes another text, each its own."""
+    values = DIMENSION_VALUES[dimension]
+    found = replace_json(measure({"dimension_values": values, "value": dict.fromkeys(values, 1)}))["values"][0]
+    assert list(found["value"]) == found["dimension_values"]
+    if dimension == "city":
+        assert not set(values) & set(found["value"])
+        assert len(found["value"]) == len(values)
+    else:
+        assert list(values) == found["dimension_values"]
+
+
+def test_fields_that_are_read_keep_their_names() -> None:
+    """Else a replay would miss their values."""
+    fields = {part for table in TABLES for column in table.columns for part in column.field.split(".") if part}
+    assert len(fields) > 20
+    assert replace_json(dict.fromkeys(fields)) == dict.fromkeys(fields)
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -377,6 +447,9 @@ def test_other_numbers_stay_in_errors(text: str, kept: str) -> None:
         ("retry-after", "120", True),
         ("x-app-usage", '{"call_count":1,"total_cputime":2,"total_time":3}', True),
         ("x-app-usage", '{"ludmilla":1}', False),
+        ("x-app-usage", "ludmilla", False),
+        ("x-app-usage", '{"call_count":1}, {ludmilla: "ludmilla"}', False),
+        ("x-business-use-case-usage", '{"type":"instagram","estimated_time_to_regain_access":17,"code":null}', True),
         ("location", "https://www.facebook.com/ludmilla", False),
     ],
 )

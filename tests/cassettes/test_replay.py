@@ -120,7 +120,8 @@ def test_a_metric_that_meta_does_not_know(sandboxes: Sandboxes, tmp_path: Path) 
 
     def read_new() -> list[tuple[str, Any, Any]]:
         with one_worker():
-            found = InstagramHook().read("media", metrics=["reach", "+zwieback_metric"])
+            asked = {"metrics": ["reach", "+zwieback_metric"], "since": "2026-11-19", "until": "2026-11-21"}
+            found = InstagramHook().read("media", **asked)  # type: ignore[arg-type]
             return [(table, row.get("metric"), row.get("value")) for table, row in found]
 
     with recording(tmp_path / "cassette"):
