@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -156,10 +155,7 @@ def test_the_connection_that_is_added() -> None:
 
 def test_make_demo_runs_the_dags_that_the_tests_run() -> None:
     """Its command is that of the test of the demo, and what it installs is the sandbox alone."""
-    # A make that started the tests hands down its flags, and would print the directory too.
-    alone = {key: text for key, text in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    asked = ["make", "--dry-run", "demo"]
-    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True, env=alone).stdout
+    said = dry_run("demo")
     command = shlex.split(said.splitlines()[-1])
     assert command[-2:] == ["airflow_provider_iginsights", "demo"]
     assert "dev" not in said
