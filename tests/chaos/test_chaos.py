@@ -27,7 +27,6 @@ from tests.support.chaos.checks import (
     check_rows,
     check_runs,
     check_whole,
-    is_told,
     read_tables,
 )
 from tests.support.chaos.outcomes import Outcome, Part, Play, State, Violation, describe
@@ -38,6 +37,7 @@ from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
 from tests.support.chaos.writers import open_writers
 from tests.support.dry_runs import dry_run
+from tests.support.left_out import is_told
 from tests.support.pages import ROOT, read_pages
 from tests.support.sandboxes import DAY, NOW
 from tests.support.transfers.killed_transfers import SPAWN
@@ -109,26 +109,32 @@ def test_the_checks_notice_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "whom", "row", "is_named"),
+    ("what", "whom", "row", "column", "is_named"),
     [
-        ("reach", "account 1", {"metric": "reach"}, True),
-        ("reach", "account 1", {"metric": "views"}, False),
-        ("insights", "account 1", {"metric": "reach"}, True),
-        ("insights", "account 1", {}, False),
-        ("profile", "account 1", {}, True),
-        ("profile", "account 2", {}, False),
-        ("days", "the run", {"metric": "reach"}, True),
-        ("reach", "account 1", {"metric": "reach", "media_id": "7"}, True),
-        ("insights", "media 7", {"metric": "reach", "media_id": "7"}, True),
-        ("insights", "media 8", {"metric": "reach", "media_id": "7"}, False),
-        ("media", "account 1 (media 8)", {"media_id": "7"}, False),
-        ("media", "account 1", {"media_id": "7"}, True),
-        ("media", "account 1 (media 8)", {}, False),
+        ("reach", "account 1", {"metric": "reach"}, None, True),
+        ("reach", "account 1", {"metric": "views"}, None, False),
+        ("insights", "account 1", {"metric": "reach"}, None, True),
+        ("insights", "account 1", {}, None, False),
+        ("profile", "account 1", {}, None, True),
+        ("profile", "account 2", {}, None, False),
+        ("days", "the run", {"metric": "reach"}, None, True),
+        ("reach", "account 1", {"metric": "reach", "media_id": "7"}, None, True),
+        ("insights", "media 7", {"metric": "reach", "media_id": "7"}, None, True),
+        ("insights", "media 8", {"metric": "reach", "media_id": "7"}, None, False),
+        ("media", "account 1 (media 8)", {"media_id": "7"}, None, False),
+        ("media", "account 1", {"media_id": "7"}, None, True),
+        ("media", "account 1 (media 8)", {}, None, False),
+        ("like_count", "media 7", {"media_id": "7"}, "like_count", True),
+        ("like_count", "media 7", {"media_id": "7"}, "caption", False),
+        ("like_count", "media 7", {"media_id": "7"}, None, False),
+        ("children.media_url", "media 7 (child 9)", {"media_id": "7"}, "media_url", True),
+        ("owner", "media 7", {"media_id": "7"}, "owner_id", True),
     ],
 )
-def test_what_a_summary_names(what: str, whom: str, row: dict[str, str], is_named: bool) -> None:
-    """A row is named by an entry about its own post or account, and about its own metric or all of them."""
-    assert is_told({"left_out": [{"what": what, "whom": [whom], "count": 9}]}, "1", row) is is_named
+def test_what_a_summary_names(what: str, whom: str, row: dict[str, str], column: str | None, is_named: bool) -> None:
+    """A row is named by an entry about its own post or account, and about its own metric or column, or all of them."""
+    summary = {"left_out": [{"what": what, "whom": [whom], "count": 9}]}
+    assert is_told(summary, "1", row, column=column) is is_named
 
 
 def test_the_table_of_runs_is_looked_at() -> None:

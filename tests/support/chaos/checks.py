@@ -18,7 +18,8 @@ from airflow_provider_iginsights.sandbox.graph import World
 from tests.support import truth
 from tests.support.chaos.outcomes import Violation
 from tests.support.chaos.tasks import LOOKBACK
-from tests.support.mutation.invariants import METRIC, find_frame
+from tests.support.left_out import is_told
+from tests.support.mutation.invariants import find_frame
 from tests.support.sandboxes import DAY, END, KEYS, RUN_KEYS, Row, Sandboxes, describe, pacific_days
 
 Tables = dict[str, list[Row]]
@@ -27,9 +28,6 @@ Key = tuple[Any, ...]
 # What an earlier poll saw, and which snapshot of a story is the last, depends on every try, and has tests of its own.
 OF_OTHER_TRIES = frozenset({"previous_poll_at", "seen_late", "finals_missed", "is_final"})
 UNEXPECTED = re.compile(r"unexpected (\w+(Error|Exception|Iteration))")
-POST = re.compile(r"\b(?:media|story) (\d+)")
-INSIGHTS = "insights"
-"""What an entry says that is about all numbers of a post or account, and about nothing else."""
 RUNS_REFUSED = "What became of the accounts is not written"
 """How the note begins by which a run says that BigQuery refused the table of runs until the end."""
 
@@ -118,29 +116,6 @@ class Truth:
                 ]
             )
         return min(lost, key=len)
-
-
-def is_told(summary: Mapping[str, Any], account_id: str, row: Row) -> bool:
-    """Say whether a summary names a row as left out: its post or account, and its metric or what it is besides."""
-    return any(
-        _is_about(entry["whom"], account_id, row) and _is_of_kind(str(entry["what"]), row)
-        for entry in summary.get("left_out") or ()
-    )
-
-
-def _is_about(whom: Sequence[str], account_id: str, row: Row) -> bool:
-    """Say whether an entry is about the row's post; or about its account, and about no post."""
-    said = " ".join(whom)
-    posts = set(POST.findall(said))
-    return row.get("media_id") in posts if posts else bool(re.search(rf"\b({account_id}|run)\b", said))
-
-
-def _is_of_kind(what: str, row: Row) -> bool:
-    """Say whether an entry names the row's metric or none; a row without a metric is none of the insights."""
-    metric = row.get("metric")
-    if metric is None:
-        return what != INSIGHTS and not METRIC.search(what)
-    return bool(re.search(rf"\b{metric}\b", what)) or not METRIC.search(what)
 
 
 def check_rows(tables: Tables, known: Truth) -> Iterator[Violation]:
