@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +33,7 @@ from tests.support.chaos.checks import (
 )
 from tests.support.chaos.outcomes import Outcome, Part, Play, State, Violation, describe
 from tests.support.chaos.parts import ON_REQUEST, PARTS, choose_parts
-from tests.support.chaos.requests import open_planned
+from tests.support.chaos.requests import AtRequest, RequestMiddleware, open_planned
 from tests.support.chaos.script_runs import ScriptRun
 from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
@@ -188,6 +190,31 @@ def test_a_wait_without_an_end_is_told() -> None:
         waiting = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
         _, violations = run._run_step(waiting, 0, hit_tries=0)
     assert [each.kind for each in violations] == ["waits without an end"]
+
+
+def test_what_happens_is_over_before_the_next_plan() -> None:
+    """Where a signal ends a try and its request has something else planned, the tables are mended after that."""
+    begun, going_on, happened = threading.Event(), threading.Event(), list[str]()
+
+    def change() -> None:
+        begun.set()
+        going_on.wait(10)
+        happened.append("changed")
+
+    async def answer(*_: Any) -> None:
+        happened.append("answered")
+
+    middleware = RequestMiddleware(answer)
+    middleware.plan(AtRequest(0, change))
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    request = threading.Thread(target=lambda: asyncio.run(middleware(scope, answer, answer)))
+    request.start()
+    begun.wait(10)
+    threading.Timer(0.05, going_on.set).start()
+    middleware.plan()
+    assert happened[:1] == ["changed"]
+    request.join(10)
+    assert happened == ["changed", "answered"]
 
 
 def test_the_note_is_that_of_the_transfers() -> None:

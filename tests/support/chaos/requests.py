@@ -41,12 +41,15 @@ class RequestMiddleware:
     """What serves requests with the header BYPASS."""
     planned: list[AtRequest] = field(default_factory=list)
     repeat: int | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: threading.Condition = field(default_factory=threading.Condition)
+    acting: int = 0
+    """How many requests are on their way whose actions are not over."""
     jobs_seen: int = 0
 
     def plan(self, *planned: AtRequest, repeat: int | None = None) -> None:
-        """Forget what was planned, count from 0 again, and let this happen."""
-        with self.lock:
+        """Wait for the end of what happens now, forget what was planned, count from 0 again, and let this happen."""
+        with self.idle:
+            self.idle.wait_for(lambda: not self.acting)
             self.planned, self.repeat, self.jobs_seen = list(planned), repeat, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,9 +58,9 @@ class RequestMiddleware:
             await self.plain({**scope, "state": {"fault": None}}, receive, send)
             return
         route = f"{scope['method']} {scope['path']}"
-        for each in self._find_due():
+        if due := self._find_due():
             # An action may send requests to this very server, which must be free to answer them.
-            await asyncio.to_thread(each.action)
+            await asyncio.to_thread(self._act, due)
         if not self._is_repeated(route):
             await self.app(scope, receive, send)
             return
@@ -74,17 +77,27 @@ class RequestMiddleware:
 
     def _find_due(self) -> list[AtRequest]:
         due = []
-        with self.lock:
+        with self.idle:
             for each in self.planned:
                 if each.seen == each.index:
                     due.append(each)
                 each.seen += 1
+            self.acting += bool(due)
         return due
+
+    def _act(self, due: list[AtRequest]) -> None:
+        try:
+            for each in due:
+                each.action()
+        finally:
+            with self.idle:
+                self.acting -= 1
+                self.idle.notify_all()
 
     def _is_repeated(self, route: str) -> bool:
         if not re.search(MAKES_A_JOB, route):
             return False
-        with self.lock:
+        with self.idle:
             self.jobs_seen += 1
             return self.jobs_seen - 1 == self.repeat
 
