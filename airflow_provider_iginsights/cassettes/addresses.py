@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from airflow_provider_iginsights.cassettes.meta_words import is_made_of_words
 from airflow_provider_iginsights.cassettes.pseudonyms import TOKEN, Pseudonyms
-from airflow_provider_iginsights.cassettes.request_words import PLAIN_PARAMETERS, replace_plain
+from airflow_provider_iginsights.cassettes.request_words import PLAIN_PARAMETERS, is_secret, replace_plain
 
 _GRAPH_HOSTS: Final = ("graph.facebook.com", "graph.instagram.com", "127.0.0.1")
 _HOSTS: Final = (
@@ -28,12 +28,6 @@ _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
 _FILE_TYPE = re.compile(r"\.(?:jpe?g|png|gif|webp|heic|avif|mp4|mov|webm|mp3|m4a)\Z")
 _SHORT_NAME = re.compile(r"_nc_[a-z]{1,8}|[a-z]{1,3}")
 _IDS = re.compile("[0-9]+(?:_[0-9]+)*")
-_SECRET = re.compile("token|secret|proof|password", re.IGNORECASE)
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a field or parameter of this name holds a secret: a token, an app secret, a proof."""
-    return _SECRET.search(name) is not None and name != "token_type"
 
 
 def replace_address(text: str, pseudonyms: Pseudonyms) -> str:
@@ -81,7 +75,7 @@ def _replace_segment(segment: str, pseudonyms: Pseudonyms, *, is_username: bool)
 
 
 def _replace_parameter(name: str, value: str, host: str, pseudonyms: Pseudonyms) -> tuple[str, str]:
-    if _SECRET.search(name):
+    if is_secret(name):
         return name if is_made_of_words(name) else pseudonyms.replace_opaque(name), TOKEN
     shown = name if is_made_of_words(name) or _SHORT_NAME.fullmatch(name) else pseudonyms.replace_opaque(name)
     is_plain = host in _GRAPH_HOSTS and name in PLAIN_PARAMETERS

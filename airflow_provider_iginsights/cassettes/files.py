@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,8 +40,12 @@ class Cassette:
 
     @property
     def recorded_at(self) -> datetime:
-        """Return when the first answer was there (aware UTC)."""
-        return self.exchanges[0].at
+        """Return when the first answer was there, by Meta's clock if it told the time (aware UTC)."""
+        first = self.exchanges[0]
+        try:
+            return parsedate_to_datetime(first.answer.headers["date"]).astimezone(UTC)
+        except (LookupError, ValueError):
+            return first.at
 
 
 def create_directory(directory: Path) -> None:
@@ -51,19 +56,18 @@ def create_directory(directory: Path) -> None:
     lock = directory / _LOCK
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        is_empty = not any(directory.iterdir())
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        is_empty = [lock] == list(directory.iterdir())
         if is_empty:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             directory.chmod(0o700)
+        else:
+            lock.unlink()
     except OSError as error:
-        raise ConfigurationError(
-            f"The folder {directory} cannot be used: {error.strerror}. Name another one."
-        ) from error
-    if not is_empty and lock.exists():
-        raise ConfigurationError(
-            f"Another recording writes to the folder {directory}, or was killed before its end: {_LOCK} is there. "
-            "Name a new folder."
-        )
+        if isinstance(error, FileExistsError) and directory.is_dir():
+            why = f"another recording writes to it, or was killed before its end: {_LOCK} is there"
+        else:
+            why = str(error.strerror)
+        raise ConfigurationError(f"The folder {directory} cannot be used: {why}. Name another one.") from error
     if not is_empty:
         raise ConfigurationError(f"The folder {directory} is not empty. Name a new one, so that no recording is lost.")
 

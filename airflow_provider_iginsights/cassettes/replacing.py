@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from airflow_provider_iginsights.cassettes.addresses import is_secret, replace_address
+from airflow_provider_iginsights.cassettes.addresses import replace_address
 from airflow_provider_iginsights.cassettes.error_texts import ADDRESS, replace_error_text
 from airflow_provider_iginsights.cassettes.meta_words import is_made_of_words
 from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms
-from airflow_provider_iginsights.cassettes.request_words import TIME, replace_param
+from airflow_provider_iginsights.cassettes.request_words import TIME, is_secret, replace_params
 
 ENUMERATIONS: Final = frozenset(
     {
@@ -81,7 +81,9 @@ _SMALLEST_ID: Final = 10_000
 _FEWEST_DIGITS: Final = 6
 """Of a place on a map."""
 _LARGEST_FLOAT: Final = 1e30
-"""No id is as large, and a pseudonym of as many digits might be none that a float can hold."""
+"""No id is as large."""
+_LARGEST_POWER: Final = 307
+"""Of ten, by which a float can multiply any digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,7 @@ class Replacing:
 
     def replace_params(self, params: Mapping[str, str]) -> dict[str, str]:
         """Return the parameters of a request, without those that are secrets."""
-        return {
-            name: replace_param(name, value, self._replace_named)
-            for name, value in params.items()
-            if not is_secret(name)
-        }
+        return replace_params(params, self._replace_named)
 
     def replace_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Return the headers that are kept, by lower-case name."""
@@ -169,8 +167,8 @@ class Replacing:
         if isinstance(number, int) or (number.is_integer() and abs(number) < _LARGEST_FLOAT):
             replaced = int(self._pseudonyms.replace_id(str(abs(int(number)))))
             return type(number)(replaced if number > 0 else -replaced)
-        digits, exponent, power = repr(number).partition("e")
-        return float(self._pseudonyms.replace_text(digits) + exponent + power)
+        digits, _, power = repr(number).partition("e")
+        return float(f"{self._pseudonyms.replace_text(digits)}e{min(int(power or 0), _LARGEST_POWER)}")
 
     def _replace_object(self, found: dict[str, Any], place: _Place) -> dict[str, Any]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.

@@ -7,7 +7,7 @@ becomes ``x`` here, letter for letter: the same when a request is recorded and w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from airflow_provider_iginsights.cassettes.meta_words import WORDS
@@ -19,16 +19,30 @@ PLAIN_PARAMETERS: Final = frozenset(
 
 TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{5,15}(?:Z|[+-][0-9:]{2,5})?)?")
 
+_SECRET = re.compile("token|secret|proof|password", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _WORD = re.compile(r"[A-Za-z]+|[0-9]{5,}|[^\x00-\x7f]")
 _ARGUMENT = re.compile(r"\.([a-z_]+)\((.*?)\)(?=[{},.]|\Z)", re.DOTALL)
 
 
-def replace_param(name: str, value: str, replace: Callable[[str, str], str]) -> str:
-    """Return the value of a parameter without words that are not Meta's.
+def is_secret(name: str) -> bool:
+    """Return whether a field or parameter of this name holds a secret: a token, an app secret, a proof."""
+    return _SECRET.search(name) is not None and name != "token_type"
+
+
+def replace_params(params: Mapping[str, str], replace: Callable[[str, str], str]) -> dict[str, str]:
+    """Return the parameters of a request without secrets, and without words that are not Meta's.
 
     :param replace: takes the name and the value of what may be an id, a name or a cursor.
     """
+    return {
+        replace_plain("", name): _replace_param(name, value, replace)
+        for name, value in params.items()
+        if not is_secret(name)
+    }
+
+
+def _replace_param(name: str, value: str, replace: Callable[[str, str], str]) -> str:
     if name in PLAIN_PARAMETERS:
         return replace_plain(name, value)
     return _replace_fields(value, replace) if name == "fields" else replace(name, value)
@@ -44,6 +58,6 @@ def replace_plain(name: str, value: str) -> str:
 def _replace_fields(fields: str, replace: Callable[[str, str], str]) -> str:
     parts, end = [], 0
     for found in _ARGUMENT.finditer(fields):
-        parts += [replace_plain("fields", fields[end : found.start(2)]), replace_param(found[1], found[2], replace)]
+        parts += [replace_plain("fields", fields[end : found.start(2)]), _replace_param(found[1], found[2], replace)]
         end = found.end(2)
     return "".join([*parts, replace_plain("fields", fields[end:])])

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
-from airflow_provider_iginsights.cassettes.addresses import is_secret
 from airflow_provider_iginsights.cassettes.exchange import (
     RecordedAnswer,
     RecordedExchange,
@@ -17,7 +16,7 @@ from airflow_provider_iginsights.cassettes.exchange import (
     split_relative_url,
 )
 from airflow_provider_iginsights.cassettes.player import CassettePlayer
-from airflow_provider_iginsights.cassettes.request_words import replace_param
+from airflow_provider_iginsights.cassettes.request_words import replace_params
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
 
 INSTAGRAM_PATH: Final = "graph.instagram.com"
@@ -57,8 +56,7 @@ def _read_path(path: str) -> tuple[str, str]:
 
 def _make_request(login: str, path: str, query: Mapping[str, str]) -> RecordedRequest:
     # A run that is played names what it asks for by pseudonyms.
-    params = {name: replace_param(name, value, _keep) for name, value in query.items() if not is_secret(name)}
-    return RecordedRequest.make(login, path, params)
+    return RecordedRequest.make(login, path, replace_params(query, _keep))
 
 
 def _keep(_: str, value: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,6 +67,23 @@ def test_half_a_line_of_a_killed_process(directory: Path, half: bytes) -> None:
         file.write(half)
     assert finish_cassette(directory) == (2, 1)
     assert len(read_cassette(directory).exchanges) == 2
+
+
+@pytest.mark.parametrize(
+    ("date", "recorded_at"),
+    [
+        ("Sat, 21 Nov 2026 19:00:00 GMT", datetime(2026, 11, 21, 19, tzinfo=UTC)),
+        ("yesterday", FIRST.at),
+        ("Sat, 99 Nov 2026 19:00:00 GMT", FIRST.at),
+    ],
+)
+def test_the_time_is_that_of_meta(directory: Path, date: str, recorded_at: datetime) -> None:
+    """The clock of the worker may have been wrong; a replay dates its rows as the run did."""
+    (directory / "part-2.jsonl").unlink()
+    answer = replace(FIRST.answer, headers={"date": date})
+    append_line(directory / "part-2.jsonl", format_exchange(replace(FIRST, answer=answer)))
+    finish_cassette(directory)
+    assert read_cassette(directory).recorded_at == recorded_at
 
 
 def drop_last_line(path: Path) -> None:
@@ -131,7 +150,7 @@ def test_what_is_no_whole_cassette(directory: Path, spoil: Callable[[Path], None
 
 def test_no_recording_is_overwritten(directory: Path) -> None:
     """A folder that holds something is refused, and so is what is no folder."""
-    with pytest.raises(ConfigurationError, match=r"Another recording writes to the folder .*recording.lock is there"):
+    with pytest.raises(ConfigurationError, match=r"another recording writes to it.*recording.lock is there"):
         create_directory(directory)
     finish_cassette(directory)
     assert not (directory / "recording.lock").exists()
@@ -139,6 +158,23 @@ def test_no_recording_is_overwritten(directory: Path) -> None:
         create_directory(directory)
     with pytest.raises(ConfigurationError, match="cannot be used: File exists"):
         create_directory(directory / "cassette.jsonl")
+
+
+def test_one_recording_of_many_gets_a_folder(tmp_path: Path) -> None:
+    """However near to each other they begin, one is let in, and the others are told of it."""
+
+    def create(_: int) -> str:
+        try:
+            create_directory(tmp_path / "cassette")
+        except ConfigurationError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(16) as pool:
+        said = sorted(pool.map(create, range(64)))
+    assert said[0] == ""
+    assert all("another recording writes to it" in each for each in said[1:])
+    assert [path.name for path in (tmp_path / "cassette").iterdir()] == ["recording.lock"]
 
 
 def test_a_recording_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:

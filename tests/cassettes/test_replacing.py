@@ -437,6 +437,36 @@ def test_other_numbers_stay_in_errors(text: str, kept: str) -> None:
     assert replace_json({"error": {"message": text}}) == {"error": {"message": kept}}
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["value", "values", "id"]), inner),
+)
+
+
+@given(JSON)
+def test_any_json_keeps_its_structure(value: Any) -> None:
+    """As many items and fields, of the same types; what is true, false or null stays so."""
+    assert describe_structure(replace_json(value)) == describe_structure(value)
+    entry = {"name": "reach", "period": "day", "values": [{"value": value}]}
+    assert describe_structure(replace_json(entry)) == describe_structure(entry)
+
+
+def describe_structure(value: Any) -> Any:
+    """Return JSON without its texts, numbers and names."""
+    if isinstance(value, dict):
+        return [describe_structure(each) for each in value.values()]
+    if isinstance(value, list):
+        return [[describe_structure(each) for each in value]]
+    return value if value is None or isinstance(value, bool) else type(value)
+
+
+@given(st.binary())
+def test_any_body_can_be_recorded(content: bytes) -> None:
+    """What is no JSON is written as text of as many bytes."""
+    found = REPLACING.replace_body(content)
+    assert "json" in found or len(found["text"].encode("utf-8", "surrogateescape")) == len(content)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "kept"),
     [
@@ -467,6 +497,7 @@ def test_headers(name: str, value: str, kept: bool) -> None:
         ({"breakdown": "Людмила", "limit": "17841405822304914"}, {"breakdown": "xxxxxxx", "limit": "x" * 17}),
         ({"since": "1763683200", "until": "2026-11-21"}, {"since": "1763683200", "until": "2026-11-21"}),
         ({"since": "ludmilla"}, {"since": "xxxxxxxx"}),
+        ({"ludmilla": "12", "zwieback[0]": "3"}, {"xxxxxxxx": "12", "xxxxxxxx[0]": "3"}),
         ({"fields": "id,ludmilla,insights.metric(ludmilla)"}, {"fields": "id,xxxxxxxx,insights.metric(xxxxxxxx)"}),
     ],
     ids=str,
