@@ -179,8 +179,7 @@ def _read_bound(value: object) -> date | datetime | None:
     text = str(value).strip()  # by its text: a native template may hand over a lazy proxy of None
     if text in ("", "None"):
         return None
-    is_written = isinstance(value, str | int | float) and not isinstance(value, bool)
-    bound = _read_text(text) if is_written else value
+    bound = _read_text(text) if isinstance(value, str | int | float) else value
     if not isinstance(bound, date) or bound.year not in _YEARS:
         raise ValueError("neither a date nor an instant of these centuries")
     return as_utc(bound) if isinstance(bound, datetime) else date(bound.year, bound.month, bound.day)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +26,10 @@ from airflow_provider_iginsights.pacific import (
     split_into_requests,
 )
 from airflow_provider_iginsights.window import (
+    LOOKBACK_DAYS,
+    REFRESH_DAYS,
     RULES,
+    Rule,
     RunDates,
     Window,
     WindowBound,
@@ -69,6 +74,8 @@ def midnight(day: date) -> datetime:
         (" 2026-11-20 ", "2026-11-20T08:00"),
         (date(2026, 11, 20), "2026-11-20T08:00"),
         (1795132800, "2026-11-20T00:00"),
+        (1795132800.0, "2026-11-20T00:00"),
+        ("1795132800.0", "2026-11-20T00:00"),
         ("1795132800", "2026-11-20T00:00"),
         ("2026-11-20T00:00:00+00:00", "2026-11-20T00:00"),
         ("2026-11-20 00:00:00+00:00", "2026-11-20T00:00"),
@@ -117,6 +124,17 @@ def test_refuses_what_is_no_instant(value: WindowBound) -> None:
     assert f"until={value!r}" in str(caught.value)
 
 
+@pytest.mark.parametrize("year", [2000, 2299])
+@pytest.mark.parametrize("form", ["{}-06-15", "{}-06-15T12:00:00Z"])
+def test_reads_years_of_these_centuries(year: int, form: str) -> None:
+    """The first and the last year that are read; the year beside each of them is taken for a slip."""
+    bound = parse_window_bound(form.format(year))
+    assert bound is not None
+    assert bound.year == year
+    with pytest.raises(ConfigurationError):
+        parse_window_bound(form.format({2000: 1999, 2299: 2300}[year]))
+
+
 @pytest.mark.parametrize(
     ("run", "since", "until", "rule", "days"),
     [
@@ -156,6 +174,20 @@ def test_refuses_what_is_no_instant(value: WindowBound) -> None:
             ["2026-11-08"],
         ),
         (
+            interval("2026-11-10T00:00", "2026-11-10T00:00", "2026-11-10T00:00"),
+            "2026-11-09T00:00",
+            "2026-11-10T00:00",
+            "one_day",
+            ["2026-11-08"],
+        ),
+        (
+            RunDates(data_interval_start=utc("2026-11-10T00:00"), partition_date=date(2026, 11, 20)),
+            "2026-11-20T08:00",
+            "2026-11-21T08:00",
+            "partition_date",
+            ["2026-11-20"],
+        ),
+        (
             RunDates(partition_date=date(2026, 11, 20)),
             "2026-11-20T08:00",
             "2026-11-21T08:00",
@@ -184,7 +216,12 @@ def test_chooses_a_window_by_rule(run: RunDates, since: str, until: str, rule: s
     window = resolve_window(None, "None", run=run, now=NOW)
     assert (window.since, window.until, window.rule) == (utc(since), utc(until), rule)
     assert [str(day) for day in window.days()] == days
-    assert RULES[window.rule]
+
+
+def test_every_rule_is_told_in_words() -> None:
+    """Whatever rule chose a window, the log and the summary can say it."""
+    assert set(RULES) == set(get_args(Rule))
+    assert all(RULES.values())
 
 
 @pytest.mark.parametrize(
@@ -324,6 +361,38 @@ def test_a_day_still_open_is_left_out_but_its_lookback_is_read() -> None:
     assert window.days() == ()
     assert window.days(2) == (date(2026, 11, 18), date(2026, 11, 19))
     assert "2026-11-20 is left out because it is still open until 2026-11-21T08:00:00Z" in window.explain()
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "whom", "until"),
+    [
+        ("2026-11-20T07:59:59", [], "2026-11-19 to 2026-11-21", "2026-11-22T08:00:00Z"),
+        ("2026-11-20T08:00:00", ["2026-11-19"], "2026-11-20 to 2026-11-21", "2026-11-22T08:00:00Z"),
+        ("2026-11-22T07:59:59", ["2026-11-19", "2026-11-20"], "2026-11-21", "2026-11-22T08:00:00Z"),
+        ("2026-11-22T08:00:00", ["2026-11-19", "2026-11-20", "2026-11-21"], None, None),
+    ],
+)
+def test_a_day_is_over_at_the_very_midnight(now: str, days: list[str], whom: str | None, until: str | None) -> None:
+    """A second earlier it is open; the days that wait are named, from the first to the last."""
+    window = resolve_window("2026-11-19", "2026-11-22", run=NO_RUN, now=utc(now))
+    assert [str(day) for day in window.days()] == days
+    told = f"Pacific day {whom} is left out because it is still open until {until} (now {now}Z); a later run reads it"
+    assert window.explain().startswith(told if whom else "")
+    assert bool(window.explain()) == bool(whom)
+
+
+def test_a_window_may_begin_a_day_ahead_and_no_more() -> None:
+    """A run started before its interval begins is no slip of the pen; a second more is."""
+    ahead = NOW + DAY
+    assert resolve_window(ahead, ahead + DAY, run=NO_RUN, now=NOW).days() == ()
+    with pytest.raises(ConfigurationError, match="future"):
+        resolve_window(ahead + timedelta(seconds=1), ahead + DAY, run=NO_RUN, now=NOW)
+
+
+def test_the_defaults_are_those_of_the_docs() -> None:
+    """The page about time says how many days are read again where nobody says it."""
+    page = (Path(__file__).parents[1] / "docs" / "time.md").read_text(encoding="utf-8")
+    assert f"Defaults: `lookback_days={LOOKBACK_DAYS}`, `refresh_days={REFRESH_DAYS}`." in page
 
 
 def test_an_hourly_window_says_when_the_day_ends() -> None:

@@ -128,7 +128,7 @@ def _check_type(connection: Connection, *, where: str) -> None:
 
 
 def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
-    extra = connection.extra_dejson
+    extra = connection.extra_dejson or {}
     # Airflow returns an empty mapping for an extra that it cannot parse, and only logs that.
     if not isinstance(extra, dict) or (not extra and (connection.extra or "").strip() not in ("", "{}", "null")):
         raise ConfigurationError(f'{where}: its extra is not a JSON object. Correct it, such as {{"timeout": 30}}.')

@@ -85,7 +85,9 @@ def parse_page_ids(value: Any) -> dict[str, str]:
     :raises ConfigurationError: the value is no mapping of ids to ids.
     """
     value = _unwrapped(value, argument="page_ids")
-    pairs = value.items() if isinstance(value, Mapping) else [(value, value)] if value is not None else ()
+    if value is None:
+        return {}
+    pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
     found = {read_id(key): read_id(page_id) for key, page_id in pairs}
     if None in found or None in found.values():
         raise ConfigurationError(

@@ -9,7 +9,12 @@ import pytest
 from airflow_provider_iginsights._compat import BaseHook
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
-from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection, read_webhook_secrets
+from airflow_provider_iginsights.hooks.connection import (
+    list_extras,
+    missing_connection,
+    read_connection,
+    read_webhook_secrets,
+)
 from tests.support.airflow_versions import needs
 
 TOKEN = "EAAGtoken1234567890"
@@ -47,9 +52,10 @@ def test_refuses_another_type(read, connect, conn_type):
     assert (conn_type in str(refused.value)) is (len(conn_type) < 30)
 
 
-def test_type_may_be_left_out(read):
+@pytest.mark.parametrize("conn_type", [None, ""])
+def test_type_may_be_left_out(read, conn_type):
     """A connection in the environment needs no type."""
-    assert read(conn_type=None).settings.token == TOKEN
+    assert read(conn_type=conn_type).settings.token == TOKEN
 
 
 def test_reads_every_extra(read):
@@ -137,6 +143,7 @@ def test_refuses_foreign_hosts(read, host):
         ({"account_ids": {"a": 1}}, "account_ids"),
         ({"account_ids": '["178'}, "account_ids"),
         ({"timeout": 0}, "timeout"),
+        ({"max_workers": 0}, "max_workers"),
         ({"timeout": -5}, "timeout"),
         ({"timeout": 601}, "timeout"),
         ({"timeout": 2.5}, "timeout"),
@@ -151,6 +158,66 @@ def test_refuses_wrong_extras(read, extra, field):
     with pytest.raises(ConfigurationError, match=f"Connection 'instagram_default': {field}") as caught:
         read(extra=extra)
     assert not [part for part in ("two words", "nested", "../me") if part in str(caught.value)]
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("timeout", 1, 600), ("max_workers", 1, 32)])
+def test_the_bounds_of_a_number_are_allowed(read, name, least, most):
+    """The message names both ends, and both may be given."""
+    for number in (least, most, str(most)):
+        found = read(extra={name: number})
+        assert int(number) == (found.max_workers if name == "max_workers" else found.settings.read_timeout)
+    with pytest.raises(ConfigurationError, match=f"{name} must be a whole number from {least} to {most}"):
+        read(extra={name: most + 1})
+
+
+@pytest.mark.parametrize(
+    "extra", [None, "", "{}", " {} ", pytest.param("null", marks=needs("connections whose extra is no JSON"))]
+)
+def test_an_extra_that_says_nothing(read, extra):
+    """However it says so, it is no mistake."""
+    assert read(extra=extra).max_workers == 16
+
+
+@pytest.mark.parametrize(
+    ("extra", "missing"),
+    [
+        ({}, "app_secret and no webhook_verify_token"),
+        ({"app_secret": SECRET}, "webhook_verify_token"),
+        ({"webhook_verify_token": "ours"}, "app_secret"),
+        ({"webhook_verify_token": "", "app_secret": None}, "app_secret and no webhook_verify_token"),
+    ],
+)
+def test_webhooks_need_both_secrets(connect, extra, missing):
+    """What is missing is named, and what is there makes no secret of it; a token is not needed."""
+    connect(extra=extra)
+    with pytest.raises(ConfigurationError, match=f"has no {missing} in its extras") as refused:
+        read_webhook_secrets(BaseHook.get_connection("instagram_default"), conn_id="instagram_default")
+    assert SECRET not in refused.value.message
+
+
+def test_webhook_secrets_are_read(connect):
+    """Each arrives where it is used; one that cannot be is refused in words."""
+    connect(extra={"app_secret": SECRET, "webhook_verify_token": "two words"})
+    with pytest.raises(ConfigurationError, match="webhook_verify_token is not what it should be: ASCII characters"):
+        read_webhook_secrets(BaseHook.get_connection("instagram_default"), conn_id="instagram_default")
+    connect(extra={"app_secret": SECRET, "webhook_verify_token": "ours"})
+    found = read_webhook_secrets(BaseHook.get_connection("instagram_default"), conn_id="instagram_default")
+    assert (found.app_secret, found.verify_token) == (SECRET, "ours")
+
+
+def test_extras_that_hold_something_are_listed(connect):
+    """In their order, without those that a form left empty."""
+    connect(extra={"timeout": 0, "app_id": "", "account_ids": None, "app_secret": SECRET})
+    assert list_extras(BaseHook.get_connection("instagram_default")) == ("timeout", "app_secret")
+
+
+def test_a_token_variable_that_does_not_exist_yet(read, caplog):
+    """The password is the token until the Variable holds one; the log says so, without a value."""
+    with caplog.at_level(logging.INFO):
+        found = read(extra={"token_variable": "instagram_access_token"})
+    assert (found.token_variable, found.stored, found.settings.token) == ("instagram_access_token", None, TOKEN)
+    assert "Airflow has no Variable 'instagram_access_token' yet" in caplog.text
+    assert read().token_variable is None
 
 
 @pytest.mark.parametrize(

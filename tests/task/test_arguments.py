@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,16 @@ from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.operators.instagram import InstagramListAccountsOperator
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.task.arguments import (
+    parse_boolean,
     parse_breakdowns,
     parse_choice,
+    parse_count,
     parse_days,
     parse_metrics,
     parse_names,
+    parse_page_ids,
+    parse_text,
+    parse_timedelta,
 )
 from airflow_provider_iginsights.transfers.instagram_to_bigquery import (
     InstagramAccountInsightsToBigQueryOperator,
@@ -94,6 +99,153 @@ def test_breakdowns_that_are_none(value: Any) -> None:
     """What is no mapping is refused with an example of one, or as text that is cut short."""
     with pytest.raises(ConfigurationError, match=r"must map metrics|looks like a list or a mapping"):
         parse_breakdowns(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1: ["a"], None: ["b"]}, {"views": [None]}, {"views": [["a"]]}, {"": ["a"]}, {"views": 1.5}, {"views": b"a"}],
+    ids=repr,
+)
+def test_breakdowns_of_other_things_than_names(value: Any) -> None:
+    """One bad name, of a metric or of a breakdown, is enough: half of what was asked for would be fetched silently."""
+    with pytest.raises(ConfigurationError, match="must map metrics"):
+        parse_breakdowns(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"),
+    [
+        (None, {}),
+        ("None", {}),
+        ({}, {}),
+        ({"17": "12"}, {"17": "12"}),
+        ("{'17': '12'}", {"17": "12"}),
+        ({17: 12}, {"17": "12"}),
+    ],
+    ids=repr,
+)
+def test_page_ids(value: Any, parsed: dict[str, str]) -> None:
+    """A mapping of ids, as an earlier task returns it, or its text."""
+    assert parse_page_ids(value) == parsed
+
+
+@pytest.mark.parametrize("value", ["17", ["17"], {"17": None}, {"brand": "12"}, {"17": "page"}, 17], ids=repr)
+def test_page_ids_that_are_none(value: Any) -> None:
+    """A list, or one id that is none, is refused as a whole."""
+    with pytest.raises(ConfigurationError, match="page_ids must map ids of accounts"):
+        parse_page_ids(value)
+
+
+@pytest.mark.parametrize(
+    ("words", "truth"),
+    [
+        ([True, 1, "True", " TRUE\n", "t", "1", "yes", "Y", "on"], True),
+        ([False, 0, "False", " FALSE\n", "f", "0", "no", "N", "off"], False),
+    ],
+)
+def test_booleans(words: list[Any], truth: bool) -> None:
+    """Either value, 1 and 0, and what people and templates write for them."""
+    assert [parse_boolean(word, argument="deferrable") for word in words] == [truth] * len(words)
+
+
+@pytest.mark.parametrize("value", [None, "", "maybe", "2", 2, -1, 1.0, 0.0, [], [True], {}], ids=repr)
+def test_booleans_that_are_none(value: Any) -> None:
+    """Nothing else is guessed to be true."""
+    with pytest.raises(ConfigurationError, match="deferrable must be True or False"):
+        parse_boolean(value, argument="deferrable")
+
+
+LONG = "a" * 1024  # BigQuery's longest name of a table
+
+
+@pytest.mark.parametrize("value", ["brand", "a b", LONG, "Größe"], ids=lambda value: value[:9])
+def test_texts(value: str) -> None:
+    """A name stays as it is written."""
+    assert parse_text(value, argument="dataset_id") == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "", " ", "None", 7, b"brand", ["brand"], f"{LONG}a", "EAAG" + "x" * 60, "a\nb", "a\u202eb"],
+    ids=lambda value: repr(value)[:9],
+)
+def test_texts_that_are_none(value: Any) -> None:
+    """What is no text, too long, looks like a token or cannot be printed is refused; a token is not shown."""
+    with pytest.raises(ConfigurationError, match=r"dataset_id (must be a name|has characters)") as refused:
+        parse_text(value, argument="dataset_id")
+    assert "EAAG" not in refused.value.message
+
+
+@pytest.mark.parametrize("value", NOT_GIVEN, ids=repr)
+def test_texts_left_open(value: Any) -> None:
+    """None where it may be; and what may be left open is still read where it is given."""
+    assert parse_text(value, argument="location", optional=True) is None
+    assert parse_text("EU", argument="location", optional=True) == "EU"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        (timedelta(0), True),
+        (timedelta(days=10_000), True),
+        (timedelta(microseconds=-1), False),
+        (timedelta(days=10_000, microseconds=1), False),
+        (3600, False),
+        ("1:00:00", False),
+        (None, False),
+    ],
+    ids=repr,
+)
+def test_timedeltas(value: Any, is_one: bool) -> None:
+    """From nothing to 10,000 days, or from as much as an argument needs; both ends are allowed."""
+    if is_one:
+        assert parse_timedelta(value, argument="poll") == value
+        assert parse_timedelta(value, argument="poll", least=value) == value
+    else:
+        with pytest.raises(ConfigurationError, match="poll must be a timedelta"):
+            parse_timedelta(value, argument="poll")
+
+
+@pytest.mark.parametrize(("length", "is_one"), [(200, True), (201, False)])
+def test_the_longest_name(length: int, is_one: bool) -> None:
+    """Meta's names are far shorter: a longer one is a text in the wrong place."""
+    name = "a" * length
+    if is_one:
+        assert parse_names([name], argument="allow") == (name,)
+    else:
+        with pytest.raises(ConfigurationError, match="allow must be a list"):
+            parse_names([name], argument="allow")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x00", "\u202ea"], ids=ascii)
+def test_names_can_be_printed(name: str) -> None:
+    """A name with a control character is refused, and what is empty between two commas is none."""
+    with pytest.raises(ConfigurationError, match="allow must be a list"):
+        parse_names([name], argument="allow")
+    assert parse_names("a,, ,b", argument="allow") == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "is_one"),
+    [(0, 5, True), (5, 5, True), ("5", 5, True), (5.0, 5, True), (5.5, 5, False), (6, 5, False)],
+)
+def test_counts(value: Any, most: int, is_one: bool) -> None:
+    """A whole number from 0 to the most that there may be, both included."""
+    if is_one:
+        assert parse_count(value, argument="size", most=most) == int(value)
+    else:
+        with pytest.raises(ConfigurationError, match="size must be a whole number, 0 or more and at most 5"):
+            parse_count(value, argument="size", most=most)
+
+
+@pytest.mark.parametrize(("days", "is_one"), [(10_000, True), (10_001, False)])
+def test_the_most_days(days: int, is_one: bool) -> None:
+    """More than the API is old, and few enough for every calendar."""
+    if is_one:
+        assert parse_days(days, argument="refresh_days") == days
+    else:
+        with pytest.raises(ConfigurationError, match="at most 10000"):
+            parse_days(days, argument="refresh_days")
 
 
 @pytest.mark.parametrize(("value", "days"), [(0, 0), (3, 3), ("28", 28), (" 7 ", 7)], ids=repr)

@@ -68,7 +68,14 @@ def test_what_cannot_be_is_refused_by_name(value: Any, words: list[str]) -> None
         ),
         ({"hash_columns": "caption"}, "hash_columns needs a salt"),
         ({"hash_columns": "caption", "hash_salt_conn_id": "s", "hash_salt_variable": "our_secret"}, "both given"),
-        ({"hash_columns": "caption", "hash_salt_variable": "salt"}, "must name a Variable whose name contains secret"),
+        (
+            {"hash_columns": "caption", "hash_salt_variable": "salt"},
+            "must name a Variable whose name contains secret, password, passphrase or token, not",
+        ),
+        (
+            {"exclude_columns": "caption,alt_text", "hash_columns": "caption,alt_text", "hash_salt_conn_id": "s"},
+            "Column alt_text of table media stands in",
+        ),
         ({"hash_columns": "caption", "hash_salt_conn_id": 7}, "hash_salt_conn_id must be a name"),
     ],
 )
@@ -81,3 +88,16 @@ def test_what_does_not_fit_together_is_refused(given: dict[str, Any], words: str
 def test_a_salt_without_hashes_is_no_mistake() -> None:
     """It may stand in the default arguments of a Dag."""
     assert check_columns(exclude_columns="caption", hash_salt_conn_id="s") == (CAPTION, {})
+
+
+@pytest.mark.parametrize("word", ["secret", "password", "passphrase", "token"])
+def test_airflow_hides_a_variable_by_its_name(word: str) -> None:
+    """A salt may lie in a Variable whose value Airflow shows to nobody, in capitals or not."""
+    for name in (f"our_{word}", word.upper()):
+        given = {"hash_columns": {"media": ["caption"]}, "hash_salt_variable": name}
+        assert check_columns(**given) == ({}, CAPTION)
+
+
+def test_nothing_given_is_nothing() -> None:
+    """Without columns no salt is needed."""
+    assert check_columns() == ({}, {})
