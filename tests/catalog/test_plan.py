@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,20 @@ def test_before_v15_there_are_only_series() -> None:
     }
 
 
+@pytest.mark.parametrize(("version", "is_typed"), [("v14.0", False), ("v15.0", True), ("v15.1", True)])
+def test_metric_type_came_with_v15(version: str, is_typed: bool) -> None:
+    """A series says that it is one where Meta knows the word, and where it does not, nothing is said."""
+    plan = plan_account(["reach"], None, version=version, login="facebook")
+    assert [query.metric_type for query in plan.series] == ["time_series" if is_typed else None]
+
+
+def test_a_listing_asks_for_what_all_its_media_have() -> None:
+    """Stories are of one product type, so that all they share stands in their listing."""
+    plan = plan_story(["views", "replies"], None, **AT)  # type: ignore[arg-type]
+    assert plan.core is not None
+    assert (plan.core.names, plan.extras) == (("views", "replies"), {"STORY": ()})
+
+
 def test_one_product_type_alone() -> None:
     """A metric of reels is asked of reels; where no metric is shared the listing stands alone."""
     plan = plan_media(["reels_skip_rate"], None, **AT)  # type: ignore[arg-type]
@@ -104,4 +119,11 @@ def test_parts_of_a_query() -> None:
     assert totals is not None
     assert (totals.names, totals.breakdown, totals.period, totals.metric_type) == (("likes",), "", "day", "total_value")
     assert totals.of_totals(["likes"]) is None
-    assert rest.join(totals).names == ("views", "likes")
+    both = rest.join(totals)
+    assert (both.names, both.breakdown, both.totals) == (("views", "likes"), "media_product_type", {"views", "likes"})
+    assert [(each.names, each.breakdown) for each in query.split()] == [
+        (("views",), "media_product_type"),
+        (("likes",), "media_product_type"),
+    ]
+    alone = next(rest.split())
+    assert alone.join(replace(alone, totals=frozenset({"likes"}))).totals == {"views", "likes"}

@@ -109,6 +109,13 @@ def test_a_version_too_old(kind: str, metric: str, version: str) -> None:
         plan(kind, [metric], version=version)
 
 
+@pytest.mark.parametrize("kind", ["media", "story"])
+def test_of_two_forms_the_one_of_this_kind_is_refused(kind: str) -> None:
+    """profile_activity exists for posts and for stories: it is too young for both, and on the right operator."""
+    with pytest.raises(ConfigurationError, match=r"came with v15\.0"):
+        plan(kind, ["profile_activity"], version="v14.0")
+
+
 @pytest.mark.parametrize(
     ("kind", "metric", "version"),
     [("account", "views", "v20.0"), ("media", "reels_skip_rate", "v18.0"), ("story", "link_clicks", "v20.0")],
@@ -277,3 +284,32 @@ def test_refusals_of_signs(metrics: list[str], breakdowns: object, said: str) ->
     with pytest.raises(ConfigurationError) as refused:
         plan("account", metrics, breakdowns)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "metric_type", "period", "has_history"),
+    [("account", "account", "total_value", "day", True), ("media", "media", "default", "lifetime", False)],
+)
+def test_what_a_new_metric_is_taken_for(
+    kind: str, level: str, metric_type: str, period: str, has_history: bool
+) -> None:
+    """Of an account, a total of each day that Meta keeps; of a media, a lifetime total. No page of ours lists it."""
+    (metric,) = {metric for query in queries_of(plan(kind, ["+profile_shares"])) for metric in query.metrics}
+    assert (metric.level, metric.metric_type, metric.periods) == (level, metric_type, (period,))
+    assert (metric.history_days is not None, metric.documented, metric.declared) == (has_history, False, False)
+
+
+def test_a_slip_of_the_pen_is_answered_by_three_names_at_most() -> None:
+    """More would be a list to read."""
+    for metrics, base in ((["profile"], "There is no metric"), (["default", "-profile_link"], "metrics leaves out")):
+        with pytest.raises(ConfigurationError, match=base) as refused:
+            plan("account", metrics)
+        assert refused.value.message.count(",") <= 3
+
+
+@pytest.mark.parametrize("metrics", [["reach/week"], ["+reach/week"], ["all"]])
+def test_a_period_that_is_asked_for_is_asked(metrics: list[str]) -> None:
+    """The first period of a metric stands for the others only where none is named."""
+    periods = {query.period for query in queries_of(plan("account", metrics)) if "reach" in query.names}
+    assert "week" in periods
+    assert {query.period for query in queries_of(plan("account", ["reach"]))} == {"day"}

@@ -16,7 +16,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_iginsights.extract.provenance import Provenance
-from airflow_provider_iginsights.extract.rows import read_end_time, read_numbers
+from airflow_provider_iginsights.extract.rows import (
+    describe,
+    find_missing_half,
+    is_pacific_midnight,
+    join_values,
+    keep_distinct,
+    name_group,
+    read_end_time,
+    read_entries,
+    read_numbers,
+)
 from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.settings import GraphSettings
 from airflow_provider_iginsights.pacific import format_instant, pacific_midnight
@@ -496,3 +506,201 @@ def test_end_times(end_time: str, stored: str, day: date) -> None:
     """An end_time is stored as the same instant, and its day is the Pacific one, in summer, in winter and between."""
     assert read_end_time(end_time) == (stored, day)
     assert format_instant(datetime.fromisoformat(stored)) == stored
+
+
+@pytest.mark.parametrize(
+    ("end_time", "is_midnight"),
+    [
+        ("2026-07-04T07:00:00+0000", True),
+        ("2026-11-20T08:00:00+0000", True),
+        ("2026-11-20T00:00:00-0800", True),
+        ("2026-07-04T08:00:00+0000", False),
+        ("2026-11-20T07:00:00+0000", False),
+        ("2026-11-20T08:00:01+0000", False),
+        ("soon", False),
+        ("", False),
+    ],
+)
+def test_which_end_times_are_midnights(end_time: str, is_midnight: bool) -> None:
+    """A Pacific day begins at 07:00 UTC in summer and at 08:00 in winter."""
+    assert is_pacific_midnight(end_time) is is_midnight
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("x", "a text"),
+        (True, "true or false"),
+        ({}, "an object"),
+        ([], "a list"),
+        (None, "null"),
+        (1, "a number"),
+        (1.5, "a number"),
+    ],
+)
+def test_a_value_is_named_by_its_kind(value: object, words: str) -> None:
+    """A note says what was there, and never shows it."""
+    assert describe(value) == words
+
+
+NOT_REQUESTED = "Meta answered with a metric that was not requested, or with one twice, and without this one."
+
+
+@pytest.mark.parametrize(
+    ("data", "read", "noted"),
+    [
+        ([{"name": "views"}, {"name": "reach"}], ["views", "reach"], []),
+        ([{"name": "reach"}], ["reach"], []),  # silence is noted elsewhere
+        ([], [], []),
+        ([{"name": "reach"}, {"name": "likes"}], ["reach"], [("views", NOT_REQUESTED)]),
+        ([{"name": "reach"}, {"name": "reach"}], ["reach", "reach"], [("views", NOT_REQUESTED)]),
+        ([{"name": "likes"}], [], [("reach", NOT_REQUESTED), ("views", NOT_REQUESTED)]),
+        ([{"name": 7}, {"name": "reach"}], ["reach"], [("insights", "the name of a metric is a number.")]),
+        ([{}, {"name": "reach"}], ["reach"], [("insights", "the name of a metric is null.")]),
+        (["x", {"name": "reach"}], ["reach"], [("insights", "an element of data is a text instead of an object.")]),
+        ({"name": "reach"}, [], [("insights", "data is an object instead of a list.")]),
+    ],
+)
+def test_elements_of_an_answer(data: Any, read: list[str], noted: list[tuple[str, str]]) -> None:
+    """Only metrics that were requested are read, and one bad element costs no other."""
+    notes: list[tuple[str, str]] = []
+    found = list(read_entries(data, names=("views", "reach"), note=lambda *note: notes.append((note[0], note[2]))))
+    assert [name for name, _ in found] == read
+    assert all(entry["name"] == name for name, entry in found)
+    assert notes == noted
+
+
+TOTAL, PART = {"value": 5}, {"dimension_keys": ["city"], "results": [{"dimension_values": ["Rome"], "value": 5}]}
+EMPTY = {"dimension_keys": ["city"]}
+
+
+@pytest.mark.parametrize(
+    ("total_value", "requested", "wants_total", "missing"),
+    [
+        (TOTAL, "", True, None),
+        (TOTAL | {"breakdowns": [PART]}, "city", True, None),
+        (TOTAL | {"breakdowns": [EMPTY]}, "city", True, None),  # nobody was there to be broken down
+        ({"breakdowns": [PART]}, "city", False, None),
+        ({"breakdowns": [PART]}, "city", True, ("reach", "asked for its total as well")),
+        (TOTAL, "city", True, ("reach by city", "sent the total only")),
+        (TOTAL, "city", False, ("reach by city", "sent the total only")),
+        ({"value": 0}, "city", True, None),
+        ({"breakdowns": [EMPTY]}, "city", True, None),  # no number at all: that is told as such
+    ],
+)
+def test_half_of_an_answer_is_missing(
+    total_value: dict[str, Any], requested: str, wants_total: bool, missing: tuple[str, str] | None
+) -> None:
+    """A breakdown without the total that was asked for, or a total without its breakdown, is told by name."""
+    entry = {"name": "reach", "total_value": total_value}
+    numbers = read_numbers(entry, requested=requested)
+    found = find_missing_half(entry, numbers, requested=requested, wants_total=wants_total)
+    assert (found and found[0]) == (missing and missing[0])
+    assert not missing or (found and missing[1] in found[1])
+
+
+@pytest.mark.parametrize(
+    ("entry", "numbers", "noted"),
+    [
+        ({"values": [{"value": {"DE": 5}}]}, [], "a value is an object"),
+        ({"values": [{"value": {}}]}, [], ""),
+        ({"values": [{"value": 5}, {"value": 6}]}, [5, 6], ""),
+        ({"total_value": {"value": 5}}, [5], ""),
+        ({"total_value": {"breakdowns": []}}, [], ""),
+        ({"total_value": {}}, [], "total_value has neither a value nor breakdowns."),
+        ({"total_value": {"value": 2**60}}, [2**60], ""),
+        ({"values": [{"value": -(2**60)}]}, [-(2**60)], ""),
+        ({"values": [{"value": 10**40}]}, [], "a value is a number that its column cannot store."),
+        ({"values": [{"value": True}]}, [], "a value is true or false"),
+    ],
+)
+def test_what_stands_where_a_number_should(entry: dict[str, Any], numbers: list[int], noted: str) -> None:
+    """A whole number of any size that fits is read; an object nobody asked for is none, and empty is silent."""
+    notes = list[str]()
+    assert [number.value for number in read_numbers(entry, note=notes.append)] == numbers
+    assert bool(notes) == bool(noted)
+    assert not noted or notes[0].startswith(noted)
+
+
+def test_contradictions_cost_both_numbers_and_no_other() -> None:
+    """Equal numbers are one row, different ones none, however often they come."""
+    notes: list[tuple[str, str]] = []
+    given = [("a", 1), ("b", 1), ("c", 1), ("b", 1), ("a", 2), ("a", 1), ("a", 3), ("d", 0)]
+    rows = keep_distinct(
+        ((key, {"metric": key, "value": value}) for key, value in given), lambda *note: notes.append(note[:2])
+    )
+    assert [(row["metric"], row["value"]) for row in rows] == [("b", 1), ("c", 1), ("d", 0)]
+    assert notes == [("a", "Contradictory")]
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "group"),
+    [
+        ("", {"account_id": ("1",), "metric_date": ("2026-11-20",), "breakdown": ("",)}),
+        ("city", {"account_id": ("1",), "metric_date": ("2026-11-20",), "breakdown": ("", "city")}),
+        ("age,gender", {"account_id": ("1",), "metric_date": ("2026-11-20",)}),
+    ],
+)
+def test_what_all_rows_of_an_answer_share(breakdown: str, group: dict[str, tuple[str, ...]]) -> None:
+    """An answer brings the total beside its breakdown; the order of several dimensions is Meta's."""
+    assert name_group(breakdown, account_id=["1"], metric_date=[date(2026, 11, 20)]) == group
+
+
+@pytest.mark.parametrize(
+    ("values", "joined"),
+    [(["a|b\\"], "a|b\\"), (["a", "b"], "a|b"), (["a|b", "c\\", ""], r"a\|b|c\\|"), ([], "")],
+)
+def test_values_of_several_dimensions_are_one_text(values: list[str], joined: str) -> None:
+    """Inside several, the sign between them is escaped; one alone stays as Meta sent it."""
+    assert join_values(values) == joined
+
+
+def broken_down(*results: Any, keys: Any = ("city",)) -> dict[str, Any]:
+    """Return an answer with this breakdown."""
+    return {"name": "reach", "total_value": {"breakdowns": [{"dimension_keys": list(keys), "results": list(results)}]}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "requested", "is_read"),
+    [
+        (["city"], "city", True),
+        (["city"], None, True),
+        (["timeframe", "city"], "city", True),
+        (["gender", "age"], "age,gender", True),
+        (["country"], "city", False),
+        (["city", "age"], "city", False),
+        (["city"], "city,age", False),
+        (["city", "city"], "city", False),
+        (["city", "city"], None, False),
+        (["timeframe"], None, False),
+        (["timeframe"], "city", False),
+        ([], None, False),
+        ([None], None, False),
+        (["city"], "", False),  # only the total was requested
+    ],
+)
+def test_only_the_requested_dimensions_are_read(keys: list[Any], requested: str | None, is_read: bool) -> None:
+    """In any order, the timeframe aside; what was not requested would have the key of something else."""
+    values = ["this_week" if key == "timeframe" else f"a {key}" for key in keys]
+    entry, notes = broken_down({"dimension_values": values, "value": 5}, keys=keys), list[str]()
+    numbers = read_numbers(entry, requested=requested, note=notes.append)
+    assert [number.value for number in numbers] == ([5] if is_read else [])
+    assert bool(notes) == (not is_read and requested != "")
+
+
+def test_a_bad_result_costs_no_other() -> None:
+    """Results with too few values, or a timeframe of no known form, are noted; those after them are read."""
+    notes = list[str]()
+    entry = broken_down(
+        {"dimension_values": ["this_week"], "value": 1},
+        {"dimension_values": ["?", "Rome"], "value": 2},
+        {"dimension_values": ["this_week", "Łódź"], "value": 3},
+        {"dimension_values": ["last_14_days", "Rome"], "value": 4},
+        keys=("timeframe", "city"),
+    )
+    numbers = read_numbers(entry, requested="city", note=notes.append)
+    assert [(each.value, each.breakdown_value, each.timeframe) for each in numbers] == [
+        (3, "Łódź", "this_week"),
+        (4, "Rome", "last_14_days"),
+    ]
+    assert len(notes) == 2

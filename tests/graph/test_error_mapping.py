@@ -182,6 +182,82 @@ def test_a_code_means_what_to_do(
     assert "{" not in found.error.message
 
 
+# code, subcode, Meta's text, whom the request is about, what our message says besides the kind of error
+ADVICE: list[tuple[int, int | None, str, SubjectKind, str]] = [
+    (190, 458, "token", "user", "removed the app"),
+    (190, 459, "token", "user", "log in and confirm"),
+    (190, 464, "token", "user", "log in and confirm"),
+    (190, 460, "token", "user", "change of its user's password"),
+    (102, 463, "token", "user", "has expired; a system user's does not"),
+    (190, 467, "token", "user", "missing, malformed or revoked"),
+    (190, 492, "token", "user", "has lost the role on its Page"),
+    (190, 492, "token", "media", "no role on the Page behind media 4711"),
+    (190, 493, "token", "user", "not used the app for 90 days"),
+    (2500, None, "An active access token must be used", "user", "missing, malformed or revoked"),
+    (100, None, "Invalid appsecret_proof provided", "account", "does not belong to the app that issued the token"),
+    (100, None, "API calls require an appsecret_proof argument", "account", "demands proof of its secret"),
+    (100, None, "The ids query parameter is deprecated", "media", "removed the ids parameter"),
+    (12, None, "(#12) This metric is deprecated", "media", "has ended one of the metrics"),
+    (25, 2207050, "restricted", "account", "Log in to Instagram as this account"),
+    (24, 2207006, "does not exist", "media", "deleted or expired"),
+]
+
+
+@pytest.mark.parametrize(("code", "subcode", "text", "kind", "said"), ADVICE)
+def test_the_message_says_what_happened(
+    code: int, subcode: int | None, text: str, kind: SubjectKind, said: str
+) -> None:
+    """Errors of one class have several causes, and each its own cure."""
+    assert said in classify(_error(code, subcode, text), request=_request(kind), http_status=400).message
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "text", "may_be_size"),
+    [
+        (1, None, "Please reduce the amount of data you're asking for", True),
+        (1, None, "An unknown error has occurred.", True),
+        (1, 99, "An unknown error has occurred.", True),
+        (2, None, "Service temporarily unavailable", True),
+        (-3, None, "who knows", True),
+        (-1, 2207001, "Instagram server error. Try again", False),
+        (1200, None, "Temporary failure", False),
+        (4, None, "too many calls", False),
+        (190, None, "token", False),
+        (77777, None, "who knows", False),
+    ],
+)
+def test_some_errors_may_be_about_the_size(code: int, subcode: int | None, text: str, may_be_size: bool) -> None:
+    """Meta has said so in many texts (META-21): a smaller page may be answered."""
+    found = map_error(_error(code, subcode, text), request=_request("account"), http_status=500)
+    assert found.may_be_size is may_be_size
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "may_be_size"), [(1200, 503, False), (1200, 504, True), (4, 504, False), (190, 504, False)]
+)
+def test_a_gateway_that_waited_too_long_may_be_about_the_size(code: int, status: int, may_be_size: bool) -> None:
+    """Only of what is worth a retry: a limit or a token stays what it is."""
+    found = map_error(_error(code, None, "text"), request=_request("account"), http_status=status)
+    assert found.may_be_size is may_be_size
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "tries"),
+    [(1, "reduce the amount of data", 2), (1, "unknown", 1000), (1200, "temporary", 1000), (4, "limit", 0)],
+)
+def test_how_often_it_is_tried(code: int, text: str, tries: int) -> None:
+    """A page that is too large is asked once more; a server's trouble as often as the client may; a limit never."""
+    found = map_error(_error(code, None, text), request=_request("account"), http_status=500)
+    assert not tries or found.is_retryable_after(tries - 1)
+    assert found.is_retryable_after(tries) is (tries == 1000)
+
+
+@pytest.mark.parametrize("code", [0, 5, 199, 300, 614, -2])
+def test_the_code_beside_a_known_one_is_unknown(code: int) -> None:
+    """No row takes what Meta never said."""
+    assert type(classify(_error(code, None, "?"), request=_request("media"), http_status=400)) is FatalGraphError
+
+
 @pytest.mark.parametrize("status", [200, 400, 403, 429, 500, 503])
 def test_the_http_status_does_not_decide(status: int) -> None:
     """A code that the table knows means the same under any HTTP status."""
@@ -267,6 +343,20 @@ def test_a_limit_says_how_long() -> None:
     assert "try again in 60 minutes" in without_time.message
 
 
+@pytest.mark.parametrize(("seconds", "minutes"), [(1, 1), (60, 1), (61, 2), (3600, 60), (3660, 61)])
+def test_a_limit_is_told_in_whole_minutes(seconds: int, minutes: int) -> None:
+    """Rounded up: who tries a minute too early prolongs the block."""
+    found = map_error(_error(4, None, "limit"), request=_request("account"), http_status=403, retry_after=seconds)
+    assert f"try again in {minutes} minutes" in found.error.message
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(599, False), (600, False), (601, True)])
+def test_a_text_that_just_fits_is_whole(length: int, is_cut: bool) -> None:
+    """A cut is visible, and nothing else looks cut."""
+    message = classify(_error(100, None, "x" * length), request=_request("media"), http_status=400).message
+    assert message.endswith(f"Meta said: {'x' * min(length, 600)}{'…' if is_cut else ''}")
+
+
 def test_errors_cross_processes() -> None:
     """A classified error survives pickling with message, facts and seconds, also a subclass."""
     for code, text in ((4, "limit"), (1, "reduce the amount of data")):
@@ -297,6 +387,24 @@ def test_a_transport_problem_means_what_to_do(reply: Reply, expected: type[Insig
     assert (type(found.error), found.retryable) == (expected, retryable)
     assert "media 4711" in found.error.message
     assert found.error.message.endswith(f"Seen: {reply.detail}.")
+
+
+@pytest.mark.parametrize("problem", get_args(TransportProblem))
+def test_which_transport_problems_may_be_about_the_size(problem: TransportProblem) -> None:
+    """A server that works too long looks like one that is down; an answer beyond the limit is too large for sure."""
+    found = map_transport_problem(Reply(problem=problem, detail="x"), Call(_request("media")))
+    assert found.may_be_size is (problem in ("timed_out", "too_large"))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(428, BrokenResponse), (429, Throttled), (430, BrokenResponse), (499, BrokenResponse), (500, ServerTrouble)],
+)
+def test_the_status_decides_where_there_is_nothing_else(status: int, expected: type[InsightsError]) -> None:
+    """A body that is no JSON has no code; any other problem is what it is, whatever the status."""
+    call = Call(_request("media"))
+    assert type(map_transport_problem(Reply(problem="not_json", status=status, detail="x"), call).error) is expected
+    assert type(map_transport_problem(Reply(problem="cut", status=status, detail="x"), call).error) is BrokenResponse
 
 
 def test_every_transport_problem_has_a_row() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.extract.provenance import Provenance
 from airflow_provider_iginsights.pacific import format_instant
-from airflow_provider_iginsights.stories.finals import find_corrections
+from airflow_provider_iginsights.stories.finals import Correction, find_corrections
 from airflow_provider_iginsights.stories.gaps import KnownStory, find_gap
 from airflow_provider_iginsights.stories.life import Finality, LiveStory, Poll
 
@@ -92,3 +93,73 @@ def test_one_final_snapshot_each_and_every_loss_found_once(polls: list[int], pub
             assert marked == []
             assert stored.missed.count(story.media_id) == bool(seen)
             assert (story.media_id in stored.lost) == (not seen)
+
+
+EXPIRY = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+EIGHT, NINE, TEN = (EXPIRY.replace(hour=hour, minute=0) for hour in (8, 9, 10))
+
+
+def stored(
+    read: timedelta | None, hour: datetime | None, first: datetime | None = None, last: datetime | None = None
+) -> KnownStory:
+    """Return a story that was read so long before its expiry, last in this hour, with these hours marked."""
+    return KnownStory(
+        media_id="7",
+        account_id="1",
+        expires_at=EXPIRY,
+        read_at=None if read is None else EXPIRY - read,
+        hour=hour,
+        first_final=first,
+        last_final=last,
+    )
+
+
+@pytest.mark.parametrize(
+    ("story", "at", "corrected"),
+    [
+        (stored(BOUND, NINE), EXPIRY, {NINE: True}),
+        (stored(BOUND, NINE), EXPIRY - timedelta(seconds=1), {}),  # it lives, and a later poll may read it
+        (stored(BOUND + timedelta(seconds=1), NINE), EXPIRY, {}),  # too long before the end
+        (stored(BOUND, NINE, NINE, NINE), EXPIRY, {}),
+        (stored(BOUND, NINE, EIGHT, EIGHT), EXPIRY, {NINE: True, EIGHT: False}),
+        (stored(BOUND, TEN, EIGHT, NINE), EXPIRY, {TEN: True, EIGHT: False, NINE: False}),
+        (stored(BOUND, NINE, EIGHT, NINE), EXPIRY, {EIGHT: False}),
+        (stored(3 * BOUND, NINE, EIGHT, EIGHT), EXPIRY, {}),
+        (stored(3 * BOUND, TEN, EIGHT, NINE), EXPIRY, {EIGHT: False}),
+        (stored(None, NINE), EXPIRY, {}),  # never polled: only Meta's message is there
+        (stored(BOUND, None), EXPIRY, {}),
+        (stored(None, None, EIGHT, NINE), EXPIRY, {}),
+    ],
+)
+def test_after_the_expiry_one_snapshot_is_final(
+    story: KnownStory, at: datetime, corrected: dict[datetime, bool]
+) -> None:
+    """The last, if it is young enough, and no other; what is right already is not touched."""
+    assert _correct(story, Poll("1", Provenance(run_id="run", clock=lambda: at).read_now())) == corrected
+
+
+@pytest.mark.parametrize(
+    ("story", "corrected"),
+    [
+        (stored(2 * BOUND, EIGHT), {}),
+        (stored(2 * BOUND, EIGHT, EIGHT, EIGHT), {EIGHT: False}),
+        (stored(BOUND, NINE, EIGHT, NINE), {EIGHT: False, NINE: False}),
+        (stored(timedelta(minutes=20), TEN, TEN, TEN), {}),
+        (stored(timedelta(minutes=20), TEN, NINE, TEN), {NINE: False}),
+    ],
+)
+def test_a_poll_with_the_final_numbers_takes_the_mark_from_earlier_ones(
+    story: KnownStory, corrected: dict[datetime, bool]
+) -> None:
+    """Its own snapshot is marked as it is written; whatever was marked in another hour no longer is."""
+    poll = Poll("1", Provenance(run_id="run", clock=lambda: EXPIRY - timedelta(minutes=10)).read_now())
+    poll.finals["7"] = format_instant(TEN)
+    assert _correct(story, poll) == corrected
+
+
+def _correct(story: KnownStory, poll: Poll) -> dict[datetime, bool]:
+    """Return the hours to correct, after having seen that all of them are of this story."""
+    found = list(find_corrections([poll], {"1": [story]}, finality=FINALITY))
+    assert found == [Correction("1", "7", each.hour, each.is_final) for each in found]
+    assert len({each.hour for each in found}) == len(found)
+    return {each.hour: each.is_final for each in found}
