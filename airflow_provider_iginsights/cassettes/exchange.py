@@ -32,7 +32,8 @@ class RecordedRequest:
 class RecordedAnswer:
     """An answer: a status with a body, or the ``problem`` for which there is none.
 
-    :param content: ``{"json": …}`` or ``{"text": …}``.
+    :param content: the body, as :mod:`.json_bodies` says.
+    :param problem: also ``no_item``: an item of a batch that is of no known form, and is the content itself.
     """
 
     status: int | None = None

@@ -22,6 +22,7 @@ from airflow_provider_iginsights.cassettes.exchange import (
     split_relative_url,
 )
 from airflow_provider_iginsights.cassettes.files import append_line, format_exchange
+from airflow_provider_iginsights.cassettes.json_bodies import RepeatedNames, format_content, pack_json, read_json
 from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
 from airflow_provider_iginsights.cassettes.replacing import Replacing
 from airflow_provider_iginsights.errors import ConfigurationError
@@ -29,6 +30,8 @@ from airflow_provider_iginsights.errors import ConfigurationError
 DIRECTORY: Final = "AIRFLOW_PROVIDER_IGINSIGHTS_RECORD_DIR"
 SALT: Final = "AIRFLOW_PROVIDER_IGINSIGHTS_RECORD_SALT"
 """Environment variables that ``record`` sets for its command: the folder, and the salt that its processes share."""
+
+_STATUSES: Final = range(100, 600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ class Recorder:
         )
         parts = None if items is None else _read_items(received, expected=len(items))
         if parts is not None:
-            answers = [None if part is None else self._make_item(part) for part in parts]
+            answers = [self._make_item(part) for part in parts]
             exchange = replace(exchange, answer=replace(exchange.answer, content={}), items=answers)
         path = self._directory / f"part-{os.getpid()}.jsonl"
         try:
@@ -103,13 +106,19 @@ class Recorder:
             problem=None if received.content else received.problem,
         )
 
-    def _make_item(self, part: Mapping[str, Any]) -> RecordedAnswer:
-        body = part.get("body")
-        return RecordedAnswer(
-            status=part.get("code", 200),
-            headers=self._hide(self._replacing.replace_headers(_read_pairs(part.get("headers")))),
-            content=self._hide(self._replacing.replace_body(body)) if isinstance(body, str) else {},
-        )
+    def _make_item(self, item: Any) -> RecordedAnswer | None:
+        if item is None:
+            return None
+        item = _take_last(item)
+        body = self._replacing.replace_body(item["body"]) if _has_body(item) else None
+        if body is not None and _is_regular(item):
+            headers = self._hide(self._replacing.replace_headers(_read_pairs(item.get("headers"))))
+            return RecordedAnswer(status=item.get("code", 200), headers=headers, content=self._hide(body))
+        replaced = self._hide(self._replacing.replace_json(item))
+        if body is not None:
+            # Hidden on its own: what hides a secret in a text would break JSON in it.
+            replaced["body"] = format_content(self._hide(body))
+        return RecordedAnswer(content=pack_json(replaced), problem="no_item")
 
 
 def open_recorder(*, hide: Callable[[str], str], environment: Mapping[str, str] = os.environ) -> Recorder | None:
@@ -122,6 +131,8 @@ def _hide_secrets(value: Any, *, hide: Callable[[str], str]) -> Any:
     """Return JSON with each text and each name in it hidden. What is no text holds no secret any more."""
     if isinstance(value, str):
         return hide(value)
+    if isinstance(value, RepeatedNames):
+        return RepeatedNames((hide(name), _hide_secrets(each, hide=hide)) for name, each in value)
     if isinstance(value, list):
         return [_hide_secrets(each, hide=hide) for each in value]
     if isinstance(value, dict):
@@ -136,21 +147,33 @@ def _read_batch(form: Mapping[str, str] | None) -> list[str] | None:
     return [str(item["relative_url"]) for item in json.loads(form["batch"])]
 
 
-def _read_items(received: ReceivedAnswer, *, expected: int) -> list[Mapping[str, Any] | None] | None:
+def _read_items(received: ReceivedAnswer, *, expected: int) -> list[Any] | None:
     """Return the items of a batch's answer; None where it is no list of as many items as were asked for."""
     try:
-        parsed = json.loads(received.content)
+        parsed = read_json(received.content)
     except (ValueError, RecursionError):
         return None
-    readable = isinstance(parsed, list) and all(item is None or _is_item(item) for item in parsed)
-    return parsed if readable and len(parsed) == expected else None
+    is_list = isinstance(parsed, list) and not isinstance(parsed, RepeatedNames)
+    return parsed if is_list and len(parsed) == expected else None
 
 
-def _is_item(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("code", 200), int) and isinstance(item.get("body"), str)
+def _take_last(item: Any) -> Any:
+    """Return an object with the last value of each name, as the client reads it."""
+    return dict(item) if isinstance(item, RepeatedNames) else item
+
+
+def _has_body(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("body"), str)
+
+
+def _is_regular(item: Mapping[str, Any]) -> bool:
+    """Return whether an item of a batch has the form that Meta documents; any other is recorded as it is."""
+    code = item.get("code", 200)
+    return item.keys() <= {"code", "headers", "body"} and type(code) is int and code in _STATUSES
 
 
 def _read_pairs(headers: Any) -> Iterable[tuple[str, str]]:
-    for pair in headers if isinstance(headers, list) else ():
+    for each in headers if isinstance(headers, list) else ():
+        pair = _take_last(each)
         if isinstance(pair, dict) and isinstance(pair.get("name"), str) and isinstance(pair.get("value"), str):
             yield pair["name"], pair["value"]

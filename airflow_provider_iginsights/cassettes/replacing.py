@@ -7,14 +7,14 @@ nothing. **Anything else is replaced**, also in a field that Meta adds later.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from airflow_provider_iginsights.cassettes.addresses import replace_address
 from airflow_provider_iginsights.cassettes.error_texts import ADDRESS, replace_error_text
+from airflow_provider_iginsights.cassettes.json_bodies import RepeatedNames, pack_json, read_json
 from airflow_provider_iginsights.cassettes.meta_words import is_made_of_words
 from airflow_provider_iginsights.cassettes.pseudonyms import LONG_NUMBER, TOKEN, Pseudonyms
 from airflow_provider_iginsights.cassettes.request_words import TIME, is_secret, replace_params
@@ -124,13 +124,17 @@ class Replacing:
         return {name: self._replace_header(name, value) for name, value in named if name in HEADERS}
 
     def replace_body(self, content: bytes | str) -> dict[str, Any]:
-        """Return ``{"json": …}``, or ``{"text": …}`` for what is no JSON that can be written as it was."""
+        """Return the content of a recorded answer. What is no JSON that can be written as it was is a text."""
         try:
-            return {"json": self._replace_value(_read_json(content), _Place())}
+            return pack_json(self.replace_json(read_json(content)))
         except (ValueError, RecursionError):
             if isinstance(content, bytes):
                 return {"text": self._pseudonyms.replace_bytes(content)}
             return {"text": self._pseudonyms.replace_text(content)}
+
+    def replace_json(self, value: Any) -> Any:
+        """Return JSON of the same structure, as ``read_json`` returns it."""
+        return self._replace_value(value, _Place())
 
     def _replace_named(self, name: str, value: str) -> str:
         return self._replace_text(value, _Place(name))
@@ -153,12 +157,14 @@ class Replacing:
     def _replace_value(self, value: Any, place: _Place) -> Any:
         if value is None or isinstance(value, bool):
             return value
-        if isinstance(value, list):
+        if isinstance(value, list) and not isinstance(value, RepeatedNames):
             return [self._replace_value(each, place) for each in value]
         if is_secret(place.name):
             return TOKEN
+        if isinstance(value, RepeatedNames):
+            return RepeatedNames(self._replace_pairs(value, place))
         if isinstance(value, dict):
-            return self._replace_object(value, place)
+            return dict(self._replace_pairs(value.items(), place))
         return self._replace_text(value, place) if isinstance(value, str) else self._replace_number(value, place)
 
     def _replace_number(self, number: float, place: _Place) -> float:
@@ -170,23 +176,22 @@ class Replacing:
         digits, _, power = repr(number).partition("e")
         return float(f"{self._pseudonyms.replace_text(digits)}e{min(int(power or 0), _LARGEST_POWER)}")
 
-    def _replace_object(self, found: dict[str, Any], place: _Place) -> dict[str, Any]:
+    def _replace_pairs(self, pairs: Collection[tuple[str, Any]], place: _Place) -> Iterator[tuple[str, Any]]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.
+        found = dict(pairs)
         title = found.get("name") if found.get("period") in _PERIODS else None
         is_metric = isinstance(title, str) and _METRIC.fullmatch(title) is not None
         is_answered = is_metric and not found.keys().isdisjoint({"values", "total_value"})
-        replaced: dict[str, Any] = {}
-        for key, each in found.items():
-            if key == "name" and (is_answered or (is_metric and is_made_of_words(str(title)))):
-                replaced[key] = each
+        for key, each in pairs:
+            if key == "name" and each == title and (is_answered or (is_metric and is_made_of_words(str(title)))):
+                yield key, each
                 continue
             inside = place.enter(key)
             if is_answered and key in ("values", "total_value"):
                 inside = replace(inside, is_measured=True)
             elif place.is_measured and place.name == "value":
                 inside = replace(place, parent="value")
-            replaced[self._replace_key(key, place)] = self._replace_value(each, inside)
-        return replaced
+            yield self._replace_key(key, place), self._replace_value(each, inside)
 
     def _replace_key(self, key: str, place: _Place) -> str:
         # Hours, ages, countries and cities are keys of a value.
@@ -252,29 +257,3 @@ def _is_dimension(text: str) -> bool:
 def _is_shared(text: str) -> bool:
     """Return whether a name is the same for everybody: that of a field, a metric, an edge."""
     return _FIELD.fullmatch(text) is not None and is_made_of_words(text)
-
-
-def _read_json(content: bytes | str) -> Any:
-    """Return JSON that can be written as it was.
-
-    :raises ValueError: it is none, names something twice, or has a number that is none.
-    """
-    return json.loads(content, object_pairs_hook=_read_object, parse_constant=_refuse, parse_float=_read_float)
-
-
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("A name comes twice.")
-    return found
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if repr(number) in ("inf", "-inf"):
-        raise ValueError("The number is too large for a float.")
-    return number

@@ -15,6 +15,7 @@ from airflow_provider_iginsights.cassettes.exchange import (
     is_version_segment,
     split_relative_url,
 )
+from airflow_provider_iginsights.cassettes.json_bodies import format_content
 from airflow_provider_iginsights.cassettes.player import CassettePlayer
 from airflow_provider_iginsights.cassettes.request_words import replace_params
 from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, cut_connection, receive_body
@@ -43,7 +44,7 @@ class CassetteApplication:
         else:
             query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
             answer = self._player.answer(_make_request(login, path, query))
-            body = _format_content(answer)
+            body = format_content(answer.content)
         await _send(scope, send, answer, body)
 
 
@@ -66,30 +67,27 @@ def _keep(_: str, value: str) -> str:
 def _format_batch(found: RecordedExchange | list[RecordedAnswer | None]) -> tuple[RecordedAnswer, str]:
     if isinstance(found, RecordedExchange):
         if found.items is None:
-            return found.answer, _format_content(found.answer)
-        return found.answer, _format_items(found.items)
-    return RecordedAnswer(status=200), _format_items(found)
+            return found.answer, format_content(found.answer.content)
+        return found.answer, format_items(found.items)
+    return RecordedAnswer(status=200), format_items(found)
 
 
-def _format_items(answers: Sequence[RecordedAnswer | None]) -> str:
-    return json.dumps([None if each is None else _format_item(each) for each in answers])
+def format_items(answers: Sequence[RecordedAnswer | None]) -> str:
+    """Return the body of a batch's answer."""
+    return f"[{', '.join(map(_format_item, answers))}]"
 
 
-def _format_item(answer: RecordedAnswer) -> dict[str, object] | None:
-    if answer.status is None:
-        return None
+def _format_item(answer: RecordedAnswer | None) -> str:
+    if answer is not None and answer.problem == "no_item":
+        return format_content(answer.content)
+    if answer is None or answer.status is None:
+        return "null"
     headers = [{"name": name, "value": value} for name, value in answer.headers.items()]
-    return {"code": answer.status, "headers": headers, "body": _format_content(answer)}
-
-
-def _format_content(answer: RecordedAnswer) -> str:
-    if "text" in answer.content:
-        return str(answer.content["text"])
-    return json.dumps(answer.content["json"]) if "json" in answer.content else ""
+    return json.dumps({"code": answer.status, "headers": headers, "body": format_content(answer.content)})
 
 
 async def _send(scope: Scope, send: Send, answer: RecordedAnswer, text: str) -> None:
-    if answer.problem in ("no_answer", "timed_out"):
+    if answer.problem in ("no_answer", "timed_out", "no_item"):
         await cut_connection(scope)
         return
     headers = {"content-type": "application/json; charset=UTF-8", **answer.headers}

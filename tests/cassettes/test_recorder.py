@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_iginsights.cassettes.exchange import RecordedAnswer, RecordedExchange, RecordedRequest
 from airflow_provider_iginsights.cassettes.files import create_directory, finish_cassette, read_cassette
+from airflow_provider_iginsights.cassettes.json_bodies import RepeatedNames, format_content, read_json
+from airflow_provider_iginsights.cassettes.player import CassettePlayer
 from airflow_provider_iginsights.cassettes.recorder import DIRECTORY, SALT, ReceivedAnswer, SentCall, open_recorder
+from airflow_provider_iginsights.cassettes.server import format_items
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, redact
 
@@ -85,6 +89,76 @@ def test_a_quoted_token_does_not_spoil_a_line(directory: Path) -> None:
     text = (directory / "cassette.jsonl").read_text()
     assert "Malformed" in text
     assert "c0ffee" not in text
+
+
+@pytest.mark.parametrize("hide", [hide_token, str])
+def test_names_that_come_twice(directory: Path, hide: Callable[[str], str]) -> None:
+    """The client reads the last of them, so a cassette holds both, in their order, and no secret of either."""
+    body = (
+        b'{"data": [{"id": "17841405822304914", "id": 5, "caption": null, "caption": "Ludmilla"}, {"id": "1"}], '
+        b'"access_token": "c0ffee", "access_token": null, "error": {"message": "access_token: 1", "code": 1, "code": 2}'
+        b"}"
+    )
+    record(directory, body, hide=hide)
+    assert finish_cassette(directory) == (1, 0)
+    [exchange] = read_cassette(directory).exchanges
+    written = format_content(exchange.answer.content)
+    assert not any(word in written for word in ("17841405822304914", "Ludmilla", "c0ffee"))
+    found = read_json(written)
+    assert isinstance(found, RepeatedNames)
+    assert [name for name, _ in found] == ["data", "access_token", "access_token", "error"]
+    [first, second] = found[0][1]
+    assert [name for name, _ in first] == ["id", "id", "caption", "caption"]
+    assert (first[1], first[2], second) == (("id", 5), ("caption", None), {"id": "1"})
+    assert [value for _, value in found[1:3]] == ["***", None]
+
+
+ITEMS = [
+    ({"code": 200, "body": '{"id": "1"}'}, {"code": 200, "headers": [], "body": '{"id": "1"}'}),
+    (None, None),
+    ({"code": "200", "body": "{}"}, {"code": "200", "body": "{}"}),
+    ({"code": True, "body": '{"access_token": null}'}, {"code": True, "body": '{"access_token": null}'}),
+    ({"code": 99999, "body": "{}", "headers": None}, {"code": 99999, "body": "{}", "headers": None}),
+    ({"code": 200}, {"code": 200}),
+    ({"code": 200, "body": None}, {"code": 200, "body": None}),
+    ({"code": 200, "body": {"id": 5}}, {"code": 200, "body": {"id": 5}}),
+    ([[]], [[]]),
+    (7, 7),
+    ({}, {}),
+]
+
+
+def test_an_item_that_names_something_twice(directory: Path) -> None:
+    """It is recorded as it is read, with the last of each; so is a header."""
+    asked = json.dumps([{"method": "GET", "relative_url": "v25.0/1"}])
+    recorder = open_recorder(hide=hide_token, environment={DIRECTORY: str(directory), SALT: "grains"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path="", params={}, form={"batch": asked})
+    content = (
+        b'[{"code": 7, "code": 400, "headers": null, "headers": [{"name": "x", "name": "Retry-After", "value": "5"}], '
+        b'"body": "Ludmilla", "body": "{\\"id\\": \\"1\\"}"}]'
+    )
+    recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=content, problem=None))
+    finish_cassette(directory)
+    [exchange] = read_cassette(directory).exchanges
+    assert exchange.items == [RecordedAnswer(status=400, headers={"retry-after": "5"}, content={"json": {"id": "1"}})]
+
+
+def test_items_of_a_batch_in_any_form(directory: Path) -> None:
+    """Each is in the cassette as it was, beside those that are as Meta documents them, and without names."""
+    asked = json.dumps([{"method": "GET", "relative_url": f"v25.0/{number}"} for number in range(len(ITEMS))])
+    recorder = open_recorder(hide=hide_token, environment={DIRECTORY: str(directory), SALT: "grains"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path="", params={}, form={"batch": asked})
+    content = json.dumps([item for item, _ in ITEMS]).encode()
+    recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=content, problem=None))
+    assert finish_cassette(directory) == (1, 0)
+    found = CassettePlayer(read_cassette(directory)).answer_batch(
+        [RecordedRequest.make("facebook", str(number), {}) for number in range(len(ITEMS))]
+    )
+    assert isinstance(found, RecordedExchange)
+    assert found.items is not None
+    assert json.loads(format_items(found.items)) == [played for _, played in ITEMS]
 
 
 def test_threads_of_one_process(directory: Path) -> None:

@@ -385,7 +385,6 @@ def test_names_of_metrics_and_fields_stay_in_errors() -> None:
         b"<html>Ludmilla</html>",
         b'{"data":[{"name":"Ludm',
         b'{"a":NaN,"b":"Ludmilla"}',
-        b'{"a":1,"a":2}',
         b"",
         b"\xff{",
         b"1e999",
