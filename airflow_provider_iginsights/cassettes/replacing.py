@@ -179,11 +179,12 @@ class Replacing:
     def _replace_pairs(self, pairs: Collection[tuple[str, Any]], place: _Place) -> Iterator[tuple[str, Any]]:
         # The entry of a metric has its name in the field in which a Page and a person have theirs.
         found = dict(pairs)
-        title = found.get("name") if found.get("period") in _PERIODS else None
-        is_metric = isinstance(title, str) and _METRIC.fullmatch(title) is not None
-        is_answered = is_metric and not found.keys().isdisjoint({"values", "total_value"})
+        name, has_period = found.get("name"), found.get("period") in _PERIODS
+        is_metric = isinstance(name, str) and _METRIC.fullmatch(name) is not None
+        is_known = is_metric and is_made_of_words(str(name))
+        is_answered = is_metric and (has_period or is_known) and not found.keys().isdisjoint({"values", "total_value"})
         for key, each in pairs:
-            if key == "name" and each == title and (is_answered or (is_metric and is_made_of_words(str(title)))):
+            if key == "name" and each == name and (is_answered or (is_known and has_period)):
                 yield key, each
                 continue
             inside = place.enter(key)
@@ -233,7 +234,7 @@ class Replacing:
 def _is_plain(text: str, place: _Place) -> bool:
     """Return whether a text is a word, a number or a time of Meta's."""
     if place.name in ENUMERATIONS:
-        return is_made_of_words(text)
+        return " " not in text and is_made_of_words(text)
     if _NUMBER.fullmatch(text):
         number = float(text) if "." in text else int(text)
         # As a text, a metric is hardly ever as large, and telephone numbers are.
