@@ -13,7 +13,7 @@ list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.t
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test lint types unit check coverage chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test test-slow lint types unit check coverage chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,7 +61,7 @@ licences: install google  ## Write docs/licences.md anew from what is installed
 	$(GOOGLE)/bin/python -m tests.support.licences
 	$(BIN)/python -m tests.support.licences
 
-test: lint types unit  ## Lint, types, tests
+test: lint types unit  ## Lint, types, and all tests that are not slow
 
 lint: install
 	$(BIN)/ruff check .
@@ -76,7 +76,10 @@ $(VENV)/.pyright: $(VENV)/.installed requirements/types.txt
 	@touch $@
 
 unit: install
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not slow"
+
+test-slow: install  ## The slow tests: many nights, kills, whole commands, and all that runs on local-bigquery or dbt
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m slow
 
 check: lint  ## For daily work: lint, mypy, and the tests that start no server
 	$(BIN)/mypy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from hypothesis import settings
 from airflow_provider_iginsights.testing import set_testing
 from tests.support.airflow_versions import has_pinned_airflow
 from tests.support.server_tests import refuse_servers, starts_server
+from tests.support.slow_tests import is_slow
 
 if TYPE_CHECKING:
     from tests.support.sandboxes import Sandboxes
@@ -59,16 +61,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-servers", action="store_true", help="Leave out tests that start a server or a process.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take out, where that is asked for, the tests that start a server or a process."""
+    """Mark the slow tests, and take out, where that is asked for, the tests that start a server or a process."""
+    for item in filter(is_slow, items):
+        item.add_marker("slow")
     if config.option.without_servers:
         left = {item for item in items if starts_server(item)}
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=list(left))
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all that was imported and collected, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+def pytest_unconfigure() -> None:
+    """Let what was kept go: libraries in C++ tell of objects that are left at the end."""
+    gc.unfreeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the unavoidable warnings pass."""
+    """Make the mark known, and let the unavoidable warnings pass."""
+    config.addinivalue_line("markers", "slow: one of tests/support/slow_tests.py, which make test leaves out")
     # A cell of make matrix may have the pinned Airflow beside older libraries.
     is_pinned = has_pinned_airflow() and not config.pluginmanager.has_plugin("tests.support.matrix.installed")
     for line in (*(() if is_pinned else OTHERS_WARNINGS), *UNAVOIDABLE_WARNINGS):
