@@ -244,7 +244,8 @@ def _is_plain(text: str, place: _Place) -> bool:
 
 def _is_counted(size: float, place: _Place) -> bool:
     """Return whether a number may be kept: no id, telephone number or place on a map is among them."""
-    if place.is_measured:
+    # The values of a metric are objects; those of a form that a person filled in are not.
+    if place.is_measured and place.name != "values":
         return size < _LARGEST_METRIC
     if size < _SMALLEST_ID and sum(each.isdecimal() for each in repr(size)) < _FEWEST_DIGITS:
         return True

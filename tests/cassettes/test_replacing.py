@@ -264,6 +264,7 @@ def measure(entry: dict[str, Any]) -> dict[str, Any]:
         {"name": "Ludmilla"},
         {"name": "Ludmilla", "period": 3, "category": "Bakery"} | {"name": "Ludmilla Z"},
         {"handle": "reach"},
+        {"name": "phone_number", "values": ["1234567", 1234567, "Ludmilla"]},
         {"name": "ludmilla", "values": [{"value": 312083254664235}]},
         {"name": "ludmilla", "period": "of time", "total_value": {"value": {"Ludmilla": 312083254664235}}},
         {"some_new_field_of_meta": "Ludmilla"},
