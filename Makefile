@@ -9,11 +9,12 @@ DOCS := .venv-docs
 DEMO := .venv-demo
 RELEASE := .venv-release
 MATRIX := .venv-matrix
+MUTATION := .venv-mutation
 list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")'
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
-.PHONY: help install demo demo-picture constraints reference licences test test-slow lint types unit check coverage chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test test-slow lint types unit check coverage mutation-score chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,7 +46,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--custom-compile-command 'make constraints'
 HASHED := $(COMPILE) --generate-hashes --constraint constraints.txt
 constraints: install  ## Resolve pyproject.toml anew: constraints*.txt, and requirements/ with hashes [UPGRADE=--upgrade]
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra matrix --extra release --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --extra docs --extra matrix --extra mutation --extra release --extra report --extra sandbox --extra types --extra ui --output-file constraints.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra google --extra dev --extra report --extra sandbox --output-file constraints-google.txt
 	echo hatchling | $(HASHED) pyproject.toml - --extra sandbox --output-file requirements/demo.txt
 	$(HASHED) pyproject.toml --extra dev --extra report --extra sandbox --output-file requirements/test.txt
@@ -89,6 +90,15 @@ check: lint  ## For daily work: lint, mypy, and the tests that start no server
 coverage: install  ## All tests again, with the branches that they take
 	$(BIN)/coverage erase
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+
+$(MUTATION)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/bin/$(PIP) --constraint constraints.txt --editable '.[dev,report,sandbox,mutation]'
+	@touch $@
+
+mutation-score: $(MUTATION)/.installed  ## Change the code in one place at a time: which part do the tests notice? [WORD=window]
+	$(MUTATION)/bin/pytest -q tests/test_mutation_score.py -k changed
+	$(MUTATION)/bin/python -m tests.support.mutation_score $(if $(WORD),"$(WORD)")
 
 MINUTES ?= 10
 chaos: install  ## For MINUTES=10 [SEED=1] [COUNT=1] [STATE=file] [REPORT=file], all or PART=: kills, scripts, writers, limits, loads, mutations, referee
@@ -173,4 +183,4 @@ format: install  ## Let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) $(RELEASE) $(MATRIX) .matrix dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(DEMO) $(REFEREE) $(DBT) $(GOOGLE) $(UI) $(DOCS) $(RELEASE) $(MATRIX) $(MUTATION) .matrix dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -85,6 +85,7 @@ def test_metrics(value: Any, parsed: Any) -> None:
         ("{'views': ['follow_type']}", {"views": ("follow_type",)}),
         ({"likes": []}, {"likes": ()}),
         ({"likes": None}, {"likes": ()}),
+        ('{"likes": null}', {"likes": ()}),
         ({"follower_demographics": ["country", "age,gender"]}, {"follower_demographics": ("country", "age,gender")}),
     ],
     ids=repr,
