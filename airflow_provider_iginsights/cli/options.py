@@ -128,7 +128,7 @@ REPORT = (
     make_option(
         "--until", metavar="DAY", help="end of the period, exclusive (default: the last closed day is the last)"
     ),
-    make_option("--days", type=read_count, default=28, help="days of the period (default: %(default)s, at most 400)"),
+    make_option("--days", type=read_count, default=28, help="days of the period, at most 400 (default: %(default)s)"),
     make_option("--timezone", default="UTC", help="zone of the hours of posts, such as Europe/Berlin (default: UTC)"),
     make_option(
         "--charts",

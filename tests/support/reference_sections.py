@@ -132,7 +132,8 @@ def _write_default(parameter: inspect.Parameter) -> str:
     if default is parameter.empty:
         return "required"
     if isinstance(default, timedelta):
-        return f"{default / timedelta(minutes=1):g} min"
+        hours = default / timedelta(hours=1)
+        return f"{hours:g} h" if hours.is_integer() else f"{default / timedelta(minutes=1):g} min"
     return f"`{default!r}`".replace("'", '"')
 
 
