@@ -70,7 +70,7 @@ ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
     ("WITH c AS (SELECT metric, SUM(v) AS v FROM d.t GROUP BY metric) SELECT c.v FROM c JOIN d.t USING (metric) "
      "WHERE c.metric = 'views'", [(Decimal(10),)]),
     ("SELECT * EXCEPT (x) FROM (SELECT 1 AS x, 2 AS y) UNION ALL SELECT 3 ORDER BY y", [(2,), (3,)]),
-    ("SELECT table_name, table_type FROM d.INFORMATION_SCHEMA.TABLES", [("t", "BASE TABLE")]),
+    ("SELECT table_name, table_type FROM d.INFORMATION_SCHEMA.TABLES WHERE table_name = 't'", [("t", "BASE TABLE")]),
     ("SELECT column_name, data_type FROM `sandbox-project.d.INFORMATION_SCHEMA.COLUMNS` WHERE is_nullable = 'NO' "
      "ORDER BY ordinal_position", [("account", "STRING"), ("metric", "STRING"), ("day", "DATE")]),
     ("SELECT description FROM d.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS WHERE column_name = 'account'", [("whose",)]),
