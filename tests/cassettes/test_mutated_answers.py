@@ -6,21 +6,19 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from airflow_provider_iginsights.errors import InsightsError
-from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.testing import replay_cassette, set_testing
-from tests.support.cassettes import Rows, find_pseudonyms, one_worker, recording
+from tests.support.cassettes import find_pseudonyms, read_rows, recording
 from tests.support.mutation.documents import Path as Steps
 from tests.support.mutation.documents import shape, walk
 from tests.support.mutation.mutating_graph import AnswerRewrite, Exchange, MutatingGraph, MutatingMiddleware
 from tests.support.mutation.mutations import mutate, names_for
 from tests.support.sandboxes import NOW, open_sandboxes
 
+SINCE = "2026-11-20"
 TOO_LARGE = "2**70"
 """A number that no metric reaches is replaced, as it may be an id."""
 
@@ -68,21 +66,10 @@ def mutated() -> Iterator[Mutated]:
         found = Mutated(middleware)
         for kind in ("account", "media", "story"):
             middleware.records, middleware.recorded = True, []
-            read(kind)
+            read_rows(kind, since=SINCE)
             found.answers[kind] = Answers(middleware.recorded)
         middleware.records = False
         yield found
-
-
-def read(kind: Any) -> tuple[Rows, str]:
-    """Return the rows of the account, and what ended the reading."""
-    rows = []
-    with one_worker():
-        try:
-            rows += InstagramHook().read(kind, since="2026-11-20", until="2026-11-21")
-        except InsightsError as error:
-            return rows, f"{type(error).__name__} {error.facts.code} {error.facts.subcode} {error.facts.http_status}"
-    return rows, ""
 
 
 # Among these: names that come twice, items of a batch in other forms, values of other types, answers that end a run.
@@ -93,11 +80,11 @@ def test_a_run_with_an_odd_answer_happens_again(mutated: Mutated, tmp_path: Path
     mutated.middleware.rewrites = (rewrite,)
     try:
         with recording(tmp_path / "cassette"):
-            before, ended = read(kind)
+            before, ended = read_rows(kind, since=SINCE)
     finally:
         mutated.middleware.rewrites = ()
     with replay_cassette(tmp_path / "cassette"):
-        after, ended_again = read(kind)
+        after, ended_again = read_rows(kind, since=SINCE)
     assert rewrite.applied, said
     assert ended == ended_again, said
     find_pseudonyms(before, after)

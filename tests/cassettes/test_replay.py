@@ -26,10 +26,11 @@ from airflow_provider_iginsights.sandbox.graph import (
     World,
 )
 from airflow_provider_iginsights.testing import replay_cassette, set_testing
-from tests.support.cassettes import Rows, find_pseudonyms, one_worker, recording
+from tests.support.cassettes import find_pseudonyms, one_worker, read_rows, recording
 from tests.support.pages import find_block
 from tests.support.sandboxes import DATASET, NOW, Sandboxes, open_sandboxes
 
+SINCE = "2026-11-19"
 LIMIT = ErrorEffect(80002, http=403, message="(#80002) There have been too many calls to this Instagram account.")
 FIRST_POST, OTHER_ACCOUNT = "17800000010000000", "17841400000000002"
 
@@ -82,17 +83,6 @@ def sandboxes() -> Iterator[Sandboxes]:
         yield opened
 
 
-def read(kind: Any) -> tuple[Rows, str]:
-    """Return the rows of the connection's accounts, and what ended the reading."""
-    rows = []
-    with one_worker():
-        try:
-            rows += InstagramHook().read(kind, since="2026-11-19", until="2026-11-21")
-        except InsightsError as error:
-            return rows, f"{type(error).__name__} {error.facts.code} {error.facts.subcode} {error.facts.http_status}"
-    return rows, ""
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_happens_again(sandboxes: Sandboxes, tmp_path: Path, name: str) -> None:
     """Numbers, dates and errors are those of the recorded run; ids and texts are other ones, each always the same."""
@@ -101,11 +91,11 @@ def test_a_run_happens_again(sandboxes: Sandboxes, tmp_path: Path, name: str) ->
     for fault in faults:
         sandboxes.graph.faults.add(fault)
     with recording(tmp_path / "cassette"):
-        before, ended = read(kind)
+        before, ended = read_rows(kind, since=SINCE)
     sandboxes.graph.faults.clear()
     sandboxes.graph.clear_log()
     with replay_cassette(tmp_path / "cassette"):
-        after, ended_again = read(kind)
+        after, ended_again = read_rows(kind, since=SINCE)
     assert ended == ended_again
     assert before or ended
     pseudonyms = find_pseudonyms(before, after)
@@ -140,7 +130,7 @@ def test_the_cases_reach_what_they_name(sandboxes: Sandboxes) -> None:
         sandboxes.graph.faults.clear()
         for fault in faults:
             sandboxes.graph.faults.add(fault)
-        found[name] = read(kind)[1].split()[0]
+        found[name] = read_rows(kind, since=SINCE)[1].split()[0]
     sandboxes.graph.faults.clear()
     assert found == {
         "throttled": "Throttled",

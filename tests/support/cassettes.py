@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 from airflow_provider_iginsights.cassettes.files import create_directory, finish_cassette
 from airflow_provider_iginsights.cassettes.recorder import DIRECTORY, SALT
+from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from tests.support.sandboxes import PROVENANCE
 
 Rows = Sequence[tuple[str, Mapping[str, Any]]]
@@ -33,6 +35,17 @@ def one_worker(variable: str = "AIRFLOW_CONN_INSTAGRAM_DEFAULT") -> Iterator[Non
     extra = {**connection.get("extra", {}), "max_workers": 1}
     with patch.dict(os.environ, {variable: json.dumps({**connection, "extra": extra})}):
         yield
+
+
+def read_rows(kind: Any, *, since: str) -> tuple[Rows, str]:
+    """Return the rows of the connection's accounts from a day until 2026-11-20, and what ended the reading."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    with one_worker():
+        try:
+            rows += InstagramHook().read(kind, since=since, until="2026-11-21")
+        except InsightsError as error:
+            return rows, f"{type(error).__name__} {error.facts.code} {error.facts.subcode} {error.facts.http_status}"
+    return rows, ""
 
 
 def find_pseudonyms(before: Rows, after: Rows) -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""The text of an error keeps its meaning: words of Meta's, names of metrics, codes and days."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
+from airflow_provider_iginsights.cassettes.replacing import Replacing
+from airflow_provider_iginsights.catalog.account_metrics import ACCOUNT_METRICS
+from airflow_provider_iginsights.catalog.media_metrics import MEDIA_METRICS
+from airflow_provider_iginsights.graph.error_mapping import classify
+from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.sandbox.graph.errors import ERRORS
+
+METRICS = ", ".join(metric.name for metric in (*ACCOUNT_METRICS, *MEDIA_METRICS))
+REPLACING = Replacing(Pseudonyms("grains"))
+
+
+def replace_error(error: dict[str, Any]) -> Any:
+    """Return what a cassette holds of an error in a JSON body."""
+    return REPLACING.replace_body(json.dumps({"error": error}).encode())["json"]["error"]
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_keeps_its_meaning(name: str) -> None:
+    """Each text of Meta's errors leads to the same class of error as before, for accounts, posts and tokens."""
+    kind = ERRORS[name]
+    error = {
+        "message": kind.text,
+        "code": kind.code,
+        "error_subcode": kind.subcode,
+        "is_transient": kind.is_transient,
+        "error_user_title": kind.user_title,
+        "error_user_msg": kind.user_message,
+    }
+    found = replace_error(error)
+    for subject in (Subject("account", "1"), Subject("story", "1"), Subject("token", "")):
+        request = GraphRequest("1", {}, subject)
+        before, after = (classify(each, request=request, http_status=kind.http) for each in (error, found))
+        assert type(before) is type(after)
+        assert before.message.partition(" Meta said:")[0] == after.message.partition(" Meta said:")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(#10) Die App hat keine Berechtigung für diese Aktion",
+        "(#10) アプリケーションにはこの操作を実行する権限がありません",
+        "(#10) У приложения нет разрешения на это действие",
+        "(#10) لا يملك التطبيق إذن للقيام بهذا الإجراء",
+        "(#10) L'application n'a pas l'autorisation",
+    ],
+)
+def test_a_translated_error_keeps_its_meaning(text: str) -> None:
+    """The stem of "permission" stays readable in other languages; the words around it need not."""
+    story = GraphRequest("1", {}, Subject("story", "1"))
+    before, after = (
+        classify(error, request=story, http_status=400)
+        for error in ({"message": text, "code": 10}, replace_error({"message": text, "code": 10}))
+    )
+    assert type(before) is type(after)
+
+
+def test_names_of_metrics_and_fields_stay_in_errors() -> None:
+    """What Meta refuses, or says that it accepts, is still named."""
+    text = f"(#100) metric[0] must be one of the following values: {METRICS}"
+    assert replace_error({"message": text}) == {"message": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("(#200) 312 of 2026-11-21, metric[0], v25.0, 12 34", "(#200) 312 of 2026-11-21, metric[0], v25.0, 12 34"),
+        ("(#100) 1 2 3 4", "(#100) 1 2 3 4"),
+        ("(#10) 127.0.0.1", "(#10) 127.0.0.1"),
+    ],
+)
+def test_other_numbers_stay_in_errors(text: str, kept: str) -> None:
+    """Codes, days, places in lists and versions are no telephone numbers."""
+    assert replace_error({"message": text}) == {"message": kept}
