@@ -98,9 +98,9 @@ $(MUTATION)/.installed: pyproject.toml constraints.txt
 	$(MUTATION)/bin/$(PIP) --constraint constraints.txt --editable '.[dev,report,sandbox,mutation]'
 	@touch $@
 
-mutation-score: $(MUTATION)/.installed  ## Change the code in one place at a time: which part do the tests notice? [WORD=window]
+mutation-score: $(MUTATION)/.installed  ## Change the code in one place at a time: how many do the tests notice? [PART=window]
 	$(MUTATION)/bin/pytest -q tests/test_mutation_score.py -k changed
-	$(MUTATION)/bin/python -m tests.support.mutation_score $(if $(WORD),"$(WORD)")
+	$(MUTATION)/bin/python -m tests.support.mutation_score $(if $(PART),"$(PART)")
 
 MINUTES ?= 10
 chaos: install  ## For MINUTES=10 [SEED=1] [COUNT=1] [STATE=file] [REPORT=file], all or PART=: kills, scripts, writers, limits, loads, mutations, referee

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 SETTLED = 30
@@ -69,9 +70,19 @@ def main() -> int:
     print(f"{tries} tries for {tasks} tasks: {dict(errors.most_common())}")
     sizes = f"{first.megabytes:.1f} MB after night {settled * given.season}, {last.megabytes:.1f} MB at the end"
     print(f"memory {sizes}: {growth:+.1%}")
-    leaks = Counter(last.threads + last.files) - Counter(first.threads + first.files)
-    print(f"left behind: {[*leaks, *spooled] or 'nothing'}")
-    return int(growth > GROWTH or untold > UNTOLD * runs or bool(leaks) or bool(spooled))
+    left = [*(Counter(last.threads + last.files) - Counter(first.threads + first.files)), *spooled]
+    print(f"left behind: {left or 'nothing'}")
+    return int(not is_well(growth=growth, untold=untold / runs, left=left))
+
+
+def is_well(*, growth: float, untold: float, left: Sequence[str]) -> bool:
+    """Return whether the nights passed.
+
+    :param growth: of memory, as a part of what it was.
+    :param untold: which part of the runs of accounts the table of runs lacks.
+    :param left: threads, sockets and files that are left.
+    """
+    return growth <= GROWTH and untold <= UNTOLD and not left
 
 
 if __name__ == "__main__":

@@ -6,26 +6,26 @@ import re
 
 import pytest
 
-from tests.support.mutation_score.words import LEAST, WORDS
+from tests.support.mutation_score.parts import LEAST, PARTS
 from tests.support.pages import PACKAGE, ROOT
 
 PAGE = (ROOT / "docs" / "proof.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ([a-z ]+) \| (.+?) \| ([0-9,]+) \| ([0-9,]+) \| ([0-9.]+) % \|$", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_files_and_tests_are_there(word: str) -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_files_and_tests_are_there(part: str) -> None:
     """A file that is moved or renamed is still measured, and by tests that exist."""
-    for file, tests in WORDS[word].items():
+    for file, tests in PARTS[part].items():
         assert (PACKAGE / file).is_file()
         assert all((ROOT / "tests" / test).is_file() for test in tests)
 
 
-def test_the_page_shows_each_word_with_its_files() -> None:
+def test_the_page_shows_each_part_with_its_files() -> None:
     """The last row sums up the others; no score is below the least."""
-    assert [name for name, *_ in ROWS] == [*WORDS, "all"]
+    assert [name for name, *_ in ROWS] == [*PARTS, "all"]
     for name, files, *_ in ROWS[:-1]:
-        assert re.findall(r"`([\w/]+\.py)`", files) == [*WORDS[name]]
+        assert re.findall(r"`([\w/]+\.py)`", files) == [*PARTS[name]]
     found, noticed = ([int(row[place].replace(",", "")) for row in ROWS] for place in (2, 3))
     assert (found[-1], noticed[-1]) == (sum(found[:-1]), sum(noticed[:-1]))
     for mutants, seen, (name, *_, score) in zip(found, noticed, ROWS, strict=True):

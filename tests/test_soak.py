@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.soak import main
+from benchmarks.soak import is_well, main
 from tests.support.soak import Footprint, play
 
 SEEDS = (1, 2)
@@ -33,3 +33,18 @@ def test_a_growth_that_nothing_could_show_is_refused(words: tuple[str, str], mon
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("growth", "untold", "left", "well"),
+    [
+        (0.05, 0.01, [], True),
+        (-0.2, 0.0, [], True),
+        (0.051, 0.0, [], False),
+        (0.0, 0.011, [], False),
+        (0.0, 0.0, ["socket"], False),
+    ],
+)
+def test_when_the_nights_passed(growth: float, untold: float, left: list[str], well: bool) -> None:
+    """Memory grew by 5 % at most, 1 % of the runs of accounts is untold at most, and nothing is left."""
+    assert is_well(growth=growth, untold=untold, left=left) is well

@@ -51,7 +51,7 @@ SLOW_MODULES = frozenset(
         "tests/bigquery/test_views.py",
     }
 )
-"""Modules by what makes them slow: half of all seconds of the tests."""
+"""Modules by what makes them slow: more than half of all seconds of the tests."""
 
 
 def is_slow(item: pytest.Item) -> bool:

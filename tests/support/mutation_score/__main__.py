@@ -10,21 +10,21 @@ import time
 from collections.abc import Mapping
 
 from tests.support.mutation_score.mutants import find_mutants, keep
+from tests.support.mutation_score.parts import LEAST, PARTS
 from tests.support.mutation_score.run import PACKAGE, ROOT, load_libraries, passes
-from tests.support.mutation_score.words import LEAST, WORDS
 
 
 def main() -> None:
-    """Measure the words that are named, or all; end with 1 where one of them has too low a score."""
+    """Measure the parts that are named, or all; end with 1 where one of them has too low a score."""
     parser = argparse.ArgumentParser(prog="make mutation-score", description=__doc__)
-    parser.add_argument("word", nargs="*", choices=[[], *WORDS], help="what to measure (all)")
-    scores = [measure(word, WORDS[word]) for word in parser.parse_args().word or WORDS]
+    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="what to measure (all)")
+    scores = [measure(part, PARTS[part]) for part in parser.parse_args().part or PARTS]
     noticed, found = (sum(each) for each in zip(*scores, strict=True))
     print(_format_score("all", noticed, found))
     sys.exit(any(100 * noticed < LEAST * found for noticed, found in scores))
 
 
-def measure(word: str, files: Mapping[str, tuple[str, ...]]) -> tuple[int, int]:
+def measure(part: str, files: Mapping[str, tuple[str, ...]]) -> tuple[int, int]:
     """Return how many mutants of these files the tests noticed, and how many there are; print the others."""
     began, noticed, found = time.monotonic(), 0, 0
     for file, tests in files.items():
@@ -37,12 +37,12 @@ def measure(word: str, files: Mapping[str, tuple[str, ...]]) -> tuple[int, int]:
                 print(f"  {mutant}", flush=True)
             else:
                 noticed += 1
-    print(f"{_format_score(word, noticed, found)}, {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{_format_score(part, noticed, found)}, {time.monotonic() - began:.0f} s", flush=True)
     return noticed, found
 
 
-def _format_score(word: str, noticed: int, found: int) -> str:
-    return f"{word}: {noticed} of {found} noticed, {100 * noticed / found:.1f} %"
+def _format_score(part: str, noticed: int, found: int) -> str:
+    return f"{part}: {noticed} of {found} noticed, {100 * noticed / found:.1f} %"
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def passes(tests: Sequence[str], mutant: Mutant) -> bool:
 
 
 def _run(tests: Sequence[str], mutant: Mutant) -> NoReturn:
-    """Run the tests in this child, without a word, and end it."""
+    """Run the tests in this child, which prints nothing, and end it."""
     failed = True
     try:
         signal.alarm(SECONDS)

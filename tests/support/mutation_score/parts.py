@@ -1,18 +1,18 @@
-"""What is mutated, by the word that stands for it: files of the package, and the tests that are to notice."""
+"""What is mutated, by part: files of the package, and the tests that are to notice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 LEAST = 85
-"""Percentage of the mutants that each word's tests have to notice."""
+"""Percentage of the mutants that each part's tests have to notice."""
 
 _PLANNING = ("catalog/test_plan.py", "catalog/test_selection.py")
 _STORIES = ("stories/test_life.py", "stories/test_gaps.py", "stories/test_finals.py")
 _MERGE = ("bigquery/test_merge.py",)
 
 # Few tests, and such as start no server where possible. Paths begin at the package, and at tests.
-WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "window": {"window.py": ("test_window.py",)},
     "pacific": {"pacific.py": ("test_window.py",)},
     "planning": {
