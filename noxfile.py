@@ -25,6 +25,8 @@ FAST_TESTS = (
     "tests/hooks/test_instagram_hook.py",
     "tests/test_example_dags.py::test_an_example_runs",
 )
+# The whole suite, as make test runs it: one process more than cores.
+PARALLEL = ("--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
 nox.options.default_venv_backend = "uv"
 nox.options.envdir = str(FOLDER / "environments")
 nox.options.error_on_missing_interpreters = False
@@ -65,7 +67,7 @@ def cell(session: nox.Session, cell: Cell) -> None:
     report = home / "tests.xml"
     # The plugin of an older anyio, which some cells keep, warns when it is loaded.
     plugin = ("-p", "tests.support.matrix.installed", "-p", "no:anyio", "-p", "no:cacheprovider")
-    options = (*plugin, "-q", f"--junitxml={report}", *session.posargs)
+    options = (*plugin, "-q", f"--junitxml={report}", *(() if IS_FAST else PARALLEL), *session.posargs)
     # 1: some tests failed, which is a result; anything else is none.
     session.run("python", "-m", "pytest", *options, *tests, env=env, success_codes=[0, 1])
     result = Result.read(cell, report=report, versions=versions, wheel=digest_of(built), fast=IS_FAST)
