@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.failures import JOB_ROLE
 from airflow_provider_iginsights.bigquery.identifiers import quoted
 from airflow_provider_iginsights.bigquery.merge import append_statement, merge_statement
 from airflow_provider_iginsights.bigquery.partition_range import PartitionRange
@@ -34,7 +34,7 @@ def run_text_dry(target: TargetTable, *, sql: str, doing: str, session: BigQuery
     # A dry run checks syntax, columns and permissions, and bills nothing ("Estimate and control costs").
     config = QueryJobConfig(dry_run=True, use_legacy_sql=False, use_query_cache=False)
     submit = session.prepare_query(target, sql=sql, config=config)
-    return session.retrier.call(submit, doing=doing, role=error_mapping.JOB_ROLE)
+    return session.retrier.call(submit, doing=doing, role=JOB_ROLE)
 
 
 def dry_run_statement(target: TargetTable, *, load_mode: LoadMode, day: str) -> str:

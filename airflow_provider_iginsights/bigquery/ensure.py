@@ -11,7 +11,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.failures import DATASET_ROLE
 from airflow_provider_iginsights.bigquery.identifiers import literal, quoted
 from airflow_provider_iginsights.bigquery.primary_key import has_former_key, replace_key
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
@@ -153,7 +153,7 @@ def _create_dataset(target: TargetTable, *, session: BigQuerySession) -> None:
     session.retrier.call(
         lambda: session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=HTTP_TIMEOUT),
         doing=f"create the dataset {target.dataset_path}",
-        role=error_mapping.DATASET_ROLE,
+        role=DATASET_ROLE,
     )
 
 

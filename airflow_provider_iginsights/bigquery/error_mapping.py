@@ -6,137 +6,27 @@ as an HTTP error or as the ``errorResult`` of a finished job; both are read by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_iginsights.bigquery.failures import (
+    BUSY_REASONS,
+    BUSY_TEXTS,
+    CREDENTIALS,
+    FAILURES,
+    LOST_REASONS,
+    OTHERWISE,
+)
 from airflow_provider_iginsights.errors import DatasetUnavailable, GraphFacts, LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUSY_REASONS = frozenset({"rateLimitExceeded", "jobRateLimitExceeded"})
-# These arrive under reasons that also stand for what never passes (invalidQuery, resourcesExceeded), so that only the
-# text tells ("Troubleshoot quota and limit errors", "DML: conflicts").
-BUSY_TEXTS = (
-    "Too many DML statements outstanding",
-    "Could not serialize access",
-    "due to concurrent update",
-    "too many table update operations",
-    "too many table dml",
+_BAD_ADDRESS = (
+    "The address of a proxy or of an emulator in the environment cannot be used. Correct HTTPS_PROXY (http://, and "
+    "what is no letter or digit in a name or password of it percent-encoded) or BIGQUERY_EMULATOR_HOST (with http://)."
 )
-LOST_REASONS = frozenset({"backendError", "internalError", "jobBackendError", "jobInternalError", "tableUnavailable"})
-
-DATA_ROLE = "BigQuery Data Editor (roles/bigquery.dataEditor) on the dataset"
-DATASET_ROLE = "BigQuery User (roles/bigquery.user) on the project, which may create datasets"
-LIST_ROLE = "BigQuery User (roles/bigquery.user) on the project, which may list jobs"
-JOB_ROLE = "BigQuery Job User (roles/bigquery.jobUser) on the project"
-
-
-@dataclass(frozen=True, slots=True)
-class BigQueryFailure:
-    """One row: how it is known, the error it becomes, and what to do (``{role}`` = the missing role).
-
-    ``reasons``: any of them; none = whatever the reason. ``texts``: any of them, in lower case, in BigQuery's message;
-    none = whatever it says. The first row that fits counts.
-    """
-
-    reasons: frozenset[str]
-    error: type[LoadError]
-    advice: str
-    texts: tuple[str, ...] = ()
-
-    def fits(self, known: frozenset[str], said: str) -> bool:
-        """Tell whether an error with these reasons, which says this (in lower case), is the one of this row."""
-        return (not self.reasons or bool(self.reasons & known)) and (
-            not self.texts or any(text in said for text in self.texts)
-        )
-
-
-_ANY: frozenset[str] = frozenset()
-_DENIED = frozenset({"accessDenied", "403"})
-FAILURES: tuple[BigQueryFailure, ...] = (
-    # accessDenied has many causes, and only BigQuery's text tells which, and so who can help ("Troubleshoot IAM
-    # permissions in BigQuery", "Troubleshoot queries", "VPC Service Controls: troubleshoot" in Google's documentation).
-    BigQueryFailure(
-        _ANY,
-        DatasetUnavailable,
-        "Ask the administrator of the VPC Service Controls perimeter to let these credentials, from where the task "
-        "runs, use the project: an ingress or egress rule, found by the unique identifier in the message.",
-        texts=("vpc service controls", "vpcservicecontrolsuniqueidentifier"),
-    ),
-    BigQueryFailure(
-        _ANY,
-        DatasetUnavailable,
-        "Ask the administrator of the encryption key (CMEK): the key must be enabled, and BigQuery's service account "
-        "needs the role Cloud KMS CryptoKey Encrypter/Decrypter (roles/cloudkms.cryptoKeyEncrypterDecrypter) on it.",
-        texts=("cloud kms", "cloudkms.", "kms key"),
-    ),
-    BigQueryFailure(
-        _ANY,
-        DatasetUnavailable,
-        "Ask the administrator for an encryption key (CMEK), and make it the default key of dataset and project.",
-        texts=("encryption key",),
-    ),
-    BigQueryFailure(
-        _ANY,
-        DatasetUnavailable,
-        "Grant the credentials the role Fine-Grained Reader (roles/datacatalog.categoryFineGrainedReader) on the "
-        "policy tag of the column, or take the tag off the columns that this provider writes.",
-        texts=("policy tag", "finegrainedget", "fine-grained reader", "raw access permissions on the read columns"),
-    ),
-    BigQueryFailure(
-        _ANY,
-        LoadError,
-        "Enable billing for the project: without it BigQuery refuses the statements that write (DML), and tables "
-        "expire after 60 days.",
-        texts=("billing has not been enabled", "sandbox mode", "not allowed in the free tier"),
-    ),
-    BigQueryFailure(
-        _DENIED, DatasetUnavailable, f"Grant the credentials the role {JOB_ROLE}.", texts=("bigquery.jobs.create",)
-    ),
-    BigQueryFailure(
-        _DENIED, DatasetUnavailable, f"Grant the credentials the role {LIST_ROLE}.", texts=("bigquery.jobs.list",)
-    ),
-    BigQueryFailure(
-        _DENIED,
-        DatasetUnavailable,
-        f"Grant the credentials the role {DATASET_ROLE}.",
-        texts=("bigquery.datasets.create",),
-    ),
-    BigQueryFailure(
-        _DENIED,
-        DatasetUnavailable,
-        f"Grant the credentials the role {DATA_ROLE}.",
-        texts=(
-            "bigquery.tables.",
-            "bigquery.datasets.",
-            "access denied: table",
-            "access denied: dataset",
-            "query table",
-        ),
-    ),
-    BigQueryFailure(_DENIED, DatasetUnavailable, "Grant the credentials the role {role}."),
-    BigQueryFailure(frozenset({"notFound", "404"}), DatasetUnavailable, "Check project, dataset and location."),
-    BigQueryFailure(frozenset({"accessNotConfigured"}), DatasetUnavailable, "Enable the BigQuery API in this project."),
-    BigQueryFailure(
-        frozenset({"billingNotEnabled", "billingTierLimitExceeded"}), LoadError, "Enable billing for this project."
-    ),
-    BigQueryFailure(
-        frozenset({"quotaExceeded"}), LoadError, "A quota of the project is used up; run again when it renews."
-    ),
-    BigQueryFailure(
-        frozenset({"bytesBilledLimitExceeded"}),
-        LoadError,
-        "Raise maximum_bytes_billed, or read fewer days or accounts in one task.",
-    ),
-    BigQueryFailure(frozenset({"stopped"}), LoadError, "The job was cancelled; run the task again."),
-    BigQueryFailure(frozenset({"401"}), LoadError, "Renew the Google Cloud credentials of the connection."),
-    BigQueryFailure(
-        BUSY_REASONS, LoadError, "The table is busy: let fewer tasks write to it at once, with an Airflow pool."
-    ),
-    BigQueryFailure(LOST_REASONS, LoadError, "BigQuery has trouble of its own; run the task again later."),
-)
-_OTHERWISE = BigQueryFailure(frozenset(), LoadError, "The target is as it was.")
 _UNANSWERED = "No usable answer came from BigQuery; run the task again. Nothing is written twice by that."
 
 
@@ -154,6 +44,8 @@ def reasons(error: BaseException) -> frozenset[str]:
     """Return the BigQuery reasons and the HTTP status (as text) that an error carries."""
     if isinstance(error, JobFailed):
         return frozenset({error.reason})
+    if _is_of_credentials(error):
+        return frozenset({CREDENTIALS})
     # An HTTP error of BigQuery's API lists details with a reason each; its status alone covers several reasons.
     details = getattr(error, "errors", None) or ()
     said = {detail.get("reason", "") for detail in details if isinstance(detail, dict)}
@@ -176,18 +68,31 @@ def is_lost(error: BaseException) -> bool:
 
     if reasons(error) & LOST_REASONS:
         return True
+    if has_bad_address(error):
+        return False
     # 501 is a server error by its number, but no retry helps.
     if isinstance(error, api.MethodNotImplemented):
         return False
+    if isinstance(error, auth.GoogleAuthError) and getattr(error, "retryable", False):
+        return True
     lost = (api.ServerError, api.RetryError, auth.TransportError, requests.RequestException, ConnectionError)
     return isinstance(error, (*lost, TimeoutError))
+
+
+def has_bad_address(error: BaseException) -> bool:
+    """Tell whether an address of the environment is none. The error may repeat a proxy's password: it is not shown."""
+    from requests import exceptions as http
+
+    bad = (http.InvalidURL, http.InvalidSchema, http.MissingSchema)
+    return isinstance(error, bad) or isinstance(error.__cause__, bad)
 
 
 def speaks_of_bigquery(error: BaseException) -> bool:
     """Tell whether an error comes from BigQuery, its client or the way there (and not from a mistake in our code)."""
     from google.auth import exceptions as auth
 
-    return _speaks(error) or is_lost(error) or isinstance(error, auth.GoogleAuthError)
+    known = isinstance(error, auth.GoogleAuthError) or has_bad_address(error)
+    return known or _speaks(error) or is_lost(error)
 
 
 def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
@@ -196,19 +101,48 @@ def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
     :param doing: completes "BigQuery refused to ..."
     :param role: the role that ``doing`` needs, named if access was denied.
     """
-    said = " ".join(str(getattr(error, "message", "") or error).split())[:1500].rstrip(".")
+    if has_bad_address(error):
+        return DatasetUnavailable(f"The attempt to {doing} was given up. {_BAD_ADDRESS}")
+    said = _said_by(error)
     if is_lost(error) and not isinstance(error, JobFailed):
         return LoadError(f"The attempt to {doing} was given up: {said}. {_UNANSWERED}")
     known = reasons(error)
     # A status such as 403 stands for many reasons; the reason itself says more.
     ranked = sorted(FAILURES, key=lambda each: not each.texts and not any(map(str.isalpha, each.reasons & known)))
-    failure = next((each for each in ranked if each.fits(known, said.lower())), _OTHERWISE)
+    failure = next((each for each in ranked if each.fits(known, said.lower())), OTHERWISE)
     code = getattr(error, "code", None)
     facts = GraphFacts(http_status=int(code) if code else None)
-    return failure.error(f"BigQuery refused to {doing}: {said}. {failure.advice.format(role=role)}", facts=facts)
+    who = "Google's login" if CREDENTIALS in known else "BigQuery"
+    return failure.error(f"{who} refused to {doing}: {said}. {failure.advice.format(role=role)}", facts=facts)
 
 
 def _speaks(error: BaseException) -> bool:
     from google.api_core import exceptions as api
 
     return isinstance(error, JobFailed | api.GoogleAPIError)
+
+
+def _is_of_credentials(error: BaseException) -> bool:
+    from google.auth import exceptions as auth
+
+    return isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError)
+
+
+def _said_by(error: BaseException) -> str:
+    """Return an error's own words as one line; google-auth puts the answer behind its words."""
+    words = [str(getattr(error, "message", "") or error)]
+    if _is_of_credentials(error):
+        words = [_words_of(each) for each in error.args]
+    # The answer's own description often is a part of google-auth's words.
+    new = [text for place, text in enumerate(words) if text and not any(text in known for known in words[:place])]
+    return " ".join(": ".join(new).split())[:1500].rstrip(".")
+
+
+def _words_of(answer: Any) -> str:
+    """Return what an answer of Google's login says in words; other parts of it are left out."""
+    with suppress(ValueError, TypeError):
+        answer = json.loads(answer)
+    if not isinstance(answer, dict):
+        return str(answer).rstrip(".")
+    error = answer.get("error")
+    return str(error.get("message", "")) if isinstance(error, dict) else str(answer.get("error_description", ""))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.failures import JOB_ROLE
 from airflow_provider_iginsights.bigquery.retry import CANCEL_TIMEOUT, HTTP_TIMEOUT, StateChanged
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class JobRunner:
 
         ids = _JobIds(request)
         try:
-            for attempt in self._retrier.attempts(doing=request.doing, role=error_mapping.JOB_ROLE):
+            for attempt in self._retrier.attempts(doing=request.doing, role=JOB_ROLE):
                 with attempt:
                     job = self._find_sent(ids) if ids.sent else None
                     if job is None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.failures import JOB_ROLE, LIST_ROLE
 from airflow_provider_iginsights.bigquery.job_ids import USES_STAGING, job_prefix, staging_jobs, staging_prefix
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT
 
@@ -85,7 +86,7 @@ def _find_running(project: str, *, prefixes: tuple[str, ...], session: BigQueryS
         timeout=HTTP_TIMEOUT,
     )
     doing = f"list the running jobs of project {project}"
-    for attempt in session.retrier.attempts(doing=doing, role=error_mapping.LIST_ROLE):
+    for attempt in session.retrier.attempts(doing=doing, role=LIST_ROLE):
         with attempt:
             try:
                 listed = [job for state in ("pending", "running") for job in list_jobs(state_filter=state)]
@@ -96,7 +97,7 @@ def _find_running(project: str, *, prefixes: tuple[str, ...], session: BigQueryS
                     "The running jobs of %s may not be listed, so earlier tries are only known by their staging tables."
                     " Grant the role %s.",
                     project,
-                    error_mapping.LIST_ROLE,
+                    LIST_ROLE,
                 )
                 listed = []
     return [job for job in listed if job.job_id.startswith(prefixes)]
@@ -107,7 +108,7 @@ def find_jobs(first_id: str, *, target: TargetTable, session: BigQuerySession) -
     for suffix in ("", *(f"-{number}" for number in range(1, _MAX_SUFFIXES))):
         project = session.project_of_jobs(target)
         look = functools.partial(session.jobs.find, first_id + suffix, project=project, location=target.location)
-        job = session.retrier.call(look, doing=f"look at job {first_id}{suffix}", role=error_mapping.JOB_ROLE)
+        job = session.retrier.call(look, doing=f"look at job {first_id}{suffix}", role=JOB_ROLE)
         if job is None:
             return
         yield job
@@ -120,7 +121,7 @@ def _end(job: Any, *, session: BigQuerySession) -> None:
         return
     log.info("Ending job %s, which an earlier try of this task left running.", job.job_id)
     doing = f"cancel job {job.job_id} of an earlier try"
-    for attempt in session.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
+    for attempt in session.retrier.attempts(doing=doing, role=JOB_ROLE):
         with attempt, contextlib.suppress(NotFound):
             # The cancellation of a job is a request, not an order: only the state DONE says that it will change nothing
             # more.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_iginsights.bigquery import error_mapping
+from airflow_provider_iginsights.bigquery.failures import DATA_ROLE
 from airflow_provider_iginsights.errors import LoadError
 from airflow_provider_iginsights.waiting import is_testing
 
@@ -79,14 +80,14 @@ class BigQueryRetrier:
         """Return whether :meth:`stop` was called."""
         return self._stopped.is_set()
 
-    def call(self, action: Callable[[], T], *, doing: str, role: str = error_mapping.DATA_ROLE) -> T:
+    def call(self, action: Callable[[], T], *, doing: str, role: str = DATA_ROLE) -> T:
         """Return what ``action`` returns. Raises as :meth:`attempts` does."""
         for attempt in self.attempts(doing=doing, role=role):
             with attempt:
                 result = action()
         return result
 
-    def attempts(self, *, doing: str, role: str = error_mapping.DATA_ROLE) -> Iterator[AttemptManager]:
+    def attempts(self, *, doing: str, role: str = DATA_ROLE) -> Iterator[AttemptManager]:
         """Yield context managers, one for each try; what is done in the last one succeeded.
 
         :param doing: completes "BigQuery refused to ..."
@@ -117,7 +118,8 @@ class BigQueryRetrier:
                 ) from error
             if isinstance(error, LoadError) or not error_mapping.speaks_of_bigquery(error):
                 raise
-            raise error_mapping.load_error(error, doing=doing, role=role) from error
+            cause = None if error_mapping.has_bad_address(error) else error
+            raise error_mapping.load_error(error, doing=doing, role=role) from cause
 
     def stop(self) -> None:
         """End all waiting; what is under way fails with LoadError."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.costs import StatementCosts
+from airflow_provider_iginsights.bigquery.failures import JOB_ROLE
 from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.job_ids import job_id, task_hash
 from airflow_provider_iginsights.bigquery.jobs import JobRequest, JobRunner
@@ -108,7 +108,7 @@ class BigQuerySession:
         """Run a query about a target and return its rows: tuples that are mappings, too. Parameters as in query."""
         job = self.jobs.run(self._request_query(target, verb="verify", sql=sql, payload=payload, doing=doing))
         self.costs.add(target.path, "verify", job)
-        for attempt in self.retrier.attempts(doing=doing, role=error_mapping.JOB_ROLE):
+        for attempt in self.retrier.attempts(doing=doing, role=JOB_ROLE):
             with attempt:
                 # Reading the result is repeated by itself: the job is done, and its result stays readable for 24 hours.
                 rows = list(job.result(retry=None, job_retry=None, timeout=HTTP_TIMEOUT))

@@ -289,7 +289,8 @@ TRANSPORT_PROBLEMS: Final[Mapping[TransportProblem, ErrorCode]] = {
     ),
     "unsupported_proxy": ErrorCode(
         ConfigurationError,
-        "Nothing was sent for {whom}: the environment names a SOCKS proxy, which is not supported. Set HTTPS_PROXY"
-        " to an HTTP proxy, or list the Graph host in NO_PROXY.",
+        "Nothing was sent for {whom}: the environment names a SOCKS proxy, which is not supported, or a proxy whose "
+        "address cannot be read. Set HTTPS_PROXY to an HTTP proxy (http://, and what is no letter or digit in its name "
+        "or password percent-encoded), or list the Graph host in NO_PROXY.",
     ),
 }

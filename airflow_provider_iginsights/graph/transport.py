@@ -45,6 +45,8 @@ _NOT_CONNECTED: Final = (
     requests.exceptions.ProxyError,
     requests.exceptions.SSLError,
 )
+# The URL of a call is made of checked parts, so an address that cannot be read is a proxy's.
+_BAD_PROXY: Final = (UnsupportedProxy, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 _NOT_ANSWERED: Final = (TimeoutError, requests.Timeout, ConnectionResetError)  # RemoteDisconnected is a reset as well.
 
 
@@ -75,8 +77,8 @@ class Transport:
             reply = Reply(problem="too_large", detail=f"{self._host}: more than {self._settings.limits.size} bytes")
         except UndecodableAnswer:
             reply = Reply(problem="cut", detail=f"{self._host}: a body that is not encoded as its header says")
-        except UnsupportedProxy:
-            reply = Reply(problem="unsupported_proxy", detail=f"{self._host}: a SOCKS proxy in the environment")
+        except _BAD_PROXY as error:
+            reply = Reply(problem="unsupported_proxy", detail=f"{self._host}: {type(error).__name__}")
         except (requests.RequestException, HTTPError) as error:
             detail = f"{self._host}: {self.redact_text(_describe_network_error(error))}"
             reply = Reply(problem=_classify_network_error(error), detail=detail)

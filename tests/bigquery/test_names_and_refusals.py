@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
+import traceback
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
+from google.cloud.bigquery import Client
+from google.oauth2.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_iginsights.bigquery import identifiers, job_ids
-from airflow_provider_iginsights.bigquery.error_mapping import (
-    DATA_ROLE,
-    DATASET_ROLE,
-    JOB_ROLE,
-    JobFailed,
-    is_busy,
-    is_lost,
-    load_error,
-)
+from airflow_provider_iginsights.bigquery.error_mapping import JobFailed, is_busy, is_lost, load_error
+from airflow_provider_iginsights.bigquery.failures import DATA_ROLE, DATASET_ROLE, JOB_ROLE
+from airflow_provider_iginsights.bigquery.retry import BigQueryRetrier, RetryBudget
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from tests.support.bigquery import rows
+
+QUEUE = "Quota exceeded: Your project and region exceeded quota for max number of jobs that can be queued per project."
 
 
 class Job:
@@ -104,6 +106,9 @@ def test_labels_obey_the_grammar(labels: dict[str, str]) -> None:
         (ConnectionResetError("cut"), False, True),
         (auth.TransportError("no metadata server"), False, True),
         (auth.RefreshError("invalid_grant"), False, False),
+        (auth.RefreshError("internal_failure", retryable=True), False, True),
+        (forbidden("quotaExceeded", QUEUE), True, False),
+        (requests.exceptions.InvalidProxyURL("Please check proxy URL."), False, False),
         (ValueError("Too many DML statements outstanding"), False, False),
     ],
     ids=repr,
@@ -129,6 +134,7 @@ def test_what_passes_by_itself(error: Exception, busy: bool, lost: bool) -> None
             "Row 3: no such",
         ),
         (requests.ConnectionError("cut"), LoadError, "Nothing is written twice by that"),
+        (JobFailed(Job("invalidQuery", "It is odd.")), LoadError, "its page of error messages says what to do"),
         (forbidden("rateLimitExceeded"), LoadError, "Airflow pool"),
     ],
     ids=repr,
@@ -184,3 +190,99 @@ def test_the_right_person_is_named(reason: str, text: str, advice: str, arrives:
     message = load_error(error, doing="write 3 rows into p.d.t", role=JOB_ROLE).message
     assert advice in message
     assert ("Job User" in message) == (advice == JOB_ROLE)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "advice"),
+    [
+        ("forbidden", "BigQuery API has not been used in project 1 before or it is disabled.", "Enable the API that"),
+        ("forbidden", "Grant the caller the roles/serviceusage.serviceUsageConsumer role.", "Service Usage Consumer"),
+        ("accessDenied", "DML on a table with row access policies needs a filter that is TRUE.", "FILTER USING (TRUE)"),
+        ("invalidQuery", "The table is protected by row-level security.", "FILTER USING (TRUE)"),
+        (
+            "conditionNotMet",
+            "'us-central1' violates constraint 'constraints/gcp.resourceLocations' on the resource 'projects/p'.",
+            "A policy of the organization forbids it",
+        ),
+        ("invalid", "Linked dataset p:d cannot be written to.", "name a dataset of your own"),
+        ("invalid", "Cannot read and write in different locations: source: US, destination: EU", "in one location"),
+        ("invalidQuery", "MERGE over table t would affect rows in the streaming buffer.", "90 minutes"),
+        ("resourcesExceeded", "Resources exceeded during query execution.", "Read fewer days or accounts"),
+        ("timeout", "Operation timed out after 6.0 hours.", "Read fewer days or accounts"),
+        ("blocked", "The project is blocked.", "support of Google Cloud"),
+        ("invalidQuery", "Transaction is aborted due to concurrent update against table p:d.t.", "Airflow pool"),
+    ],
+)
+@pytest.mark.parametrize("arrives", ["http", "job"])
+def test_each_refusal_says_what_to_do(reason: str, text: str, advice: str, arrives: str) -> None:
+    """What users met in their projects is answered by what they did about it, however it arrives."""
+    error: Exception = forbidden(reason, text) if arrives == "http" else JobFailed(Job(reason, text))
+    assert advice in load_error(error, doing="write 3 rows into p.d.t", role=JOB_ROLE).message
+
+
+NOT_ALLOWED = {"error": {"code": 403, "message": "Permission 'iam.serviceAccounts.getAccessToken' denied."}}
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "advice"),
+    [
+        (
+            auth.RefreshError(
+                "invalid_grant: Bad Request", {"error": "invalid_grant", "error_description": "Bad Request"}
+            ),
+            "p.d: invalid_grant: Bad Request.",
+            "Put a new one",
+        ),
+        (auth.RefreshError("invalid_grant: Invalid JWT Signature.", "{}"), "Invalid JWT Signature.", "Put a new one"),
+        (
+            auth.RefreshError(
+                "invalid_grant: Invalid JWT: Token must be in a reasonable timeframe.", {"access_token": "x"}
+            ),
+            "reasonable timeframe.",
+            "Set the clock of the worker right",
+        ),
+        (auth.RefreshError("Reauthentication is needed."), "is needed.", "log in again"),
+        (
+            auth.RefreshError("Unable to acquire impersonated credentials", json.dumps(NOT_ALLOWED)),
+            "credentials: Permission 'iam.serviceAccounts.getAccessToken' denied.",
+            "Service Account Token Creator",
+        ),
+        (
+            auth.OAuthError("Error code invalid_request", "Invalid audience"),
+            "Invalid audience.",
+            "Check the Google Cloud",
+        ),
+    ],
+    ids=["refused", "wrong key", "wrong clock", "person", "impersonation", "federation"],
+)
+def test_refused_credentials_are_told_in_words(error: Exception, said: str, advice: str) -> None:
+    """What Google's login says is one sentence, not the text of a tuple or of JSON, and is followed by what to do."""
+    message = load_error(error, doing="read the dataset p.d", role=JOB_ROLE).message
+    assert message.startswith("Google's login refused to read the dataset p.d: ")
+    assert said in message
+    assert advice in message
+    assert not set("{}'") & set(message.partition(": ")[2].replace("'iam.serviceAccounts.getAccessToken'", ""))
+
+
+BAD_PROXIES = (
+    "http://user:pass#word@127.0.0.1:9",
+    "http://user:password@127.0.0.1:80x",
+    "user:password@127.0.0.1:9",
+    "ftp://user:password@127.0.0.1:9",
+)
+
+
+@pytest.mark.parametrize("proxy", BAD_PROXIES)
+def test_a_proxy_that_cannot_be_used_is_told_at_once(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """An address of a proxy that cannot be read fails at once, says how to write it, and its password is in no text."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    waits: list[float] = []
+    retrier = BigQueryRetrier(RetryBudget(lost=60.0))
+    monkeypatch.setattr(retrier, "sleep", waits.append)
+    with closing(Client(project="p", credentials=Credentials("token"))) as client:
+        read = partial(client.get_dataset, "p.d", retry=None, timeout=2)
+        with pytest.raises(DatasetUnavailable, match="percent-encoded") as caught:
+            retrier.call(read, doing="read the dataset p.d")
+    assert "pass" not in "".join(traceback.format_exception(caught.value)).replace("name or password of it", "")
+    assert waits == []

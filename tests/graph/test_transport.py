@@ -151,16 +151,28 @@ def test_a_certificate_nobody_vouches_for_is_refused(tunnel: Tunnel, connect: Co
     assert not any("EAAGsecret99" in head for head in tunnel.heads)
 
 
-@pytest.mark.parametrize("scheme", ["socks4", "socks5", "SOCKS5h"])
-def test_a_socks_proxy_is_refused_at_once(
-    scheme: str, connect: Connect, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks4://user:pa55word@127.0.0.1:1",
+        "socks5://user:pa55word@127.0.0.1:1",
+        "SOCKS5h://user:pa55word@127.0.0.1:1",
+        # A password with # ends the address there; a port that is none; no scheme; no proxy's scheme.
+        "http://user:pa55word#1@127.0.0.1:1",
+        "http://user:pa55word@127.0.0.1:1x",
+        "user:pa55word@127.0.0.1:1",
+        "ftp://user:pa55word@127.0.0.1:1",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_refused_at_once(
+    proxy: str, connect: Connect, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    """A SOCKS proxy of the environment is an error of the configuration: it names the remedy and is not retried."""
+    """Such a proxy of the environment is an error of the configuration: it names the remedy and is not retried."""
     for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("https_proxy", f"{scheme}://user:pa55word@127.0.0.1:1")
+    monkeypatch.setenv("https_proxy", proxy)
     client = connect(f"https://{HOST}", token="EAAGsecret99")
-    with pytest.raises(ConfigurationError, match=r"SOCKS proxy, which is not supported\. Set HTTPS_PROXY") as caught:
+    with pytest.raises(ConfigurationError, match=r"SOCKS proxy, .*\. Set HTTPS_PROXY .*percent-encoded") as caught:
         client.get(GraphRequest("me", {}))
     assert "pa55word" not in str(caught.value)
     assert pauses == []
