@@ -7,17 +7,19 @@ application default credentials of the machine, for which the Google provider ne
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights import __version__
-from airflow_provider_iginsights.errors import ConfigurationError, GoogleProviderMissing
+from airflow_provider_iginsights.errors import ConfigurationError, GoogleProviderMissing, InsightsError
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.bigquery import Client
 
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
+FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _KINDS = (
     ("google.oauth2.service_account", "a key of a service account"),
@@ -28,6 +30,13 @@ _KINDS = (
     ("google.auth.credentials", "none, since an emulator is asked"),
 )
 """What the credentials of a module of google-auth are."""
+_FIELDS = (
+    "Keyfile JSON takes the JSON text of a service account's key, Keyfile Path the path of a file that the worker can "
+    "read; fill in one of them."
+)
+_FILE = "It takes the path of a JSON file, of a key or a login, that the worker can read."
+_ACCESSOR = "Secret Manager Secret Accessor (roles/secretmanager.secretAccessor) on the secret of the key"
+_LONGEST = 500
 _WITHOUT_CONNECTION = (
     "To use the application default credentials of the machine instead, name no connection (operators: "
     "gcp_conn_id=None; commands: leave out --gcp-conn-id)."
@@ -90,9 +99,11 @@ def _client_from_connection(
             f"Airflow knows no connection {gcp_conn_id!r} (gcp_conn_id). Create it with the type Google Cloud. "
             f"{_WITHOUT_CONNECTION}"
         ) from error
-    # Always by name: a connection that is anonymous has no project of its own, and get_client() would look for one.
-    project = _require_project(project_id or hook.project_id, source=f"the connection {gcp_conn_id!r}")
-    return hook.get_client(project_id=project, location=location)
+    source = f"the connection {gcp_conn_id!r}"
+    with _reading_credentials(f"{source} (gcp_conn_id)", remedy=_FIELDS):
+        # Always by name: a connection that is anonymous has no project of its own, and get_client() would look for one.
+        project = _require_project(project_id or hook.project_id, source=source)
+        return hook.get_client(project_id=project, location=location)
 
 
 def _client_from_environment(
@@ -121,17 +132,54 @@ def _find_credentials() -> tuple[Credentials, str | None]:
     if emulator.startswith("http://"):
         # A Google token must not travel in clear, and looking for one asks the metadata server, for seconds.
         return anonymous
-    try:
-        credentials, project = google.auth.default(scopes=SCOPES)
-    except DefaultCredentialsError as error:
-        if emulator:
-            return anonymous
-        raise ConfigurationError(
-            "No Google Cloud connection is named, and the machine has no application default credentials. Set "
-            "GOOGLE_APPLICATION_CREDENTIALS there, or run `gcloud auth application-default login`, or name a "
-            "connection (operators: gcp_conn_id; commands: --gcp-conn-id)."
-        ) from error
+    with _reading_credentials(f"The variable {FILE_VARIABLE}", remedy=_FILE):
+        try:
+            credentials, project = google.auth.default(scopes=SCOPES)
+        except DefaultCredentialsError as error:
+            if emulator:
+                return anonymous
+            if os.environ.get(FILE_VARIABLE):
+                raise
+            raise ConfigurationError(
+                "No Google Cloud connection is named, and the machine has no application default credentials. Set "
+                f"{FILE_VARIABLE} there, or run `gcloud auth application-default login`, or name a "
+                "connection (operators: gcp_conn_id; commands: --gcp-conn-id)."
+            ) from error
     return credentials, project
+
+
+@contextmanager
+def _reading_credentials(source: str, *, remedy: str) -> Iterator[None]:
+    """Raise what google-auth and Airflow's Google provider say about credentials in words.
+
+    :raises ConfigurationError: they cannot be read.
+    :raises LoadError: a server of Google that was asked for them refused, or gave no answer.
+    """
+    try:
+        yield
+    except InsightsError:
+        raise
+    except Exception as error:
+        from google.auth.exceptions import DefaultCredentialsError
+
+        from airflow_provider_iginsights.bigquery import error_mapping
+
+        if error_mapping.speaks_of_bigquery(error) and not isinstance(error, DefaultCredentialsError):
+            doing = f"get credentials from {source}"
+            raise error_mapping.load_error(error, doing=doing, role=_ACCESSOR) from error
+        # No cause: its text can be a key that was pasted where its path was meant.
+        raise ConfigurationError(
+            f"{source[0].upper()}{source[1:]} gives no Google Cloud credentials: {_describe(error)}. {remedy}"
+        ) from None
+
+
+def _describe(error: Exception) -> str:
+    """Return what was wrong, without what may be a key."""
+    if isinstance(error, KeyError):
+        return f"the key lacks {error}"
+    text = " ".join(str(error).split()).rstrip(".")
+    is_shown = text and len(text) <= _LONGEST and not any(mark in text for mark in ("{", "PRIVATE KEY"))
+    return f"{text} ({type(error).__name__})" if is_shown else type(error).__name__
 
 
 def _split_chain(impersonation_chain: str | Sequence[str] | None) -> list[str]:

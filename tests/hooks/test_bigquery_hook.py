@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
+import traceback
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from google.auth import compute_engine
@@ -200,6 +203,77 @@ def test_impersonation_by_the_provider(google_connection, credentials_file, chai
     google_connection(project="sandbox-project")
     client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=chain)
     assert client._credentials.service_account_email == "b@p.iam"
+
+
+KEY = {
+    "type": "service_account",
+    "project_id": "p",
+    "private_key_id": "1",
+    "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
+    "client_email": "loader@p.iam.gserviceaccount.com",
+    "token_uri": "https://oauth2.googleapis.com/token",
+}
+SECRETS = ("c2VjcmV0", "BEGIN PRIVATE KEY")
+ODD_CONNECTIONS = {
+    "single quotes": ({"keyfile_dict": str(KEY)}, "Invalid key JSON"),
+    "a broken key": ({"keyfile_dict": json.dumps(KEY)}, "ValueError"),
+    "no key in it": ({"keyfile_dict": '{"type": "service_account"}'}, "lacks 'private_key'"),
+    "no such file": ({"key_path": "/no/such/key.json"}, "/no/such/key.json"),
+    "the key in place of its path": ({"key_path": json.dumps(KEY)}, "extension"),
+    "a P12 file": ({"key_path": "/etc/key.p12"}, "P12"),
+    "both fields": ({"key_path": "/etc/key.json", "keyfile_dict": json.dumps(KEY)}, "mutually exclusive"),
+    "nothing": ({}, "default credentials were not found"),
+}
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("extra", "said"), ODD_CONNECTIONS.values(), ids=ODD_CONNECTIONS)
+def test_a_connection_without_usable_credentials_is_named(google_connection, extra, said):
+    """What cannot be read in a connection is told with its name and its fields, never as a bare error or with a key."""
+    google_connection(project="p", **extra)
+    with pytest.raises(ConfigurationError, match="Keyfile JSON takes") as caught:
+        get_bigquery_client(gcp_conn_id="google_cloud_default")
+    assert "'google_cloud_default' (gcp_conn_id) gives no Google Cloud credentials" in str(caught.value)
+    assert said in str(caught.value)
+    assert not [secret for secret in SECRETS if secret in "".join(traceback.format_exception(caught.value))]
+
+
+def not_here(path):
+    """Leave the path as it is: nothing is there."""
+
+
+ODD_FILES = {
+    "no file": (not_here, "was not found"),
+    "a folder": (Path.mkdir, "Is a directory"),
+    "an empty file": (Path.touch, "not a valid json file"),
+    "no JSON": (lambda path: path.write_text(str(KEY)), "not a valid json file"),
+    "no text": (lambda path: path.write_bytes(b"\x30\x82\xff"), "Error"),
+    "no credentials": (lambda path: path.write_text('{"installed": {}}'), "does not have a valid type"),
+    "a broken key": (lambda path: path.write_text(json.dumps(KEY)), "Failed to load service account credentials"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), ODD_FILES.values(), ids=ODD_FILES)
+def test_a_file_without_usable_credentials_is_named(monkeypatch, tmp_path, make, said):
+    """A file that the machine's variable names and that gives no credentials is told as such, with what it says."""
+    make(path := tmp_path / "key.json")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(
+        ConfigurationError, match=f"The variable GOOGLE_APPLICATION_CREDENTIALS gives no.*{said}"
+    ) as caught:
+        get_bigquery_client(gcp_conn_id=None, project_id="p")
+    assert not [secret for secret in SECRETS if secret in "".join(traceback.format_exception(caught.value))]
+
+
+@pytest.mark.parametrize("pasted", [json.dumps(KEY), base64.b64encode(json.dumps(KEY).encode() * 2).decode()])
+def test_a_key_in_place_of_its_path_is_not_shown(monkeypatch, pasted):
+    """Whoever puts the key itself into the variable reads what it takes, and the key stands in no traceback."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", pasted)
+    with pytest.raises(ConfigurationError, match="takes the path of a JSON file") as caught:
+        get_bigquery_client(gcp_conn_id=None, project_id="p")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not [secret for secret in (*SECRETS, pasted[:40]) if secret in shown]
 
 
 CREDENTIALS = {
