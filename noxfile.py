@@ -59,14 +59,19 @@ def cell(session: nox.Session, cell: Cell) -> None:
         session.skip("done with this wheel; make matrix AGAIN=1 runs it anew")
     install(session, cell, built)
     home = Path(session.create_tmp())
-    env = {"AIRFLOW_HOME": str(home), "PYTHONPATH": None, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    env: dict[str, str | None] = {
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": None,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
     session.chdir(FOLDER / "tests")
     versions = home / "versions.json"
     session.run("python", "-m", "tests.support.matrix.installed", cell.airflow, str(versions), env=env)
     tests = FAST_TESTS if IS_FAST else ("tests",)
     report = home / "tests.xml"
-    # The plugin of an older anyio, which some cells keep, warns when it is loaded.
-    plugin = ("-p", "tests.support.matrix.installed", "-p", "no:anyio", "-p", "no:cacheprovider")
+    # The plugin of an older anyio, which some cells keep, warns when it is loaded, in what a test starts, too.
+    env["PYTEST_ADDOPTS"] = "-p no:anyio -p no:cacheprovider"
+    plugin = ("-p", "tests.support.matrix.installed")
     options = (*plugin, "-q", f"--junitxml={report}", *(() if IS_FAST else PARALLEL), *session.posargs)
     # 1: some tests failed, which is a result; anything else is none.
     session.run("python", "-m", "pytest", *options, *tests, env=env, success_codes=[0, 1])

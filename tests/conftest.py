@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from airflow_provider_iginsights.testing import set_testing
-from tests.support.airflow_versions import has_pinned_airflow
+from tests.support.airflow_versions import has_pinned_airflow, keep_handlers
 from tests.support.server_tests import refuse_servers, starts_server
 from tests.support.slow_tests import is_slow
 
@@ -104,10 +105,11 @@ def without_waits() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
-    """Create Airflow's metadata database once, for the tests that run Dags."""
+    """Create Airflow's metadata database once, for the tests that run Dags; logging stays as it was."""
     from airflow.utils.db import initdb
 
-    initdb()
+    with keep_handlers(logging.getLogger()):
+        initdb()
 
 
 @pytest.fixture

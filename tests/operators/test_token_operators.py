@@ -30,7 +30,7 @@ from airflow_provider_iginsights.hooks.instagram import InstagramHook
 from airflow_provider_iginsights.operators.token import InstagramRefreshTokenOperator, InstagramTokenExpiresOperator
 from airflow_provider_iginsights.sandbox.graph import REMOVE, Edit, ErrorEffect, GraphFault, Slow, Token, World
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
-from tests.support.airflow_versions import redact
+from tests.support.airflow_versions import allow_execute, redact
 from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 from tests.support.secrecy import gather
 
@@ -279,7 +279,7 @@ def test_a_renewal_can_be_stopped(sandboxes: Sandboxes, kept: list[RefreshedToke
     slow = GraphFault(effect=Slow(30), path="oauth/access_token", times=None)
     sandboxes.graph.faults.add(slow)
     operator = InstagramRefreshTokenOperator(task_id="refresh", token_sink=kept.append)
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, initializer=allow_execute) as pool:
         renewal = pool.submit(operator.execute, {})
         while not sandboxes.graph.faults.count(slow):
             assert not renewal.done()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from airflow_provider_iginsights._compat import AirflowException
 from airflow_provider_iginsights.testing import set_testing
+from tests.support.airflow_versions import allow_execute
 from tests.support.chaos.checks import Truth, check_error, check_left, check_rows, check_whole, read_tables
 from tests.support.chaos.outcomes import Outcome, Play, Violation
 from tests.support.chaos.requests import drop_dataset, open_planned
@@ -43,7 +44,7 @@ class WriterPlayer:
         violations: list[Violation] = []
         tries = 0
         writers = [self._prepare(kind, way, number, dataset) for number, way in enumerate(ways)]
-        with ThreadPoolExecutor(len(writers)) as pool:
+        with ThreadPoolExecutor(len(writers), initializer=allow_execute) as pool:
             for used, found in pool.map(_write, writers):
                 tries += used
                 violations += found
