@@ -122,6 +122,8 @@ def describe_table(target: TargetTable, *, table_id: str, labels: dict[str, str]
         "schema": {"fields": columns},
         "labels": labels,
         "description": description,
+        # A dataset may take upper and lower case for one by default; keys and texts of ours are told apart by it.
+        "defaultCollation": "",
         **({"encryptionConfiguration": {"kmsKeyName": key}} if key else {}),
     }
 

@@ -73,5 +73,7 @@ def _field_faults(column: Column, *, field: Any) -> Iterator[str]:
     found = type_of(field)
     if found not in ACCEPTED.get(column.type, {column.type}):
         yield f"column {column.name} is {found}, and {column.type} is needed"
+    if collation := field.to_api_repr().get("collation"):
+        yield f"column {column.name} has the collation {collation}, to which two texts can be one, and none is needed"
     if field.mode == "REQUIRED" and not column.required:
         yield f"column {column.name} is REQUIRED, and our rows can leave it NULL"

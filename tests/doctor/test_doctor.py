@@ -377,7 +377,7 @@ def test_credentials_and_project(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json")
     assert main(["doctor", "--json", "--dataset", DATASET]) == 1
     found = {row["check"]: row for row in json.loads(capsys.readouterr().out)["checks"]}
-    words = {"BIGQUERY_EMULATOR_HOST": "has no application default", "GOOGLE_CLOUD_PROJECT": "No Google Cloud project"}
+    words = {"BIGQUERY_EMULATOR_HOST": "nowhere.json was not found", "GOOGLE_CLOUD_PROJECT": "No Google Cloud project"}
     assert words[unset] in found["credentials"]["found"]
     assert [row["status"] for row in found.values() if row["check"] in GOOGLE[1:]] == ["not checked"] * len(GOOGLE[1:])
 

@@ -132,7 +132,8 @@ class SchemaField:
     @property
     def ddl(self) -> str:
         """The column as DuckDB declares it."""
-        return f"{quote(self.name)} {self.kind.duckdb}{' NOT NULL' if self.required else ''}"
+        collation = " COLLATE NOCASE" if self.resource.get("collation") else ""
+        return f"{quote(self.name)} {self.kind.duckdb}{collation}{' NOT NULL' if self.required else ''}"
 
     @property
     def wire(self) -> str:

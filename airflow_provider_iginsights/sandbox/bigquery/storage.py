@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery import alterations, expirations
+from airflow_provider_iginsights.sandbox.bigquery import alterations, collation, expirations
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of
 from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
@@ -189,7 +189,8 @@ class Storage:
                 raise BigQueryError("duplicate", f"Already Exists: Table {ref}")
             now = self.clock.now()  # read once: what ends 60 days after the creation does so to the millisecond
             created_at = str(milliseconds(now))
-            dated = expirations.created(resource, defaults, now=now, billing=self._switches.billing)
+            collated = collation.with_default(resource, defaults)
+            dated = expirations.created(collated, defaults, now=now, billing=self._switches.billing)
             declared = checked({**dated, "tableReference": ref.resource, "creationTime": created_at})
             physical = None if declared.get("view") else f"t_{uuid.uuid4().hex}"
             table = StoredTable(ref, {**declared, "lastModifiedTime": created_at}, physical)
@@ -228,6 +229,7 @@ class Storage:
         """Empty the table within the cursor's transaction and give it ``schema``; what was there is dropped."""
         # The schema of the job replaces the table's, and its key with it ("JobConfigurationLoad", WRITE_TRUNCATE).
         kept = {key: value for key, value in table.resource.items() if key != "tableConstraints"}
+        schema = collation.with_own(schema, kept)
         if alterations.shape(fields_of(schema)) == alterations.shape(table.fields):
             cursor.execute(f"DELETE FROM {table.physical}")
         else:
