@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -105,6 +107,47 @@ def test_columns_that_cannot_be_are_refused(
     with pytest.raises(BadRequest, match=reason):
         client.create_table(bigquery.Table(NAME, schema=schema))
     assert list(client.list_tables("d")) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"rangePartitioning": {"field": "k"}}, "A table with rangePartitioning is not supported by this sandbox"),
+        ({"timePartitioning": {"type": "DAY"}}, "Partitioning without a column is not supported by this sandbox"),
+        ({"timePartitioning": {"type": "DAY", "field": "k"}}, "The type found is: STRING"),
+        ({"clustering": {"fields": ["z"]}}, "The field specified for clustering cannot be found in the schema: z"),
+        ({"schema": None}, "A table without columns is not supported by this sandbox"),
+        ({"tableReference": {"projectId": "p", "datasetId": "d", "tableId": "a.b"}}, r"Invalid table ID \\?\"a.b"),
+    ],
+    ids=str,
+)
+def test_tables_that_cannot_be_are_refused(sandbox: BigQuerySandbox, more: dict[str, object], reason: str) -> None:
+    """What BigQuery refuses, and what the sandbox does not do, makes no table."""
+    reference = {"projectId": "sandbox-project", "datasetId": "d", "tableId": "t"}
+    resource = {"tableReference": reference, "schema": {"fields": [{"name": "k", "type": "STRING"}]}, **more}
+    address = f"{sandbox.url}/bigquery/v2/projects/sandbox-project/datasets/d/tables"
+    answer = requests.post(address, json=resource, timeout=10)
+    assert answer.status_code in (400, 501)
+    assert re.search(reason, answer.text)
+    assert sandbox.tables("d") == []
+
+
+def test_a_dataset_of_a_bad_name_is_refused(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
+    """Letters, digits and underscores make a dataset's name ("Creating datasets", naming)."""
+    with pytest.raises(BadRequest, match="Invalid dataset ID"):
+        client.create_dataset("my-dataset")
+    assert [dataset.dataset_id for dataset in client.list_datasets()] == ["d"]
+
+
+@pytest.mark.parametrize("options", [{"skip_invalid_rows": True}, {"template_suffix": "_x"}], ids=str)
+def test_streaming_options_outside_the_sandbox_are_refused(
+    sandbox: BigQuerySandbox, client: bigquery.Client, options: dict[str, Any]
+) -> None:
+    """An insertAll that would leave out rows, or write another table, is refused and writes nothing."""
+    table = client.create_table(bigquery.Table(NAME, schema=[KEY]))
+    with pytest.raises(Exception, match="insertAll with skipInvalidRows or templateSuffix is not supported"):
+        client.insert_rows_json(table, [{"k": "a"}], **options)
+    assert sandbox.rows("d", "t") == []
 
 
 def test_a_schema_grows_and_relaxes_only(client: bigquery.Client) -> None:

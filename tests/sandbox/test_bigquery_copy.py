@@ -79,6 +79,58 @@ def test_other_columns_are_refused(sandbox: BigQuerySandbox) -> None:
     assert rows(sandbox) == []
 
 
+def test_a_destination_is_made_like_the_first_source(sandbox: BigQuerySandbox) -> None:
+    """Columns, partitions and clustering are copied, an expiration is not ("Managing tables", copy)."""
+    client = sandbox.client()
+    client.query(
+        "CREATE TABLE d.source (k STRING NOT NULL, day DATE) PARTITION BY day CLUSTER BY k "
+        "OPTIONS (expiration_timestamp = TIMESTAMP '2999-01-01 00:00:00 UTC')"
+    ).result()
+    client.query("INSERT INTO d.source (k, day) VALUES ('a', '2026-10-01')").result()
+    client.copy_table("d.source", "d.made").result()
+    made, source = client.get_table("d.made"), client.get_table("d.source")
+    assert (made.schema, made.time_partitioning) == (source.schema, source.time_partitioning)
+    assert (made.clustering_fields, made.expires, made.num_rows) == (["k"], None, 1)
+    with pytest.raises(Conflict):
+        client.copy_table("d.source", "d.made").result()
+
+
+def test_views_are_neither_source_nor_destination(sandbox: BigQuerySandbox) -> None:
+    """Only tables are copied, only into tables."""
+    sandbox.client().query("CREATE VIEW d.v AS SELECT k, n FROM d.a").result()
+    with pytest.raises(BadRequest, match=r"d\.v is a view, and views cannot be copied"):
+        copy(sandbox, "a", "v")
+    with pytest.raises(BadRequest, match=r"Cannot copy into the view .*d\.v"):
+        copy(sandbox, "a", into="d.v")
+    assert rows(sandbox) == []
+
+
+def test_an_append_needs_the_destinations_columns(sandbox: BigQuerySandbox) -> None:
+    """WRITE_APPEND into a table of other columns is refused; WRITE_TRUNCATE gives it those of the source."""
+    sandbox.client().query("CREATE TABLE d.other (k STRING NOT NULL)").result()
+    with pytest.raises(BadRequest, match=r"Provided Schema does not match Table .*d\.other"):
+        copy(sandbox, "a", into="d.other", disposition="WRITE_APPEND")
+    assert sandbox.rows("d", "other") == []
+    copy(sandbox, "a", into="d.other")
+    assert sandbox.rows("d", "other") == [{"k": "a", "n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("operationType", "SNAPSHOT"), ("destinationExpirationTime", "2999-01-01T00:00:00Z")]
+)
+def test_copies_outside_the_sandbox_are_refused(sandbox: BigQuerySandbox, name: str, value: str) -> None:
+    """A snapshot, and a copy with an expiration, are not done as a plain copy."""
+    resource = {"sourceTables": [reference("a")], "destinationTable": reference("c"), name: value}
+    with pytest.raises(GoogleAPICallError, match="not supported by this sandbox"):
+        sandbox.client().create_job({"copy": resource}).result()
+    assert rows(sandbox) == []
+
+
+def reference(table: str) -> dict[str, str]:
+    """Return the REST TableReference of a table."""
+    return {"projectId": "sandbox-project", "datasetId": "d", "tableId": table}
+
+
 def test_ids_and_lost_answers(sandbox: BigQuerySandbox) -> None:
     """An id makes one job; a job whose answer was lost was carried out; a fault of the job writes nothing."""
     copy(sandbox, "a", job_id="once")

@@ -11,7 +11,7 @@ import pytest
 from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import bigquery
 
-from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, mutations
 
 COLUMNS = "k STRING NOT NULL, day DATE NOT NULL, v NUMERIC, at TIMESTAMP NOT NULL"
 MERGE = """MERGE `sandbox-project.d.t` T
@@ -124,6 +124,9 @@ REFUSED: list[tuple[str, str]] = [
     ("MERGE d.t USING d.s ON FALSE WHEN NOT MATCHED THEN INSERT ROW", "not supported by this sandbox"),
     ("UPDATE d.t SET v = v / 0 WHERE TRUE", "division by zero"),
     ("UPDATE d.t SET v = 1 / 2 WHERE TRUE", "FLOAT64 cannot be assigned to v"),
+    ("DELETE FROM d.w WHERE TRUE", "d.w is a view; it cannot be changed by this statement"),
+    ("TRUNCATE TABLE d.w", "d.w is a view; it cannot be changed by this statement"),
+    ("DELETE FROM d.f(1) WHERE TRUE", "A statement on anything but a table"),
 ]
 
 
@@ -134,6 +137,7 @@ def test_a_refused_statement_changes_nothing(
     """Statements that BigQuery refuses, before or while they run, leave every row as it was."""
     fill(client, "t", ("a", 1, 1, 5), ("b", 1, 2, 5))
     fill(client, "s", ("a", 1, 9, 6), ("a", 1, 8, 6))
+    client.query_and_wait("CREATE VIEW d.w AS SELECT * FROM d.t")
     with pytest.raises(GoogleAPICallError, match=reason):
         client.query_and_wait(sql)
     assert content(sandbox) == [("a", 1, 1, 5), ("b", 1, 2, 5)]
@@ -272,6 +276,7 @@ def write_function(client: bigquery.Client, number: int = 7) -> None:
     )
 
 
+@pytest.mark.parametrize("most", [0, 64])
 @pytest.mark.parametrize(
     ("value", "change"),
     [
@@ -284,9 +289,15 @@ def write_function(client: bigquery.Client, number: int = 7) -> None:
     ],
 )
 def test_a_statement_means_what_it_says_now(
-    sandbox: BigQuerySandbox, client: bigquery.Client, value: str, change: Callable[[bigquery.Client], None]
+    sandbox: BigQuerySandbox,
+    client: bigquery.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    change: Callable[[bigquery.Client], None],
+    most: int,
 ) -> None:
     """The same text was tried and run before; what changed since then counts, as for a text that is new."""
+    monkeypatch.setattr(mutations, "_MOST_READ", most)
     fill(client, "t", ("x", 1, 0, 0))
     fill(client, "s", ("a", 1, 1, 1), ("b", 2, 2, 2))
     client.query_and_wait("CREATE VIEW d.seen AS SELECT * FROM d.s")

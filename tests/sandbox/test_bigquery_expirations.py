@@ -128,6 +128,26 @@ def test_without_billing(sandbox: BigQuerySandbox, client: bigquery.Client) -> N
     assert next(iter(client.query("SELECT 1 AS n").result())).n == 1
 
 
+def test_tables_without_partitions_and_without_billing(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
+    """They end after 60 days at the latest: by the request that makes one, by a dataset's default, and by ALTER."""
+    sandbox.switches.billing = False
+    for name in ("default_table_expiration_ms", "default_partition_expiration_ms"):
+        dataset = bigquery.Dataset(f"{client.project}.long")
+        setattr(dataset, name, 61 * DAY_MS)
+        with pytest.raises(Forbidden, match="Datasets must have a default expiration time"):
+            client.create_dataset(dataset)
+    made = make(client, partitioned=False)
+    assert made.expires == NOW + 60 * DAY
+    for expires in (None, NOW + 61 * DAY):
+        made.expires = expires
+        with pytest.raises(Forbidden, match="Table expiration time must be less than 60 days"):
+            client.update_table(made, ["expires"])
+    made.expires = NOW + 5 * DAY
+    assert client.update_table(made, ["expires"]).expires == NOW + 5 * DAY
+    client.query("ALTER TABLE d.t SET OPTIONS (expiration_timestamp = NULL)").result()
+    assert client.get_table("d.t").expires == NOW + 60 * DAY
+
+
 @pytest.mark.parametrize(
     ("sql", "refusal"),
     [

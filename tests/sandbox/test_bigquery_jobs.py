@@ -184,6 +184,43 @@ def test_a_query_is_made_once_per_request_id(sandbox: BigQuerySandbox) -> None:
     assert len(sandbox.rows("d", "t")) == 1
 
 
+def test_a_query_that_is_refused_makes_no_job(sandbox: BigQuerySandbox) -> None:
+    """What jobs.query cannot start is answered with the reason, with a requestId and without."""
+    address = f"{sandbox.url}/bigquery/v2/projects/sandbox-project/queries"
+    for more in ({}, {"requestId": "r"}):
+        for query, words in (({"query": "SELECT 1"}, "legacy SQL"), ({"useLegacySql": False}, "is missing: query")):
+            answer = requests.post(address, json={**query, **more}, timeout=10)
+            assert (answer.status_code in (400, 501), words in answer.text) == (True, True)
+    assert len(sandbox.jobs) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"{}", b'{"configuration": {"copy": {}}}', b'{"configuration": {"load": {}}}'],
+    ids=["no JSON", "empty", "a copy of nothing", "a load without a file"],
+)
+def test_a_malformed_request_is_refused_at_once(sandbox: BigQuerySandbox, body: bytes) -> None:
+    """It is answered as the sender's mistake, so that a client does not ask again for minutes, and makes no job."""
+    address = f"{sandbox.url}/bigquery/v2/projects/sandbox-project/jobs"
+    answer = requests.post(address, data=body, timeout=10)
+    assert answer.status_code in (400, 501)
+    assert answer.json()["error"]["message"]
+    assert len(sandbox.jobs) == 0
+
+
+def test_a_dry_run_of_a_definition_is_refused(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:
+    """The sandbox tries queries and DML, TRUNCATE among it, and says so of the rest."""
+    tried = bigquery.QueryJobConfig(dry_run=True)
+    for sql in ("DROP TABLE d.t", "CREATE TABLE d.u (k STRING)"):
+        with pytest.raises(GoogleAPICallError, match="A dry run of this statement is not supported"):
+            client.query(sql, job_config=tried)
+    query(client, INSERT).result()
+    client.query("TRUNCATE TABLE d.t", job_config=tried)
+    with pytest.raises(NotFound):
+        client.query("TRUNCATE TABLE d.missing", job_config=tried)
+    assert (sandbox.tables("d"), len(sandbox.rows("d", "t"))) == (["t"], 1)
+
+
 @pytest.mark.parametrize("options", [{"use_legacy_sql": True}, {"destination": "p.d.x"}], ids=str)
 def test_query_options_outside_the_sandbox_are_refused(client: bigquery.Client, options: dict[str, Any]) -> None:
     """Legacy SQL and destination tables are refused in words."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
 import json
 import secrets
+import socket
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError, NotFound
@@ -131,6 +135,7 @@ REFUSED: list[tuple[bytes, str]] = [
     (b'["k"]', "not a JSON object"),
     (b'{"k": "\xff"}', "Invalid UTF-8"),
     (b'{"k": "\\ud83d"}', "not a JSON object"),
+    (b"5", "not a JSON object"),
     (b'{"k": "\x01"}', "JSON"),
 ]
 
@@ -194,6 +199,44 @@ def test_truncate_takes_the_jobs_schema_and_truncate_data_keeps_the_tables(
     assert [dict(row) for row in client.list_rows(table.reference)] == [{"k": "a", "z": "b"}]
 
 
+@pytest.mark.parametrize("disposition", [Disposition.WRITE_APPEND, TRUNCATE_DATA])
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (SCHEMA[1:], "Field k is missing in new schema"),
+        ([bigquery.SchemaField("k", "STRING"), *SCHEMA[1:]], "Field k has changed type or mode"),
+        ([*SCHEMA[:2], bigquery.SchemaField("n", "FLOAT64"), *SCHEMA[3:]], "Field n has changed type or mode"),
+    ],
+    ids=["no key", "NULLABLE key", "other type"],
+)
+def test_a_schema_that_differs_is_refused(
+    client: bigquery.Client,
+    table: bigquery.Table,
+    schema: list[bigquery.SchemaField],
+    reason: str,
+    disposition: str,
+) -> None:
+    """A load that keeps its table's schema may leave out NULLABLE columns, and has the others as they are."""
+    load(client, table, lines({"k": "a"}), schema=SCHEMA[:1])
+    with pytest.raises(BadRequest, match=rf"Provided Schema does not match Table .* {reason}"):
+        load(client, table, lines({"k": "b"}), schema=schema, write_disposition=disposition)
+    assert [row["k"] for row in client.list_rows(table)] == ["a"]
+
+
+def test_a_load_into_a_view_is_refused(client: bigquery.Client, table: bigquery.Table) -> None:
+    """A view has no rows of its own, and stays a view: for a load, and for rows that are listed or inserted."""
+    view = bigquery.Table(f"{table.project}.{table.dataset_id}.v")
+    view.view_query = f"SELECT k FROM {table.dataset_id}.t"
+    made = client.create_table(view)
+    for disposition in (Disposition.WRITE_APPEND, Disposition.WRITE_TRUNCATE):
+        with pytest.raises(BadRequest, match=r"Cannot load into the view .*\.v\."):
+            load(client, view, lines({"k": "a"}), write_disposition=disposition)
+    for ask in (lambda: list(client.list_rows(made)), lambda: client.insert_rows_json(made, [{"k": "a"}])):
+        with pytest.raises(BadRequest, match=r"Cannot list or insert rows of .*: it is a view"):
+            ask()
+    assert client.get_table(made).table_type == "VIEW"
+
+
 def test_field_addition_adds_columns_with_the_rows(client: bigquery.Client, table: bigquery.Table) -> None:
     """ALLOW_FIELD_ADDITION widens the table, and only when the load succeeds."""
     wider = [*SCHEMA, bigquery.SchemaField("z", "STRING", description="new")]
@@ -220,7 +263,13 @@ def test_create_disposition(sandbox: BigQuerySandbox, client: bigquery.Client, t
 
 @pytest.mark.parametrize(
     "options",
-    [{"source_format": "CSV"}, {"schema_update_options": ["ALLOW_FIELD_RELAXATION"]}, {"null_marker": "x"}],
+    [
+        {"source_format": "CSV"},
+        {"source_format": None},
+        {"schema_update_options": ["ALLOW_FIELD_RELAXATION"]},
+        {"null_marker": "x"},
+        {"autodetect": True},
+    ],
     ids=str,
 )
 def test_options_outside_the_sandbox_are_refused(
@@ -230,6 +279,47 @@ def test_options_outside_the_sandbox_are_refused(
     config = bigquery.LoadJobConfig(**{"schema": SCHEMA, "source_format": "NEWLINE_DELIMITED_JSON", **options})
     with pytest.raises(GoogleAPICallError, match="not supported by this sandbox"):
         client.load_table_from_file(io.BytesIO(lines({"k": "a"})), table, job_config=config).result()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(b'{"k": "a"}'), "A gzip-compressed load is not supported by this sandbox"),
+        (b'{"k": "a"}\n{"k": "\xe2\x82', "row 2: Invalid UTF-8 character found at the end"),
+    ],
+    ids=["gzip", "cut in a character"],
+)
+def test_a_file_that_is_no_text_is_refused(
+    client: bigquery.Client, table: bigquery.Table, body: bytes, words: str
+) -> None:
+    """A compressed file, and one that ends within a character, fail in words, and no row is written."""
+    with pytest.raises(BadRequest, match=words):
+        load(client, table, body)
+    assert list(client.list_rows(table)) == []
+
+
+def test_a_new_table_needs_a_schema(sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table) -> None:
+    """Without a schema in the job a load makes no table, since the sandbox does not guess columns."""
+    with pytest.raises(BadRequest, match="A load into a new table without a schema is not supported"):
+        load(client, bigquery.Table(f"{table.project}.{table.dataset_id}.u"), lines({"k": "a"}), schema=None)
+    load(client, table, lines({"k": "a"}), schema=None)
+    assert sandbox.tables(table.dataset_id) == ["t"]
+    assert [row["k"] for row in client.list_rows(table)] == ["a"]
+
+
+def test_the_key_of_a_load_is_the_tables(client: bigquery.Client, table: bigquery.Table) -> None:
+    """A load that makes or truncates a table encrypts it with the key of its job; one that appends does not."""
+    keys = [f"projects/p/locations/us/keyRings/r/cryptoKeys/{name}" for name in "ab"]
+    target = bigquery.Table(f"{table.project}.{table.dataset_id}.u")
+    for key, disposition, kept in (
+        (keys[0], Disposition.WRITE_APPEND, keys[0]),
+        (keys[1], Disposition.WRITE_APPEND, keys[0]),
+        (keys[1], Disposition.WRITE_TRUNCATE, keys[1]),
+    ):
+        encryption = bigquery.EncryptionConfiguration(kms_key_name=key)
+        options = {"destination_encryption_configuration": encryption, "write_disposition": disposition}
+        load(client, target, lines({"k": "a"}), **options)
+        assert client.get_table(target).encryption_configuration.kms_key_name == kept
 
 
 def test_a_large_file_arrives_in_chunks(
@@ -245,19 +335,23 @@ def test_a_large_file_arrives_in_chunks(
     assert keys == [f"{number:06}" for number in range(30_000)]
 
 
-def test_an_interrupted_upload_is_taken_up_where_it_stopped(
-    sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table
-) -> None:
-    """The server says which bytes it has; the rest completes the file; the last answer may be asked for again."""
-    body = lines({"k": "a"}, {"k": "b"})
+@pytest.fixture
+def address(sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table) -> str:
+    """Begin a resumable upload into the table, and return where its bytes go."""
     job = {"configuration": {"load": bigquery.LoadJobConfig(schema=SCHEMA).to_api_repr()["load"]}}
     job["configuration"]["load"] |= {
         "destinationTable": table.reference.to_api_repr(),
         "sourceFormat": "NEWLINE_DELIMITED_JSON",
     }
-    session = client._http
     start = f"{sandbox.url}/upload/bigquery/v2/projects/{table.project}/jobs?uploadType=resumable"
-    address = session.post(start, json=job).headers["Location"]
+    return str(client._http.post(start, json=job).headers["Location"])
+
+
+def test_an_interrupted_upload_is_taken_up_where_it_stopped(
+    client: bigquery.Client, table: bigquery.Table, address: str
+) -> None:
+    """The server says which bytes it has; the rest completes the file; the last answer may be asked for again."""
+    body, session = lines({"k": "a"}, {"k": "b"}), client._http
     first = session.put(address, data=body[:5], headers={"Content-Range": "bytes 0-4/*"})
     assert (first.status_code, first.headers["Range"]) == (308, "bytes=0-4")
     asked = session.put(address, headers={"Content-Range": "bytes */*"})
@@ -267,6 +361,56 @@ def test_an_interrupted_upload_is_taken_up_where_it_stopped(
     assert answers[0] == answers[1]
     assert client.get_job(answers[0]["jobId"]).result().output_rows == 2
     assert [row["k"] for row in client.list_rows(table)] == ["a", "b"]
+
+
+def test_a_connection_that_breaks_within_a_chunk(client: bigquery.Client, table: bigquery.Table, address: str) -> None:
+    """What arrived before the cut is kept, and no job begins, although the chunk was to be the last one."""
+    body = lines({"k": "a"}, {"k": "b"})
+    place = urlsplit(address)
+    head = (
+        f"PUT {place.path}?{place.query} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Range: bytes 0-{len(body) - 1}/{len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=10) as connection:
+        connection.sendall(head.encode() + body[:7])
+    deadline = time.monotonic() + 10
+    while (asked := client._http.put(address, headers={"Content-Range": "bytes */*"})).headers.get("Range") is None:
+        assert time.monotonic() < deadline
+    assert (asked.status_code, asked.headers["Range"]) == (308, "bytes=0-6")
+    assert list(client.list_rows(table)) == []
+    ranges = {"Content-Range": f"bytes 7-{len(body) - 1}/{len(body)}"}
+    done = client._http.put(address, data=body[7:], headers=ranges).json()["jobReference"]["jobId"]
+    assert client.get_job(done).result().output_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("bytes 5-9/10", "The chunk starts at 5, but only 0 bytes have arrived"),
+        ("bytes 0-9", 'Invalid Content-Range header \\"bytes 0-9\\"'),
+    ],
+)
+def test_a_chunk_that_fits_nowhere_is_refused(client: bigquery.Client, address: str, given: str, said: str) -> None:
+    """A chunk that leaves a gap, or does not say where it belongs, is refused, and the upload goes on after it."""
+    answer = client._http.put(address, data=b"xxxxx", headers={"Content-Range": given})
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert client._http.put(address, headers={"Content-Range": "bytes */*"}).status_code == 308
+
+
+def test_uploads_that_are_malformed_are_refused(
+    sandbox: BigQuerySandbox, client: bigquery.Client, table: bigquery.Table, address: str
+) -> None:
+    """An upload that nobody began is 404; a multipart upload without a boundary, or without its end, is 400."""
+    jobs, session = len(sandbox.jobs), client._http
+    missing = session.put(f"{address}0", headers={"Content-Range": "bytes */*"})
+    assert (missing.status_code, "Not found: Upload" in missing.text) == (404, True)
+    start = f"{sandbox.url}/upload/bigquery/v2/projects/{table.project}/jobs?uploadType=multipart"
+    whole = b"--b\r\n\r\n{}\r\n--b\r\n\r\n{}"
+    for kind, said in (("multipart/related", "needs a boundary"), ("multipart/related; boundary=b", "Invalid request")):
+        refused = session.post(start, data=whole, headers={"Content-Type": kind})
+        assert (refused.status_code, said in refused.text) == (400, True)
+    assert len(sandbox.jobs) == jobs
 
 
 def test_streaming_inserts_are_as_strict(client: bigquery.Client, table: bigquery.Table) -> None:

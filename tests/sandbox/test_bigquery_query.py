@@ -11,7 +11,7 @@ import pytest
 from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
-from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, dialect
 
 CREATE = """CREATE TABLE IF NOT EXISTS `sandbox-project.d.t` (
   account STRING NOT NULL OPTIONS(description='whose'), metric STRING NOT NULL, day DATE NOT NULL, v NUMERIC, n INT64,
@@ -105,6 +105,10 @@ def test_parameters_are_typed_literals(client: bigquery.Client) -> None:
     assert answer(client, "SELECT ?, ?", *positional) == [(moment, None)]
     with pytest.raises(BadRequest, match="Query parameter 'v' not found"):
         answer(client, "SELECT @v")
+    with pytest.raises(BadRequest, match=r"Query parameter '\?' not found"):
+        answer(client, "SELECT ?, ?, ?", *positional)
+    with pytest.raises(BadRequest, match="parameter of the type BYTES is not supported"):
+        answer(client, "SELECT @v", bigquery.ScalarQueryParameter("v", "BYTES", b"x"))
 
 
 REFUSED: list[tuple[str, str]] = [
@@ -119,6 +123,13 @@ REFUSED: list[tuple[str, str]] = [
     ("SELECT account FROM d.t WHERE account = 5", "No matching signature for operator = .* STRING, INT64"),
     ("SELECT 1 FROM d.t JOIN d.t AS u ON t.n = u.account", "No matching signature for operator = .* INT64, STRING"),
     ("SELECT 1 FROM d.t WHERE day > at", "No matching signature for operator > .* DATE, TIMESTAMP"),
+    ("", "Required parameter is missing: query"),
+    ("-- nothing", "An empty query is not supported by this sandbox"),
+    ("SELECT FARM_FINGERPRINT('a')", "not supported by this sandbox"),
+    ("EXPLAIN SELECT 1", "The statement EXPLAIN is not supported by this sandbox"),
+    ("ALTER TABLE d.t DROP PRIMARY KEY, NONSENSE", "Syntax error"),
+    ("SELECT * FROM d.t TABLESAMPLE SYSTEM (10 PERCENT)", "not supported by this sandbox"),
+    ("DELETE t WHERE TRUE", "must be qualified with a dataset"),
     ("SELECT 1; SELECT 2", "script .* not supported by this sandbox"),
     ("SELECT foo(1)", "FOO is not supported by this sandbox"),
     ("SELECT * FROM read_csv('x')", "not supported by this sandbox"),
@@ -149,8 +160,12 @@ def test_what_cannot_be_done_is_refused_in_words(client: bigquery.Client, sql: s
         answer(client, sql)
 
 
-def test_a_comparison_is_judged_by_the_types_of_its_own_tables(client: bigquery.Client) -> None:
+@pytest.mark.parametrize("most", [1, 1000])
+def test_a_comparison_is_judged_by_the_types_of_its_own_tables(
+    client: bigquery.Client, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
     """What is known of a text holds for tables of the same types only, also where one is replaced under its name."""
+    monkeypatch.setattr(dialect, "_MOST_KNOWN", most)
     same = "SELECT COUNT(*) FROM d.typed WHERE x = day"
     for kind, is_compared in (("DATE", True), ("STRING", False), ("TIMESTAMP", False), ("DATE", True)):
         client.query_and_wait(f"CREATE OR REPLACE TABLE d.typed (x {kind}, day DATE)")
@@ -206,6 +221,21 @@ def test_tables_and_views_come_change_and_go(client: bigquery.Client) -> None:
         client.query_and_wait("DROP TABLE IF EXISTS d.c")
     with pytest.raises(NotFound):
         client.query_and_wait("DROP TABLE d.c")
+
+
+def test_views_are_nested_16_deep(client: bigquery.Client) -> None:
+    """A view of a view is read to the 16th level; what is deeper, or goes round in a circle, is refused."""
+    client.query_and_wait("CREATE VIEW d.nested1 AS SELECT account FROM d.t")
+    for level in range(2, 18):
+        client.query_and_wait(f"CREATE VIEW d.nested{level} AS SELECT account FROM d.nested{level - 1}")
+    assert answer(client, "SELECT COUNT(*) FROM d.nested16") == [(3,)]
+    with pytest.raises(BadRequest, match=r"Too many nested views at sandbox-project:d\.nested1\."):
+        answer(client, "SELECT COUNT(*) FROM d.nested17")
+    client.query_and_wait("CREATE OR REPLACE VIEW d.nested1 AS SELECT account FROM d.nested2")
+    with pytest.raises(BadRequest, match="Too many nested views"):
+        answer(client, "SELECT COUNT(*) FROM d.nested1")
+    for level in range(1, 18):
+        client.query_and_wait(f"DROP VIEW d.nested{level}")
 
 
 def test_a_partition_filter_is_required_where_the_table_asks_for_it(client: bigquery.Client) -> None:

@@ -15,6 +15,9 @@ from airflow_provider_iginsights.sandbox.bigquery.tables import Resource, Stored
 
 __all__ = ["alter", "create", "drop", "options_of"]
 
+_BY_TIME = (exp.Date, exp.DateTrunc, exp.TimestampTrunc)
+_LOADING_TIMES = ("_PARTITIONDATE", "_PARTITIONTIME")
+
 
 def create(session: Session, tree: exp.Create, select: Callable[[exp.Expression], Resource]) -> tuple[str, TableRef]:
     """Run CREATE TABLE or VIEW; returns the statement type and the name.
@@ -207,10 +210,11 @@ def _properties(tree: exp.Create) -> Resource:
 
 def _partitioning(node: exp.Expression) -> Resource:
     """``column``, ``DATE(column)`` or ``TIMESTAMP_TRUNC(column, DAY)``."""
-    column = node if isinstance(node, exp.Identifier | exp.Column) else node.find(exp.Column, exp.Identifier)
-    unit = node.args.get("unit")
-    if column is None:
+    column = node.this if isinstance(node, _BY_TIME) else node
+    # A partition by ranges of numbers, or by the time of loading, would pass here for one by days.
+    if not isinstance(column, exp.Identifier | exp.Column) or column.name.upper() in _LOADING_TIMES:
         raise not_supported(f"PARTITION BY {node.sql(dialect='bigquery')}")
+    unit = node.args.get("unit")
     return {"type": unit.name.upper() if unit else "DAY", "field": column.name}
 
 

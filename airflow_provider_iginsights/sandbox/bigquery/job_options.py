@@ -25,6 +25,9 @@ def check_configuration(configuration: Resource, *, has_file: bool) -> None:
     if ("load" in configuration and not has_file) or (not query and "load" not in configuration):
         kinds = [key for key in configuration if key not in ("labels", "dryRun", "jobTimeoutMs")]
         raise not_supported(f"A {' or '.join(kinds) or 'nameless'} job without a file", reason="notImplemented")
+    # Google's client leaves the key out for an empty text.
+    if query and not query.get("query"):
+        raise BigQueryError("invalid", "Required parameter is missing: query")
     if len((query or {}).get("query", "")) > MAX_QUERY_CHARACTERS:
         raise BigQueryError(
             "invalid",

@@ -112,8 +112,6 @@ class Session:
 
     def target(self, node: exp.Expression | None) -> StoredTable:
         """Return the table that a DML or DDL statement changes. Raises BigQueryError (404, or 400 for a view)."""
-        if isinstance(node, exp.Schema):
-            node = node.this
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             raise not_supported("A statement on anything but a table")
         table = self.storage.table(self.ref_of(node), location=self.location)
