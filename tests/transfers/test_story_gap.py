@@ -41,7 +41,7 @@ def test_a_pause_of_more_than_a_day_is_told_per_account(caplog: pytest.LogCaptur
     with open_sandboxes(world) as sandboxes, caplog.at_level(logging.WARNING):
         first = poll(sandboxes, START, account_ids=[ONE])
         assert (first["gaps"], first["first_polls"]) == ({}, 1)
-        events, asset = Events(), Asset("bigquery://stories")
+        events, asset = Events(), Asset("bigquery://project/dataset/stories")
         events[asset].extra = {"kept": True}
         second = poll(sandboxes, START + 30 * HOUR, account_ids=[ONE, TWO], outlets=[asset], outlet_events=events)
         assert gap_sums(second) == {ONE: ([30], 1, 1)}
@@ -216,7 +216,7 @@ def test_outlets_that_are_missing_do_no_harm() -> None:
     """A context without asset events, as in a test of a user's own, is no error."""
     world = quiet_world(ONE)
     with open_sandboxes(world) as sandboxes:
-        assert poll(sandboxes, START, outlets=[Asset("bigquery://stories")])["gaps"] == {}
+        assert poll(sandboxes, START, outlets=[Asset("bigquery://project/dataset/stories")])["gaps"] == {}
 
 
 def test_the_tables_are_named_and_templated() -> None:
