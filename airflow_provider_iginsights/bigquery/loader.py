@@ -158,10 +158,10 @@ class BigQueryLoader:
 
         A view that needs a table which does not exist yet is not made.
 
-        Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError.
+        Raises IncompatibleTable where something that is no view has the name, DatasetUnavailable or LoadError, once all
+        others are made.
         """
-        known = [self._at(each) for each in targets]
-        return tuple(result for each in known for result in views.create_views(each, session=self.session, known=known))
+        return tuple(views.create_views([self._at(each) for each in targets], session=self.session))
 
     def cancel(self) -> None:
         """Stop: cancel the job under way, drop staging, discard rows. For ``on_kill``; never raises."""

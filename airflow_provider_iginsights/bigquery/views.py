@@ -28,11 +28,11 @@ from airflow_provider_iginsights.bigquery.view_state import (
     view_query,
 )
 from airflow_provider_iginsights.catalog.views import find_views
-from airflow_provider_iginsights.errors import IncompatibleTable
+from airflow_provider_iginsights.errors import IncompatibleTable, LoadError
 from airflow_provider_iginsights.pacific import pacific_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from google.cloud.bigquery import Client
 
@@ -83,36 +83,61 @@ def create_views_of_existing(
         identity=manual_identity("create views"),
         options=JobOptions(retry_budget=retry_budget, job_project=job_project),
     )
-    targets = tuple(targets)
+    targets, refused = tuple(targets), list[LoadError]()
     for target in targets:
         if find_table(target, session=session) is not None:
             if any(view.current for view in find_views(target.table)):
                 session.set_clock(target)
-            yield from create_views(target, session=session, known=targets)
+            yield from _create_all(target, session=session, known=targets, refused=refused)
             continue
         for view in find_views(target.table):
             yield ViewResult(path=view_path(view, target), done="impossible", missing=(target.path,))
+    _raise(refused)
 
 
-def create_views(
-    target: TargetTable, *, session: BigQuerySession, known: Iterable[TargetTable] = ()
-) -> Iterator[ViewResult]:
-    """Create or update the views of a target that exists; yield what was done about each.
+def create_views(targets: Sequence[TargetTable], *, session: BigQuerySession) -> Iterator[ViewResult]:
+    """Create or update the views of targets that exist; yield what was done about each.
 
-    Raises IncompatibleTable if something that is no view has the name, DatasetUnavailable or LoadError.
+    What is refused costs that view alone. Then, once all others are made, IncompatibleTable is raised if something that
+    is no view has the name, DatasetUnavailable or LoadError.
 
-    :param known: targets whose ids a view of several tables goes by; the others have their default ids.
+    :param targets: a view of several tables goes by their ids; other tables have their default ids.
     """
+    refused: list[LoadError] = []
+    for target in targets:
+        yield from _create_all(target, session=session, known=targets, refused=refused)
+    _raise(refused)
+
+
+def _create_all(
+    target: TargetTable, *, session: BigQuerySession, known: Sequence[TargetTable], refused: list[LoadError]
+) -> Iterator[ViewResult]:
     views = find_views(target.table)
     sources = find_sources(views, target, known=known, session=session)
     for view in views:
         if missing := sources.list_missing(view):
             result = ViewResult(path=view_path(view, target), done="impossible", missing=missing)
         else:
-            done = _create(sources.locate(view), target, session=session)
+            try:
+                done = _create(sources.locate(view), target, session=session)
+            except LoadError as error:
+                if session.retrier.is_stopped:
+                    raise
+                refused.append(error)
+                continue
             result = ViewResult(path=view_path(view, target), done=done)
         log.info("View %s", result)
         yield result
+
+
+def _raise(refused: Sequence[LoadError]) -> None:
+    """Raise what was refused, if anything was, as one error."""
+    if not refused:
+        return
+    if len(refused) == 1:
+        raise refused[0]
+    kind = type(refused[0]) if len({type(error) for error in refused}) == 1 else LoadError
+    raise kind(" ".join(error.message for error in refused)) from refused[0]
 
 
 def _create(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:

@@ -347,6 +347,21 @@ def test_something_else_of_that_name_is_refused(warehouse: Warehouse) -> None:
         assert [field.name for field in client.get_table(path(warehouse)).schema] == ["mine"]
 
 
+@pytest.mark.parametrize("taken", [["instagram_account_daily"], ["instagram_account_daily", "instagram_stories"]])
+def test_a_name_that_is_taken_costs_that_view_alone(warehouse: Warehouse, taken: list[str]) -> None:
+    """Where a view's name is that of a table, all other views are made; then each such name is told."""
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset, exists_ok=True)
+        for name in taken:
+            client.query(f"CREATE TABLE `{warehouse.project}.{warehouse.dataset}.{name}` (mine INT64)").result()
+        with pytest.raises(IncompatibleTable) as refusal:
+            make(warehouse)
+        found = {each.table_id: each.table_type for each in client.list_tables(warehouse.dataset)}
+    assert [name for name in found if f"{warehouse.dataset}.{name} is a table" in str(refusal.value)] == taken
+    wanted = {view.view_id(view.table.default_id) for view in VIEWS if not view.parameters}
+    assert {name for name in wanted if found.get(name) != "VIEW"} == set(taken)
+
+
 def test_a_table_may_require_a_filter(warehouse: Warehouse) -> None:
     """A view of a table that requires a filter on its partition can be read without one."""
     make(warehouse)
