@@ -7,6 +7,7 @@ as an HTTP error or as the ``errorResult`` of a finished job; both are read by t
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,15 @@ _BAD_ADDRESS = (
     "The address of a proxy or of an emulator in the environment cannot be used. Correct HTTPS_PROXY (http://, and "
     "what is no letter or digit in a name or password of it percent-encoded) or BIGQUERY_EMULATOR_HOST (with http://)."
 )
+_NOT_BIGQUERY = (
+    "That is a page, and no answer of BigQuery: a proxy, a firewall or another server on the way sent it. Let the "
+    "worker reach bigquery.googleapis.com and oauth2.googleapis.com, and run the task again. Nothing is written twice "
+    "by that."
+)
+_PAGE = re.compile(r"<!doctype html|<html[\s>]", re.IGNORECASE)
+_TAGS = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+# The query of an upload's address is all that somebody needs to upload in its place.
+_QUERY = re.compile(r"(https?://[^\s?]+)\?\S*?(?=:?(?:\s|$))")
 _UNANSWERED = "No usable answer came from BigQuery; run the task again. Nothing is written twice by that."
 
 
@@ -87,6 +97,11 @@ def has_bad_address(error: BaseException) -> bool:
     return isinstance(error, bad) or isinstance(error.__cause__, bad)
 
 
+def is_page(error: BaseException) -> bool:
+    """Tell whether a page for people came, and so no answer of BigQuery, though its status may look like one."""
+    return not isinstance(error, JobFailed) and _PAGE.search(str(error)) is not None
+
+
 def speaks_of_bigquery(error: BaseException) -> bool:
     """Tell whether an error comes from BigQuery, its client or the way there (and not from a mistake in our code)."""
     from google.auth import exceptions as auth
@@ -104,6 +119,8 @@ def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
     if has_bad_address(error):
         return DatasetUnavailable(f"The attempt to {doing} was given up. {_BAD_ADDRESS}")
     said = _said_by(error)
+    if is_page(error):
+        return LoadError(f"The attempt to {doing} was given up: {said}. {_NOT_BIGQUERY}")
     if is_lost(error) and not isinstance(error, JobFailed):
         return LoadError(f"The attempt to {doing} was given up: {said}. {_UNANSWERED}")
     known = reasons(error)
@@ -135,7 +152,10 @@ def _said_by(error: BaseException) -> str:
         words = [_words_of(each) for each in error.args]
     # The answer's own description often is a part of google-auth's words.
     new = [text for place, text in enumerate(words) if text and not any(text in known for known in words[:place])]
-    return " ".join(": ".join(new).split())[:1500].rstrip(".")
+    text = _QUERY.sub(r"\1", ": ".join(new))
+    if _PAGE.search(text):
+        text = _TAGS.sub(" ", text)
+    return " ".join(text.split())[:1500].rstrip(".")
 
 
 def _words_of(answer: Any) -> str:

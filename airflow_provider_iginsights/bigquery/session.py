@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import secrets
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_iginsights.bigquery import error_mapping
 from airflow_provider_iginsights.bigquery.costs import StatementCosts
 from airflow_provider_iginsights.bigquery.failures import JOB_ROLE
 from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
@@ -120,8 +120,13 @@ class BigQuerySession:
 
         found: T | None = None
         for attempt in self.retrier.attempts(doing=doing):
-            with attempt, contextlib.suppress(NotFound):
-                found = read(path, retry=None, timeout=HTTP_TIMEOUT)
+            with attempt:
+                try:
+                    found = read(path, retry=None, timeout=HTTP_TIMEOUT)
+                except NotFound as error:
+                    # What does not come from BigQuery says nothing about what is there.
+                    if error_mapping.is_page(error):
+                        raise
         return found
 
     def prepare_query(self, target: TargetTable, *, sql: str, config: QueryJobConfig) -> Callable[..., Any]:

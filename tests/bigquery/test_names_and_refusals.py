@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -23,6 +24,7 @@ from airflow_provider_iginsights.bigquery import identifiers, job_ids
 from airflow_provider_iginsights.bigquery.error_mapping import JobFailed, is_busy, is_lost, load_error
 from airflow_provider_iginsights.bigquery.failures import DATA_ROLE, DATASET_ROLE, JOB_ROLE
 from airflow_provider_iginsights.bigquery.retry import BigQueryRetrier, RetryBudget
+from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
 from airflow_provider_iginsights.catalog.tables import ACCOUNTS, MEDIA
 from airflow_provider_iginsights.errors import DatasetUnavailable, LoadError
 from tests.support.bigquery import rows
@@ -286,3 +288,38 @@ def test_a_proxy_that_cannot_be_used_is_told_at_once(monkeypatch: pytest.MonkeyP
             retrier.call(read, doing="read the dataset p.d")
     assert "pass" not in "".join(traceback.format_exception(caught.value)).replace("name or password of it", "")
     assert waits == []
+
+
+PAGE = """<!DOCTYPE html>
+<html lang=en><head><title>Blocked</title><style>* {margin: 0}</style></head>
+<body><h1>Access denied by the policy of the network</h1></body></html>"""
+
+
+def paged(status: int, body: str = PAGE) -> requests.Response:
+    """Return what the library received: a status and a page, in place of BigQuery's JSON."""
+    address = "https://bigquery.googleapis.com/upload/bigquery/v2/projects/p/jobs?uploadType=resumable&upload_id=ABC-1"
+    response = requests.Response()
+    response.status_code, response._content = status, body.encode()
+    response.request = requests.Request("PUT", address).prepare()
+    return response
+
+
+@pytest.mark.parametrize("status", [403, 404, 407, 502, 503])
+def test_a_page_is_no_answer_of_bigquery(status: int) -> None:
+    """A page of a proxy or a front end is told as one line, without a role, and without the address of an upload."""
+    message = load_error(api.from_http_response(paged(status)), doing="load 3 rows", role=JOB_ROLE).message
+    assert "jobs: Blocked Access denied by the policy of the network. That is a page, and no answer" in message
+    assert not [text for text in ("<", "margin", "upload_id", "ABC-1", "Grant", "\n") if text in message]
+
+
+def test_a_page_does_not_say_that_something_is_missing() -> None:
+    """Only BigQuery's own 404 means that there is no table; a page with that status is an error."""
+    session = open_session(Mock(), identity=rows.identity(), options=JobOptions())
+    gone = {"error": {"message": "Not found: Table p:d.t", "errors": [{"reason": "notFound"}]}}
+
+    def read(body: str) -> Any:
+        return session.find(Mock(side_effect=api.from_http_response(paged(404, body))), "p.d.t", doing="read p.d.t")
+
+    assert read(json.dumps(gone)) is None
+    with pytest.raises(LoadError, match="That is a page"):
+        read(PAGE)
