@@ -165,8 +165,7 @@ class _Serving(uvicorn.Server):
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
         for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+            connection.transport.abort()
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()

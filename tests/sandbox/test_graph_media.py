@@ -293,6 +293,12 @@ def test_a_cursor_outlives_its_post(ask, world, account_id) -> None:
     assert [post["id"] for post in after["data"]] == [post.id for post in posts[10:13]]
 
 
+def test_insights_of_a_post_need_a_metric(ask, world, account_id) -> None:
+    """Without one the parameter is named."""
+    post = world.media_of(account_id, world.now)[0]
+    assert ask(f"/{post.id}/insights").json()["error"]["message"] == "(#100) The parameter metric is required"
+
+
 def test_a_bad_limit_is_refused(ask, account_id) -> None:
     """A limit that is no number is an error of its own."""
     assert ask(f"/{account_id}/media", limit="many").json()["error"]["code"] == 100

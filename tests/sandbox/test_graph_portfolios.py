@@ -39,6 +39,13 @@ def test_lists(sandbox: GraphSandbox) -> None:
     assert ask(sandbox, "601/owned_instagram_accounts", limit="1", after=after)["data"] == [{"id": second}]
 
 
+@pytest.mark.parametrize("side", ["after", "before"])
+def test_a_cursor_of_another_list_leads_out_of_this_one(sandbox: GraphSandbox, side: str) -> None:
+    """Behind what is not in a list of accounts, and before it, there is none."""
+    other = ask(sandbox, "601/client_instagram_accounts")["paging"]["cursors"]["after"]
+    assert ask(sandbox, "601/owned_instagram_accounts", **{side: other})["data"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "token", "code"),
     [

@@ -133,6 +133,13 @@ def test_series_has_the_pacific_midnights_of_the_window(insights, account_id, wo
     assert [value["value"] for value in entry["values"]][: len(settled)] == settled
 
 
+def test_a_window_of_one_end_is_a_day(insights) -> None:
+    """With since alone it is the day from there, with until alone the day up to it."""
+    for given in ({"since": "2026-11-10T20:00:00Z"}, {"until": "2026-11-11T20:00:00Z"}):
+        (entry,) = insights(metric="reach", period="day", **given).json()["data"]
+        assert [value["end_time"] for value in entry["values"]] == ["2026-11-11T08:00:00+0000"]
+
+
 def test_default_window_is_the_last_24_hours(insights) -> None:
     """Without since and until there is one midnight in the window: the running day's."""
     (entry,) = insights(metric="reach", period="day").json()["data"]
@@ -279,6 +286,13 @@ def test_demographics_give_at_most_45_groups(insights, breakdown, groups) -> Non
     values = [result["value"] for result in group["results"]]
     assert groups - 5 <= len(values) <= groups
     assert values == sorted(values, reverse=True)
+
+
+def test_demographics_without_a_breakdown_have_no_value(insights) -> None:
+    """The metric is named, and has no number ("Insights", breakdown)."""
+    (entry,) = insights(metric="follower_demographics", **{**PEOPLE, "breakdown": ""}).json()["data"]
+    assert entry["name"] == "follower_demographics"
+    assert not {"total_value", "values"} & entry.keys()
 
 
 def test_timeframe_becomes_the_first_dimension(insights) -> None:

@@ -125,6 +125,34 @@ def test_v10_refusals(old, ask_old, metric, period, text) -> None:
     assert answer.json()["error"]["message"].startswith(text)
 
 
+@pytest.mark.parametrize(
+    ("path", "params", "text"),
+    [
+        ("{account}", {"period": "day"}, "(#100) The parameter metric is required"),
+        ("{account}", {"metric": "reach"}, "(#100) The parameter period is required"),
+        ("18000000000000009", {}, "(#100) The parameter metric is required"),
+    ],
+)
+def test_v10_names_what_is_missing(old, ask_old, path, params, text) -> None:
+    """Without metric, or for an account without period, the parameter is named."""
+    account_id = next(iter(old.world.accounts))
+    old.world.put(Media("18000000000000009", account_id, "IMAGE", "FEED", timestamp=NOW))
+    answer = ask_old(f"/{path.format(account=account_id)}/insights", **params)
+    assert answer.json()["error"]["message"] == text
+
+
+@pytest.mark.parametrize(
+    ("product_type", "changes", "code", "subcode"),
+    [("FEED", {"before_business": True}, 100, 2108006), ("STORY", {"viewers": 4}, 10, None)],
+)
+def test_v10_media_without_insights(old, ask_old, product_type, changes, code, subcode) -> None:
+    """A post from before the business account, and a story of few viewers, are refused as today."""
+    media = Media("18000000000000009", next(iter(old.world.accounts)), "IMAGE", product_type, timestamp=NOW, **changes)
+    old.world.put(media)
+    error = ask_old(f"/{media.id}/insights", metric="reach").json()["error"]
+    assert (error["code"], error.get("error_subcode")) == (code, subcode)
+
+
 def test_v10_knows_no_types_and_no_breakdowns(old, ask_old) -> None:
     """metric_type and breakdown are unknown parameters, and change nothing."""
     path = f"/{next(iter(old.world.accounts))}/insights"

@@ -136,6 +136,18 @@ def test_repeats_ever_more_rarely_for_36_hours_then_drops(callback: Callback) ->
     assert (sender.dropped, sender.pending) == ([story.id], ())
 
 
+def test_nothing_is_tried_after_36_hours(callback: Callback) -> None:
+    """A sender that stood still meanwhile drops the message without another try."""
+    callback.status = 500
+    sender = make_sender(callback)
+    story = place(sender.world, 1, NOW)
+    start = NOW + 25 * HOUR
+    assert len(sender.deliver_due(start)) == 2
+    callback.status = 200
+    assert list(sender.deliver_due(start + 36 * HOUR + MINUTE)) == []
+    assert (sender.dropped, sender.pending) == ([story.id], ())
+
+
 def test_an_outage_shorter_than_36_hours_loses_nothing(callback: Callback) -> None:
     """After 30 hours of 503 the message is taken at a later try; each try has its own time and signature."""
     callback.status = 503

@@ -46,6 +46,14 @@ def test_ids_of_nothing_lead_nowhere(media_id) -> None:
     assert World.build(now=NOW).media(media_id) is None
 
 
+def test_an_account_has_two_ids() -> None:
+    """Instagram Login names it by the app-scoped one; an id that only looks like one leads nowhere."""
+    world = World.build(now=NOW)
+    account = next(iter(world.accounts.values()))
+    assert world.account(account.id) is world.account(account.app_scoped_id) is account
+    assert world.account("25841499999999999") is None
+
+
 def test_what_is_put_replaces_what_is_generated() -> None:
     """A changed post stands in the place of the generated one, a deleted one is gone."""
     world = World.build(now=NOW)

@@ -14,7 +14,7 @@ import requests
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, cut_connection
+from airflow_provider_iginsights.sandbox.server import Receive, Scope, Send, Server, cut_connection, receive_body
 
 
 async def _application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,6 +23,8 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(60)
     if path == "/cut":
         return await cut_connection(scope)
+    if path == "/length":
+        path = str(len(await receive_body(receive)))
     if path == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -50,6 +52,13 @@ def test_starting_twice_is_starting_once(server: Server) -> None:
     """A second start changes nothing."""
     port = server.port
     assert server.start().port == port
+
+
+def test_a_body_arrives_whole(server: Server) -> None:
+    """However many pieces it comes in."""
+    for body in (b"", b"x" * 3_000_000, (b"x" * size for size in (1, 70_000, 2))):
+        length = 70_003 if not isinstance(body, bytes) else len(body)
+        assert requests.post(f"{server.url}/length", data=body, timeout=5).text == str(length)
 
 
 def test_several_live_side_by_side(server: Server) -> None:

@@ -95,7 +95,7 @@ class World:
                 self.placed[thing.id] = thing
             case FacebookPage():
                 self.pages[thing.id] = thing
-            case Token():
+            case _:
                 self.tokens[thing.value] = thing
 
     @property
