@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.cli.output import can_print
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.sandbox.graph.numbers import account_day, seen_of_day
@@ -130,3 +132,14 @@ def test_a_terminal_without_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         with (tmp_path / "out").open("w", encoding=encoding) as stream:
             monkeypatch.setattr(sys, "stdout", stream)
             assert can_print("▁█") is able
+
+
+def test_a_demo_that_cannot_begin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its reason is one sentence on the error output, and the code is 1."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nonexistent"))
+    assert main(["demo"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("The demo has no folder for Airflow's database and log: ")

@@ -232,6 +232,19 @@ def test_every_case_can_be_played() -> None:
     assert set(CASES.values()) <= set(FAULTS)
 
 
+def test_an_odd_answer_is_played_again_and_again() -> None:
+    """A shape changes every answer that it can change, beside the others that are named, and no error."""
+    asked = {"metric": "reach", "period": "day", "since": "2026-11-10", "until": "2026-11-12"}
+    now = datetime(2026, 11, 21, 20, tzinfo=UTC)
+    faults = ["numbers_as_text", "no_end_time"]
+    with run_sandbox(SandboxSettings(accounts=1, media=1, now=now, fault=faults)) as environment:
+        connection = json.loads(environment["AIRFLOW_CONN_INSTAGRAM_DEFAULT"])
+        for _ in range(2):
+            points = ask(connection, "17841400000000001/insights", **asked)["data"][0]["values"]
+            assert [list(point) for point in points] == [["value"]] * 2
+            assert all(str(point["value"]) == point["value"] for point in points)
+
+
 def test_a_post_of_all_accounts() -> None:
     """Both accounts list the same post."""
     with run_sandbox(SandboxSettings(media=2, fault=["collaboration_post"])) as environment:
