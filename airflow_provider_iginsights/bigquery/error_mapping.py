@@ -37,6 +37,11 @@ _PAGE = re.compile(r"<!doctype html|<html[\s>]", re.IGNORECASE)
 _TAGS = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 # The query of an upload's address is all that somebody needs to upload in its place.
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S*?(?=:?(?:\s|$))")
+_UNTRUSTED = (
+    "The worker does not trust the certificate that was shown, which a proxy that looks into connections does with one "
+    "of its own, and so does a worker whose clock is wrong. Let REQUESTS_CA_BUNDLE name a file with the proxy's "
+    "certificate among the others, and run the task again."
+)
 _UNANSWERED = "No usable answer came from BigQuery; run the task again. Nothing is written twice by that."
 
 
@@ -122,7 +127,8 @@ def load_error(error: BaseException, *, doing: str, role: str) -> LoadError:
     if is_page(error):
         return LoadError(f"The attempt to {doing} was given up: {said}. {_NOT_BIGQUERY}")
     if is_lost(error) and not isinstance(error, JobFailed):
-        return LoadError(f"The attempt to {doing} was given up: {said}. {_UNANSWERED}")
+        advice = _UNTRUSTED if "certificate_verify_failed" in said.lower() else _UNANSWERED
+        return LoadError(f"The attempt to {doing} was given up: {said}. {advice}")
     known = reasons(error)
     # A status such as 403 stands for many reasons; the reason itself says more.
     ranked = sorted(FAILURES, key=lambda each: not each.texts and not any(map(str.isalpha, each.reasons & known)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import traceback
 from contextlib import closing
 from dataclasses import replace
@@ -288,6 +289,17 @@ def test_a_proxy_that_cannot_be_used_is_told_at_once(monkeypatch: pytest.MonkeyP
             retrier.call(read, doing="read the dataset p.d")
     assert "pass" not in "".join(traceback.format_exception(caught.value)).replace("name or password of it", "")
     assert waits == []
+
+
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+
+
+@pytest.mark.parametrize("error", [requests.exceptions.SSLError(UNTRUSTED), auth.TransportError(UNTRUSTED)], ids=repr)
+def test_a_certificate_that_is_not_trusted_is_told(error: Exception) -> None:
+    """Behind a proxy that looks into connections, the message names the setting that helps."""
+    message = load_error(error, doing="read the dataset p.d", role=JOB_ROLE).message
+    assert "REQUESTS_CA_BUNDLE" in message
+    assert "No usable answer" not in message
 
 
 PAGE = """<!DOCTYPE html>
