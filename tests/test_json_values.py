@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_iginsights.bigquery.encode import encode_int64, encode_numeric, encode_string, encode_timestamp
 from airflow_provider_iginsights.json_values import (
     read_count,
+    read_flag,
     read_id,
     read_instant,
     read_list,
@@ -282,3 +283,13 @@ def test_all_spellings_of_a_count_are_one(count: int) -> None:
     spellings = [count, str(count), f"{count}.0", *([float(count)] if abs(count) <= 2**53 else [])]
     assert {read_whole_number(each) for each in spellings} == {count}
     assert {read_number(each) for each in spellings} == {count}
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [(True, True), ("true", True), (1, True), (False, False), ("false", False), (0, False)]
+    + [(each, None) for each in (None, "", "True", "yes", 2, 1.0, [], {})],
+)
+def test_flags(value: Any, flag: bool | None) -> None:
+    """True and false are read in the three ways that are used for them; nothing else is taken for either."""
+    assert read_flag(_json(value)) is flag

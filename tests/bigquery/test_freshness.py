@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
 
-from airflow_provider_iginsights.catalog.freshness import freshness_query
+from airflow_provider_iginsights.bigquery.freshness import make_freshness_view, read_freshness
+from airflow_provider_iginsights.catalog.freshness import CHECKED_TABLES, freshness_query
+from airflow_provider_iginsights.catalog.run_tables import ALL_TABLES
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import RowsMissing
 from airflow_provider_iginsights.operators.tables import InstagramTablesCompleteOperator
@@ -79,6 +82,61 @@ def test_the_view_and_the_command(sandbox: BigQuerySandbox, capsys: pytest.Captu
     assert found["missing"] == []
     with pytest.raises(RowsMissing, match="No account has a row"):
         InstagramTablesCompleteOperator(dataset_id="empty", **options).execute({"ti": instance})
+
+
+def test_the_name_of_the_view_is_taken(sandbox: BigQuerySandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A view that somebody changed is made anew; a table of its name is left as it is, with its rows."""
+    words = ["tables", "--project", sandbox.project, "--skip-missing", "--views", "--dataset", "taken"]
+    client = sandbox.client()
+    fill(client, "taken", {"accounts": {("1", "", "", TODAY - DAY): TODAY - DAY}})
+    assert main(words) == 0
+    view = client.get_table("taken.instagram_freshness")
+    made = view.view_query
+    view.view_query = "SELECT 1 AS one"
+    client.update_table(view, ["view_query"])
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "taken.instagram_freshness: updated" in capsys.readouterr().out
+    assert client.get_table("taken.instagram_freshness").view_query == made
+    client.delete_table("taken.instagram_freshness")
+    client.query_and_wait("CREATE TABLE taken.instagram_freshness AS SELECT 7 AS kept")
+    assert main(words) != 0
+    assert "taken.instagram_freshness is no view" in capsys.readouterr().err
+    assert [row.kept for row in client.list_rows("taken.instagram_freshness")] == [7]
+    client.close()
+
+
+def test_tables_that_have_no_days(sandbox: BigQuerySandbox) -> None:
+    """Of tables about the runs nothing can be missing, and there is no view of them."""
+    client = sandbox.client()
+    targets = [rows.target(table) for table in ALL_TABLES if table.name not in CHECKED_TABLES]
+    assert read_freshness(client, targets=targets) == []
+    assert make_freshness_view(client, targets=targets).done == "impossible"
+    client.close()
+
+
+@pytest.mark.parametrize("table_ids", [{"account_insights": "numbers"}, '{"account_insights": "numbers"}'], ids=type)
+def test_a_metric_that_is_no_longer_answered(
+    sandbox: BigQuerySandbox, monkeypatch: pytest.MonkeyPatch, table_ids: Any
+) -> None:
+    """The task succeeds, says it in its log, and looks at the table that the argument names."""
+    client = sandbox.client()
+    days = [TODAY - ago * DAY for ago in range(1, 31)]
+    held = {("1", metric, "", day): day for day in days for metric in ("reach", "views")}
+    held = {seen: day for seen, day in held.items() if seen[1] == "reach" or day < days[14]}
+    fill(client, "stopped", {"account_insights": held})
+    client.delete_table("stopped.numbers", not_found_ok=True)
+    client.copy_table("stopped.instagram_account_insights", "stopped.numbers").result()
+    client.close()
+    said: list[str] = []
+    log = SimpleNamespace(warning=lambda form, *values: said.append(form % values))
+    monkeypatch.setattr(InstagramTablesCompleteOperator, "log", log)
+    check = InstagramTablesCompleteOperator(
+        task_id="check", gcp_conn_id=None, dataset_id="stopped", table_ids=table_ids
+    )
+    [found] = check.execute({"ti": RecordingTaskInstance()})
+    assert (found["table_id"], found["missing"], found["stopped"]) == ("numbers", [], [f"views after {days[15]}"])
+    assert said == [f"account 1, numbers: no longer answered: views after {days[15]}."]
 
 
 def test_bigquery_takes_the_query() -> None:

@@ -135,6 +135,16 @@ def test_values_of_a_post(answers: Answers, value: Any, stored: list[Any], named
     assert left_out(source) == named
 
 
+def test_a_period_of_a_post(answers: Answers) -> None:
+    """All numbers of a post are those of its life: what is told of a day is named, and not stored as a total."""
+    odd = {"data": [{"name": "likes", "period": "day", "values": [{"value": 5}]}]}
+    plain = {"data": [{"name": "likes", "values": [{"value": 7}]}]}
+    answers.bodies[f"{ACCOUNT}/media"] = lambda _: {"data": [post(insights=odd), post(OTHER, insights=plain)]}
+    rows, source = answers.read("media", ["likes"])
+    assert insights(rows, "media_id", "value") == [(OTHER, 7)]
+    assert left_out(source) == {("likes", "Unreadable")}
+
+
 @pytest.mark.parametrize(
     "body",
     [

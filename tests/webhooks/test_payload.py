@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -30,3 +32,14 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     """Anything else than strict JSON is one kind of error."""
     with pytest.raises(ValueError, match=r"."):
         read_json(text)
+
+
+@pytest.mark.parametrize("wraps", [1, 50])
+def test_a_notification_in_wrappings(wraps: int) -> None:
+    """It is found in lists, objects and base64 of a few levels; what is deeper is not looked for, and is no error."""
+    change = {"field": "story_insights", "value": {"media_id": "1", "reach": 3}}
+    notification = {"object": "instagram", "entry": [{"id": "17841", "time": 1, "changes": [change]}]}
+    value: Any = base64.b64encode(json.dumps(notification).encode()).decode()
+    for _ in range(wraps):
+        value = [{"body": value}]
+    assert select_story_insights(value) == ((notification,) if wraps == 1 else ())
