@@ -14,13 +14,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
+from google.cloud.bigquery import Dataset
 
 from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.doctor import scratch
 from airflow_provider_iginsights.doctor.check import STATUSES
 from airflow_provider_iginsights.doctor.checks import CHECKS
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
-from airflow_provider_iginsights.sandbox.graph import Business, Token
+from airflow_provider_iginsights.sandbox.graph import Business, GraphFault, NoUsageHeaders, ServedVersion, Token
 from airflow_provider_iginsights.sandbox.graph.rules import UserMetric
 from tests.doctor.conftest import APP, Ask
 from tests.support.sandboxes import DATASET, NOW, Sandboxes
@@ -175,6 +176,12 @@ META_CASES: dict[str, Case] = {
     "version that ends": Case(
         no_change, {}, {"version": "Meta serves it until 2027-01-21."}, ("--api-version", "v21.0")
     ),
+    "version of a later release": Case(
+        lambda sandboxes: sandboxes.graph.faults.add(GraphFault(effect=ServedVersion("v28.0"), times=None)),
+        {},
+        {"version": "This release does not know v28.0."},
+        ("--api-version", "v28.0"),
+    ),
     "new metric": Case(
         lambda sandboxes: sandboxes.world.user_metrics.update(waves=UserMetric()), {}, {"catalogue": "waves"}
     ),
@@ -192,6 +199,11 @@ def query(sandboxes: Sandboxes, sql: str) -> None:
     client = sandboxes.bigquery.client()
     client.query(sql).result()
     client.close()
+
+
+def make_other_table(sandboxes: Sandboxes) -> None:
+    """Let a table that no run has made yet be there, with a column of another type."""
+    query(sandboxes, f"CREATE TABLE {DATASET}.instagram_story_polls (account_id INT64)")
 
 
 def mend_tables(sandboxes: Sandboxes) -> None:
@@ -228,6 +240,11 @@ GOOGLE_CASES: dict[str, Case] = {
     "encryption key": Case(fault("POST /.*/jobs$", "kmsDenied", "MERGE"), {"merge": "Cloud KMS CryptoKey"}),
     "expirations": Case(
         expire_posts, {}, {"expirations": "drops each partition 400 days after its day"}, mend=mend_tables
+    ),
+    "another table": Case(
+        make_other_table,
+        {"tables": "instagram_story_polls"},
+        mend=lambda sandboxes: query(sandboxes, f"DROP TABLE {DATASET}.instagram_story_polls"),
     ),
     "partition filter": Case(require_filter, {"views": "instagram_account_daily"}, mend=mend_tables),
 }
@@ -272,6 +289,33 @@ def test_all_is_right(healthy: Sandboxes, ask: Ask) -> None:
         "CronDataIntervalTimetable in the zone America/Los_Angeles 2026-11-20; account insights also the 3 days before."
     )
     assert [set(row) for row in said.checks.values()] == [{"check", "about", "status", "found", "to_do"}] * len(CHECKS)
+
+
+def test_a_version_without_an_end(healthy: Sandboxes, ask: Ask) -> None:
+    """Nothing is wrong with a version whose end Meta has not announced."""
+    found = ask("--api-version", "v26.0", dataset=None)["version"]
+    assert (found["status"], found["found"]) == ("ok", "v26.0 is set; Meta has announced no end of it.")
+
+
+def test_meta_says_nothing_of_its_limits(healthy: Sandboxes, ask: Ask) -> None:
+    """Where no answer has the headers, that is told, and is no fault."""
+    healthy.graph.faults.add(GraphFault(effect=NoUsageHeaders(), times=None))
+    found = ask(dataset=None)["rate_limit"]
+    assert (found["status"], found["found"]) == ("ok", "Meta said nothing about it.")
+
+
+def test_the_dataset_has_default_expirations(healthy: Sandboxes, ask: Ask) -> None:
+    """They are told with the sentence that our tables do not inherit them."""
+    client = healthy.bigquery.client()
+    dataset = Dataset(f"{client.project}.expiring")
+    dataset.default_table_expiration_ms = dataset.default_partition_expiration_ms = 30 * 86_400_000
+    client.create_dataset(dataset)
+    found = ask(dataset="expiring")["expirations"]
+    client.delete_dataset(dataset, delete_contents=True)
+    client.close()
+    assert found["status"] == "ok"
+    words = "new tables expire after 30 days and new partitions expire after 30 days; ours do not inherit that"
+    assert words in found["found"]
 
 
 def test_without_a_dataset(healthy: Sandboxes, ask: Ask) -> None:
