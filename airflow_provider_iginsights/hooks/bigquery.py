@@ -34,7 +34,10 @@ _FIELDS = (
     "Keyfile JSON takes the JSON text of a service account's key, Keyfile Path the path of a file that the worker can "
     "read; fill in one of them."
 )
-_FILE = "It takes the path of a JSON file, of a key or a login, that the worker can read."
+_FILE = (
+    "It takes the path of a JSON file, of a key or a login, that the worker can read. Correct it, or name a connection "
+    "(operators: gcp_conn_id; commands: --gcp-conn-id)."
+)
 _ACCESSOR = "Secret Manager Secret Accessor (roles/secretmanager.secretAccessor) on the secret of the key"
 _LONGEST = 500
 _WITHOUT_CONNECTION = (

@@ -70,12 +70,12 @@ def test_what_is_missing_is_named(
 
 
 def test_without_credentials(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without credentials is told so."""
+    """A machine whose credentials are not there is told which file is missing, and what else to name."""
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json")
     assert main(["tables", "--check", *WHERE]) == 2
     said = capsys.readouterr().err
-    assert "has no application default credentials" in said
+    assert "nowhere.json was not found" in said
     assert names_options(said)
 
 
