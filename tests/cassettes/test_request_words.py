@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
+from airflow_provider_iginsights.cassettes.pseudonyms import TOKEN, Pseudonyms
 from airflow_provider_iginsights.cassettes.replacing import Replacing
 
 PSEUDONYMS = Pseudonyms("grains")
@@ -38,6 +38,12 @@ def test_a_username_among_fields(username: str) -> None:
     assert "blue" not in replaced
     assert "bottle" not in replaced
     assert replaced.endswith(f"media.limit(3).after({PSEUDONYMS.replace_opaque('QVX')}){{id}}}}")
+
+
+def test_a_token_among_fields() -> None:
+    """It is no argument that anybody sends, and it does not stay."""
+    [replaced] = REPLACING.replace_params({"fields": "media.access_token(EAAGblue1bottle){id}"}).values()
+    assert replaced == f"media.access_token({TOKEN}){{id}}"
 
 
 def test_fields_and_their_arguments() -> None:

@@ -50,6 +50,9 @@ def test_a_command_is_recorded_and_replayed(
     sandbox.clear_log()
     assert main(["replay", directory, *ask(0)]) == 0
     assert capfd.readouterr().out == "3 False\n"
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", directory, *ask(9)])
+    assert ended.value.code == 9
     assert sandbox.log == ()
     assert not {DIRECTORY, SALT} & os.environ.keys()
 

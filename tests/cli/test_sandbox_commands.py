@@ -326,7 +326,13 @@ def test_options_shape_the_world() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--now", "2026-11-21T12:00:00"], ["--now", "noon"], ["--accounts", "two"], ["--port", "99999"]],
+    [
+        ["--now", "2026-11-21T12:00:00"],
+        ["--now", "noon"],
+        ["--accounts", "two"],
+        ["--port", "99999"],
+        ["--latency", "soon"],
+    ],
     ids=str,
 )
 def test_options_that_are_none(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
