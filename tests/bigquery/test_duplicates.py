@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
 from airflow_provider_iginsights.bigquery.duplicate_check import check
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS
@@ -14,6 +13,7 @@ from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.errors import IncompatibleTable
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from tests.support.bigquery import rows
+from tests.support.bigquery.keys import claim_key
 from tests.support.bigquery.warehouses import IMPATIENT
 
 if TYPE_CHECKING:
@@ -171,9 +171,7 @@ def test_a_history_is_not_deduplicated(
     with faulty.connect() as client:
         found = client.get_table(target(faulty).path)
         assert found.labels["iginsights_mode"] == "append"
-        found.table_constraints = TableConstraints(
-            primary_key=PrimaryKey(columns=list(ACCOUNT_INSIGHTS.key)), foreign_keys=None
-        )
+        claim_key(found, *ACCOUNT_INSIGHTS.key)
         client.update_table(found, ["table_constraints"])
     assert main(["tables", "--deduplicate", *where]) == 1
     assert stored(faulty) == before

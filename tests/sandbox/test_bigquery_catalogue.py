@@ -13,9 +13,9 @@ import requests
 import time_machine
 from google.api_core.exceptions import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed
 from google.cloud import bigquery
-from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from tests.support.bigquery.keys import claim_key
 
 KEY = bigquery.SchemaField("k", "STRING", "REQUIRED", description="the key")
 DAY = bigquery.SchemaField("d", "DATE", "REQUIRED")
@@ -68,7 +68,7 @@ def test_table_metadata_comes_back_as_it_was_given(client: bigquery.Client) -> N
     table.require_partition_filter = True
     table.clustering_fields = ["k"]
     table.description, table.labels = "numbers", {"team": "a"}
-    table.table_constraints = TableConstraints(primary_key=PrimaryKey(columns=["k"]), foreign_keys=None)
+    claim_key(table, "k")
     client.create_table(table)
     found = client.get_table(NAME)
     assert [field.to_api_repr() for field in found.schema] == [
