@@ -44,7 +44,7 @@ OPERATORS: tuple[type[Any], ...] = (
     InstagramTablesCompleteOperator,
 )
 OTHERS = f"The other arguments are those of :class:`{InstagramAccountInsightsToBigQueryOperator.__name__}`."
-PARAM = re.compile(r"^    :param (\w+): ((?:.|\n(?!    :param|\n|$))*)", re.MULTILINE)
+PARAM = re.compile(r"^:param (\w+): ((?:.|\n(?!:param|\n|$))*)", re.MULTILINE)
 
 
 def arguments_of(operator: type[Any]) -> dict[str, inspect.Parameter]:
@@ -63,7 +63,7 @@ def arguments_of(operator: type[Any]) -> dict[str, inspect.Parameter]:
 
 def read_params(operator: type[Any]) -> dict[str, str]:
     """Return what the operator's own docstring says of each argument."""
-    return {name: " ".join(said.split()) for name, said in PARAM.findall(operator.__doc__ or "")}
+    return {name: " ".join(said.split()) for name, said in PARAM.findall(inspect.cleandoc(operator.__doc__ or ""))}
 
 
 def describe_operators() -> Iterator[str]:
