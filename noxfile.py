@@ -71,6 +71,8 @@ def cell(session: nox.Session, cell: Cell) -> None:
     report = home / "tests.xml"
     # The plugin of an older anyio, which some cells keep, warns when it is loaded, in what a test starts, too.
     env["PYTEST_ADDOPTS"] = "-p no:anyio -p no:cacheprovider"
+    # And requests warns of a newer chardet beside it than it knows.
+    env["PYTHONWARNINGS"] = "ignore:::requests"
     plugin = ("-p", "tests.support.matrix.installed")
     options = (*plugin, "-q", f"--junitxml={report}", *(() if IS_FAST else PARALLEL), *session.posargs)
     # 1: some tests failed, which is a result; anything else is none.

@@ -68,7 +68,7 @@ class TestWithProvider:
 
     @pytest.fixture(autouse=True)
     def _provider(self) -> None:
-        pytest.importorskip("airflow.providers.openlineage")
+        pytest.importorskip("airflow.providers.openlineage.extractors")
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     def test_each_kind(self, small_sandboxes: Sandboxes, kind: str) -> None:
