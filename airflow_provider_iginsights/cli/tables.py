@@ -45,9 +45,14 @@ def _make_views(existing: ExistingTables) -> ExitCode:
     from airflow_provider_iginsights.bigquery.freshness import make_freshness_view
     from airflow_provider_iginsights.bigquery.views import create_views_of_existing
 
-    for result in create_views_of_existing(existing.client, targets=existing.targets, job_project=existing.job_project):
-        print_result(result)
-    print_result(make_freshness_view(existing.client, targets=existing.targets, job_project=existing.job_project))
+    try:
+        for result in create_views_of_existing(
+            existing.client, targets=existing.targets, job_project=existing.job_project
+        ):
+            print_result(result)
+    finally:
+        # It reads tables alone, so it is made also where a view is refused.
+        print_result(make_freshness_view(existing.client, targets=existing.targets, job_project=existing.job_project))
     return ExitCode.DONE
 
 

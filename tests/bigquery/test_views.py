@@ -403,3 +403,19 @@ def test_the_command_makes_the_views_of_tables_that_exist(
     wrong = [argument.replace("posts_insights", "no_such_table") for argument in where]
     assert main(["tables", "--views", *wrong]) == 2
     assert "p-1.d.no_such_table" in capsys.readouterr().err
+
+
+def test_a_refused_view_costs_the_view_of_freshness_nothing(
+    sandbox: BigQuerySandbox, faulty: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command makes all others, names the one whose name is taken, and ends with the code of an error."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.url)
+    with faulty.loader(rows.identity()) as loader:
+        loader.ensure([rows.target(MEDIA_INSIGHTS)])
+    with faulty.connect() as client:
+        client.query("CREATE TABLE `p-1.d.instagram_media_insights_latest` (mine INT64)").result()
+    assert main(["tables", "--views", "--project", faulty.project, "--dataset", faulty.dataset, "--skip-missing"]) == 2
+    said = capsys.readouterr()
+    assert "p-1.d.instagram_freshness: created." in said.out
+    assert "d.instagram_media_insights_latest is a table" in said.err
+    assert "instagram_freshness" in sandbox.tables("d")

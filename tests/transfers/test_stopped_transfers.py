@@ -97,7 +97,8 @@ def test_a_task_ends_at_once_and_leaves_nothing(
     with dag_of(tmp_path, f"{hold_up.__name__}_{way}", BODY) as dag:
         sender.start()
         (instance,) = run(dag).values()
-        assert time.perf_counter() - sent[0] < SOON * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+        waiting = max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+        assert time.perf_counter() - sent[0] < min(SOON * waiting, HELD_UP / 2)
         assert instance.state == "failed"
         # Airflow 2 raises an exception of its own after on_kill, too.
         ours = "ReadingStopped" if hold_up is hold_up_fetch else "LoadError"
