@@ -74,7 +74,7 @@ def ensure_table(target: TargetTable, *, session: BigQuerySession, load_mode: Lo
         raise DatasetUnavailable(f"The table {target.path} was deleted just now by somebody. Run the task again.")
     check_kind(target, found=found)
     _check_mode(target, found=found, load_mode=load_mode)
-    missing = missing_columns(target, existing=found.schema)
+    missing = missing_columns(target, existing=found)
     if missing:
         log.info("Adding the columns %s to %s.", ", ".join(column.name for column in missing), target.path)
         sql = add_columns_statement(target, columns=missing)

@@ -42,16 +42,20 @@ def type_of(field: Any) -> str:
     return f"ARRAY<{limited}>" if field.mode == "REPEATED" else limited
 
 
-def missing_columns(target: TargetTable, *, existing: Sequence[Any]) -> tuple[Column, ...]:
-    """Return the columns to add to an existing table; raise IncompatibleTable if rows of ours can never fit."""
-    faults = list(_faults(target.table, existing=existing))
+def missing_columns(target: TargetTable, *, existing: Any) -> tuple[Column, ...]:
+    """Return the columns to add to an existing table; raise IncompatibleTable if rows of ours can never fit.
+
+    :param existing: google.cloud.bigquery.Table, as it was read.
+    """
+    have = {field.name.lower() for field in existing.schema}
+    missing = tuple(column for column in target.table.columns if column.name not in have)
+    faults = [*_faults(target.table, existing=existing.schema), *_collation_faults(target.table, existing=existing)]
     if faults:
         raise IncompatibleTable(
             f"The table {target.path} does not fit: {'; '.join(faults)}. Nothing was fetched or written. "
             "Change the table, or name another table id: a table that does not exist is created."
         )
-    have = {field.name.lower() for field in existing}
-    return tuple(column for column in target.table.columns if column.name not in have)
+    return missing
 
 
 def _faults(table: Table, *, existing: Sequence[Any]) -> Iterator[str]:
@@ -73,7 +77,21 @@ def _field_faults(column: Column, *, field: Any) -> Iterator[str]:
     found = type_of(field)
     if found not in ACCEPTED.get(column.type, {column.type}):
         yield f"column {column.name} is {found}, and {column.type} is needed"
-    if collation := field.to_api_repr().get("collation"):
-        yield f"column {column.name} has the collation {collation}, to which two texts can be one, and none is needed"
     if field.mode == "REQUIRED" and not column.required:
         yield f"column {column.name} is REQUIRED, and our rows can leave it NULL"
+
+
+# Read from the resource: the SchemaField of an older google-cloud-bigquery (3.20) knows no collation and drops it. A
+# column that is added has the table's default ("Collation: default collation of a table").
+def _collation_faults(table: Table, *, existing: Any) -> Iterator[str]:
+    resource = existing.to_api_repr()
+    columns = {column["name"].lower(): column for column in resource.get("schema", {}).get("fields", ())}
+    for column in table.columns:
+        have = columns.get(column.name)
+        if have is not None and (own := have.get("collation")):
+            yield f"column {column.name} has the collation {own}, to which two texts can be one, and none is needed"
+        elif have is None and column.type == "STRING" and (default := resource.get("defaultCollation")):
+            yield (
+                f"column {column.name} is missing and would be added with the table's default collation {default}, to "
+                "which two texts can be one (ALTER TABLE ... SET DEFAULT COLLATE '' takes the default away)"
+            )

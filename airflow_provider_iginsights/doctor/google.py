@@ -59,7 +59,7 @@ def check_tables(setup: Setup) -> Finding:
     for target, found in setup.tables:
         try:
             check_kind(target, found=found)
-            missing += [f"{target.table_id}.{column.name}" for column in missing_columns(target, existing=found.schema)]
+            missing += [f"{target.table_id}.{column.name}" for column in missing_columns(target, existing=found)]
         except IncompatibleTable as error:
             wrong.append(error.message)
     if wrong:

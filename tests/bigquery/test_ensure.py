@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from google.cloud.bigquery import SchemaField
+from google.cloud.bigquery import Table as BigQueryTable
 
 from airflow_provider_iginsights.bigquery.schema import fields, missing_columns
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, ACCOUNTS, MEDIA, TABLES, Table
@@ -358,14 +359,15 @@ def test_types_are_called_by_their_sql_names(field: SchemaField, said: str) -> N
     """Arrays, limited types and legacy names are refused and written as in SQL."""
     existing = [kept for kept in fields(ACCOUNTS.columns) if kept.name != field.name]
     with pytest.raises(IncompatibleTable, match=said):
-        missing_columns(rows.target(ACCOUNTS), existing=[*existing, field])
+        missing_columns(rows.target(ACCOUNTS), existing=BigQueryTable("p-1.d.t", schema=[*existing, field]))
 
 
 def test_a_required_column_with_a_default_is_no_obstacle() -> None:
     """A column of the user's that fills itself need not be in our rows; case and order of ours do not matter."""
     own = SchemaField("loaded_by", "STRING", mode="REQUIRED", default_value_expression="SESSION_USER()")
     ours = [SchemaField(field.name.upper(), field.field_type, mode=field.mode) for field in fields(ACCOUNTS.columns)]
-    assert missing_columns(rows.target(ACCOUNTS), existing=[own, *reversed(ours)]) == ()
+    existing = BigQueryTable("p-1.d.t", schema=[own, *reversed(ours)])
+    assert missing_columns(rows.target(ACCOUNTS), existing=existing) == ()
 
 
 @pytest.mark.parametrize(

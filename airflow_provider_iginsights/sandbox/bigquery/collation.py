@@ -6,6 +6,8 @@ names the one that tells letters by their case ("Collation", GoogleSQL; the REST
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
 
 __all__ = ["with_default", "with_own"]
@@ -22,13 +24,15 @@ def with_default(resource: Resource, dataset: Resource) -> Resource:
     return {**inherited, "schema": with_own(resource["schema"], inherited)}
 
 
-def with_own(schema: Resource, table: Resource) -> Resource:
-    """Return new columns of a table with the table's collation where they name none."""
+def with_own(schema: Resource, table: Resource, *, had: Collection[str] = ()) -> Resource:
+    """Return columns of a table with the table's collation where they name none; those that it ``had`` keep theirs."""
     default = table.get("defaultCollation")
     if not default:
         return schema
     fields = [
-        {"collation": default, **field} if str(field.get("type", "")).upper() == "STRING" else field
+        {"collation": default, **field}
+        if str(field.get("type", "")).upper() == "STRING" and field["name"].lower() not in had
+        else field
         for field in schema.get("fields", ())
     ]
     return {**schema, "fields": fields}

@@ -221,7 +221,9 @@ class Storage:
             resource = checked({key: value for key, value in merged.items() if value is not None})
             resource = expirations.changed(resource, now=self.clock.now(), billing=self._switches.billing)
             if "schema" in changes and table.physical is not None:
-                alterations.alter(table, fields_of(changes["schema"]), cursor)
+                had = {field.name.lower() for field in table.fields}
+                resource["schema"] = collation.with_own(resource["schema"], resource, had=had)
+                alterations.alter(table, fields_of(resource["schema"]), cursor)
             table.resource = resource
             self.save(table, cursor)
 
@@ -245,7 +247,8 @@ class Storage:
         """Add NULLABLE columns within the cursor's transaction; the caller saves. Raises BigQueryError (400)."""
         if columns:
             old = table.resource["schema"]["fields"]
-            schema = {"fields": [*old, *(dict(column.resource) for column in columns)]}
+            added = collation.with_own({"fields": [dict(column.resource) for column in columns]}, table.resource)
+            schema = {"fields": [*old, *added["fields"]]}
             alterations.alter(table, fields_of(schema), cursor)
             table.resource = {**table.resource, "schema": schema}
 
