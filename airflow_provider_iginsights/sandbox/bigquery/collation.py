@@ -6,8 +6,9 @@ names the one that tells letters by their case ("Collation", GoogleSQL; the REST
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
+from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField
 from airflow_provider_iginsights.sandbox.bigquery.tables import Resource
 
 __all__ = ["with_default", "with_own"]
@@ -24,14 +25,15 @@ def with_default(resource: Resource, dataset: Resource) -> Resource:
     return {**inherited, "schema": with_own(resource["schema"], inherited)}
 
 
-def with_own(schema: Resource, table: Resource, *, had: Collection[str] = ()) -> Resource:
+def with_own(schema: Resource, table: Resource, *, had: Iterable[SchemaField] = ()) -> Resource:
     """Return columns of a table with the table's collation where they name none; those that it ``had`` keep theirs."""
     default = table.get("defaultCollation")
     if not default:
         return schema
+    kept = {column.name.lower() for column in had}
     fields = [
         {"collation": default, **field}
-        if str(field.get("type", "")).upper() == "STRING" and field["name"].lower() not in had
+        if str(field.get("type", "")).upper() == "STRING" and field["name"].lower() not in kept
         else field
         for field in schema.get("fields", ())
     ]

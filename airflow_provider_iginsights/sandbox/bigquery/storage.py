@@ -221,8 +221,7 @@ class Storage:
             resource = checked({key: value for key, value in merged.items() if value is not None})
             resource = expirations.changed(resource, now=self.clock.now(), billing=self._switches.billing)
             if "schema" in changes and table.physical is not None:
-                had = {field.name.lower() for field in table.fields}
-                resource["schema"] = collation.with_own(resource["schema"], resource, had=had)
+                resource["schema"] = collation.with_own(resource["schema"], resource, had=table.fields)
                 alterations.alter(table, fields_of(resource["schema"]), cursor)
             table.resource = resource
             self.save(table, cursor)
@@ -247,8 +246,8 @@ class Storage:
         """Add NULLABLE columns within the cursor's transaction; the caller saves. Raises BigQueryError (400)."""
         if columns:
             old = table.resource["schema"]["fields"]
-            added = collation.with_own({"fields": [dict(column.resource) for column in columns]}, table.resource)
-            schema = {"fields": [*old, *added["fields"]]}
+            schema = {"fields": [*old, *(dict(column.resource) for column in columns)]}
+            schema = collation.with_own(schema, table.resource, had=table.fields)
             alterations.alter(table, fields_of(schema), cursor)
             table.resource = {**table.resource, "schema": schema}
 
