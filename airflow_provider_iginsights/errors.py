@@ -106,7 +106,7 @@ class AccountUnavailable(FatalGraphError):
 
 
 class PolicyBlocked(FatalGraphError):
-    """Meta blocked the app or user for policy reasons (code 368): stop everything, look at the App Dashboard."""
+    """Meta blocked the app, its user or this worker's address (368, 5, "API access …"): look at the App Dashboard."""
 
 
 class RetriableGraphError(InsightsError):

@@ -8,16 +8,14 @@ pages on error handling and rate limiting of the Graph API and on Instagram insi
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
     BeyondHistory,
-    BrokenResponse,
     ConfigurationError,
-    FatalGraphError,
     GraphFacts,
     InsightsError,
     MediaTooOld,
@@ -32,7 +30,7 @@ from airflow_provider_iginsights.errors import (
     TooFewViewers,
     TooMuchData,
 )
-from airflow_provider_iginsights.graph.messages import GraphRequest, SubjectKind, TransportProblem
+from airflow_provider_iginsights.graph.messages import GraphRequest, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,9 @@ _MEDIA: Final[tuple[SubjectKind, ...]] = ("media", "story")
 _TOKEN = {102, 190, 2500}
 
 _RENEW = "Put a fresh token into the connection's password."
+_EXPIRED = f"The token has expired; a system user's does not. {_RENEW}"
 _GRANT = "The token or its app lacks a permission for {whom}. Grant it in Meta's App Dashboard, then renew the token."
-_LIMIT = (
+LIMIT: Final = (
     "Meta's rate limit for {whom} is used up. Calls while blocked prolong the block: try again in {minutes} minutes."
 )
 _UNSEEN = "Fewer than five people saw {whom}: Meta shows no numbers for it. It is left out."
@@ -82,12 +81,23 @@ _RESTRICTED_ACCOUNT = (
     "Meta has restricted {whom} and shows nothing of it. Log in to Instagram as this account: the app says what to do."
 )
 _NO_ACCOUNT = "Meta does not know {whom}, or does not show it to this token. Check the id and the user's roles."
-_DOWN = "Meta's servers failed to answer for {whom}, several times in a row. Try again later."
+_NO_TESTER = (
+    "Meta takes no such request with {whom}. Add the account to the app as an Instagram tester and accept that in "
+    "the Instagram app; a token can be refreshed when it is 24 hours old."
+)
+DOWN: Final = "Meta's servers failed to answer for {whom}, several times in a row. Try again later."
 
 # META-19: Meta translates its texts, so this lists the stems of "permission" and "authorisation" per language.
 _PERMISSION = (
     r"permis|permess|autori[sz]|authori[sz]|berechtig|разреш|доступ|yetki|izin|izni|권한|権限|权限|權限|สิทธิ์|إذن|अनुमति"
 )
+
+# META-38: the app itself is closed, which Meta says with the codes of a permission and of a token.
+_APP_CLOSED = (
+    r"\bapi access (?:blocked|disrupted|deactivated)|\bdata use checkup|application has been deleted"
+    r"|disabled for non-active apps"
+)
+_NOT_FOUND = "does not exist, cannot be loaded due to missing permission"
 
 # META-18: the HTTP status of an error answer says nothing, so no row has it as a condition.
 ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
@@ -108,7 +118,7 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ErrorCode(AccountUnavailable, _RESTRICTED_ACCOUNT, {25}, {2207050}),
     ErrorCode(MetricRefused, "Meta does not offer one of the fields for {whom}.", {9005, 36104}),
     # Rate limits of the app, the user, the Page and the business (Meta: Graph API, Rate Limits).
-    ErrorCode(Throttled, _LIMIT, {4, 17, 32, 341, 613, 80001, 80002}),
+    ErrorCode(Throttled, LIMIT, {4, 17, 32, 341, 613, 80001, 80002}),
     # META-21: code 1 is also the answer to a page that is too large.
     ErrorCode(
         TooMuchData,
@@ -134,8 +144,28 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     # -1 / 2207001 as "server error, try again" (Instagram Platform, Error Codes); -1 stands for any other error.
     # META-21: 1 (with subcode 99 or none), 2 and -3 have all meant too much data, in many different texts
     # (Facebook PHP SDK 948, tap-facebook 65, Facebook Python Business SDK 136 and 510).
-    ErrorCode(ServerTrouble, _DOWN, {-3, 1, 2}, retryable=True, may_be_size=True),
-    ErrorCode(ServerTrouble, _DOWN, {-1, 1200}, retryable=True),
+    ErrorCode(ServerTrouble, DOWN, {-3, 1, 2}, retryable=True, may_be_size=True),
+    ErrorCode(ServerTrouble, DOWN, {-1, 1200}, retryable=True),
+    ErrorCode(
+        PolicyBlocked,
+        "Meta has closed its API to the app: the app is blocked, deactivated or deleted, or its yearly Data Use "
+        "Checkup is open. No new token helps: the App Dashboard says what to do. Stop its Dags until then.",
+        {10, 190, 200},
+        text_pattern=_APP_CLOSED,
+    ),
+    ErrorCode(
+        TokenExpired,
+        "The app may not act for the token's user any more: the user has no role on an app that is not live, or has "
+        f"taken its permissions back. Give the user a role, or set the app live. {_RENEW}",
+        {10, 200},
+        text_pattern="cannot call api (?:for app|on behalf)",
+    ),
+    ErrorCode(
+        PolicyBlocked,
+        "The app takes no calls from the address of this worker. Add it to the Server IP allowlist in the App "
+        "Dashboard, under Settings > Advanced.",
+        {5},
+    ),
     # Tokens. Code 2500 is also the answer to a request that Meta cannot parse.
     ErrorCode(
         ConfigurationError,
@@ -154,10 +184,12 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         TokenExpired,
         f"Meta wants the token's user to log in and confirm the account first. {_RENEW}",
         _TOKEN,
-        {459, 464},
+        {459, 464, 490},
     ),
     ErrorCode(TokenExpired, f"The token ended with a change of its user's password. {_RENEW}", _TOKEN, {460}),
-    ErrorCode(TokenExpired, f"The token has expired; a system user's does not. {_RENEW}", _TOKEN, {463}),
+    ErrorCode(TokenExpired, _EXPIRED, _TOKEN, {463}),
+    # Instagram Login names no subcode.
+    ErrorCode(TokenExpired, _EXPIRED, _TOKEN, text_pattern="session has expired"),
     # A user's token may see many Pages, so a missing role on one Page says nothing about the token.
     ErrorCode(
         AccountUnavailable,
@@ -173,6 +205,14 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         {493},
     ),
     ErrorCode(TokenExpired, f"The token's user has lost the role on its Page. {_RENEW}", _TOKEN, {492}),
+    ErrorCode(
+        TokenExpired,
+        "Meta could not read the token. It was cut off, or it is one of the other login: a token of Instagram Login "
+        "begins with IG and needs the host graph.instagram.com, one of Facebook Login begins with EAA and needs "
+        f"graph.facebook.com. {_RENEW}",
+        {190},
+        text_pattern="cannot parse access token",
+    ),
     ErrorCode(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
     # META-22: code 10 has two meanings for a story. In an unknown language it counts as "too few viewers": a missing
     # permission also fails the account's other requests, so it cannot stay unnoticed.
@@ -200,14 +240,7 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ),
     # graph.instagram.com answers so to the token of an account that has no role on an app without review, whatever is
     # asked, and to a token that it does not refresh.
-    ErrorCode(
-        PermissionMissing,
-        "Meta takes no such request with {whom}. Add the account to the app as an Instagram tester and accept that in "
-        "the Instagram app; a token can be refreshed when it is 24 hours old.",
-        {100},
-        text_pattern="unsupported request - method type",
-        subjects={"token", "user"},
-    ),
+    ErrorCode(PermissionMissing, _NO_TESTER, {100}, text_pattern="unsupported request - method type"),
     ErrorCode(
         ConfigurationError,
         "Meta has removed the ids parameter, which the request for {whom} uses. Ask for single objects or a batch.",
@@ -215,6 +248,7 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         text_pattern=r"\bids\b.*\bdeprecated",
     ),
     ErrorCode(ObjectGone, _GONE, {100}, {33}, subjects=_MEDIA),
+    ErrorCode(ObjectGone, _GONE, {100}, text_pattern=_NOT_FOUND, subjects=_MEDIA),
     ErrorCode(ObjectGone, _GONE, {24, 33, 803}, subjects=_MEDIA),
     # META-24: with the id of a Page, Meta says that each field of an account does not exist.
     ErrorCode(
@@ -227,6 +261,7 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ),
     ErrorCode(MetricRefused, "Meta has ended one of the metrics or fields asked of {whom}.", {12}),
     ErrorCode(AccountUnavailable, _NO_ACCOUNT, {100}, {33}),
+    ErrorCode(AccountUnavailable, _NO_ACCOUNT, {100}, text_pattern=_NOT_FOUND),
     ErrorCode(AccountUnavailable, _NO_ACCOUNT, {803}),
     # META-05: since and until are Pacific midnights, in order and at most 30 days apart, so since can only be too old.
     # Meta translates its texts, but not the name of the parameter.
@@ -240,57 +275,3 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ErrorCode(MetricRefused, "Meta refused a metric or parameter for {whom}.", {100}, subjects={"account", *_MEDIA}),
     ErrorCode(ConfigurationError, "Meta refused a parameter of the request for {whom}. Correct it.", {100}),
 )
-
-UNKNOWN: Final = ErrorCode(
-    FatalGraphError,
-    "Meta answered {whom} with an error that this release does not know. Look its code up in Meta's error reference.",
-)
-UNKNOWN_TRANSIENT: Final = ErrorCode(ServerTrouble, _DOWN, retryable=True)
-UNKNOWN_LIMIT: Final = ErrorCode(Throttled, _LIMIT)
-
-TRANSPORT_PROBLEMS: Final[Mapping[TransportProblem, ErrorCode]] = {
-    "no_answer": ErrorCode(
-        ServerTrouble,
-        "No answer for {whom} after several tries. Check the network, the proxy and Meta's status; try again.",
-        retryable=True,
-    ),
-    # META-21: a server that works too long on a large answer looks the same as one that is down.
-    "timed_out": ErrorCode(
-        ServerTrouble,
-        "No answer for {whom} in time, several times in a row. Check the network and Meta's status; try again.",
-        retryable=True,
-        may_be_size=True,
-    ),
-    "cut": ErrorCode(
-        BrokenResponse,
-        "The answer for {whom} was incomplete each time. Check the network and the proxy, then try again.",
-        retryable=True,
-    ),
-    "not_json": ErrorCode(
-        BrokenResponse,
-        "The answer for {whom} was not the Graph API's each time. Check the proxy and Meta's status; try again.",
-        retryable=True,
-    ),
-    # META-09: an empty account has an empty list, so an answer without a list is not "no data".
-    "not_a_list": ErrorCode(
-        BrokenResponse,
-        "The answer for {whom} has no list of data, which this request must return. Try again later.",
-        retryable=True,
-    ),
-    "too_large": ErrorCode(
-        TooMuchData,
-        "The answer for {whom} is larger than one answer may be. Ask for fewer fields or smaller pages.",
-        may_be_size=True,
-    ),
-    "redirect": ErrorCode(
-        ConfigurationError,
-        "The answer for {whom} redirects to another address. It is not followed, since the token would be sent there."
-        " Check the connection's host and the proxy.",
-    ),
-    "unsupported_proxy": ErrorCode(
-        ConfigurationError,
-        "Nothing was sent for {whom}: the environment names a SOCKS proxy, which is not supported, or a proxy whose "
-        "address cannot be read. Set HTTPS_PROXY to an HTTP proxy (http://, and what is no letter or digit in its name "
-        "or password percent-encoded), or list the Graph host in NO_PROXY.",
-    ),
-}

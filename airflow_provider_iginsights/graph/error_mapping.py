@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,18 +16,17 @@ from airflow_provider_iginsights.errors import (
     RetriableGraphError,
     Throttled,
 )
-from airflow_provider_iginsights.graph.error_codes import (
-    ERROR_CODES,
+from airflow_provider_iginsights.graph.error_codes import ERROR_CODES, ErrorCode
+from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply
+from airflow_provider_iginsights.graph.rate_limit import DEFAULT_BLOCK
+from airflow_provider_iginsights.graph.redact import escape, redact
+from airflow_provider_iginsights.graph.unknown_answers import (
     TRANSPORT_PROBLEMS,
     UNKNOWN,
     UNKNOWN_LIMIT,
     UNKNOWN_TRANSIENT,
-    ErrorCode,
 )
-from airflow_provider_iginsights.graph.messages import Call, GraphRequest, Reply
-from airflow_provider_iginsights.graph.rate_limit import DEFAULT_BLOCK
-from airflow_provider_iginsights.graph.redact import escape, redact
-from airflow_provider_iginsights.json_values import read_text, read_whole_number
+from airflow_provider_iginsights.json_values import read_flag, read_text, read_whole_number
 
 __all__ = ["ERROR_CODES", "GraphFailure", "classify", "map_error", "map_transport_problem"]
 
@@ -76,12 +76,13 @@ def map_error(
     """Find the row for an ``error`` object of the Graph API and build its failure, whose message quotes Meta's text.
 
     An unknown code is transient where ``is_transient`` is set, a rate limit where the HTTP status is 429, else fatal.
+    An error without a code is none of the Graph API's: a status of 500 and more makes it transient.
 
     :param asked: the request as the facts of the error name it, ``GET PATH`` by default.
     :param retry_after: seconds to wait from the headers; a rate limit without them waits ``DEFAULT_BLOCK``.
     :param redact_text: removes secrets from Meta's text.
     """
-    found: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
+    found = _read_error(error)
     text = _join_texts(found)
     quote = redact_text(text)
     facts = GraphFacts(
@@ -92,9 +93,7 @@ def map_error(
         fbtrace_id=_read_trace(found.get("fbtrace_id"), redact_text),
         said=quote,
     )
-    row = next((row for row in ERROR_CODES if row.matches(facts, text, request)), None) or _choose_default(
-        found, http_status
-    )
+    row = next((row for row in ERROR_CODES if row.matches(facts, text, request)), None) or _choose_default(found, facts)
     message = _format_advice(row, request, retry_after) + (f" Meta said: {_shorten(quote)}" if quote else "")
     return _make_failure(row, message, facts, retry_after)
 
@@ -137,10 +136,20 @@ def _build(kind: type[InsightsError], message: str, facts: GraphFacts, retry_aft
     return kind(message, facts=facts, retry_after=retry_after)
 
 
-def _choose_default(error: Mapping[str, Any], http_status: int | None) -> ErrorCode:
-    if error.get("is_transient") is True:
+def _read_error(error: Any) -> Mapping[str, Any]:
+    """Return the error object, also out of a list of one; of anything else only a text to quote."""
+    if isinstance(error, list) and len(error) == 1:
+        [error] = error
+    if isinstance(error, Mapping):
+        return error
+    return {"message": error if isinstance(error, str) else json.dumps(error, default=str)}
+
+
+def _choose_default(error: Mapping[str, Any], facts: GraphFacts) -> ErrorCode:
+    is_gateway = facts.code is None and (facts.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_gateway or read_flag(error.get("is_transient")):
         return UNKNOWN_TRANSIENT
-    return UNKNOWN_LIMIT if http_status == 429 else UNKNOWN
+    return UNKNOWN_LIMIT if facts.http_status == HTTPStatus.TOO_MANY_REQUESTS else UNKNOWN
 
 
 def _join_texts(error: Mapping[str, Any]) -> str:

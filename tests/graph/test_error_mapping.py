@@ -26,7 +26,6 @@ from airflow_provider_iginsights.errors import (
     TooFewViewers,
     TooMuchData,
 )
-from airflow_provider_iginsights.graph.error_codes import TRANSPORT_PROBLEMS
 from airflow_provider_iginsights.graph.error_mapping import ERROR_CODES, classify, map_error, map_transport_problem
 from airflow_provider_iginsights.graph.messages import (
     Call,
@@ -37,9 +36,21 @@ from airflow_provider_iginsights.graph.messages import (
     TransportProblem,
 )
 from airflow_provider_iginsights.graph.rate_limit import DEFAULT_BLOCK
+from airflow_provider_iginsights.graph.unknown_answers import TRANSPORT_PROBLEMS
 
 GONE = "Unsupported get request. Object with ID '1' does not exist, cannot be loaded due to missing permissions"
 ACCESS = "(#10) Application does not have permission for this action"
+HIDDEN = "(#100) Object does not exist, cannot be loaded due to missing permission or reviewable feature"
+METHOD = "Unsupported request - method type: get"
+# What Meta says of an app that may not ask at all (public logs of 2024 to 2026), with the code of a permission.
+CLOSED = (
+    "API access blocked.",
+    "API access disrupted. Go to the App Dashboard and complete Data Use Checkup.",
+    "API access deactivated. To reactivate, go to the app dashboard.",
+    "(#200) Access to this data is temporarily disabled for non-active apps or apps that have not recently accessed it",
+    "Error validating application. Application has been deleted.",
+)
+BEHALF = "Cannot call API for app 735416536241722 on behalf of user 122093996457147387"
 
 # code, subcode, Meta's text, whom the request is about, the error, whether a quick retry may help
 CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError], bool]] = [
@@ -138,15 +149,29 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
     (100, None, "(#100) since param is not valid. Metrics data is available", "account", BeyondHistory, False),
     (100, None, "(#100) El parámetro since no es válido", "account", BeyondHistory, False),
     (100, None, "(#100) more than 30 days (2592000 s) between since and until", "account", MetricRefused, False),
-    (100, None, "Unsupported request - method type: get", "user", PermissionMissing, False),
-    (100, None, "Unsupported request - method type: get", "token", PermissionMissing, False),
+    *[(100, None, METHOD, kind, PermissionMissing, False) for kind in ("user", "token", "account", "media", "story")],
+    *[(100, None, HIDDEN, kind, ObjectGone, False) for kind in ("media", "story")],
+    *[(100, None, HIDDEN, kind, AccountUnavailable, False) for kind in ("account", "user", None)],
+    *[(code, None, text, "account", PolicyBlocked, False) for code in (10, 190, 200) for text in CLOSED],
+    *[(10, None, text, "story", PolicyBlocked, False) for text in CLOSED],
+    *[(code, None, BEHALF, kind, TokenExpired, False) for code in (10, 200) for kind in ("account", "story", "user")],
+    (5, None, "This IP can't make requests for that application.", "account", PolicyBlocked, False),
     (100, None, "(#100) Tried accessing nonexisting field (x)", "user", ConfigurationError, False),
     (100, None, "(#100) Tried accessing nonexisting field (x)", None, ConfigurationError, False),
     (100, None, "The ids query parameter is deprecated in v26.0+", "media", ConfigurationError, False),
     (100, None, "API calls from the server require an appsecret_proof argument", "account", ConfigurationError, False),
     (100, None, "Invalid appsecret_proof provided in the API argument", "media", ConfigurationError, False),
     *[(code, None, "session", "account", TokenExpired, False) for code in (102, 190)],
-    *[(190, sub, "token", "media", TokenExpired, False) for sub in (458, 459, 460, 463, 464, 467, 493)],
+    *[(190, sub, "token", "media", TokenExpired, False) for sub in (458, 459, 460, 463, 464, 467, 490, 493)],
+    (
+        190,
+        None,
+        "Error validating access token: Session has expired on Friday, 26-Jun-26",
+        "media",
+        TokenExpired,
+        False,
+    ),
+    (190, None, "Invalid OAuth access token - Cannot parse access token", "account", TokenExpired, False),
     (2500, None, "An active access token must be used to query information", "user", TokenExpired, False),
     (2500, None, "Unknown path components: /me", "user", ConfigurationError, False),
     (2500, None, 'Syntax error "Expected name" at character 3: id,,', "account", ConfigurationError, False),
@@ -187,6 +212,13 @@ ADVICE: list[tuple[int, int | None, str, SubjectKind, str]] = [
     (190, 458, "token", "user", "removed the app"),
     (190, 459, "token", "user", "log in and confirm"),
     (190, 464, "token", "user", "log in and confirm"),
+    (190, 490, "Error validating access token: The user is enrolled in a blocking", "user", "log in and confirm"),
+    (190, None, "Error validating access token: Session has expired on Friday", "user", "has expired; a system user's"),
+    (190, None, "Invalid OAuth access token - Cannot parse access token", "user", "begins with IG and needs the host"),
+    *[(200, None, text, "account", "No new token helps") for text in CLOSED],
+    (200, None, BEHALF, "account", "has no role on an app that is not live"),
+    (5, None, "This IP can't make requests for that application.", "account", "Server IP allowlist"),
+    (100, None, METHOD, "account", "as an Instagram tester"),
     (190, 460, "token", "user", "change of its user's password"),
     (102, 463, "token", "user", "has expired; a system user's does not"),
     (190, 467, "token", "user", "missing, malformed or revoked"),
@@ -252,7 +284,7 @@ def test_how_often_it_is_tried(code: int, text: str, tries: int) -> None:
     assert found.is_retryable_after(tries) is (tries == 1000)
 
 
-@pytest.mark.parametrize("code", [0, 5, 199, 300, 614, -2])
+@pytest.mark.parametrize("code", [0, 6, 199, 300, 614, -2])
 def test_the_code_beside_a_known_one_is_unknown(code: int) -> None:
     """No row takes what Meta never said."""
     assert type(classify(_error(code, None, "?"), request=_request("media"), http_status=400)) is FatalGraphError
@@ -305,6 +337,33 @@ def test_an_unknown_code_is_transient_where_meta_says_so() -> None:
     assert (type(unknown.error), unknown.retryable) == (ServerTrouble, True)
     limit = map_error({**_error(4, None, "limit"), "is_transient": True}, request=_request("media"), http_status=403)
     assert (type(limit.error), limit.retryable) == (Throttled, False)
+
+
+@pytest.mark.parametrize(("flag", "is_transient"), [("true", True), (1, True), ("false", False), ("yes", False)])
+def test_is_transient_in_other_spellings(flag: object, is_transient: bool) -> None:
+    """It is read as every flag of Meta's is."""
+    error = {**_error(77777, None, "?"), "is_transient": flag}
+    assert map_error(error, request=_request("media"), http_status=400).retryable is is_transient
+
+
+@pytest.mark.parametrize(
+    "error", ["Service Unavailable", {"message": "upstream connect error"}, ["x", "y"], {"code": ""}]
+)
+@pytest.mark.parametrize(("status", "retryable"), [(500, True), (503, True), (599, True), (400, False), (499, False)])
+def test_an_error_without_a_code_is_a_gateways(error: object, status: int, retryable: bool) -> None:
+    """Meta's errors have a code: what has none comes from what stands in between, whose trouble passes."""
+    found = map_error(error, request=_request("media"), http_status=status)
+    assert (type(found.error), found.retryable) == ((ServerTrouble if retryable else FatalGraphError), retryable)
+
+
+def test_an_error_in_a_list_of_one() -> None:
+    """It means what it means without its list; of a longer one nobody knows which decides, so all are quoted."""
+    listed = [_error(190, 463, "Session has expired")]
+    assert type(classify(listed, request=_request("account"), http_status=400)) is TokenExpired
+    found = classify([*listed, _error(4, None, "limit")], request=_request("account"), http_status=400)
+    assert type(found) is FatalGraphError
+    assert "Session has expired" in found.message
+    assert "limit" in found.message
 
 
 def test_an_unknown_code_with_429_is_a_limit() -> None:
