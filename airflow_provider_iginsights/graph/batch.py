@@ -138,13 +138,16 @@ class BatchRequest:
         ]
 
     def _read(self, item: Any, request: GraphRequest, envelope: Reply) -> Answer | GraphFailure:
-        if not isinstance(item, Mapping) or not isinstance(item.get("body"), str):
+        body = item.get("body") if isinstance(item, Mapping) else None
+        if isinstance(body, dict):  # who passes the batch on may have read the body's text already
+            body = json.dumps(body)
+        if not isinstance(body, str):
             return _fail_missing_item(request)
         headers = _read_headers(item) or envelope.headers
         status = read_whole_number(item.get("code", 200))
         if status is None or not 100 <= status < 600:
             return _fail_missing_item(request)
-        reply = read_reply(status, headers, item["body"], dict)
+        reply = read_reply(status, headers, body, dict)
         failure = self.session.find_failure(reply, Call(request), account_id=self.account_id)
         if failure is not None:
             return replace(failure, stops=isinstance(failure.error, STOPPING_ERRORS))

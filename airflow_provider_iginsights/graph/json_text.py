@@ -41,6 +41,7 @@ def _find_fast_decoder() -> tuple[Callable[[bytes | str], Any], tuple[type[Excep
 
 def _decode(decoder: json.JSONDecoder, content: bytes | str) -> Any:
     text = content.decode(json.detect_encoding(content), "surrogatepass") if isinstance(content, bytes) else content
+    text = text.removeprefix("\ufeff")  # the mark of a body that stands as text in an item of a batch
     try:
         return decoder.decode(text)
     except RecursionError:

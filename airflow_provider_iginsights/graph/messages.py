@@ -126,6 +126,11 @@ class Reply:
     detail: str = ""
 
     @property
+    def error(self) -> Any:
+        """Return what the answer names as its error; None where it names none, or ``"error": null``."""
+        return find_error(self.payload)
+
+    @property
     def served_version(self) -> str:
         """Return the Graph API version that Meta served, such as ``v25.0``; ``""`` where the header is missing."""
         return read_served_version(self.headers)
@@ -134,6 +139,11 @@ class Reply:
     def date(self) -> datetime | None:
         """Return Meta's ``Date`` header (aware UTC); None where it is missing."""
         return read_date(self.headers)
+
+
+def find_error(payload: Any) -> Any:
+    """Return what a JSON answer names as its error; None where it names none, or an empty one."""
+    return (payload.get("error") or None) if isinstance(payload, dict) else None
 
 
 def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, body_type: type) -> Reply:
@@ -146,7 +156,7 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes | str, bo
         payload = read_json(content)
     except ValueError:
         return Reply(status=status, headers=headers, problem="not_json", detail=_describe(status, headers, content))
-    is_error = isinstance(payload, dict) and "error" in payload
+    is_error = find_error(payload) is not None
     if not is_error and (status >= 400 or not isinstance(payload, body_type)):
         detail = f"HTTP {status} with JSON that is no answer of the Graph API"
         return Reply(status=status, headers=headers, problem="not_json", detail=detail)

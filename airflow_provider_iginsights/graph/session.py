@@ -81,9 +81,9 @@ class GraphSession:
         failure: GraphFailure | None = None
         if reply.problem:
             failure = map_transport_problem(reply, call, retry_after=_find_wait(reply))
-        elif isinstance(reply.payload, dict) and "error" in reply.payload:
+        elif reply.error is not None:
             failure = map_error(
-                reply.payload["error"],
+                reply.error,
                 request=call.request,
                 http_status=reply.status,
                 asked=str(call),

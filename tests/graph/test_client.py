@@ -245,6 +245,16 @@ def test_an_error_object_counts_under_any_status(perform: Perform, connect: Conn
     assert client.call_counts.http == 1
 
 
+@pytest.mark.parametrize("nothing", [None, {}, [], "", False])
+@pytest.mark.parametrize("path", ["17/media", "17"])
+def test_an_empty_error_is_none(perform: Perform, connect: Connect, path: str, nothing: object) -> None:
+    """An answer that names its error as nothing, as many interfaces do, is an answer; with HTTP 400 it is broken."""
+    body = json.dumps({"data": [], "id": "17", "error": nothing})
+    assert connect(perform((200, {}, body))).get(GraphRequest(path, {})).body["data"] == []
+    with pytest.raises(BrokenResponse):
+        connect(perform((400, {}, body)), max_tries=1).get(GraphRequest(path, {}))
+
+
 def test_a_slow_server_is_given_up(sandbox: GraphSandbox, connect: Connect, account_id: str) -> None:
     """A server that sends nothing for longer than read_timeout is retried, then named with its host."""
     sandbox.faults.add(GraphFault(effect=Slow(30), times=None))
