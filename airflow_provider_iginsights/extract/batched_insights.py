@@ -22,6 +22,7 @@ from airflow_provider_iginsights.errors import (
     FatalGraphError,
     InsightsError,
     MetricRefused,
+    ObjectGone,
     SkippableGraphError,
     TooFewFollowers,
 )
@@ -128,6 +129,13 @@ class BatchedInsights:
         """
         if self.must_answer and self._refusal and not self.answered and not self._unanswered:
             raise self._refusal
+        if (gone := self._unknown_errors.count_of_gone) and not self.answered:
+            # META-39: what was listed a moment ago is not deleted.
+            self.client.note(
+                f"Meta listed media of account {self.account_id}, and then said of each of the {gone} whose insights"
+                " were asked that it does not know it. That is trouble at Meta or a missing permission rather than"
+                " deleted media: run the task again later, and test the connection."
+            )
         return tuple(self._unanswered)
 
     def _next_batch(self, new_requests: Iterator[InsightsRequest]) -> InsightsBatch | None:
@@ -218,6 +226,8 @@ class BatchedInsights:
                 what = f"{', '.join(request.query.names)} of {request.scope}"
                 self.left_out_log.note_error(request.whom, what, error)
             case SkippableGraphError():
+                if isinstance(error, ObjectGone):
+                    self._unknown_errors.add_gone(request)
                 self._left_out.add(request.whom)
                 self.left_out_log.note_error(request.whom, "insights", error)
             case AccountUnavailable() if self.must_answer:

@@ -21,6 +21,7 @@ class UnknownErrors:
     _errors: list[tuple[InsightsRequest, FatalGraphError]] = field(default_factory=list)
     _requested: set[int] = field(default_factory=set)
     _failed: set[int] = field(default_factory=set)
+    _gone: set[int] = field(default_factory=set)
 
     def count(self, request: InsightsRequest) -> None:
         """Count the object as requested."""
@@ -30,6 +31,15 @@ class UnknownErrors:
         """Keep an error until the whole batch is read."""
         self._errors.append((request, error))
         self._failed.add(self._identify(request))
+
+    def add_gone(self, request: InsightsRequest) -> None:
+        """Count an object of which Meta says that it does not know it."""
+        self._gone.add(self._identify(request))
+
+    @property
+    def count_of_gone(self) -> int:
+        """Return the number of objects, where Meta says of all that it does not know them, and of several; else 0."""
+        return len(self._gone) if len(self._gone) >= MIN_FAILING_OBJECTS and self._gone == self._requested else 0
 
     def raise_if_common(self, *, answered: bool) -> None:
         """Look at all errors so far, after each batch.

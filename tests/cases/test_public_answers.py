@@ -206,6 +206,38 @@ def test_a_hidden_count_is_no_number(start: Callable[[dict[str, Any]], Run]) -> 
     assert find_kinds(done, f"media {media_id}", "like_count") == UNREADABLE
 
 
+REFUSED = {
+    "error": {"message": "Authorization Error", "type": "GraphMethodException", "code": 100, "error_subcode": 33}
+}
+
+
+@pytest.mark.parametrize(
+    ("posts", "answered", "is_told"), [(5, 0, True), (3, 0, True), (5, 1, False), (2, 0, False)], ids=str
+)
+def test_media_that_were_just_listed_are_not_gone(
+    start: Callable[[dict[str, Any]], Run], posts: int, answered: int, is_told: bool
+) -> None:
+    """Where Meta lists an account's media and then knows none of them, a note says so; each is left out by its id.
+
+    A few of many, or one or two, may have been deleted in between.
+    """
+    account_id, ids = "17841400000000001", [str(17800000000000001 + each) for each in range(posts)]
+    insights = {"data": [{"name": "likes", "period": "lifetime", "values": [{"value": 8}]}]}
+    answers = [
+        {"path": f"{account_id}/media", "params": {"fields": "re:insights"}, "status": 400, "body": REFUSED},
+        {"path": f"{account_id}/media", "body": {"data": [{"id": each, **POST} for each in ids]}},
+        *({"path": f"{each}/insights", "body": insights} for each in ids[:answered]),
+        {"path": r"\d+/insights", "status": 400, "body": REFUSED},
+    ]
+    arguments = {"account_ids": [account_id], "metrics": ["likes"]}
+    done = start({"answers": answers, "run": {"operator": "media", "arguments": arguments}})()
+    assert done.error is None
+    told = [note for note in done.summary["notes"] if f"each of the {posts} whose insights" in note]
+    assert len(told) == is_told
+    assert set(done.values("instagram_media_insights", "media_id")) == {(each,) for each in ids[:answered]}
+    assert [(each["kind"], each["count"]) for each in done.summary["left_out"]] == [("ObjectGone", posts - answered)]
+
+
 def find_kinds(done: CaseRun, whom: str, what: str) -> frozenset[str]:
     """Return why something was left out, but for silence: the other metrics were not answered at all."""
     entries = (each for each in done.summary["left_out"] if whom in each["whom"] and each["what"] == what)
