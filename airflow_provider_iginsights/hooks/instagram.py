@@ -235,11 +235,13 @@ class InstagramHook(BaseHook):
         from airflow_provider_iginsights.graph.redact import redact
         from airflow_provider_iginsights.hooks.connection import missing_connection, read_connection
         from airflow_provider_iginsights.quoting import quote_value
+        from airflow_provider_iginsights.task.arguments import explain_number
 
         conn_id: object = self.instagram_conn_id
         if not isinstance(conn_id, str) or not 0 < len(conn_id) <= 250 or redact(conn_id) != repr(conn_id)[1:-1]:
             raise ConfigurationError(
                 f"instagram_conn_id must be the id of an Airflow connection, not {quote_value(conn_id)}."
+                f"{explain_number(conn_id)}"
             )
         try:
             connection = self.get_connection(self.instagram_conn_id)

@@ -166,10 +166,25 @@ def parse_text(value: Any, *, argument: str, optional: bool = False) -> str | No
     if optional and is_not_given(value):
         return None
     if not isinstance(value, str) or is_not_given(value) or len(value) > LONGEST_TEXT or redact(value) != value:
-        raise ConfigurationError(f"{argument} must be a name, as text, not {quote_value(value)}.")
+        raise ConfigurationError(
+            f"{argument} must be a name, as text, not {quote_value(value)}.{explain_number(value)}"
+        )
     if not value.isprintable():
         raise ConfigurationError(f"{argument} has characters that cannot be printed: {quote_value(value)}.")
     return value
+
+
+def explain_number(value: Any) -> str:
+    """Return how a name that a native template made a number of stays a text; ``""`` for anything but a number.
+
+    Its digits are not taken for the name: ``2026_01`` and ``20_2601`` become the same number.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return ""
+    return (
+        " A Dag with render_template_as_native_obj=True makes a number of a text of digits: write it in quotes of its "
+        "own, such as \"'{{ ds_nodash }}'\"."
+    )
 
 
 def parse_timedelta(value: Any, *, argument: str, least: timedelta = timedelta(0)) -> timedelta:

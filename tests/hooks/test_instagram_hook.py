@@ -29,6 +29,12 @@ def test_missing_connection_is_named():
         InstagramHook("nobody_knows_me").get_conn()
 
 
+def test_a_number_as_connection_is_explained():
+    """A native template makes a number of an id of digits: the error says how to write it."""
+    with pytest.raises(ConfigurationError, match=r"the id of an Airflow connection, not 4711\..*quotes of its own"):
+        InstagramHook(4711).get_conn()
+
+
 def test_client_reads_the_graph_api(graph, connect):
     """The client that comes from a connection reads an account over the wire."""
     account_id = next(iter(graph.world.accounts))

@@ -177,6 +177,34 @@ def test_texts_that_are_none(value: Any) -> None:
     assert "EAAG" not in refused.value.message
 
 
+@pytest.mark.parametrize("name", ["project_id", "dataset_id", "location", "table_id", "profile_table_id"])
+@pytest.mark.parametrize("written", ["{{ ds_nodash }}", "2026_1120", "20261120.0"])
+def test_a_name_of_digits_in_a_native_template(name: str, written: str) -> None:
+    """Native templates make a number of it, which may stand for another name: refused with the way to write it.
+
+    So written, it is the name.
+    """
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    with DAG("native", schedule=None, start_date=started, render_template_as_native_obj=True):
+        arguments = {"dataset_id": "d", "gcp_conn_id": None, name: written}
+        operator = InstagramAccountInsightsToBigQueryOperator(task_id="number", **arguments)
+        quoted = InstagramAccountInsightsToBigQueryOperator(task_id="text", **{**arguments, name: f"'{written}'"})
+    context: Any = {"ds_nodash": "20261120"}
+    with pytest.raises(ConfigurationError, match=rf"{name} must be a name.*quotes of its own") as refused:
+        operator.render_template_fields(context)
+    assert "'{{ ds_nodash }}'" in refused.value.message
+    quoted.render_template_fields(context)
+    assert getattr(quoted, name) == written.replace("{{ ds_nodash }}", "20261120")
+
+
+@pytest.mark.parametrize("value", [["brand"], True, None, ""], ids=repr)
+def test_only_a_number_is_explained_as_one(value: Any) -> None:
+    """Whatever else is no name has nothing to do with native templates."""
+    with pytest.raises(ConfigurationError) as refused:
+        parse_text(value, argument="dataset_id")
+    assert "native" not in refused.value.message
+
+
 @pytest.mark.parametrize("value", NOT_GIVEN, ids=repr)
 def test_texts_left_open(value: Any) -> None:
     """None where it may be; and what may be left open is still read where it is given."""
