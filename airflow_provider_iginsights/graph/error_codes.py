@@ -207,9 +207,9 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     ErrorCode(TokenExpired, f"The token's user has lost the role on its Page. {_RENEW}", _TOKEN, {492}),
     ErrorCode(
         TokenExpired,
-        "Meta could not read the token. It was cut off, or it is one of the other login: a token of Instagram Login "
-        "begins with IG and needs the host graph.instagram.com, one of Facebook Login begins with EAA and needs "
-        f"graph.facebook.com. {_RENEW}",
+        "Meta did not accept the token, since it cannot read it: it was cut off, or it is one of the other login. A "
+        "token of Instagram Login begins with IG and needs the host graph.instagram.com, one of Facebook Login begins "
+        f"with EAA and needs graph.facebook.com. {_RENEW}",
         {190},
         text_pattern="cannot parse access token",
     ),
