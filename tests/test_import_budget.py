@@ -13,7 +13,7 @@ import pytest
 PACKAGE = "airflow_provider_iginsights"
 HEAVY = ("google", "pandas", "pyarrow", "requests", "urllib3", "duckdb", "sqlglot", "starlette", "uvicorn", "tenacity")
 MOST_MODULES = {
-    "transfers.instagram_to_bigquery": 43,
+    "transfers.instagram_to_bigquery": 44,
     "transfers.story_webhook": 35,
     "transfers.staged_to_bigquery": 25,
     "operators.instagram": 12,

@@ -18,6 +18,7 @@ from airflow_provider_iginsights.task.arguments import (
 from airflow_provider_iginsights.task.checkpoint import read_waiting_since
 from airflow_provider_iginsights.task.failures import failing_without_retry
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator, wait_for_limit
+from airflow_provider_iginsights.task.upstream_accounts import UpstreamAccounts
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights._compat import Context
@@ -30,7 +31,7 @@ Chunks = list[list[str]] | list[dict[str, Any]]
 _Accounts: TypeAlias = "list[DiscoveredAccount]"
 
 
-class InstagramListAccountsOperator(ResumableOperator):
+class InstagramListAccountsOperator(ResumableOperator, UpstreamAccounts):
     """Return the ids of the Instagram accounts that a token sees, in chunks for task mapping.
 
     .. code-block:: python
@@ -74,6 +75,7 @@ class InstagramListAccountsOperator(ResumableOperator):
     """
 
     template_fields: Sequence[str] = ("instagram_conn_id", "instagram_conn_ids", "account_ids", "allow", "deny")
+    choosing_arguments = ("instagram_conn_ids", "account_ids", "allow")
     ui_color = "#f7e1ef"
 
     def __init__(

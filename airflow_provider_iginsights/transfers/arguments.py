@@ -25,6 +25,7 @@ from airflow_provider_iginsights.task.arguments import (
 )
 from airflow_provider_iginsights.task.rate_limit_wait import THROTTLE_TIMEOUT, ResumableOperator
 from airflow_provider_iginsights.task.template_dates import TemplateDates
+from airflow_provider_iginsights.task.upstream_accounts import UpstreamAccounts
 from airflow_provider_iginsights.transfers.column_arguments import COLUMN_FIELDS, ProtectsColumns
 from airflow_provider_iginsights.transfers.target import LOADS, TARGET_FIELDS, Load, WritesToBigQuery
 from airflow_provider_iginsights.window import parse_window_bound
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _ASKED_OTHERWISE = ("since", "until", "account_ids")  # the checkpoint has the window and the accounts themselves
 
 
-class TransferArguments(ResumableOperator, TemplateDates, ProtectsColumns, WritesToBigQuery):
+class TransferArguments(ResumableOperator, TemplateDates, UpstreamAccounts, ProtectsColumns, WritesToBigQuery):
     """An operator with the arguments of a transfer. Every one is keyword-only and parsed when the task runs."""
 
     template_fields: Sequence[str] = (

@@ -180,6 +180,49 @@ def test_several_connections(sandboxes: Sandboxes, tmp_path: Path, name: str) ->
     assert set(count_rows(sandboxes)) == {"1", "2", "3"}
 
 
+NOTHING = """
+from airflow_provider_iginsights._compat import AirflowSkipException, task
+dag.params = {"ids": None}
+@task
+def none(): return None
+@task
+def blank(): return ""
+@task
+def skipped(): raise AirflowSkipException
+no, empty, gone = none(), blank(), skipped()
+options = dict(lookback_days=0, profile_table_id=None, trigger_rule="all_done", retries=2, **TO)
+Account(task_id="of_none", account_ids=no, **options)
+Account(task_id="of_blank", account_ids=empty, **options)
+Account(task_id="of_skipped", account_ids=gone, **options)
+pulled = Account(task_id="pulled", account_ids="{{ ti.xcom_pull(task_ids='none') }}", **options)
+no >> pulled
+Account.partial(task_id="mapped", account_ids=no, **options).expand(metrics=["reach"])
+InstagramListAccountsOperator(task_id="listed", account_ids=no, retries=2)
+InstagramListAccountsOperator(task_id="allowed", allow=gone, trigger_rule="all_done", retries=2)
+"""
+LEFT_OUT = """
+Account(task_id="param", account_ids=dag.param("ids"), metrics="reach", lookback_days=0, profile_table_id=None, **TO)
+"""
+
+
+def test_nothing_of_another_task_is_not_every_account(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    """What another task returned chooses accounts: where that is nothing, the task fails at once and asks nobody.
+
+    A parameter of the Dag that is None still means every account, as no argument does.
+    """
+    with dag_of(tmp_path, "nothing", NOTHING) as dag:
+        found = states(run(dag))
+    tasks = ("of_none", "of_blank", "of_skipped", "pulled", "listed", "allowed")
+    assert {key: found[key] for key in found if key[0] in (*tasks, "mapped")} == {
+        **{(name, -1): ("failed", 1) for name in tasks},
+        ("mapped", 0): ("failed", 1),
+    }
+    assert not sandboxes.graph.log
+    with dag_of(tmp_path, "left_out", "dag.params = {'ids': None}" + LEFT_OUT) as dag:
+        assert states(run(dag)) == {("param", -1): ("success", 1)}
+    assert set(count_rows(sandboxes)) == {"1", "2", "3"}
+
+
 @pytest.mark.usefixtures("airflow_db")
 def test_the_results_of_a_mapped_task_are_account_ids(sandboxes: Sandboxes, tmp_path: Path) -> None:
     """Airflow hands over a lazy sequence, a list of lists, or with native templates a number: all name accounts."""
