@@ -18,6 +18,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.json_values import read_whole_number
 from airflow_provider_iginsights.quoting import quote_value
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
@@ -36,6 +37,7 @@ _FORMS: Mapping[str, str] = {
     "webhook_verify_token": "ASCII characters without a blank",
 }
 """What the extras that are texts should be."""
+_PREFIX = f"extra__{CONN_TYPE}__"
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_WORKERS = 16
 
@@ -132,6 +134,7 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
     # Airflow returns an empty mapping for an extra that it cannot parse, and only logs that.
     if not isinstance(extra, dict) or (not extra and (connection.extra or "").strip() not in ("", "{}", "null")):
         raise ConfigurationError(f'{where}: its extra is not a JSON object. Correct it, such as {{"timeout": 30}}.')
+    extra = _strip_prefix(extra)
     if unknown := sorted(set(extra) - set(CONN_FIELDS)):
         log.warning(
             "%s: its extra has keys that are not used: %s. Known are: %s.",
@@ -142,10 +145,18 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
     return extra
 
 
+def _strip_prefix(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extras by their names alone, which win; older Airflows, and URIs made for them, put a prefix before."""
+    prefixed = {name.removeprefix(_PREFIX): value for name, value in extra.items() if name.startswith(_PREFIX)}
+    return prefixed | {name: value for name, value in extra.items() if not name.startswith(_PREFIX)}
+
+
 def list_extras(connection: Connection) -> tuple[str, ...]:
     """Return the names of the extras that hold something, in their order."""
     extra = connection.extra_dejson
-    return tuple(name for name, value in extra.items() if value not in (None, "")) if isinstance(extra, dict) else ()
+    if not isinstance(extra, dict):
+        return ()
+    return tuple(name for name, value in _strip_prefix(extra).items() if value not in (None, ""))
 
 
 def _read_stored(token_variable: str | None, *, where: str) -> StoredToken | None:
@@ -200,13 +211,13 @@ def _whole_number(extra: Mapping[str, Any], name: str, *, where: str) -> int | N
     if value is None or value == "":
         return None
     schema = CONN_FIELDS[name]["schema"]
-    text = str(value).strip() if isinstance(value, str | int) else ""
-    if not re.fullmatch(r"[0-9]{1,6}", text) or not schema["minimum"] <= int(text) <= schema["maximum"]:
+    number = read_whole_number(value.strip() if isinstance(value, str) else value)
+    if number is None or not schema["minimum"] <= number <= schema["maximum"]:
         raise ConfigurationError(
             f"{where}: {name} must be a whole number from {schema['minimum']} to {schema['maximum']}. "
             f"{CONN_FIELDS[name]['description']}"
         )
-    return int(text)
+    return number
 
 
 def missing_connection(conn_id: str) -> ConfigurationError:

@@ -67,6 +67,24 @@ def test_reads_every_extra(read):
     assert (found.app_id, found.account_ids, found.max_workers) == ("312083254664235", (FIRST, SECOND), 8)
 
 
+@pytest.mark.parametrize("name", ["timeout", "max_workers"])
+@pytest.mark.parametrize("value", [8, "8", " 8 ", 8.0, "8.0"], ids=repr)
+def test_a_whole_number_in_any_form(read, name, value):
+    """Whoever writes the extra as JSON or YAML may write a number with a point, or as text."""
+    found = read(extra={name: value})
+    assert (found.max_workers if name == "max_workers" else found.settings.read_timeout) == 8
+
+
+def test_extras_with_the_prefix_of_older_airflows(read, caplog):
+    """They mean what they mean without it, so that accounts that are named stay the only ones; the name alone wins."""
+    prefixed = {"account_ids": [FIRST], "api_version": "v24.0", "app_secret": SECRET, "timeout": 7}
+    extra = {f"extra__instagram__{name}": value for name, value in prefixed.items()}
+    found = read(extra={**extra, "timeout": 9})
+    assert (found.account_ids, found.settings.api_version) == ((FIRST,), "v24.0")
+    assert (found.settings.app_secret, found.settings.read_timeout) == (SECRET, 9)
+    assert caplog.messages == []
+
+
 def test_empty_extras_are_defaults(read):
     """What a form leaves empty counts as not given."""
     found = read(host=" ", extra={"api_version": "", "account_ids": "", "timeout": None, "max_workers": ""})
@@ -209,6 +227,8 @@ def test_extras_that_hold_something_are_listed(connect):
     """In their order, without those that a form left empty."""
     connect(extra={"timeout": 0, "app_id": "", "account_ids": None, "app_secret": SECRET})
     assert list_extras(BaseHook.get_connection("instagram_default")) == ("timeout", "app_secret")
+    connect(extra={"extra__instagram__app_secret": SECRET})
+    assert list_extras(BaseHook.get_connection("instagram_default")) == ("app_secret",)
 
 
 def test_a_token_variable_that_does_not_exist_yet(read, caplog):
