@@ -146,7 +146,7 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
 
 
 def _strip_prefix(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the extras by their names alone, which win; older Airflows, and URIs made for them, put a prefix before."""
+    """Return the extras by their names alone, which win; older Airflows, and URIs for them, put a prefix before."""
     prefixed = {name.removeprefix(_PREFIX): value for name, value in extra.items() if name.startswith(_PREFIX)}
     return prefixed | {name: value for name, value in extra.items() if not name.startswith(_PREFIX)}
 
