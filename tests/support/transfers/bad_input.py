@@ -89,7 +89,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "token of nobody": Mistake(
         prepare=lambda sandboxes: sandboxes.connect(password="EAAGnobody"),
         error=TokenExpired,
-        words=("missing, malformed or revoked", "fresh token", "code 190"),
+        words=("cannot read it", "fresh token", "code 190"),
     ),
     "expired token": Mistake(
         prepare=token(expires_at=NOW - timedelta(days=1)),
