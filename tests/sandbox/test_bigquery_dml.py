@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,11 @@ from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import bigquery
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox, mutations
+from airflow_provider_iginsights.sandbox.bigquery.dml import Concurrency, DmlStats
+from airflow_provider_iginsights.sandbox.bigquery.query import Session
+from airflow_provider_iginsights.sandbox.bigquery.statements import run_statement
+from airflow_provider_iginsights.sandbox.bigquery.storage import Storage
+from airflow_provider_iginsights.sandbox.bigquery.tables import TableRef
 
 COLUMNS = "k STRING NOT NULL, day DATE NOT NULL, v NUMERIC, at TIMESTAMP NOT NULL"
 MERGE = """MERGE `sandbox-project.d.t` T
@@ -197,6 +203,25 @@ def test_a_table_that_is_replaced_meanwhile_is_read_again(sandbox: BigQuerySandb
     client.query_and_wait("ALTER TABLE d.t ADD COLUMN note STRING")
     assert errors([job]) == []
     assert [(row["k"], row["note"]) for row in sandbox.rows("d", "t")] == [("a", None)]
+
+
+def test_columns_that_are_only_shown_yet_are_waited_for() -> None:
+    """A MERGE that begins while its target is being altered reads the columns when that has ended."""
+    storage = Storage(None, location="US")
+    storage.create_dataset("p-1", {"datasetReference": {"datasetId": "d"}})
+    fields = [{"name": "k", "type": "STRING"}, {"name": "v", "type": "INTEGER"}]
+    target, _ = (storage.create_table(TableRef("p-1", "d", name), {"schema": {"fields": fields}}) for name in "ts")
+    merge = "MERGE d.t T USING d.s S ON T.k = S.k WHEN MATCHED THEN UPDATE SET v = S.v"
+    with ThreadPoolExecutor(1) as pool:
+        with target.lock:
+            before = target.resource
+            target.resource = {**before, "schema": {"fields": [*fields, {"name": "note", "type": "STRING"}]}}
+            job = pool.submit(run_statement, Session(storage, "p-1", "US"), merge, [], Concurrency())
+            with pytest.raises(TimeoutError):
+                job.result(timeout=0.3)
+            target.resource = before
+        assert job.result(timeout=60).stats == DmlStats()
+    storage.close()
 
 
 def test_a_table_that_is_dropped_meanwhile_is_not_found(sandbox: BigQuerySandbox, client: bigquery.Client) -> None:

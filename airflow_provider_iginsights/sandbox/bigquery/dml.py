@@ -72,7 +72,10 @@ def run_dml(session: Session, tree: exp.Expression, key: StatementKey, concurren
         return _insert(session, tree.copy())
     if isinstance(tree, exp.TruncateTable):
         return _truncate(session, tree)
-    return _mutate(session, read_mutation(session, tree, key), concurrency)
+    # Who changes the target's columns shows them before its transaction has ended; read then, they would not fit.
+    with target_of(session, tree).lock:
+        mutation = read_mutation(session, tree, key)
+    return _mutate(session, mutation, concurrency)
 
 
 def check_dml(session: Session, tree: exp.Expression, key: StatementKey) -> None:
