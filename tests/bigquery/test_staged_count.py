@@ -25,7 +25,7 @@ class DeletingClient(Client):
     times = 0
 
     def get_table(self, table: Any, *arguments: Any, **options: Any) -> Any:
-        """Read a table, of staging one row later."""
+        """Read a table; a staging table loses a row before."""
         if "__stg" in str(table) and self.times:
             self.times -= 1
             self.query(f"DELETE FROM `{table}` WHERE account_id = '{GIVEN[0]['account_id']}'").result()

@@ -72,10 +72,7 @@ def run_dml(session: Session, tree: exp.Expression, key: StatementKey, concurren
         return _insert(session, tree.copy())
     if isinstance(tree, exp.TruncateTable):
         return _truncate(session, tree)
-    # Who changes the target's columns shows them before its transaction has ended; read then, they would not fit.
-    with target_of(session, tree).lock:
-        mutation = read_mutation(session, tree, key)
-    return _mutate(session, mutation, concurrency)
+    return _mutate(session, _read_mutation(session, tree, key), concurrency)
 
 
 def check_dml(session: Session, tree: exp.Expression, key: StatementKey) -> None:
@@ -89,7 +86,7 @@ def check_dml(session: Session, tree: exp.Expression, key: StatementKey) -> None
     if isinstance(tree, exp.TruncateTable):
         target_of(session, tree)
         return
-    mutation = read_mutation(session, tree, key)
+    mutation = _read_mutation(session, tree, key)
     with session.storage.cursor() as cursor:
         cursor.execute("BEGIN")
         try:
@@ -107,6 +104,12 @@ def target_of(session: Session, tree: exp.Expression) -> StoredTable:
     """Return the table the statement changes."""
     node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else tree.this
     return session.target(node.this if isinstance(node, exp.Schema) else node)
+
+
+def _read_mutation(session: Session, tree: exp.Expression, key: StatementKey) -> Mutation:
+    # Who changes the target's columns shows them before its transaction has ended; read then, they would not fit.
+    with target_of(session, tree).lock:
+        return read_mutation(session, tree, key)
 
 
 def _mutate(session: Session, mutation: Mutation, concurrency: Concurrency) -> DmlStats:
