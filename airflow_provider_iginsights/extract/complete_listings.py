@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -18,12 +18,13 @@ class CompleteListing:
     """One listing: when it began, and hashes of the ids that it named, of which there may be 10,000.
 
     ``oldest``: Pacific day of the oldest post that it named. Newest first, it may have been cut short after that one,
-    without a sign; None where no post had a date.
+    without a sign; None where no post had a date. ``example_id``: one of the ids.
     """
 
     fetched_at: str
     hashes: array[int]
     oldest: date | None
+    example_id: str
 
 
 @dataclass(slots=True)
@@ -33,9 +34,9 @@ class CompleteListings:
     _found: dict[str, CompleteListing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def record(self, account_id: str, ids: Iterable[str], *, fetched_at: str, oldest: date | None) -> None:
-        """Record what Meta listed of an account."""
-        listing = CompleteListing(fetched_at, array("q", map(hash, ids)), oldest)
+    def record(self, account_id: str, ids: Collection[str], *, fetched_at: str, oldest: date | None) -> None:
+        """Record what Meta listed of an account: at least one id."""
+        listing = CompleteListing(fetched_at, array("q", map(hash, ids)), oldest, max(ids))
         with self._lock:
             self._found[account_id] = listing
 

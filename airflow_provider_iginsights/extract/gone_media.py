@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 
 
 def select_gone(
-    client: GraphClient, account_id: str, media_ids: Sequence[str], *, left_out_log: LeftOutLog
+    client: GraphClient, account_id: str, media_ids: Sequence[str], *, listed_id: str, left_out_log: LeftOutLog
 ) -> frozenset[str]:
     """Return which of the media Meta says are gone. Of a media that it still answers, a remark is made.
 
-    One batch, so of more than 50 media only the first are asked for; what Meta does not answer is not known to be gone.
+    One batch, so of more than 49 media only the first are asked for; what Meta does not answer is not known to be gone.
+    Nor is anything where Meta does not know the media that it has just listed, either (META-39).
+
+    :param listed_id: a media that the listing has, which is asked for, too.
     """
-    asked = list(media_ids[:MAX_BATCH_SIZE])
+    asked = [listed_id, *media_ids[: MAX_BATCH_SIZE - 1]]
     results = dict(zip(asked, _ask(client, account_id, asked), strict=False))
+    listed = results.pop(listed_id, None)
+    if isinstance(listed, ObjectGone):
+        left_out_log.remark(
+            f"account {account_id} (media {listed_id})",
+            "The posts",
+            "Meta says of a post that it listed a moment ago that it does not know it, so none is marked as unlisted.",
+        )
+        return frozenset()
     if still := [media_id for media_id, result in results.items() if isinstance(result, Answer)]:
         left_out_log.remark(
             f"account {account_id} ({len(still)}: media {still[0]} and older)",

@@ -16,6 +16,7 @@ from airflow_provider_iginsights.pacific import pacific_date
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.target import TargetTable
+    from airflow_provider_iginsights.extract.complete_listings import CompleteListing
     from airflow_provider_iginsights.task.source import Source
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def find_unlisted_rows(
         listing = listings[account_id]
         listed = set(listing.hashes)
         lacking = [post for post in posts if hash(post["media_id"]) not in listed]
-        gone = [*_select_gone(source, account_id, lacking, oldest=listing.oldest)]
+        gone = [*_select_gone(source, account_id, lacking, listing=listing)]
         if gone:
             log.info("Account %s: Meta no longer lists %d of its stored posts.", account_id, len(gone))
         for post in gone:
@@ -68,15 +69,17 @@ def find_unlisted_rows(
 
 
 def _select_gone(
-    source: Source, account_id: str, posts: Iterable[Mapping[str, Any]], *, oldest: date | None
+    source: Source, account_id: str, posts: Iterable[Mapping[str, Any]], *, listing: CompleteListing
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the posts that are younger than the oldest listed one, and the others that Meta says are gone."""
     doubtful = []
     for post in sorted(posts, key=itemgetter("published_date", "media_id"), reverse=True):
-        if oldest is not None and post["published_date"] > oldest:
+        if listing.oldest is not None and post["published_date"] > listing.oldest:
             yield post
         else:
             doubtful.append(post)
-    ids = [post["media_id"] for post in doubtful]
-    gone = select_gone(source.client, account_id, ids, left_out_log=source.left_out_log) if ids else ()
-    yield from (post for post in doubtful if post["media_id"] in gone)
+    if ids := [post["media_id"] for post in doubtful]:
+        gone = select_gone(
+            source.client, account_id, ids, listed_id=listing.example_id, left_out_log=source.left_out_log
+        )
+        yield from (post for post in doubtful if post["media_id"] in gone)

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_iginsights.sandbox.graph import Edit, EmptyPage, ErrorEffect, GraphFault, Media, SamePage
 from tests.support.sandboxes import DAY, END, NOW, START, Row, Sandboxes
 
+UNKNOWN = ErrorEffect(100, 33, 400, "Unsupported get request. Object with ID '1' does not exist")
 COLUMNS = ("is_listed", "last_seen_at", "fetched_at")
 
 
@@ -99,6 +100,8 @@ def cut(posts: list[Any]) -> list[Any]:
         (False, ("20", "100"), None, {"20", "100"}),
         (True, ("20", "100"), ErrorEffect(2, http=500), set()),
         (True, ("20", "100"), ErrorEffect(4, http=400, message="Application request limit reached"), set()),
+        (True, (), UNKNOWN, set()),
+        (False, ("20", "100"), UNKNOWN, set()),
     ],
 )
 def test_a_listing_that_was_cut_short_without_a_sign(
@@ -109,7 +112,10 @@ def test_a_listing_that_was_cut_short_without_a_sign(
     answers: Any,
     unlisted: set[str],
 ) -> None:
-    """Of posts older than all that are listed, Meta is asked; those that it still has, or does not tell of, stay."""
+    """Of posts older than all that are listed, Meta is asked; those that it still has, or does not tell of, stay.
+
+    Where Meta does not know one that it has just listed, it is not believed about the others.
+    """
     sandboxes, graph = small_sandboxes, small_sandboxes.graph
     posts = {post.caption: post for post in put_posts(sandboxes)}
     read(sandboxes, refresh_days=200)
@@ -123,8 +129,10 @@ def test_a_listing_that_was_cut_short_without_a_sign(
     sandboxes.travel(DAY)
     found = read(sandboxes, 1, refresh_days=200)
     assert {name for name, row in found.items() if not row["is_listed"]} == unlisted
-    said = [note for note in sandboxes.instance.pushed["summary"]["notes"] if "Meta's list ends before" in note]
+    notes = sandboxes.instance.pushed["summary"]["notes"]
+    said = [note for note in notes if "Meta's list ends before" in note]
     assert len(said) == (is_cut and not answers and "20" not in deleted)
+    assert len([note for note in notes if "none is marked as unlisted" in note]) == (answers is UNKNOWN)
 
 
 def test_a_raw_history_and_stories(small_sandboxes: Sandboxes) -> None:
