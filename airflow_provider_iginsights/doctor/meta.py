@@ -126,14 +126,21 @@ def _describe_ends(end: TokenEnd, now: datetime) -> Iterator[str]:
 
 def check_permissions(setup: Setup) -> Finding:
     """Look whether the token has what insights need, and what it has beyond that."""
-    from airflow_provider_iginsights.hooks.token_report import describe_missing_permissions
+    from airflow_provider_iginsights.hooks.token_report import (
+        concern_pages_alone,
+        describe_missing_permissions,
+        find_missing_permissions,
+    )
 
     granted, login = setup.debugged.permissions, setup.connection.settings.login
     if granted is None:
         return ok("They cannot be listed for such a token; the check insights tells.")
-    if missing := describe_missing_permissions(login, granted, are_accounts_known=bool(setup.connection.account_ids)):
+    if missing := find_missing_permissions(login, granted, are_accounts_known=bool(setup.connection.account_ids)):
+        lacks = describe_missing_permissions(missing)
+        if concern_pages_alone(missing) and _answers_insights(setup):
+            return ok(f"{lacks}, and a request for insights was answered without it: the account has no Page.")
         return fail(
-            f"It lacks {', '.join(missing)}.",
+            f"{lacks}.",
             to_do="Grant this to the app at Meta and make a new token: a token keeps the permissions of its making.",
         )
     if writing := sorted(granted & set(_WRITING)):
@@ -142,6 +149,15 @@ def check_permissions(setup: Setup) -> Finding:
             to_do="Nothing here needs that: make a token without it.",
         )
     return ok(f"It has what insights need: {', '.join(sorted(granted))}.")
+
+
+def _answers_insights(setup: Setup) -> bool:
+    from airflow_provider_iginsights.hooks.token_check import probe_insights
+
+    try:
+        return probe_insights(setup.graph, setup.accounts) == ""
+    except InsightsError:
+        return False  # The check of the accounts says why.
 
 
 def check_accounts(setup: Setup) -> Finding:

@@ -21,14 +21,14 @@ def select_gone(
     """Return which of the media Meta says are gone. Of a media that it still answers, a remark is made.
 
     One batch, so of more than 49 media only the first are asked for; what Meta does not answer is not known to be gone.
-    Nor is anything where Meta does not know the media that it has just listed, either (META-39).
+    Nor is anything where Meta does not know the media that it has just listed, either.
 
     :param listed_id: a media that the listing has, which is asked for, too.
     """
     asked = [listed_id, *media_ids[: MAX_BATCH_SIZE - 1]]
     results = dict(zip(asked, _ask(client, account_id, asked), strict=False))
     listed = results.pop(listed_id, None)
-    if isinstance(listed, ObjectGone):
+    if isinstance(listed, ObjectGone):  # META-39
         left_out_log.remark(
             f"account {account_id} (media {listed_id})",
             "The posts",

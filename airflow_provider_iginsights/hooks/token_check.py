@@ -20,7 +20,13 @@ from airflow_provider_iginsights.graph.messages import Answer, GraphRequest, Sub
 from airflow_provider_iginsights.graph.redact import redact
 from airflow_provider_iginsights.hooks.account_ids import is_username
 from airflow_provider_iginsights.hooks.debug_token import TOKEN, DebuggedToken, debug_token, shorten_timeouts
-from airflow_provider_iginsights.hooks.token_report import Accounts, TokenInfo, describe
+from airflow_provider_iginsights.hooks.token_report import (
+    Accounts,
+    TokenInfo,
+    concern_pages_alone,
+    describe,
+    find_missing_permissions,
+)
 from airflow_provider_iginsights.json_values import read_objects, read_text
 
 if TYPE_CHECKING:
@@ -68,7 +74,7 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
         answered_version=me.api_version,
         owner=read_text(me.body.get("username")) or read_text(me.body.get("name")) or "",
         accounts=accounts,
-        probe=_probe_insights(client, accounts) if debugged.permissions is None else None,
+        probe=probe_insights(client, accounts) if _are_in_doubt(debugged, settings.login) else None,
         debugged=debugged,
     )
 
@@ -152,7 +158,16 @@ def _ask_named_accounts(client: GraphClient, account_ids: tuple[str, ...]) -> Ac
     )
 
 
-def _probe_insights(client: GraphClient, accounts: Accounts) -> str | None:
+def _are_in_doubt(debugged: DebuggedToken, login: Login) -> bool:
+    """Return whether the permissions leave open that insights can be read."""
+    if debugged.permissions is None:
+        return True
+    missing = find_missing_permissions(login, debugged.permissions, are_accounts_known=True)
+    return bool(missing) and concern_pages_alone(missing)
+
+
+def probe_insights(client: GraphClient, accounts: Accounts) -> str | None:
+    """Return what a request for insights met with: ``""`` = an answer, else the error; None = no account is known."""
     account_id = next(iter(accounts.seen), None)
     if account_id is None:
         return None

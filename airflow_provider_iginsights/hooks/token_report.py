@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -35,6 +35,8 @@ PERMISSIONS: Mapping[Login, Mapping[str, str]] = {
     },
 }
 DISCOVERY_PERMISSION = "pages_show_list"
+PAGE_PERMISSIONS = frozenset({DISCOVERY_PERMISSION, "pages_read_engagement"})
+"""What an account without a Page does not need, such as one of Unified Login ("Instagram webhook fields")."""
 PORTFOLIO_PERMISSION = "business_management"
 
 KINDS: Mapping[str | None, str] = {
@@ -72,7 +74,8 @@ class TokenInfo:
 
     :param is_sandbox: whether a sandbox answered in place of Meta.
     :param source: where the token was read, in a sentence; ``""`` = in the only place.
-    :param probe: what one request for insights met with: ``""`` = an answer, else the error; None = not tried.
+    :param probe: what one request for insights met with: ``""`` = an answer, else the error; None = not tried. It is
+        tried where the permissions leave open whether insights can be read.
     """
 
     login: Login
@@ -131,21 +134,34 @@ def _permitted(info: TokenInfo) -> tuple[bool, str]:
     permissions = info.debugged.permissions
     if permissions is None:
         return _probed(info.probe)
-    missing = describe_missing_permissions(info.login, permissions, are_accounts_known=info.accounts.are_known)
+    missing = find_missing_permissions(info.login, permissions, are_accounts_known=info.accounts.are_known)
     if not missing:
         return True, "It has the permissions that insights need."
-    return False, f"It lacks {', '.join(missing)}: grant this to the app at Meta and make a new token."
+    lacks = describe_missing_permissions(missing)
+    if info.probe == "" and concern_pages_alone(missing):
+        return True, f"{lacks}, and a request for insights was answered without it: the account has no Page."
+    return False, f"{lacks}: grant this to the app at Meta and make a new token."
 
 
-def describe_missing_permissions(
+def find_missing_permissions(
     login: Login, permissions: frozenset[str], *, are_accounts_known: bool
-) -> tuple[str, ...]:
-    """Return what a token lacks for insights, each with its purpose."""
+) -> Mapping[str, str]:
+    """Return what a token lacks for insights: permission -> purpose."""
     needed = dict(PERMISSIONS[login])
     if are_accounts_known:
         # Where accounts are known, nothing has to be found.
         needed.pop(DISCOVERY_PERMISSION, None)
-    return tuple(f"{name} ({purpose})" for name, purpose in needed.items() if name not in permissions)
+    return {name: purpose for name, purpose in needed.items() if name not in permissions}
+
+
+def concern_pages_alone(missing: Iterable[str]) -> bool:
+    """Return whether insights may be read without these permissions, which a request tells."""
+    return PAGE_PERMISSIONS.issuperset(missing)
+
+
+def describe_missing_permissions(missing: Mapping[str, str]) -> str:
+    """Return what a token lacks as the first half of a sentence."""
+    return f"It lacks {', '.join(f'{name} ({purpose})' for name, purpose in missing.items())}"
 
 
 def _probed(probe: str | None) -> tuple[bool, str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from airflow_provider_iginsights.json_values import read_id, read_number, read_whole_number
 from airflow_provider_iginsights.pacific import as_utc, format_instant, pacific_date
-from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items
+from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items, list_changes
 
 Row = dict[str, Any]
 Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "fewer_than_five", "repeated"]
@@ -100,7 +100,7 @@ def _read_notification(notification: Notification, received_at: datetime, left_o
             left_out["malformed"] += 1
             continue
         sent_at = _read_sent_at(entry.get("time"), received_at)
-        for change in items(entry.get("changes")):
+        for change in list_changes(entry):
             yield from _read_change(change, account_id, sent_at, left_out)
 
 

@@ -56,6 +56,14 @@ def items(value: Any) -> Iterator[Any]:
         yield from value
 
 
+def list_changes(entry: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the changes of an entry: those of its list, and the one that stands in the entry itself."""
+    # META-40
+    yield from items(entry.get("changes"))
+    if "field" in entry:
+        yield {"field": entry["field"], "value": entry.get("value")}
+
+
 def _select(notification: Notification) -> dict[str, Any]:
     entries = items(notification["entry"]) if notification["object"] == OBJECT else ()
     kept = [_select_changes(entry) for entry in entries if isinstance(entry, Mapping)]
@@ -65,7 +73,7 @@ def _select(notification: Notification) -> dict[str, Any]:
 def _select_changes(entry: Mapping[str, Any]) -> dict[str, Any]:
     changes = [
         {"field": FIELD, "value": change.get("value")}
-        for change in items(entry.get("changes"))
+        for change in list_changes(entry)
         if isinstance(change, Mapping) and change.get("field") == FIELD
     ]
     return {"id": entry.get("id"), "time": entry.get("time"), "changes": changes}

@@ -74,6 +74,13 @@ def own_by_portfolio(sandboxes: Sandboxes) -> None:
     sandboxes.world.put(Business("77", owned=(sandboxes.account.id,)))
 
 
+def use_without_page(sandboxes: Sandboxes) -> None:
+    """Let the account have no Page, and the token the permissions of Unified Login, which are none of Pages."""
+    sandboxes.world.put(dataclasses.replace(sandboxes.account, page_id=""))
+    use(permissions=frozenset({"instagram_basic", "instagram_manage_insights"}))(sandboxes)
+    sandboxes.connect(password=TOKEN, extra=APP | {"account_ids": sandboxes.account.id})
+
+
 def read_permissions(without: str = "", beside: str = "") -> frozenset[str]:
     """Return the permissions of the sandbox's tokens, one less or one more."""
     return (Token("", "user").permissions - {without}) | ({beside} if beside else set())
@@ -137,6 +144,10 @@ META_CASES: dict[str, Case] = {
     "missing permission": Case(
         use(permissions=read_permissions(without="instagram_manage_insights")),
         {"permissions": "It lacks instagram_manage_insights (insights).", "insights": "2 of 2 were refused."},
+    ),
+    "missing permission of a Page": Case(
+        use(permissions=read_permissions(without="pages_read_engagement")),
+        {"permissions": "It lacks pages_read_engagement (the Page behind the account).", "insights": "were refused."},
     ),
     "permission to write": Case(
         use(permissions=read_permissions(beside="instagram_content_publish")),
@@ -291,6 +302,14 @@ def test_all_is_right(healthy: Sandboxes, ask: Ask) -> None:
     assert [set(row) for row in said.checks.values()] == [{"check", "about", "status", "found", "to_do"}] * len(CHECKS)
 
 
+def test_an_account_without_a_page(healthy: Sandboxes, ask: Ask) -> None:
+    """A token without the permissions for Pages is right where a request for insights is answered without them."""
+    use_without_page(healthy)
+    said = ask(dataset=None)
+    assert (said.code, said.list_names("failed"), said.list_names("warning")) == (0, [], [])
+    assert "It lacks pages_read_engagement (the Page behind the account), and" in said["permissions"]["found"]
+
+
 def test_a_version_without_an_end(healthy: Sandboxes, ask: Ask) -> None:
     """Nothing is wrong with a version whose end Meta has not announced."""
     found = ask("--api-version", "v26.0", dataset=None)["version"]
@@ -342,7 +361,7 @@ def test_a_defect_stops_no_other_check(healthy: Sandboxes, ask: Ask, monkeypatch
     def break_down(*_: object, **__: object) -> None:
         raise RuntimeError("EAAGsecret12345678 is not what I expected")
 
-    monkeypatch.setattr("airflow_provider_iginsights.hooks.token_report.describe_missing_permissions", break_down)
+    monkeypatch.setattr("airflow_provider_iginsights.hooks.token_report.find_missing_permissions", break_down)
     said = ask(dataset=None)
     assert said.list_names("failed") == ["permissions"]
     assert said["permissions"]["found"].startswith("The check stopped: RuntimeError: *** is not what I expected.")

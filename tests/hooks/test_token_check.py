@@ -93,6 +93,28 @@ def test_missing_permission_fails(graph, check, with_app):
     assert "It lacks instagram_manage_insights (insights): grant this to the app at Meta" in message
 
 
+@pytest.mark.parametrize(
+    ("has_page", "granted", "works", "words"),
+    [
+        (False, set(), True, "without it: the account has no Page. "),
+        (True, set(), False, "It lacks pages_read_engagement (the Page behind the account): grant this"),
+        (True, {"pages_read_engagement"}, True, "It has the permissions that insights need."),
+    ],
+)
+@pytest.mark.parametrize("with_app", [True, False])
+def test_an_account_without_a_page(graph, check, has_page, granted, works, words, with_app):
+    """The permissions for Pages are missed only where a request for insights is refused without them."""
+    account = next(iter(graph.world.accounts.values()))
+    if not has_page:
+        graph.world.put(dataclasses.replace(account, page_id=""))
+    permissions = frozenset({"instagram_basic", "instagram_manage_insights"} | granted)
+    token = Token("EAAGunified123456", "system_user", account_ids=(account.id,), permissions=permissions)
+    found, message = check(token, account_ids=account.id, **(app_of(graph) if with_app else {}))
+    assert found is works
+    assert words in message
+    assert f"It sees 1 Instagram account: @{account.username}." in message
+
+
 def test_token_that_sees_nothing_fails(graph, check):
     """A token that lists no account, which Meta does without an error, is no success."""
     works, message = check(Token("EAAGblind12345678", "user", permissions=frozenset({"instagram_basic"})))

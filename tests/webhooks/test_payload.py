@@ -34,6 +34,28 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
         read_json(text)
 
 
+STORY = {"media_id": "17800000000000001", "reach": 3}
+
+
+@pytest.mark.parametrize(
+    ("body", "metrics"),
+    [
+        ({"field": "story_insights", "value": STORY}, ["reach"]),
+        ({"field": "story_insights", "value": STORY, "changes": []}, ["reach"]),
+        ({"field": "comments", "value": {"id": "1", "text": "hello"}}, []),
+        ({"field": "story_insights"}, []),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+@pytest.mark.parametrize("is_selected", [True, False])
+def test_a_change_in_the_entry_itself(body: dict[str, Any], metrics: list[str], is_selected: bool) -> None:
+    """It is read as one of the list ``changes`` is, by the receiver and from a queue; another field is not."""
+    sent = {"object": "instagram", "entry": [{"id": "17841", "time": 1795219200, **body}]}
+    notifications = select_story_insights(sent) if is_selected else (sent,)
+    found = read_story_insights((notification, NOW) for notification in notifications)
+    assert [row["metric"] for row in found.rows] == metrics
+
+
 @pytest.mark.parametrize("wraps", [1, 50])
 def test_a_notification_in_wrappings(wraps: int) -> None:
     """It is found in lists, objects and base64 of a few levels; what is deeper is not looked for, and is no error."""

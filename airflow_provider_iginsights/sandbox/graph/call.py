@@ -94,8 +94,11 @@ class GraphCall:
 
     def require(self, permissions: Mapping[auth.Login, tuple[str, ...]]) -> None:
         """Raise the permission error (10) unless the token has what this login needs."""
-        account_id = self.account.id if self.account else None
-        auth.require(self.token, permissions[self.login], account_id=account_id)
+        account_id, needed = self.account.id if self.account else None, permissions[self.login]
+        if self.account and not self.account.page_id:
+            # An account of Unified Login has no Page, and none of its permissions ("Instagram webhook fields").
+            needed = tuple(name for name in needed if not name.startswith("pages_"))
+        auth.require(self.token, needed, account_id=account_id)
 
     def address(self, path: str, params: Mapping[str, str]) -> str:
         """Return the full URL of a neighbouring page. Like Meta's it carries the access token."""
