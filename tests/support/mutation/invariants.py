@@ -406,7 +406,9 @@ def _is_optional(scenario: Scenario, column: str) -> bool:
 
 def _is_reading(scenario: Scenario, value: Any) -> bool:
     """Say whether a stored value is the plain reading of a value that the mutation put into the answer."""
-    return value is not None and spell(value) in readings(scenario) and _allow(scenario, "another value")
+    # A flag may come as 0 or 1.
+    spelled = {spell(value), spell(int(value))} if isinstance(value, bool) else {spell(value)}
+    return value is not None and not spelled.isdisjoint(readings(scenario)) and _allow(scenario, "another value")
 
 
 def readings(scenario: Scenario) -> set[str]:
