@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.cli.cli_config import ActionCommand as ActionCommand
     from airflow.cli.cli_config import Arg as Arg
     from airflow.cli.cli_config import GroupCommand as GroupCommand
@@ -108,6 +107,8 @@ SINCE: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("ExceptionRetryPolicy", "RetryAction", "RetryDecision", "RetryPolicy", "RetryRule"), "3.3")
 )
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
 
 def resolve(name: str) -> Any:
     """Return what ``name`` is in the installed Airflow.
@@ -145,6 +146,25 @@ def find_first_reschedule(context: Context) -> datetime | None:
     first_try = instance.max_tries - (instance.task.retries or 0) + 1
     find = import_module("airflow.sensors.base")._orig_start_date
     return find(instance.dag_id, instance.task_id, instance.run_id, instance.map_index, first_try)  # type: ignore[no-any-return]
+
+
+def list_earlier_successes(instance: Any) -> Iterator[tuple[str | None, datetime]]:
+    """Yield earlier runs, the newest first, in which a task succeeded: id and logical date; None as id = all before.
+
+    Before Airflow 3.2 only the last successful run of the Dag can be asked for, and in Airflow 2 nothing: an interval
+    without width is rare there.
+    """
+    if not hasattr(instance, "get_task_states"):  # Airflow 2, or not run by Airflow
+        return
+    if not hasattr(instance, "get_previous_ti"):
+        if run := instance.get_previous_dagrun(state="success"):
+            yield run.run_id, run.logical_date
+            yield None, _LONG_AGO
+        return
+    before, first = None, min(instance.map_index, 0)
+    while found := instance.get_previous_ti(state="success", logical_date=before, map_index=first):
+        yield found.run_id, found.logical_date
+        before = found.logical_date
 
 
 def fit_alias_extra(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ RULES: Mapping[Rule, str] = MappingProxyType(
         "given_since": "since as given, until from the run",
         "given_until": "until as given, since from the run",
         "data_interval": "the run's data interval",
-        "since_previous_success": "from the end of the previous successful run, at most 30 days back",
+        "since_previous_success": "from the end of the previous run in which the task succeeded, at most 30 days back",
         "one_day": "one day, because the run's data interval has no width and no earlier run succeeded",
         "partition_date": "the Pacific day of the run's partition date",
         "last_closed_day": "the last Pacific day that had closed, because the run has no data interval of its own in "
@@ -140,7 +140,7 @@ def resolve_window(since: WindowBound, until: WindowBound, *, run: RunDates, now
 
     Both given: as given. One bare date alone: as ``since`` that Pacific day, as ``until`` the Pacific day that ends
     there. One instant alone: the other end comes from the run. Neither (or the run's own data interval, as
-    templates render it): that interval; where that has no width, from the previous successful run's end (at
+    templates render it): that interval; where that has no width, from the end of the task's previous success (at
     most 30 days back, else one day); else the partition date; else the last closed Pacific day. A manual run in whose
     interval no day ends covers the last closed day too.
 

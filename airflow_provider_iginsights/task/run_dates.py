@@ -13,23 +13,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_iginsights.pacific import as_utc
-from airflow_provider_iginsights.window import RunDates
+from airflow_provider_iginsights.task.previous_success import find_previous_success
+from airflow_provider_iginsights.window import CATCH_UP, RunDates
 
 
 def read_run_dates(context: Mapping[str, Any]) -> RunDates:
     """Return the dates by which :func:`~airflow_provider_iginsights.window.resolve_window` decides; None if absent.
 
-    The previous successful run is asked for only where the data interval has no width: on Airflow 3 it costs a request
-    to the API server. A failure of that request is raised, because a window guessed in its place would lose days.
+    The previous successful run is asked for only where the data interval has no width: on Airflow 3 it costs requests
+    to the API server. A failure of these is raised, because a window guessed in its place would lose days.
     """
-    dag_run = context.get("dag_run")
+    dag_run, previous = context.get("dag_run"), None
     start, end = (_read_instant(context.get(key)) for key in ("data_interval_start", "data_interval_end"))
     # The default of Airflow 3 for cron strings and timedeltas ([scheduler] create_cron_data_intervals).
-    has_no_width = start is not None and end is not None and start >= end
+    if start is not None and end is not None and start >= end:
+        previous = find_previous_success(context, back_to=end - CATCH_UP)
     return RunDates(
         data_interval_start=start,
         data_interval_end=end,
-        previous_success_end=_read_instant(context.get("prev_data_interval_end_success")) if has_no_width else None,
+        previous_success_end=_read_instant(previous),
         partition_date=_read_partition(context, dag_run),
         run_after=_read_instant(getattr(dag_run, "run_after", None)),
         logical_date=_read_instant(context.get("logical_date")),
