@@ -187,7 +187,8 @@ def check_kind(target: TargetTable, *, found: Any) -> None:
             "Nothing was fetched or written. Name another table id."
         )
     partitioning = found.time_partitioning
-    if partitioning and partitioning.field == table.partition_by:
+    # A table that is partitioned by the hour of its load has no field.
+    if partitioning and (partitioning.field or "").lower() == table.partition_by:
         return
     if found.require_partition_filter:
         raise IncompatibleTable(

@@ -163,6 +163,13 @@ FAILURES: tuple[BigQueryFailure, ...] = (
     ),
     BigQueryFailure(
         _ANY,
+        DatasetUnavailable,
+        "Another tool keeps the table up to date by change data capture (the Storage Write API), after which BigQuery "
+        "takes no statement that writes: name a table of this provider's own, or copy the rows to a new table.",
+        texts=("upsert stream",),
+    ),
+    BigQueryFailure(
+        _ANY,
         LoadError,
         "Enable billing for the project: without it BigQuery refuses the statements that write (DML), and tables "
         "expire after 60 days.",

@@ -98,15 +98,20 @@ def groups_query(target: TargetTable, *, by: Sequence[str], picks: Mapping[str, 
     chosen = ",\n  ".join(f"{_picked(pick)} AS {quoted(name)}" for name, pick in picks.items())
     columns = ", ".join(f"T.{quoted(name)}" for name in by)
     return (
-        f"SELECT {columns},\n  {chosen}\nFROM {quoted(target.path)} T\n"
+        f"SELECT {_list_named(by)},\n  {chosen}\nFROM {quoted(target.path)} T\n"
         f"WHERE {_conditions(target, where=where)}\nGROUP BY {columns}"
     )
 
 
 def rows_query(target: TargetTable, *, where: Where) -> str:
     """Return the query of :meth:`Lookup.find_rows`."""
-    names = ", ".join(f"T.{quoted(name)}" for name in target.table.column_names)
+    names = _list_named(target.table.column_names)
     return f"SELECT {names}\nFROM {quoted(target.path)} T\nWHERE {_conditions(target, where=where)}"
+
+
+# A table that somebody made may write its columns in other case; the answer is read by these names.
+def _list_named(columns: Iterable[str]) -> str:
+    return ", ".join(f"T.{quoted(name)} AS {quoted(name)}" for name in columns)
 
 
 def _picked(pick: Pick) -> str:

@@ -63,4 +63,4 @@ def find_sources(
 # Whoever writes the table adds the columns: until then BigQuery would refuse the view.
 def _is_complete(target: TargetTable, *, session: BigQuerySession) -> bool:
     found = find_table(target, session=session)
-    return found is not None and {field.name for field in found.schema} >= {*target.table.column_names}
+    return found is not None and {field.name.lower() for field in found.schema} >= {*target.table.column_names}

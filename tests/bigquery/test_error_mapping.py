@@ -168,6 +168,11 @@ def test_the_right_person_is_named(reason: str, text: str, advice: str, arrives:
         ("invalid", "Linked dataset p:d cannot be written to.", "name a dataset of your own"),
         ("invalid", "Cannot read and write in different locations: source: US, destination: EU", "in one location"),
         ("invalidQuery", "MERGE over table t would affect rows in the streaming buffer.", "90 minutes"),
+        (
+            "invalid",
+            "DELETE/UPDATE/MERGE DMLs are currently not supported over tables that had UPSERT streams.",
+            "a table of this provider's own",
+        ),
         ("resourcesExceeded", "Resources exceeded during query execution.", "Read fewer days or accounts"),
         ("timeout", "Operation timed out after 6.0 hours.", "Read fewer days or accounts"),
         ("blocked", "The project is blocked.", "support of Google Cloud"),
