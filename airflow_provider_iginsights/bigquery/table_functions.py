@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 Made = Literal["created", "updated", "unchanged"]
 
 _KIND = "TABLE_VALUED_FUNCTION"
+_ID = re.compile(r"[A-Za-z0-9_]{1,256}")
+"""The id of a routine ("RoutineReference"); a table may also have hyphens, spaces and letters of any language."""
+
+
+def can_be_named(view: View, target: TargetTable) -> bool:
+    """Return whether BigQuery takes the name of this view: that of a table function is made of the table's id."""
+    return not view.parameters or _ID.fullmatch(view.view_id(target.table_id)) is not None
 
 
 def make_function(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:

@@ -18,7 +18,7 @@ from airflow_provider_iginsights.bigquery.ensure import find_table
 from airflow_provider_iginsights.bigquery.identifiers import sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
-from airflow_provider_iginsights.bigquery.table_functions import Made, make_function
+from airflow_provider_iginsights.bigquery.table_functions import Made, can_be_named, make_function
 from airflow_provider_iginsights.bigquery.view_sources import find_sources
 from airflow_provider_iginsights.bigquery.view_state import (
     ViewState,
@@ -43,13 +43,15 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger(__name__)
 
-Done = Literal[Made, "impossible"]
+Done = Literal[Made, "impossible", "unnamed"]
 
 _SAID: dict[Done, str] = {
     "created": "created",
     "updated": "updated",
     "unchanged": "left as it is",
     "impossible": "not made, since a table that it reads does not exist or lacks columns of this release",
+    "unnamed": "not made, since the name of a table function holds letters from A to Z, digits and underscores only: "
+    "give the table such an id",
 }
 
 
@@ -117,6 +119,8 @@ def _create_all(
     for view in views:
         if missing := sources.list_missing(view):
             result = ViewResult(path=view_path(view, target), done="impossible", missing=missing)
+        elif not can_be_named(view, target):
+            result = ViewResult(path=view_path(view, target), done="unnamed")
         else:
             try:
                 done = _create(sources.locate(view), target, session=session)

@@ -347,6 +347,21 @@ def test_something_else_of_that_name_is_refused(warehouse: Warehouse) -> None:
         assert [field.name for field in client.get_table(path(warehouse)).schema] == ["mine"]
 
 
+def test_a_table_function_that_cannot_be_named_costs_the_others_nothing(warehouse: Warehouse) -> None:
+    """A table may have a hyphen in its id, and a function may not: the views are made, and it is told, each time."""
+    posts = rows.target(MEDIA_INSIGHTS, project=warehouse.project, dataset=warehouse.dataset, table_id="brand-posts")
+    functions = [view for view in find_views(MEDIA_INSIGHTS) if view.parameters]
+    for done in ("created", "unchanged"):
+        with warehouse.loader(rows.identity()) as loader:
+            loader.ensure([posts])
+            found = {result.path.rpartition(".")[2]: result for result in loader.create_views([posts])}
+        unnamed = {name for name, result in found.items() if result.done == "unnamed"}
+        assert unnamed == {view.view_id("brand-posts") for view in functions}
+        assert {"brand-posts_growth", "brand-posts_post_ages"} == unnamed
+        assert "letters from A to Z" in str(found["brand-posts_growth"])
+        assert found["brand-posts_latest"].done == done
+
+
 @pytest.mark.parametrize("taken", [["instagram_account_daily"], ["instagram_account_daily", "instagram_stories"]])
 def test_a_name_that_is_taken_costs_that_view_alone(warehouse: Warehouse, taken: list[str]) -> None:
     """Where a view's name is that of a table, all other views are made; then each such name is told."""

@@ -66,10 +66,15 @@ def test_a_call_is_its_query(client: Client, call: str) -> None:
 
 
 def test_what_is_refused(client: Client) -> None:
-    """A name that is taken, a query that is wrong, other routines, too few values, a function that is not there."""
+    """A name that is taken or none, a query that is wrong, other routines, too few values, an unknown function."""
     client.create_routine(function())
     with pytest.raises(Conflict, match="Already Exists: Routine sandbox-project:d"):
         client.create_routine(function())
+    for name in ("a-b", "a b", "ö", "a" * 257):
+        with pytest.raises(BadRequest, match="Invalid routine ID"):
+            client.create_routine(function(name))
+        with pytest.raises(BadRequest, match="Invalid routine ID"):
+            client.get_routine(f"d.{name}")
     with pytest.raises(BadRequest, match="nothing"):
         client.create_routine(function("g", body="SELECT nothing FROM `sandbox-project.d.t` WHERE day = since"))
     with pytest.raises(Exception, match="SCALAR_FUNCTION"):

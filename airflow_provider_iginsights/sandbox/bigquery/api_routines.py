@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import duckdb
@@ -34,7 +35,7 @@ class RoutinesApi:
 
     def insert(self, request: TableCall) -> JsonAnswer:
         """routines.insert."""
-        ref = TableRef(request.project, request.path["dataset"], str(request.body["routineReference"]["routineId"]))
+        ref = _check(request, str(request.body["routineReference"]["routineId"]))
         self._storage.dataset(ref.project, ref.dataset)
         with self._lock:
             if self._storage.routines.find(ref):
@@ -82,4 +83,11 @@ class RoutinesApi:
 
 
 def _ref_of(request: TableCall) -> TableRef:
-    return TableRef(request.project, request.path["dataset"], request.path["routine"])
+    return _check(request, request.path["routine"])
+
+
+# What a table may be called besides, a routine may not ("RoutineReference").
+def _check(request: TableCall, routine_id: str) -> TableRef:
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,256}", routine_id):
+        raise BigQueryError("invalid", f'Invalid routine ID "{routine_id}".')
+    return TableRef(request.project, request.path["dataset"], routine_id)
