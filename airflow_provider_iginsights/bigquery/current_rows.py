@@ -38,6 +38,7 @@ from airflow_provider_iginsights.bigquery.target import TableOptions, TaskIdenti
 from airflow_provider_iginsights.bigquery.view_state import (
     ViewState,
     current_target,
+    is_ours,
     read_state,
     view_path,
     view_query,
@@ -129,7 +130,7 @@ def _announce(view: View, target: TargetTable, *, through: date | None, today: d
     if earlier and current and find_table(current, session=session) is None:
         earlier = None
     announced = ViewState(through=earlier, late=today)
-    if found.table_type != "VIEW" or announced == state:
+    if found.table_type != "VIEW" or not is_ours(found) or announced == state:
         return
     if not _write_state(view, target, found=found, state=announced, session=session):
         raise StateChanged("somebody else changed it after it was read")

@@ -13,6 +13,7 @@ from airflow_provider_iginsights.bigquery.duplicate_check import manual_identity
 from airflow_provider_iginsights.bigquery.identifiers import quoted, sanitised_labels
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
 from airflow_provider_iginsights.bigquery.session import JobOptions, open_session
+from airflow_provider_iginsights.bigquery.view_state import VIEW_LABEL, describe_foreign, is_ours
 from airflow_provider_iginsights.bigquery.views import ViewResult
 from airflow_provider_iginsights.catalog.freshness import CHECKED_TABLES, DAYS, FRESHNESS_ID, freshness_query
 from airflow_provider_iginsights.errors import IncompatibleTable
@@ -82,7 +83,7 @@ def make_freshness_view(
 ) -> ViewResult:
     """Create or update the view over these tables, which exist; return what was done.
 
-    :raises IncompatibleTable: something that is no view has its name.
+    :raises IncompatibleTable: something that is no view, or a view of somebody else's, has its name.
     """
     checked, path = _choose(targets), targets[0].beside(FRESHNESS_ID)
     if not checked:
@@ -104,7 +105,7 @@ def _make_once(path: str, query: str, *, session: BigQuerySession) -> Made:
     except NotFound:
         wanted = Table(path)
         wanted.view_query, wanted.description = query, DESCRIPTION.format(view=quoted(path))
-        wanted.labels = sanitised_labels({**session.labels, "iginsights_view": "freshness"})
+        wanted.labels = sanitised_labels({**session.labels, VIEW_LABEL: "freshness"})
         try:
             client.create_table(wanted, retry=None, timeout=HTTP_TIMEOUT)
         except Conflict as conflict:
@@ -112,6 +113,8 @@ def _make_once(path: str, query: str, *, session: BigQuerySession) -> Made:
         return "created"
     if found.table_type != "VIEW":
         raise IncompatibleTable(f"{path} is no view, and the view of this name cannot be made. It was left as it is.")
+    if not is_ours(found):
+        raise IncompatibleTable(describe_foreign(path, "view"))
     if found.view_query == query:
         return "unchanged"
     found.view_query = query

@@ -7,7 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_iginsights.bigquery.retry import HTTP_TIMEOUT, StateChanged
-from airflow_provider_iginsights.bigquery.view_state import view_description, view_path, view_query
+from airflow_provider_iginsights.bigquery.view_state import (
+    describe_foreign,
+    is_ours,
+    view_description,
+    view_path,
+    view_query,
+)
+from airflow_provider_iginsights.errors import IncompatibleTable
 
 if TYPE_CHECKING:
     from airflow_provider_iginsights.bigquery.session import BigQuerySession
@@ -29,7 +36,7 @@ def can_be_named(view: View, target: TargetTable) -> bool:
 def make_function(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
     """Create the table function, or replace its query if it is another one; return what was done.
 
-    Raises DatasetUnavailable or LoadError.
+    Raises IncompatibleTable where somebody else's routine has its name, DatasetUnavailable or LoadError.
     """
     once = partial(_make_once, view, target, session=session)
     return session.retrier.call(once, doing=f"create or update the table function {view_path(view, target)}")
@@ -49,6 +56,8 @@ def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> 
         return "created"
     if (found.type_, found.body) == (_KIND, wanted.body):
         return "unchanged"
+    if not is_ours(found):
+        raise IncompatibleTable(describe_foreign(view_path(view, target), "routine"))
     for name in _FIELDS:
         setattr(found, name, getattr(wanted, name))
     try:

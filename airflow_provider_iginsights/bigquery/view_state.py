@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _THROUGH, _LATE = "iginsights_current_through", "iginsights_late_rows"
 _SUFFIX = "_current"
+VIEW_LABEL = "iginsights_view"
+"""The label of every view that this provider made."""
+_EXAMPLE = " For example:\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,22 @@ def read_state(view: View, target: TargetTable, *, found: Any) -> ViewState:
     return replace(state, through=None)
 
 
+def is_ours(found: Any) -> bool:
+    """Return whether this provider made a view, whoever has changed it since; a table function has no labels.
+
+    :param found: google.cloud.bigquery.Table or Routine.
+    """
+    return VIEW_LABEL in (getattr(found, "labels", None) or {}) or _EXAMPLE in (found.description or "")
+
+
+def describe_foreign(path: str, kind: str) -> str:
+    """Return the message about a view of somebody else's that has a name which is needed."""
+    return (
+        f"{path} is a {kind} that somebody else made, and the one of this name cannot be made. It was left as it is. "
+        "Rename it, drop it if nobody needs it, or give the table that it would show another id."
+    )
+
+
 def view_path(view: View, target: TargetTable) -> str:
     """Return ``project.dataset.view`` of a view of this target."""
     return target.beside(view.view_id(target.table_id))
@@ -60,7 +79,7 @@ def view_path(view: View, target: TargetTable) -> str:
 
 def view_description(view: View, target: TargetTable) -> str:
     """Return the description of the view of this target, which ends with an example query."""
-    return f"{view.description} For example:\n\n{view.example.format(view=quoted(view_path(view, target)))}"
+    return f"{view.description}{_EXAMPLE}{view.example.format(view=quoted(view_path(view, target)))}"
 
 
 def current_target(view: View, target: TargetTable) -> TargetTable | None:

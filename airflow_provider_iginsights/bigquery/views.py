@@ -21,7 +21,10 @@ from airflow_provider_iginsights.bigquery.session import JobOptions, open_sessio
 from airflow_provider_iginsights.bigquery.table_functions import Made, can_be_named, make_function
 from airflow_provider_iginsights.bigquery.view_sources import find_sources
 from airflow_provider_iginsights.bigquery.view_state import (
+    VIEW_LABEL,
     ViewState,
+    describe_foreign,
+    is_ours,
     read_state,
     view_description,
     view_path,
@@ -188,7 +191,7 @@ def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> 
 def _describe(table: Any, view: View, target: TargetTable, *, session: BigQuerySession) -> None:
     table.view_query = view_query(view, target)
     table.description = view_description(view, target)
-    ours = {**session.labels, "iginsights_view": view.name, "iginsights_table": view.table.name}
+    ours = {**session.labels, VIEW_LABEL: view.name, "iginsights_table": view.table.name}
     if view.current is not None:
         # Whoever writes rows of old days, and has not seen this view yet, is done before its current table is filled.
         ours |= ViewState(late=pacific_date(session.clock.now())).labels
@@ -201,3 +204,5 @@ def _check_kind(found: Any, *, path: str) -> None:
             f"{path} is a {found.table_type.lower().replace('_', ' ')}, and the view of this name cannot be made. "
             "It was left as it is. Rename it, or give the table that the view shows another id."
         )
+    if not is_ours(found):
+        raise IncompatibleTable(describe_foreign(path, "view"))

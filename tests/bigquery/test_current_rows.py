@@ -485,6 +485,7 @@ def test_a_view_from_before(sandbox: BigQuerySandbox, faulty: Warehouse) -> None
 
         view = BigQueryTable(history.path)
         view.view_query = view_query(LATEST["media_insights"], history.target)
+        view.labels = {"iginsights_view": "media_insights_latest"}
         client.create_table(view)
     history.today = FIRST + DAY
     assert history.make_views() == "updated"

@@ -85,7 +85,7 @@ def test_the_view_and_the_command(sandbox: BigQuerySandbox, capsys: pytest.Captu
 
 
 def test_the_name_of_the_view_is_taken(sandbox: BigQuerySandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A view that somebody changed is made anew; a table of its name is left as it is, with its rows."""
+    """A view that somebody changed is made anew; a table of its name, and a view that is none of ours, stay."""
     words = ["tables", "--project", sandbox.project, "--skip-missing", "--views", "--dataset", "taken"]
     client = sandbox.client()
     fill(client, "taken", {"accounts": {("1", "", "", TODAY - DAY): TODAY - DAY}})
@@ -103,6 +103,11 @@ def test_the_name_of_the_view_is_taken(sandbox: BigQuerySandbox, capsys: pytest.
     assert main(words) != 0
     assert "taken.instagram_freshness is no view" in capsys.readouterr().err
     assert [row.kept for row in client.list_rows("taken.instagram_freshness")] == [7]
+    client.delete_table("taken.instagram_freshness")
+    client.query_and_wait("CREATE VIEW taken.instagram_freshness AS SELECT 8 AS mine")
+    assert main(words) != 0
+    assert "taken.instagram_freshness is a view that somebody else made" in capsys.readouterr().err
+    assert client.get_table("taken.instagram_freshness").view_query == "SELECT 8 AS mine"
     client.close()
 
 

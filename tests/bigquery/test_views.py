@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.cloud.bigquery import Routine, RoutineArgument, StandardSqlDataType, StandardSqlTypeNames
+from google.cloud.bigquery import Table as BigQueryTable
 
 from airflow_provider_iginsights.bigquery.view_state import view_path
 from airflow_provider_iginsights.catalog.tables import ACCOUNT_INSIGHTS, MEDIA_INSIGHTS, STORY_INSIGHTS, TABLES, Table
@@ -345,6 +347,32 @@ def test_something_else_of_that_name_is_refused(warehouse: Warehouse) -> None:
             make(warehouse)
         assert isinstance(refusal.value, ConfigurationError)
         assert [field.name for field in client.get_table(path(warehouse)).schema] == ["mine"]
+
+
+def test_what_somebody_else_made_is_left_as_it_is(warehouse: Warehouse) -> None:
+    """A view and a function of these names, which nobody of ours made: both are told, and the others are made."""
+    daily, growth = path(warehouse), path(warehouse, VIEW["media_growth"])
+    kept = {"view_query": "SELECT 7 AS mine", "labels": {"team": "brand"}, "description": "Mine."}
+    with warehouse.connect() as client:
+        client.create_dataset(warehouse.dataset, exists_ok=True)
+        view = BigQueryTable(daily)
+        for name, value in kept.items():
+            setattr(view, name, value)
+        client.create_table(view)
+        days = [RoutineArgument(name="d", data_type=StandardSqlDataType(type_kind=StandardSqlTypeNames.DATE))]
+        client.create_routine(
+            Routine(growth, type_="TABLE_VALUED_FUNCTION", language="SQL", arguments=days, body="SELECT d AS mine")
+        )
+        for _ in range(2):
+            with pytest.raises(IncompatibleTable) as refusal:
+                make(warehouse)
+            assert f"{daily} is a view that somebody else made" in str(refusal.value)
+            assert f"{growth} is a routine that somebody else made" in str(refusal.value)
+        found = client.get_table(daily)
+        assert {name: getattr(found, name) for name in kept} == kept
+        assert client.get_routine(growth).body == "SELECT d AS mine"
+        others = {view.view_id(view.table.default_id) for view in VIEWS if not view.parameters}
+        assert others <= {each.table_id for each in client.list_tables(warehouse.dataset)}
 
 
 def test_a_table_function_that_cannot_be_named_costs_the_others_nothing(warehouse: Warehouse) -> None:
