@@ -10,6 +10,7 @@ import ctypes
 import gc
 import os
 import random
+import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from typing import Any
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
 from airflow_provider_iginsights.errors import InsightsError
+from airflow_provider_iginsights.sandbox.bigquery import dialect, mutations
 from airflow_provider_iginsights.sandbox.bigquery.faults import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
@@ -29,8 +31,6 @@ from airflow_provider_iginsights.sandbox.graph import (
     NoUsageHeaders,
     ReduceData,
     World,
-    generate,
-    numbers,
 )
 from airflow_provider_iginsights.sandbox.graph.faults import RANDOM_EFFECTS
 from airflow_provider_iginsights.testing import set_testing
@@ -220,16 +220,22 @@ def play(seed: int, nights: int) -> Season:
         left = sandboxes.staging()
         assert not wrong, f"seed {seed}: rows that are not the truth: {wrong}"
         assert not left, f"seed {seed}: tables left behind: {left}"
-    _forget_numbers()
+    _forget_what_sandboxes_keep()
     return season
 
 
-def _forget_numbers() -> None:
-    """Empty the sandbox's memory of numbers: it is bounded, but fills for longer than one season."""
-    for module in (numbers, generate):
-        for thing in vars(module).values():
-            if hasattr(thing, "cache_clear"):
-                thing.cache_clear()
+def _forget_what_sandboxes_keep() -> None:
+    """Empty what the sandboxes keep of earlier calls: it is bounded, but fills for longer than 30 nights.
+
+    They live in the worker's process here, and in one of their own elsewhere.
+    """
+    dialect._KNOWN.clear()
+    mutations._READ.clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("airflow_provider_iginsights.sandbox."):
+            for thing in vars(module).values():
+                if hasattr(thing, "cache_clear"):
+                    thing.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)
