@@ -72,6 +72,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "3-Clause BSD License": "BSD-3-Clause",
         "Apache 2.0": "Apache-2.0",
         "Apache License 2.0": "Apache-2.0",
+        "Apache License Version 2.0": "Apache-2.0",
         "BSD 2-Clause License": "BSD-2-Clause",
         "BSD 3-Clause OR Apache-2.0": "BSD-3-Clause OR Apache-2.0",
         "ISC License": "ISC",
