@@ -14,6 +14,7 @@ from airflow_provider_iginsights.bigquery.view_state import (
     view_path,
     view_query,
 )
+from airflow_provider_iginsights.catalog.view_definition import bind_parameters
 from airflow_provider_iginsights.errors import IncompatibleTable
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ Made = Literal["created", "updated", "unchanged"]
 _KIND = "TABLE_VALUED_FUNCTION"
 _ID = re.compile(r"[A-Za-z0-9_]{1,256}")
 """The id of a routine ("RoutineReference"); a table may also have hyphens, spaces and letters of any language."""
+
+
+# A column of that name comes before the argument ("Table functions: argument name ambiguity"), and a table may have
+# columns of somebody's own.
+_ARGUMENT = "iginsights_{}"
 
 
 def can_be_named(view: View, target: TargetTable) -> bool:
@@ -45,7 +51,7 @@ def make_function(view: View, target: TargetTable, *, session: BigQuerySession) 
 def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> Made:
     from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
 
-    client, wanted = session.client, _describe(view, target)
+    client, wanted = session.client, describe_function(view, target)
     try:
         found = client.get_routine(view_path(view, target), retry=None, timeout=HTTP_TIMEOUT)
     except NotFound:
@@ -71,7 +77,8 @@ def _make_once(view: View, target: TargetTable, *, session: BigQuerySession) -> 
 _FIELDS = ["type_", "language", "arguments", "body", "description"]
 
 
-def _describe(view: View, target: TargetTable) -> Any:
+def describe_function(view: View, target: TargetTable) -> Any:
+    """Return the table function as google.cloud.bigquery.Routine."""
     from google.cloud.bigquery import Routine, RoutineArgument, StandardSqlDataType, StandardSqlTypeNames
 
     day = StandardSqlDataType(type_kind=StandardSqlTypeNames.DATE)
@@ -79,7 +86,7 @@ def _describe(view: View, target: TargetTable) -> Any:
         view_path(view, target),
         type_=_KIND,
         language="SQL",
-        arguments=[RoutineArgument(name=name, data_type=day) for name in view.parameters],
-        body=view_query(view, target),
+        arguments=[RoutineArgument(name=_ARGUMENT.format(name), data_type=day) for name in view.parameters],
+        body=bind_parameters(view, view_query(view, target), _ARGUMENT.format),
         description=view_description(view, target),
     )

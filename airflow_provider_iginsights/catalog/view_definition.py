@@ -5,6 +5,7 @@ A view belongs to one table, after whose id it is called, and can read other tab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,8 @@ ViewName = Literal[
     "account_monthly",
     "changes",
 ]
+# Texts and quoted names come first, so that no word in them is taken for a parameter.
+_WORD = r"'[^']*'|`[^`]*`|\b({})\b"
 Sources = Mapping[str, str]
 """What stands after FROM to read each table and view: a quoted path or a subquery, by the name of a table or view."""
 
@@ -92,6 +95,15 @@ class View:
     def locate(self, others: Sources) -> View:
         """Return the view, given where the other tables and views are that it reads."""
         return replace(self, others=others)
+
+
+def bind_parameters(view: View, query: str, write: Callable[[str], str]) -> str:
+    """Return a query of the view in which each of its parameters is written another way."""
+    if not view.parameters:
+        return query
+    return re.sub(
+        _WORD.format("|".join(view.parameters)), lambda found: write(found[1]) if found[1] else found[0], query
+    )
 
 
 def list_columns(names: Iterable[str], *, of: str = "") -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from airflow_provider_iginsights.catalog.view_definition import bind_parameters
 from airflow_provider_iginsights.catalog.views import View
 from airflow_provider_iginsights.dbt.sources import describe_columns, describe_key, limit_days
 from airflow_provider_iginsights.dbt.tables import SOURCE, DbtTables
@@ -13,8 +13,6 @@ from airflow_provider_iginsights.dbt.yaml_text import YamlValue
 FIRST_DAY = "0001-01-01"
 """In the views, the day that no row is before."""
 _DAYS = ("metric_date", "snapshot_date")
-# Texts and quoted names come first, so that no word in them is taken for a parameter.
-_WORD = r"'[^']*'|`[^`]*`|\b({})\b"
 
 
 def write_model(view_id: str, view: View, *, tables: DbtTables) -> str:
@@ -56,13 +54,7 @@ def _read(view: View, tables: DbtTables) -> str:
 
 def _bind(query: str, view_id: str, view: View) -> str:
     """Put dbt's variables where a table function has parameters."""
-    if not view.parameters:
-        return query
-
-    def bind(found: re.Match[str]) -> str:
-        return f"{{{{ var('{_variable(view_id, found[1])}') }}}}" if found[1] else found[0]
-
-    return re.sub(_WORD.format("|".join(view.parameters)), bind, query)
+    return bind_parameters(view, query, lambda name: f"{{{{ var('{_variable(view_id, name)}') }}}}")
 
 
 def _describe_model(view_id: str, view: View) -> dict[str, YamlValue]:

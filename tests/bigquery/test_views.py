@@ -327,7 +327,7 @@ def test_a_function_that_somebody_changed_is_updated(warehouse: Warehouse) -> No
     with warehouse.connect() as client:
         routine = client.get_routine(growth)
         fields = ["type_", "language", "arguments", "body", "description"]
-        routine.body = "SELECT since AS x, until AS y"
+        routine.body = "SELECT iginsights_since AS x, iginsights_until AS y"
         client.update_routine(routine, fields)
         with ThreadPoolExecutor(4) as pool:
             done = [each.result() for each in [pool.submit(make, warehouse) for _ in range(4)]]
