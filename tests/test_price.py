@@ -232,7 +232,7 @@ def runs() -> Iterator[Runs]:
             days_looked_back=[
                 count_days(sql)
                 for table, _, sql in polls
-                if sql.startswith("SELECT T.`account_id`, T.`media_id`")
+                if sql.startswith("SELECT T.`account_id` AS `account_id`, T.`media_id`")
                 and "GROUP BY" in sql
                 and table == "story_insights"
             ],
