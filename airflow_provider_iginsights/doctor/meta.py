@@ -129,6 +129,7 @@ def check_permissions(setup: Setup) -> Finding:
     from airflow_provider_iginsights.hooks.token_report import (
         concern_pages_alone,
         describe_missing_permissions,
+        describe_needless_permissions,
         find_missing_permissions,
     )
 
@@ -136,11 +137,10 @@ def check_permissions(setup: Setup) -> Finding:
     if granted is None:
         return ok("They cannot be listed for such a token; the check insights tells.")
     if missing := find_missing_permissions(login, granted, are_accounts_known=bool(setup.connection.account_ids)):
-        lacks = describe_missing_permissions(missing)
         if concern_pages_alone(missing) and _answers_insights(setup):
-            return ok(f"{lacks}, and a request for insights was answered without it: the account has no Page.")
+            return ok(describe_needless_permissions(missing))
         return fail(
-            f"{lacks}.",
+            f"{describe_missing_permissions(missing)}.",
             to_do="Grant this to the app at Meta and make a new token: a token keeps the permissions of its making.",
         )
     if writing := sorted(granted & set(_WRITING)):

@@ -18,13 +18,13 @@ class CompleteListing:
     """One listing: when it began, and hashes of the ids that it named, of which there may be 10,000.
 
     ``oldest``: Pacific day of the oldest post that it named. Newest first, it may have been cut short after that one,
-    without a sign; None where no post had a date. ``example_id``: one of the ids.
+    without a sign; None where no post had a date. ``listed_id``: one of the ids.
     """
 
     fetched_at: str
     hashes: array[int]
     oldest: date | None
-    example_id: str
+    listed_id: str
 
 
 @dataclass(slots=True)

@@ -137,10 +137,9 @@ def _permitted(info: TokenInfo) -> tuple[bool, str]:
     missing = find_missing_permissions(info.login, permissions, are_accounts_known=info.accounts.are_known)
     if not missing:
         return True, "It has the permissions that insights need."
-    lacks = describe_missing_permissions(missing)
     if info.probe == "" and concern_pages_alone(missing):
-        return True, f"{lacks}, and a request for insights was answered without it: the account has no Page."
-    return False, f"{lacks}: grant this to the app at Meta and make a new token."
+        return True, describe_needless_permissions(missing)
+    return False, f"{describe_missing_permissions(missing)}: grant this to the app at Meta and make a new token."
 
 
 def find_missing_permissions(
@@ -155,13 +154,19 @@ def find_missing_permissions(
 
 
 def concern_pages_alone(missing: Iterable[str]) -> bool:
-    """Return whether insights may be read without these permissions, which a request tells."""
+    """Return whether these permissions are those of Pages: a request for insights tells whether they are needed."""
     return PAGE_PERMISSIONS.issuperset(missing)
 
 
 def describe_missing_permissions(missing: Mapping[str, str]) -> str:
     """Return what a token lacks as the first half of a sentence."""
     return f"It lacks {', '.join(f'{name} ({purpose})' for name, purpose in missing.items())}"
+
+
+def describe_needless_permissions(missing: Mapping[str, str]) -> str:
+    """Return what a token lacks and does not need, in a sentence."""
+    lacks = describe_missing_permissions(missing)
+    return f"{lacks}, but a request for insights was answered without it, as for an account that has no Page."
 
 
 def _probed(probe: str | None) -> tuple[bool, str]:

@@ -20,7 +20,9 @@ _FINE = frozenset({"success", "removed"})
 
 
 def find_previous_success(context: Mapping[str, Any], *, back_to: datetime) -> datetime | None:
-    """Return the end of the newest earlier run that counts; where none does, of the last successful run of the Dag.
+    """Return the end of the newest earlier run that counts.
+
+    Where none does, that of the oldest in which the task succeeded; where it never did, of the Dag's last success.
 
     :param back_to: an earlier end is as good as this one: the window begins no earlier.
     """
@@ -37,7 +39,7 @@ def _has_read_its_days(instance: Any, run_id: str) -> bool:
     if not _FINE.issuperset(found.get(run_id, {}).values()):
         return False
     # Each instance of a mapped task has the same window.
-    first = -1 if instance.map_index < 0 else 0
+    first = min(instance.map_index, 0)
     summary = instance.xcom_pull(task_ids=instance.task_id, run_id=run_id, map_indexes=first, key="summary")
     window = summary.get("window", {}) if isinstance(summary, Mapping) else {}
     return not str(window.get("rule", "")).startswith("given")

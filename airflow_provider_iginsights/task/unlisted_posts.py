@@ -80,6 +80,6 @@ def _select_gone(
             doubtful.append(post)
     if ids := [post["media_id"] for post in doubtful]:
         gone = select_gone(
-            source.client, account_id, ids, listed_id=listing.example_id, left_out_log=source.left_out_log
+            source.client, account_id, ids, listed_id=listing.listed_id, left_out_log=source.left_out_log
         )
         yield from (post for post in doubtful if post["media_id"] in gone)

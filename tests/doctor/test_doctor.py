@@ -307,7 +307,7 @@ def test_an_account_without_a_page(healthy: Sandboxes, ask: Ask) -> None:
     use_without_page(healthy)
     said = ask(dataset=None)
     assert (said.code, said.list_names("failed"), said.list_names("warning")) == (0, [], [])
-    assert "It lacks pages_read_engagement (the Page behind the account), and" in said["permissions"]["found"]
+    assert "It lacks pages_read_engagement (the Page behind the account), but" in said["permissions"]["found"]
 
 
 def test_a_version_without_an_end(healthy: Sandboxes, ask: Ask) -> None:

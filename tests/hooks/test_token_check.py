@@ -96,7 +96,7 @@ def test_missing_permission_fails(graph, check, with_app):
 @pytest.mark.parametrize(
     ("has_page", "granted", "works", "words"),
     [
-        (False, set(), True, "without it: the account has no Page. "),
+        (False, set(), True, "answered without it, as for an account that has no Page. "),
         (True, set(), False, "It lacks pages_read_engagement (the Page behind the account): grant this"),
         (True, {"pages_read_engagement"}, True, "It has the permissions that insights need."),
     ],

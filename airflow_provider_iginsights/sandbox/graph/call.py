@@ -96,7 +96,7 @@ class GraphCall:
         """Raise the permission error (10) unless the token has what this login needs."""
         account_id, needed = self.account.id if self.account else None, permissions[self.login]
         if self.account and not self.account.page_id:
-            # An account of Unified Login has no Page, and none of its permissions ("Instagram webhook fields").
+            # An account of Unified Login has no Page, and needs no permission for one ("Instagram webhook fields").
             needed = tuple(name for name in needed if not name.startswith("pages_"))
         auth.require(self.token, needed, account_id=account_id)
 

@@ -417,7 +417,7 @@ def readings(scenario: Scenario) -> set[str]:
     new = {leaf for mutation in mutations for leaf in _find_new(mutation.before, mutation.after)}
     parts = {part for leaf in new for part in leaf.split("|")} | {leaf.replace("|", "\\|") for leaf in new}
     # Of a signed address, rows are compared by what stands before its signature.
-    return new | parts | {leaf.partition("?")[0] for leaf in new if leaf.startswith("https://")}
+    return new | parts | {leaf.partition("?")[0] for leaf in new if leaf.lower().startswith("https://")}
 
 
 def _find_new(before: Any, after: Any) -> set[str]:
