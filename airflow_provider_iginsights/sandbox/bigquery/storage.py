@@ -20,7 +20,7 @@ import duckdb
 
 from airflow_provider_iginsights.sandbox.bigquery import alterations, collation, expirations
 from airflow_provider_iginsights.sandbox.bigquery.columns import SchemaField, fields_of
-from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
+from airflow_provider_iginsights.sandbox.bigquery.engine import open_engine
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_found, translate
 from airflow_provider_iginsights.sandbox.bigquery.routines import Routines
 from airflow_provider_iginsights.sandbox.bigquery.switches import Switches
@@ -36,15 +36,6 @@ from airflow_provider_iginsights.sandbox.clock import Clock
 
 __all__ = ["Storage"]
 
-_SETTINGS = (
-    "SET GLOBAL TimeZone = 'UTC'",
-    # No test may depend on the network, from which DuckDB would fetch what it lacks.
-    "SET GLOBAL autoinstall_known_extensions = false",
-    "ATTACH ':memory:' AS results",
-    "CREATE TABLE IF NOT EXISTS catalogue (name VARCHAR, entry VARCHAR)",
-    *MACROS,
-)
-
 
 class Storage:
     """Datasets, tables and the DuckDB instance under them. Safe to call from any thread."""
@@ -53,8 +44,6 @@ class Storage:
         self, folder: Path | None, *, location: str, clock: Clock | None = None, switches: Switches | None = None
     ) -> None:
         """Open the storage in ``folder`` (created when missing), or in memory. ``location`` is the default region."""
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
         self.location = location
         self.clock: Clock = clock or Clock()
         self._switches = switches or Switches()
@@ -62,9 +51,7 @@ class Storage:
         self._lock = threading.RLock()
         self._datasets: dict[tuple[str, str], Dataset] = {}
         self._tables: dict[TableRef, StoredTable] = {}
-        self._duckdb = duckdb.connect(str(folder / "bigquery.duckdb") if folder else ":memory:")
-        for statement in _SETTINGS:
-            self._duckdb.execute(statement)
+        self._duckdb = open_engine(folder)
         self._restore()
         self.routines: Routines = Routines(self._duckdb)
 
