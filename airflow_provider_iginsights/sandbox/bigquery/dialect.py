@@ -16,6 +16,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
+from airflow_provider_iginsights.sandbox.bigquery.functions import DAYS_OF_WEEK, FUNCTION_MACROS, rewrite_functions
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
@@ -30,24 +31,19 @@ MACROS = (
     "CREATE OR REPLACE MACRO bq_avg(a) AS cast_to_type(avg(a), list_median([min(a)]))",
     # DATE_TRUNC by a week that begins ``n`` days after Monday; DuckDB's begin on Monday.
     "CREATE OR REPLACE MACRO bq_week(a, n) AS CAST(date_trunc('week', CAST(a AS DATE) - n) AS DATE) + n",
-    # CAST of a float to INT64 rounds half away from zero ("Conversion rules"), and DuckDB to even.
-    "CREATE OR REPLACE MACRO bq_integer(a) AS CASE WHEN typeof(a) IN ('DOUBLE', 'FLOAT')"
-    " THEN CAST(round(TRY_CAST(a AS DOUBLE)) AS BIGINT) ELSE CAST(a AS BIGINT) END",
-    # A NUMERIC has no trailing zeros as text in BigQuery, and its whole scale in DuckDB.
-    "CREATE OR REPLACE MACRO bq_string(a) AS CASE WHEN starts_with(typeof(a), 'DECIMAL')"
-    " THEN rtrim(rtrim(CAST(TRY_CAST(a AS DECIMAL(38, 9)) AS VARCHAR), '0'), '.')"
-    " WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN regexp_replace(CAST(a AS VARCHAR), '\\.0$', '')"
-    " ELSE CAST(a AS VARCHAR) END",
+    *FUNCTION_MACROS,
 )
-_CASTS = {exp.DataType.Type.TEXT: "bq_string", exp.DataType.Type.BIGINT: "bq_integer"}
+_TYPED_TOGETHER: dict[type[exp.Expression], tuple[str, ...]] = {
+    **dict.fromkeys((exp.Binary, exp.SafeDivide), ("this", "expression")),
+    **dict.fromkeys((exp.Coalesce, exp.Greatest, exp.Least), ("this", "expressions")),
+    exp.If: ("true", "false"),
+}
 _DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
 # "Date functions", DATE_TRUNC: a plain WEEK begins on Sunday.
 _WEEKS = {
     "ISOWEEK": 0,
     "WEEK": 6,
-    **{
-        name: n for n, name in enumerate(["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"])
-    },
+    **{name: n for n, name in enumerate(DAYS_OF_WEEK)},
 }
 _SIGNS: dict[type[exp.Expression], str] = {
     exp.EQ: "=",
@@ -101,13 +97,50 @@ def rewrite(tree: exp.Expression) -> None:
             # "Data types": NUMERIC has 38 digits, 9 of them behind the point; a bare DECIMAL of DuckDB has 3.
             kind.replace(exp.DataType.build("DECIMAL(38, 9)", dialect="duckdb"))
     for number in list(tree.find_all(exp.Literal)):
-        if not number.is_string and not number.is_int and not isinstance(number.parent, exp.Cast):
-            # 1.5 is a FLOAT64 in GoogleSQL ("Lexical structure", floating point literals), a DECIMAL in DuckDB.
-            number.replace(exp.cast(number.copy(), "DOUBLE", dialect="duckdb"))
-    for node in list(tree.find_all(exp.Div, exp.SafeDivide, exp.Avg, exp.Cast, *_DATE_CALLS, bfs=False))[::-1]:
+        if not number.is_string and not number.is_int and not _is_numeric_cast(number.parent):
+            number.replace(_type_fraction(number))
+    rewrite_functions(tree)
+    for node in list(tree.find_all(exp.Div, exp.SafeDivide, exp.Avg, *_DATE_CALLS, bfs=False))[::-1]:
         macro = _macro(node)
         if macro is not None:
             node.replace(macro)
+
+
+def _is_numeric_cast(node: exp.Expression | None) -> bool:
+    return isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL
+
+
+def _type_fraction(number: exp.Expression) -> exp.Expression:
+    """Return 1.5 as the FLOAT64 that it is in GoogleSQL, or beside a NUMERIC as a NUMERIC; DuckDB has a DECIMAL(2, 1).
+
+    The sources are "Lexical structure", floating point literals, and "Conversion rules", literal coercion.
+    """
+    others = [each for each in _beside(number) if not each.find(exp.Literal, exp.Query, exp.Window)]
+    if not others:
+        return exp.cast(number.copy(), "DOUBLE", dialect="duckdb")
+    return exp.Anonymous(this="bq_rounded", expressions=[number.copy(), others[0].copy()])
+
+
+def _beside(number: exp.Expression) -> list[exp.Expression]:
+    """Return what has to have a common type with a number: the other side, the other choices."""
+    node = number.parent
+    if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
+        node = node.parent
+    sides = _choices(node) if isinstance(node, exp.Case) else _sides(node)
+    return [side for side in sides if side is not number] if any(side is number for side in sides) else []
+
+
+def _choices(case: exp.Expression) -> list[exp.Expression]:
+    return [*(each.args["true"] for each in case.args["ifs"]), *_as_list(case.args.get("default"))]
+
+
+def _sides(node: exp.Expression | None) -> list[exp.Expression]:
+    names = next((names for kind, names in _TYPED_TOGETHER.items() if isinstance(node, kind)), ())
+    return [side for name in names if node is not None for side in _as_list(node.args.get(name))]
+
+
+def _as_list(value: object) -> list[exp.Expression]:
+    return value if isinstance(value, list) else [value] if isinstance(value, exp.Expression) else []
 
 
 def check_comparisons(sql: str, read: Callable[[], exp.Expression], tables: Iterable[StoredTable]) -> None:
@@ -136,6 +169,10 @@ def _find_refusal(tree: exp.Expression, schema: Schema) -> str:
         typed = annotate_types(plain, schema=schema, dialect="bigquery")
     except SqlglotError:
         return ""
+    for node in typed.find_all(exp.Sub):
+        if _family(node.this) == _family(node.expression) == "DATE":
+            # "Operators", date arithmetics: the difference of two dates is an INTERVAL.
+            return str(not_supported("The difference of two dates, an INTERVAL,"))
     for node in typed.find_all(*_SIGNS):
         first, *others = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
         for other in others:
@@ -171,12 +208,7 @@ def _macro(node: exp.Expression) -> exp.Expression | None:
     if isinstance(node, exp.Avg):
         is_plain = not isinstance(node.parent, exp.Window) and not isinstance(node.this, exp.Distinct)
         return exp.Anonymous(this="bq_avg", expressions=[node.this]) if is_plain else None
-    if isinstance(node, _DATE_CALLS):
-        return _date_call(node)
-    name = _CASTS.get(node.to.this, "")
-    if not name or type(node) is not exp.Cast or isinstance(node.this, exp.Null) or node.this.is_string:
-        return None
-    return exp.Anonymous(this=name, expressions=[node.this])
+    return _date_call(node)
 
 
 def _date_call(node: exp.Expression) -> exp.Expression | None:

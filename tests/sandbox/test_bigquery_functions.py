@@ -1,0 +1,95 @@
+"""Functions in the local BigQuery: each answers as Google's own implementation does, or is refused by its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import BadRequest
+from google.cloud import bigquery
+from zetasql.core import ZetaSQLError
+
+from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
+from tests.support.bigquery.google_answers import evaluate
+
+EXPRESSIONS = [
+    line
+    for line in Path(__file__).with_name("expressions.sql").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("--")
+]
+# The REST API still has the names of legacy SQL.
+STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+REFUSED = [
+    "IEEE_DIVIDE(1, 0)",
+    "SAFE_ADD(1, 2)",
+    "FARM_FINGERPRINT('a')",
+    "INSTR('hello', 'l', 1, 2)",
+    "SOUNDEX('Robert')",
+    "SAFE.PARSE_DATE('%F', 'x')",
+    "FORMAT('%t', DATE '2026-01-01')",
+    'FORMAT("%\'d", 1234567)',
+    "FORMAT_DATE('%e', DATE '2026-11-08')",
+    "FORMAT_DATE('%Q', DATE '2026-11-08')",
+    "FORMAT_TIMESTAMP('%F %Z', TIMESTAMP '2026-11-08 01:02:03Z', 'America/Los_Angeles')",
+    "FORMAT_TIMESTAMP('%E3S', TIMESTAMP '2026-11-08 01:02:03.5Z')",
+    "PARSE_TIMESTAMP('%Y-%m-%d', '2026-11-08', 'America/Los_Angeles')",
+    "CAST(DATE '2026-11-28' AS STRING FORMAT 'YYYY/MM')",
+    "DATE '2026-11-28' - DATE '2026-11-20'",
+    "TIMESTAMP_DIFF(TIMESTAMP '2026-11-08 01:02:03Z', TIMESTAMP '2026-11-07 01:02:03Z', NANOSECOND)",
+    "EXTRACT(TIME FROM TIMESTAMP '2026-11-08 01:02:03Z')",
+    "(SELECT STRING_AGG(x ORDER BY x LIMIT 1) FROM UNNEST(['b', 'a']) AS x)",
+    "(SELECT ARRAY_AGG(x ORDER BY x LIMIT 1)[OFFSET(0)] FROM UNNEST([1, 3]) AS x)",
+]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[bigquery.Client]:
+    """Run a BigQuery without tables."""
+    with BigQuerySandbox() as running:
+        yield running.client()
+
+
+def answer(client: bigquery.Client, sql: str) -> tuple[str, Any]:
+    """Return the type of a query's only value, and the value; ``("", None)`` where the query is refused."""
+    try:
+        found = client.query_and_wait(sql)
+    except BadRequest:
+        return "", None
+    (row,) = found
+    kind = found.schema[0].field_type
+    return STANDARD.get(kind, kind), comparable(row[0])
+
+
+def google_answer(sql: str) -> tuple[str, Any]:
+    """Return the same of Google."""
+    try:
+        found = evaluate(sql)
+    except ZetaSQLError:
+        return "", None
+    ((value,),) = found.rows
+    return found.columns[0][1], comparable(value)
+
+
+def comparable(value: Any) -> Any:
+    """Return a value that equals another of which the last digits of a float, or its being no number, are the same."""
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else float(f"{value:.12g}")
+    return value.normalize() + 0 if isinstance(value, Decimal) else value
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_has_googles_type_and_value(client: bigquery.Client, expression: str) -> None:
+    """What stands in a query means what it means to Google, or is an error to both."""
+    sql = f"SELECT {expression} AS x"
+    assert answer(client, sql) == google_answer(sql)
+
+
+@pytest.mark.parametrize("expression", REFUSED)
+def test_what_would_differ_is_refused(client: bigquery.Client, expression: str) -> None:
+    """What the local BigQuery cannot answer as Google does is an error that says so, never another answer."""
+    with pytest.raises(BadRequest, match="not supported by this sandbox"):
+        client.query_and_wait(f"SELECT {expression} AS x")
