@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlglot
 from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 from zetasql.core import ZetaSQLError
@@ -23,6 +24,7 @@ EXPRESSIONS = [
 ]
 # The REST API still has the names of legacy SQL.
 STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+KNOWS_LESS = int(sqlglot.__version__.partition(".")[0]) < 30
 REFUSED = [
     "IEEE_DIVIDE(1, 0)",
     "SAFE_ADD(1, 2)",
@@ -57,7 +59,9 @@ def answer(client: bigquery.Client, sql: str) -> tuple[str, Any]:
     """Return the type of a query's only value, and the value; ``("", None)`` where the query is refused."""
     try:
         found = client.query_and_wait(sql)
-    except BadRequest:
+    except BadRequest as refusal:
+        if KNOWS_LESS and "not supported by this sandbox" in str(refusal):
+            pytest.skip("This release of sqlglot does not know the function.")
         return "", None
     (row,) = found
     kind = found.schema[0].field_type

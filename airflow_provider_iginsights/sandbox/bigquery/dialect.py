@@ -1,6 +1,7 @@
-"""Where GoogleSQL and DuckDB would answer the same text differently.
+"""Where GoogleSQL and DuckDB would read the same text differently.
 
-Calls are rewritten to macros with BigQuery's meaning; comparisons that BigQuery refuses and DuckDB casts are refused.
+Types and numbers get BigQuery's meaning, calls are rewritten; comparisons that BigQuery refuses and DuckDB casts are
+refused.
 """
 
 from __future__ import annotations
@@ -16,34 +17,16 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError, not_supported
-from airflow_provider_iginsights.sandbox.bigquery.functions import DAYS_OF_WEEK, FUNCTION_MACROS, rewrite_functions
+from airflow_provider_iginsights.sandbox.bigquery.functions import rewrite_functions
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import SESSION_USER
 from airflow_provider_iginsights.sandbox.bigquery.tables import StoredTable
 
-__all__ = ["MACROS", "check_comparisons", "rewrite"]
+__all__ = ["check_comparisons", "rewrite"]
 
-# list_median has the type a division has in BigQuery: NUMERIC where one side is, else FLOAT64.
-_KIND = "list_median([CASE WHEN false THEN a END, CASE WHEN false THEN b END])"
-MACROS = (
-    "CREATE OR REPLACE MACRO bq_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero')"
-    f" ELSE cast_to_type(a / b, {_KIND}) END",
-    f"CREATE OR REPLACE MACRO bq_safe_divide(a, b) AS CASE WHEN b <> 0 THEN cast_to_type(a / b, {_KIND}) END",
-    "CREATE OR REPLACE MACRO bq_avg(a) AS cast_to_type(avg(a), list_median([min(a)]))",
-    # DATE_TRUNC by a week that begins ``n`` days after Monday; DuckDB's begin on Monday.
-    "CREATE OR REPLACE MACRO bq_week(a, n) AS CAST(date_trunc('week', CAST(a AS DATE) - n) AS DATE) + n",
-    *FUNCTION_MACROS,
-)
 _TYPED_TOGETHER: dict[type[exp.Expression], tuple[str, ...]] = {
     **dict.fromkeys((exp.Binary, exp.SafeDivide), ("this", "expression")),
     **dict.fromkeys((exp.Coalesce, exp.Greatest, exp.Least), ("this", "expressions")),
     exp.If: ("true", "false"),
-}
-_DATE_CALLS = (exp.DateAdd, exp.DateSub, exp.DateTrunc)
-# "Date functions", DATE_TRUNC: a plain WEEK begins on Sunday.
-_WEEKS = {
-    "ISOWEEK": 0,
-    "WEEK": 6,
-    **{name: n for n, name in enumerate(DAYS_OF_WEEK)},
 }
 _SIGNS: dict[type[exp.Expression], str] = {
     exp.EQ: "=",
@@ -100,10 +83,6 @@ def rewrite(tree: exp.Expression) -> None:
         if not number.is_string and not number.is_int and not _is_numeric_cast(number.parent):
             number.replace(_type_fraction(number))
     rewrite_functions(tree)
-    for node in list(tree.find_all(exp.Div, exp.SafeDivide, exp.Avg, *_DATE_CALLS, bfs=False))[::-1]:
-        macro = _macro(node)
-        if macro is not None:
-            node.replace(macro)
 
 
 def _is_numeric_cast(node: exp.Expression | None) -> bool:
@@ -199,26 +178,6 @@ def _describe_text(text: str, places: Mapping[str, str]) -> str:
             read(text[1:-1])
             return f"'{kind}'"
     return text if len(text) < _LONG_TEXT else "'a long text'"
-
-
-def _macro(node: exp.Expression) -> exp.Expression | None:
-    if isinstance(node, exp.Div | exp.SafeDivide):
-        name = "bq_divide" if isinstance(node, exp.Div) else "bq_safe_divide"
-        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
-    if isinstance(node, exp.Avg):
-        is_plain = not isinstance(node.parent, exp.Window) and not isinstance(node.this, exp.Distinct)
-        return exp.Anonymous(this="bq_avg", expressions=[node.this]) if is_plain else None
-    return _date_call(node)
-
-
-def _date_call(node: exp.Expression) -> exp.Expression | None:
-    unit = node.args.get("unit")
-    name = (unit.this if isinstance(unit, exp.WeekStart) else unit).name if unit else ""
-    if isinstance(node, exp.DateTrunc) and name in _WEEKS:
-        week = exp.Anonymous(this="bq_week", expressions=[node.this, exp.Literal.number(_WEEKS[name])])
-        return exp.cast(week, "DATE", dialect="duckdb")
-    # DATE_ADD and DATE_TRUNC return a DATE in BigQuery ("Date functions"), a TIMESTAMP in DuckDB.
-    return None if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "DATE", dialect="duckdb")
 
 
 def _family(node: exp.Expression) -> str | None:

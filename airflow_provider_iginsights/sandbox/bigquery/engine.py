@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from airflow_provider_iginsights.sandbox.bigquery.dialect import MACROS
+from airflow_provider_iginsights.sandbox.bigquery.macros import MACROS
 
 __all__ = ["open_engine"]
 

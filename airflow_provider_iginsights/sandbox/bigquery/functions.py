@@ -13,89 +13,10 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from airflow_provider_iginsights.sandbox.bigquery.errors import not_supported
+from airflow_provider_iginsights.sandbox.bigquery.macros import PARTS, WEEKS, name_part
 
-__all__ = ["DAYS_OF_WEEK", "FUNCTION_MACROS", "rewrite_functions"]
+__all__ = ["rewrite_functions"]
 
-DAYS_OF_WEEK = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
-# ROUND and its like answer a FLOAT64 for an INT64, else the type of their argument ("Mathematical functions").
-_ROUNDED = "list_median([CASE WHEN false THEN a END])"
-# Behind the second, BigQuery writes three digits or six ("Conversion rules", CAST of a TIMESTAMP to STRING).
-_SECONDS = (
-    "strftime(a, '%Y-%m-%d %H:%M:%S') || CASE WHEN epoch_us(a) % 1000000 = 0 THEN '' WHEN epoch_us(a) % 1000 = 0"
-    " THEN strftime(a, '.%g') ELSE strftime(a, '.%f') END"
-)
-_OFFSET = "(epoch_us(timezone(z, a)) - epoch_us(a)) // 60000000"
-_PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        # "Date functions" and "Timestamp functions", EXTRACT: Sunday is 1; a week begins on Sunday.
-        "DAYOFWEEK": "date_part('dow', a) + 1",
-        "DAYOFYEAR": "date_part('doy', a)",
-        "MICROSECOND": "date_part('microseconds', a) % 1000000",
-        "MILLISECOND": "date_part('milliseconds', a) % 1000",
-        "ISOWEEK": "date_part('week', a)",
-        "WEEK": f"bq_week_of_year(a, {DAYS_OF_WEEK.index('SUNDAY')})",
-        **{f"WEEK({day})": f"bq_week_of_year(a, {number})" for number, day in enumerate(DAYS_OF_WEEK)},
-        **{
-            name: f"date_part('{name.lower()}', a)"
-            for name in ("SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "QUARTER", "YEAR", "ISOYEAR")
-        },
-    }
-)
-
-
-def _name_part(part: str) -> str:
-    """Return bq_part_dayofweek for DAYOFWEEK, and bq_part_week_monday for WEEK(MONDAY)."""
-    return f"bq_part_{part.rstrip(')').replace('(', '_').lower()}"
-
-
-_ROUNDS = "WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN {}(round(TRY_CAST(a AS DOUBLE)) AS BIGINT)"
-_IS_WHOLE = r"regexp_full_match(CAST(a AS VARCHAR), '\s*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)\s*')"
-_IS_BOOL = "lower(CAST(a AS VARCHAR)) IN ('true', 'false')"
-_SHORT = "format('{:.15g}', TRY_CAST(a AS DOUBLE) + 0.0)"
-FUNCTION_MACROS = (
-    f"CREATE OR REPLACE MACRO bq_rounded(x, a) AS cast_to_type(x, {_ROUNDED})",
-    f"CREATE OR REPLACE MACRO bq_seconds(a) AS {_SECONDS}",
-    # CAST of a float to INT64 rounds half away from zero ("Conversion rules"), and DuckDB to even; of a text, it takes
-    # whole numbers alone, where DuckDB rounds.
-    f"CREATE OR REPLACE MACRO bq_integer(a) AS CASE {_ROUNDS.format('CAST')} WHEN typeof(a) = 'VARCHAR'"
-    f" AND NOT {_IS_WHOLE} THEN error('Bad int64 value: ' || CAST(a AS VARCHAR)) ELSE CAST(a AS BIGINT) END",
-    f"CREATE OR REPLACE MACRO bq_safe_integer(a) AS CASE {_ROUNDS.format('TRY_CAST')} WHEN typeof(a) = 'VARCHAR'"
-    f" AND NOT {_IS_WHOLE} THEN NULL ELSE TRY_CAST(a AS BIGINT) END",
-    f"CREATE OR REPLACE MACRO bq_bool(a) AS CASE WHEN typeof(a) = 'VARCHAR' AND NOT {_IS_BOOL}"
-    " THEN error('Bad bool value: ' || CAST(a AS VARCHAR)) ELSE CAST(a AS BOOLEAN) END",
-    f"CREATE OR REPLACE MACRO bq_safe_bool(a) AS CASE WHEN typeof(a) = 'VARCHAR' AND NOT {_IS_BOOL}"
-    " THEN NULL ELSE TRY_CAST(a AS BOOLEAN) END",
-    # A NUMERIC has no trailing zeros as text in BigQuery, and its whole scale in DuckDB; a float the fewest digits
-    # that read as the same again, with an exponent from 1e+15 on.
-    "CREATE OR REPLACE MACRO bq_string(a) AS CASE WHEN starts_with(typeof(a), 'DECIMAL')"
-    " THEN rtrim(rtrim(CAST(TRY_CAST(a AS DECIMAL(38, 9)) AS VARCHAR), '0'), '.')"
-    f" WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN CASE WHEN CAST({_SHORT} AS DOUBLE) = TRY_CAST(a AS DOUBLE)"
-    f" THEN {_SHORT} ELSE format('{{:.17g}}', TRY_CAST(a AS DOUBLE)) END"
-    " WHEN typeof(a) = 'TIMESTAMP WITH TIME ZONE' THEN bq_seconds(TRY_CAST(a AS TIMESTAMP)) || '+00'"
-    " ELSE CAST(a AS VARCHAR) END",
-    "CREATE OR REPLACE MACRO bq_zoned(a, z) AS bq_seconds(timezone(z, a)) ||"
-    f" CASE WHEN {_OFFSET} < 0 THEN '-' ELSE '+' END || printf('%02d', abs({_OFFSET}) // 60)"
-    f" || CASE WHEN abs({_OFFSET}) % 60 = 0 THEN '' ELSE printf(':%02d', abs({_OFFSET}) % 60) END",
-    # The week of the year, of weeks that begin ``n`` days after Monday: the days before the first are week 0.
-    "CREATE OR REPLACE MACRO bq_week_of_year(a, n) AS"
-    " (date_part('doy', a) + 6 - (date_part('isodow', a) + 6 - n) % 7) // 7",
-    *(f"CREATE OR REPLACE MACRO {_name_part(part)}(a) AS {sql}" for part, sql in _PARTS.items()),
-    # The whole units between the two; DuckDB's date_diff counts the borders that are crossed.
-    "CREATE OR REPLACE MACRO bq_elapsed(a, b, n) AS"
-    " (epoch_us(CAST(a AS TIMESTAMPTZ)) - epoch_us(CAST(b AS TIMESTAMPTZ))) // n",
-    # 0 is the first place, and so is all that lies before it ("String functions", SUBSTR).
-    "CREATE OR REPLACE MACRO bq_from(a, p) AS CASE WHEN p = 0 OR p < -length(a) THEN 1 ELSE p END",
-    "CREATE OR REPLACE MACRO bq_count(n) AS CASE WHEN n < 0 THEN error('Third argument in SUBSTR() cannot be negative')"
-    " ELSE n END",
-    "CREATE OR REPLACE MACRO bq_valid_json(a) AS CASE WHEN json_valid(a) THEN a END",
-    # A text of JSON is answered by a text, and its null by NULL ("JSON functions", JSON_QUERY).
-    "CREATE OR REPLACE MACRO bq_json_query(x, a) AS NULLIF(cast_to_type(x, a), 'null')",
-    # What a float or a JSON number cannot hold is a text ("JSON functions", TO_JSON_STRING).
-    "CREATE OR REPLACE MACRO bq_to_json_string(a) AS CASE WHEN starts_with(typeof(a), 'DECIMAL') THEN"
-    " CASE WHEN contains(bq_string(a), '.') OR abs(TRY_CAST(a AS DECIMAL(38, 9))) > 9007199254740992"
-    " THEN '\"' || bq_string(a) || '\"' ELSE bq_string(a) END"
-    " WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN bq_string(a) ELSE COALESCE(CAST(to_json(a) AS VARCHAR), 'null') END",
-)
 _MICROSECONDS: Mapping[str, int] = MappingProxyType(
     {
         "MICROSECOND": 1,
@@ -155,9 +76,9 @@ def _extract(node: exp.Expression) -> exp.Expression:
     part = _unit(node.this)
     if part == "DATE":
         return _typed(_local(node.expression), "DATE")
-    if part not in _PARTS:
+    if part not in PARTS:
         raise not_supported(f"EXTRACT({part})")
-    return _typed(_call(_name_part(part), _typed(_local(node.expression), "TIMESTAMP")), "BIGINT")
+    return _typed(_call(name_part(part), _typed(_local(node.expression), "TIMESTAMP")), "BIGINT")
 
 
 def _local(node: exp.Expression) -> exp.Expression:
@@ -212,7 +133,7 @@ def _read_valid(node: exp.Expression) -> exp.Expression:
     return type(node)(**{**node.copy().args, "this": _call("bq_valid_json", node.this)})
 
 
-def _average(node: exp.Expression) -> exp.Expression | None:
+def _window(node: exp.Expression) -> exp.Expression | None:
     return _call("bq_rounded", node, node.this.this) if isinstance(node.this, exp.Avg) else None
 
 
@@ -237,10 +158,49 @@ def _refuse(what: str) -> _Rewrite:
     return refuse
 
 
-def _join(node: exp.Expression) -> exp.Expression | None:
+def _collect(node: exp.Expression) -> exp.Expression | None:
     if isinstance(node.this, exp.Limit):
-        raise not_supported("STRING_AGG with LIMIT")
+        raise not_supported("STRING_AGG or ARRAY_AGG with LIMIT")
     return None
+
+
+def _average(node: exp.Expression) -> exp.Expression | None:
+    if isinstance(node.parent, exp.Window) or isinstance(node.this, exp.Distinct):
+        return None
+    return _call("bq_avg", node.this)
+
+
+def _date(node: exp.Expression) -> exp.Expression | None:
+    """Return the call as a DATE, which it is in BigQuery ("Date functions"); DuckDB makes a TIMESTAMP of it."""
+    start = WEEKS.get(_unit(node.args.get("unit"))) if isinstance(node, exp.DateTrunc) else None
+    if start is not None:
+        return _typed(_call("bq_week", node.this, _number(start)), "DATE")
+    return None if isinstance(node.parent, exp.Cast) else _typed(node.copy(), "DATE")
+
+
+def _trunc_week(node: exp.Expression) -> exp.Expression | None:
+    start = WEEKS.get(_unit(node.args.get("unit")))
+    if start is None:
+        return None
+    zone = node.args.get("zone") or exp.Literal.string("UTC")
+    moment = exp.AtTimeZone(this=_typed(node.this.copy(), "TIMESTAMPTZ"), zone=zone.copy())
+    return exp.AtTimeZone(this=_typed(_call("bq_week", moment, _number(start)), "TIMESTAMP"), zone=zone.copy())
+
+
+def _last_day(node: exp.Expression) -> exp.Expression | None:
+    start = WEEKS.get(_unit(node.args.get("unit")))
+    return (
+        None
+        if start is None
+        else _typed(exp.Add(this=_call("bq_week", node.this, _number(start)), expression=_number(6)), "DATE")
+    )
+
+
+def _regexp_extract(node: exp.Expression) -> exp.Expression | None:
+    if node.args.get("position") or node.args.get("occurrence"):
+        return None
+    group = node.args.get("group") or _number(0)
+    return _typed(_call("bq_regexp_extract", node.this, node.expression, group), "VARCHAR")
 
 
 _BACKSLASH = exp.Literal.string("\\")
@@ -253,7 +213,14 @@ _REWRITES: Mapping[str, _Rewrite] = MappingProxyType(
         "StrToTime": _parse_time,
         "UnixToTime": lambda node: _typed(node.copy(), "TIMESTAMPTZ"),
         "DateFromUnixDate": lambda node: _typed(node.copy(), "DATE"),
-        "Window": _average,
+        "Window": _window,
+        "Avg": _average,
+        "Div": lambda node: _call("bq_divide", node.this, node.expression),
+        "SafeDivide": lambda node: _call("bq_safe_divide", node.this, node.expression),
+        **dict.fromkeys(("DateAdd", "DateSub", "DateTrunc"), _date),
+        "TimestampTrunc": _trunc_week,
+        "LastDay": _last_day,
+        "RegexpExtract": _regexp_extract,
         "Like": _like,
         "Substring": _substring,
         "String": _string,
@@ -264,7 +231,7 @@ _REWRITES: Mapping[str, _Rewrite] = MappingProxyType(
         "Sign": lambda node: _call("cast_to_type", node, node.this),
         **dict.fromkeys(("Cast", "TryCast"), _cast),
         "ByteLength": lambda node: _call("strlen", node.this),
-        "GroupConcat": _join,
+        **dict.fromkeys(("GroupConcat", "ArrayAgg"), _collect),
         "SafeFunc": _refuse("The prefix SAFE."),
     }
 )
