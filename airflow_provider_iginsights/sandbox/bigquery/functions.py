@@ -31,6 +31,7 @@ _MICROSECONDS: Mapping[str, int] = MappingProxyType(
 _PLAIN_FORMAT = re.compile(r"(?:[^%]|%%|%0?\d*d|%s|%0?\d*(?:\.\d+)?f)*")
 # What strftime of DuckDB writes as FORMAT_DATE does, by sqlglot's names; %F and %T are put together of these.
 _PLAIN_TIME = re.compile(r"(?:[^%]|%[YmdHMSyjAaBbUVuwGIp%])*")
+_PLAIN_DATE = re.compile(r"(?:[^%]|%[YmdyjAaBbUVuwG%])*")
 
 _CASTS = {
     (exp.Cast, exp.DataType.Type.TEXT): "bq_string",
@@ -103,7 +104,8 @@ def _format(node: exp.Expression) -> exp.Expression:
 
 def _format_time(node: exp.Expression) -> exp.Expression | None:
     form, zone = node.args["format"], node.args.get("zone")
-    if not (form.is_string and _PLAIN_TIME.fullmatch(form.name)):
+    plain = _PLAIN_DATE if isinstance(node.this, exp.TsOrDsToDate) else _PLAIN_TIME
+    if not (form.is_string and plain.fullmatch(form.name)):
         raise not_supported("FORMAT_DATE, FORMAT_TIMESTAMP or FORMAT_DATETIME with this format")
     if zone is None:
         return None
@@ -170,12 +172,31 @@ def _average(node: exp.Expression) -> exp.Expression | None:
     return _call("bq_avg", node.this)
 
 
-def _date(node: exp.Expression) -> exp.Expression | None:
-    """Return the call as a DATE, which it is in BigQuery ("Date functions"); DuckDB makes a TIMESTAMP of it."""
+def _date(node: exp.Expression) -> exp.Expression:
+    """Return the call with the type of its argument, which it has in BigQuery ("Date functions"); a text is a DATE."""
     start = WEEKS.get(_unit(node.args.get("unit"))) if isinstance(node, exp.DateTrunc) else None
-    if start is not None:
-        return _typed(_call("bq_week", node.this, _number(start)), "DATE")
-    return None if isinstance(node.parent, exp.Cast) else _typed(node.copy(), "DATE")
+    made = node.copy() if start is None else _call("bq_week", node.this, _number(start))
+    if node.this.is_string or isinstance(node.this, exp.CurrentDate) or node.this.is_type("DATE"):
+        return _typed(made, "DATE")
+    return _call("cast_to_type", made, node.this)
+
+
+def _difference(node: exp.Expression) -> exp.Expression | None:
+    """Return DATE_DIFF, which counts borders between dates, and whole units between timestamps."""
+    microseconds = _MICROSECONDS.get(_unit(node.args.get("unit")))
+    if microseconds is None:
+        return None
+    return _typed(_call("bq_difference", node, node.this, node.expression, _number(microseconds)), "BIGINT")
+
+
+def _offset(node: exp.Expression) -> exp.Expression | None:
+    """Return UNNEST WITH OFFSET, which counts from 0, as a query of DuckDB's, which counts from 1."""
+    offset, alias = node.args.get("offset"), node.args.get("alias")
+    if not isinstance(offset, exp.Identifier) or not alias or not alias.columns:
+        return None
+    counted = exp.Sub(this=exp.column(offset.copy()), expression=_number(1)).as_(offset.copy())
+    query = exp.select(exp.column(alias.columns[0].copy()), counted).from_(node.copy())
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(f"unnested_{offset.name}")))
 
 
 def _trunc_week(node: exp.Expression) -> exp.Expression | None:
@@ -218,6 +239,8 @@ _REWRITES: Mapping[str, _Rewrite] = MappingProxyType(
         "Div": lambda node: _call("bq_divide", node.this, node.expression),
         "SafeDivide": lambda node: _call("bq_safe_divide", node.this, node.expression),
         **dict.fromkeys(("DateAdd", "DateSub", "DateTrunc"), _date),
+        "DateDiff": _difference,
+        "Unnest": _offset,
         "TimestampTrunc": _trunc_week,
         "LastDay": _last_day,
         "RegexpExtract": _regexp_extract,

@@ -94,6 +94,8 @@ MACROS = (
     # The whole units between the two; DuckDB's date_diff counts the borders that are crossed.
     "CREATE OR REPLACE MACRO bq_elapsed(a, b, n) AS"
     " (epoch_us(CAST(a AS TIMESTAMPTZ)) - epoch_us(CAST(b AS TIMESTAMPTZ))) // n",
+    "CREATE OR REPLACE MACRO bq_difference(d, a, b, n) AS"
+    " CASE WHEN typeof(a) = 'TIMESTAMP WITH TIME ZONE' THEN bq_elapsed(a, b, n) ELSE d END",
     # 0 is the first place, and so is all that lies before it ("String functions", SUBSTR).
     "CREATE OR REPLACE MACRO bq_from(a, p) AS CASE WHEN p = 0 OR p < -length(a) THEN 1 ELSE p END",
     "CREATE OR REPLACE MACRO bq_count(n) AS CASE WHEN n < 0 THEN error('Third argument in SUBSTR() cannot be negative')"

@@ -4,28 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError
 from sqlglot.tokens import Token, TokenType
 
+from airflow_provider_iginsights.sandbox.bigquery.errors import BigQueryError
 from airflow_provider_iginsights.sandbox.bigquery.sqlglot_versions import DropPrimaryKey
 
 __all__ = ["parse_statements"]
 
 _DROPS_KEY = re.compile(r"\s*ALTER\s+TABLE\b[^;]*\bDROP\s+PRIMARY\s+KEY\b[^;]*$", re.IGNORECASE)
+# sqlglot reads these with BigQuery's functions and operators, which they are not; DuckDB would answer them.
+_FOREIGN_FUNCTIONS = frozenset(
+    [
+        *("ARG_MAX", "ARG_MIN", "FIRST", "LAST", "LISTAGG", "MEDIAN", "MODE", "QUANTILE", "QUANTILE_CONT"),
+        *("CHARINDEX", "LEN", "LOCATE", "POSITION", "STRING_SPLIT"),
+        *("DATEDIFF", "DATE_PART", "EPOCH", "GETDATE", "NOW", "STRFTIME", "STRPTIME"),
+        *("TO_CHAR", "TO_DATE", "TO_TIMESTAMP"),
+        *("DECODE", "IIF", "ISNULL", "NVL", "NVL2"),
+    ]
+)
+_FOREIGN_OPERATORS = frozenset(("::", "%", "//", "ILIKE", "FILTER"))
 _ACTIONS = {"ADD", "ALTER", "DROP", "RENAME", "SET"}
 
 
 def parse_statements(sql: str) -> list[exp.Expression]:
     """Return the statements of a GoogleSQL text, ``ALTER TABLE ... DROP PRIMARY KEY`` among them.
 
-    Raises SqlglotError for what is no SQL.
+    Raises SqlglotError for what is no SQL, and BigQueryError for what is SQL elsewhere.
     """
+    dialect = Dialect.get_or_raise("bigquery")
+    tokens = dialect.tokenize(sql)
+    _check_words(tokens)
     if _DROPS_KEY.match(sql):
-        return [_read_alter(sql, sqlglot.tokenize(sql, read="bigquery"))]
-    return [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
+        return [_read_alter(sql, tokens)]
+    return [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
+
+
+def _check_words(tokens: Sequence[Token]) -> None:
+    for token, behind in zip_longest(tokens, tokens[1:]):
+        word = token.text.upper()
+        if word in _FOREIGN_FUNCTIONS and behind is not None and behind.token_type == TokenType.L_PAREN:
+            raise BigQueryError("invalidQuery", f"Function not found: {word}", location="query")
+        if word in _FOREIGN_OPERATORS and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+            raise BigQueryError("invalidQuery", f'Syntax error: Unexpected "{token.text}"', location="query")
 
 
 def _read_alter(sql: str, tokens: Sequence[Token]) -> exp.Expression:
