@@ -137,7 +137,7 @@ $(GOOGLE)/.installed: pyproject.toml constraints-google.txt
 	@touch $@
 
 test-google: google  ## The few tests that need the Google provider
-	$(GOOGLE)/bin/pytest tests/hooks tests/test_example_dags.py tests/test_licences.py
+	$(GOOGLE)/bin/pytest tests/hooks tests/sandbox/test_bigquery_discovery.py tests/test_example_dags.py tests/test_licences.py
 
 $(UI)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(UI)

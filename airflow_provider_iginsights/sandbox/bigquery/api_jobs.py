@@ -99,9 +99,9 @@ class JobsApi:
                 raise
             # A request that is sent again with its requestId gets the job of the first one ("jobs.query").
             job = next(job for job in self._jobs if job.project == call.project and job.id == f"job_{request_id}")
-        return await self._results(
-            job, {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
-        )
+        asked = {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
+        answer = await self._results(job, asked)
+        return JsonAnswer({**(answer.resource or {}), "kind": "bigquery#queryResponse"}, answer.page)
 
     async def results(self, call: TableCall) -> JsonAnswer:
         """jobs.getQueryResults: wait for timeoutMs at most, then a page of rows or word that it is not complete."""
@@ -127,7 +127,7 @@ class JobsApi:
         resource["totalBytesProcessed"] = str(job.bill.processed)
         outcome = job.outcome
         if outcome is not None and outcome.stats is not None:
-            resource |= {"numDmlAffectedRows": str(outcome.stats.affected), "dmlStats": outcome.stats.resource}
+            resource["numDmlAffectedRows"] = str(outcome.stats.affected)
         if outcome is None or outcome.source is None:
             return JsonAnswer(resource)
         page = read_page(self._storage, outcome.source, outcome.fields, parameters)

@@ -56,7 +56,9 @@ def paged(items: Iterable[Any], call: TableCall, key: str) -> JsonAnswer:
     start = int(call.query.get("pageToken") or 0)
     end = start + int(call.query.get("maxResults") or 1000)
     more = {"nextPageToken": str(end)} if end < len(every) else {}
-    return JsonAnswer({"kind": f"bigquery#{key}List", key: every[start:end], "totalItems": len(every), **more})
+    counted = {"totalItems": len(every)} if key == "tables" else {}
+    kind = {} if key == "routines" else {"kind": f"bigquery#{key.removesuffix('s')}List"}
+    return JsonAnswer({**kind, key: every[start:end], **counted, **more})
 
 
 class TablesApi:
@@ -68,7 +70,7 @@ class TablesApi:
 
     def list_datasets(self, call: TableCall) -> JsonAnswer:
         """datasets.list."""
-        return paged((_dataset(entry) for entry in self._storage.datasets(call.project)), call, "datasets")
+        return paged(map(_listed, self._storage.datasets(call.project)), call, "datasets")
 
     def insert_dataset(self, call: TableCall) -> JsonAnswer:
         """datasets.insert."""
@@ -182,14 +184,22 @@ def _dataset(entry: Dataset) -> Resource:
     return {**entry.resource, "kind": "bigquery#dataset", "id": f"{entry.project}:{entry.name}", "etag": entry.name}
 
 
+def _listed(entry: Dataset) -> Resource:
+    kept = ("kind", "id", "datasetReference", "labels", "friendlyName", "location")
+    return {key: value for key, value in _dataset(entry).items() if key in kept}
+
+
 def _summary(table: StoredTable) -> Resource:
-    kept = ("labels", "creationTime", "expirationTime", "friendlyName", "timePartitioning", "clustering", "view")
+    kept = ("labels", "creationTime", "expirationTime", "friendlyName", "timePartitioning", "clustering")
+    # A list does not tell the query of a view ("tables.list").
+    view = {"view": {"useLegacySql": False}} if table.view_query else {}
     return {
         "kind": "bigquery#table",
         "id": str(table.ref),
         "tableReference": table.ref.resource,
         "type": "VIEW" if table.view_query else "TABLE",
         **{key: table.resource[key] for key in kept if key in table.resource},
+        **view,
     }
 
 
