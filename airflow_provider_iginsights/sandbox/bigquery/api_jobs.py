@@ -99,7 +99,7 @@ class JobsApi:
                 raise
             # A request that is sent again with its requestId gets the job of the first one ("jobs.query").
             job = next(job for job in self._jobs if job.project == call.project and job.id == f"job_{request_id}")
-        asked = {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
+        asked: dict[str, str] = {key: str(call.body[key]) for key in ("maxResults", "timeoutMs") if key in call.body}
         answer = await self._results(job, asked)
         return JsonAnswer({**(answer.resource or {}), "kind": "bigquery#queryResponse"}, answer.page)
 
