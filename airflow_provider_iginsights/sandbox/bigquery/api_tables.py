@@ -70,7 +70,7 @@ class TablesApi:
 
     def list_datasets(self, call: TableCall) -> JsonAnswer:
         """datasets.list."""
-        return paged(map(_listed, self._storage.datasets(call.project)), call, "datasets")
+        return paged(map(_list_dataset, self._storage.datasets(call.project)), call, "datasets")
 
     def insert_dataset(self, call: TableCall) -> JsonAnswer:
         """datasets.insert."""
@@ -89,7 +89,7 @@ class TablesApi:
     def list_tables(self, call: TableCall) -> JsonAnswer:
         """tables.list."""
         tables = self._storage.tables(call.project, call.path["dataset"])
-        return paged((_summary(table) for table in tables), call, "tables")
+        return paged(map(_list_table, tables), call, "tables")
 
     def insert_table(self, call: TableCall) -> JsonAnswer:
         """tables.insert, for tables and views."""
@@ -184,23 +184,26 @@ def _dataset(entry: Dataset) -> Resource:
     return {**entry.resource, "kind": "bigquery#dataset", "id": f"{entry.project}:{entry.name}", "etag": entry.name}
 
 
-def _listed(entry: Dataset) -> Resource:
+def _list_dataset(entry: Dataset) -> Resource:
     kept = ("kind", "id", "datasetReference", "labels", "friendlyName", "location")
     return {key: value for key, value in _dataset(entry).items() if key in kept}
 
 
 def _summary(table: StoredTable) -> Resource:
-    kept = ("labels", "creationTime", "expirationTime", "friendlyName", "timePartitioning", "clustering")
-    # A list does not tell the query of a view ("tables.list").
-    view = {"view": {"useLegacySql": False}} if table.view_query else {}
+    kept = ("labels", "creationTime", "expirationTime", "friendlyName", "timePartitioning", "clustering", "view")
     return {
         "kind": "bigquery#table",
         "id": str(table.ref),
         "tableReference": table.ref.resource,
         "type": "VIEW" if table.view_query else "TABLE",
         **{key: table.resource[key] for key in kept if key in table.resource},
-        **view,
     }
+
+
+def _list_table(table: StoredTable) -> Resource:
+    # A list does not tell the query of a view ("tables.list").
+    view = {"view": {"useLegacySql": False}} if table.view_query else {}
+    return {**_summary(table), **view}
 
 
 def _insert_error(index: int, message: str | None) -> Resource:
