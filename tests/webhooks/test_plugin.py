@@ -124,16 +124,28 @@ def asset(no_asset: None) -> Iterator[int]:
         session.execute(delete(AssetModel).where(AssetModel.id == asset_id))
 
 
-def stored() -> list[tuple[int, Any]]:
-    """Return the asset and extra of every event that Airflow has."""
+@pytest.fixture
+def newest(airflow_db: None) -> int:
+    """Return the id of the newest event that Airflow has before the test, which other tests may have left; 0 = none."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import func
+
+    with create_session() as session:
+        return session.query(func.max(AssetEvent.id)).scalar() or 0
+
+
+def stored(newest: int) -> list[tuple[int, Any]]:
+    """Return the asset and extra of every event that Airflow has after this one."""
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        return [(event.asset_id, event.extra) for event in session.query(AssetEvent).order_by(AssetEvent.id)]
+        found = session.query(AssetEvent).filter(AssetEvent.id > newest).order_by(AssetEvent.id)
+        return [(event.asset_id, event.extra) for event in found]
 
 
-def test_a_call_becomes_an_event(asset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_becomes_an_event(asset: int, newest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signed POST to the mounted application is an event with the message in its extra when it is answered."""
     from airflow_provider_iginsights.plugins.webhook_plugin import InstagramWebhookPlugin
 
@@ -145,20 +157,20 @@ def test_a_call_becomes_an_event(asset: int, monkeypatch: pytest.MonkeyPatch) ->
         answer = requests.post(
             f"{server.url}/webhook", data=body, headers={"X-Hub-Signature-256": sign(body, SECRET)}, timeout=30
         )
-    assert (answer.status_code, stored()) == (200, [(asset, {"payload": [message()]})])
+    assert (answer.status_code, stored(newest)) == (200, [(asset, {"payload": [message()]})])
 
 
-def test_an_unknown_asset_is_an_error(no_asset: None) -> None:
+def test_an_unknown_asset_is_an_error(no_asset: None, newest: int) -> None:
     """Where no Dag is scheduled on the asset, nothing is kept, and the message says what to do."""
     from airflow_provider_iginsights.plugins.asset_events import keep_notifications
 
     with pytest.raises(ConfigurationError, match=rf"no asset '{ASSET_NAME}'.*scheduled on"):
         keep_notifications([message()])
-    assert stored() == []
+    assert stored(newest) == []
 
 
 @pytest.mark.usefixtures("asset")
-def test_an_event_renews_the_queue_entry(asset: int) -> None:
+def test_an_event_renews_the_queue_entry(asset: int, newest: int) -> None:
     """A Dag that is queued already is queued anew, so that its run reads the new event too and not only the first."""
     from airflow.models.asset import AssetDagRunQueue, AssetEvent, DagScheduleAssetReference
     from airflow.models.dag import DagModel
@@ -180,8 +192,9 @@ def test_an_event_renews_the_queue_entry(asset: int) -> None:
     try:
         keep_notifications([message()])
         with create_session() as session:
-            queued = session.query(AssetDagRunQueue).one()
-            assert queued.created_at >= session.query(AssetEvent).one().timestamp > long_ago
+            queued = session.query(AssetDagRunQueue).filter(AssetDagRunQueue.asset_id == asset).one()
+            event = session.query(AssetEvent).filter(AssetEvent.id > newest).one()
+            assert queued.created_at >= event.timestamp > long_ago
     finally:
         with create_session() as session:
             session.execute(delete(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == "consumer"))

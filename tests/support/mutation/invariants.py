@@ -262,7 +262,10 @@ def _compare_rows(scenario: Scenario, account_id: str, table: str, found: Row, w
             _is_named(scenario, account_id, wanted, column) or _is_optional(scenario, column)
         ):
             continue
-        if column == "live_stories" and _may_be_fewer(scenario, wanted):
+        if column == "live_stories" and (
+            _may_be_fewer(scenario, wanted)
+            or _are_stories_named(scenario, account_id, wanted[column] - (found.get(column) or 0))
+        ):
             continue
         if column == "value" and _is_answered_elsewhere(scenario, found):
             continue
@@ -270,6 +273,14 @@ def _compare_rows(scenario: Scenario, account_id: str, table: str, found: Row, w
             continue
         shown = f"{table}.{column}: {found.get(column)!r} instead of {wanted[column]!r}"
         yield Violation("d: a value is wrong, unnamed", f"{table}.{column}", shown[:400])
+
+
+def _are_stories_named(scenario: Scenario, account_id: str, count: int) -> bool:
+    """Say whether so many stories of the account are named as left out."""
+    whom = f"account {account_id} (story "
+    entries = scenario.mutated.summary.get("left_out") or ()
+    named: int = sum(who.startswith(whom) for entry in entries for who in entry["whom"])
+    return named >= count > 0
 
 
 def _check_afterwards(scenario: Scenario) -> Iterator[Violation]:
