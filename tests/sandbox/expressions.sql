@@ -516,3 +516,7 @@ POSITION('a' IN 'ba')
 (SELECT QUANTILE(x, 0.5) FROM UNNEST([1,2]) x)
 (SELECT SUM(x) FILTER (WHERE x > 1) FROM UNNEST([1,2]) x)
 (SELECT ARG_MAX(x, y) FROM UNNEST([STRUCT(1 AS x,2 AS y),STRUCT(2,5)]))
+(SELECT x.filter FROM (SELECT 1 AS filter) x)
+(SELECT SUM(filter) FROM UNNEST([1, 2]) AS filter)
+(SELECT MAX(`first`) FROM (SELECT 1 AS `first`))
+'a :: b % NVL(1)'

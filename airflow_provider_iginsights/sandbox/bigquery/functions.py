@@ -210,11 +210,9 @@ def _trunc_week(node: exp.Expression) -> exp.Expression | None:
 
 def _last_day(node: exp.Expression) -> exp.Expression | None:
     start = WEEKS.get(_unit(node.args.get("unit")))
-    return (
-        None
-        if start is None
-        else _typed(exp.Add(this=_call("bq_week", node.this, _number(start)), expression=_number(6)), "DATE")
-    )
+    if start is None:
+        return None
+    return _typed(exp.Add(this=_call("bq_week", node.this, _number(start)), expression=_number(6)), "DATE")
 
 
 def _regexp_extract(node: exp.Expression) -> exp.Expression | None:

@@ -28,7 +28,8 @@ _FOREIGN_FUNCTIONS = frozenset(
         *("DECODE", "IIF", "ISNULL", "NVL", "NVL2"),
     ]
 )
-_FOREIGN_OPERATORS = frozenset(("::", "%", "//", "ILIKE", "FILTER"))
+_FOREIGN_OPERATORS = frozenset(("::", "%", "//", "ILIKE"))
+_QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 _ACTIONS = {"ADD", "ALTER", "DROP", "RENAME", "SET"}
 
 
@@ -46,11 +47,14 @@ def parse_statements(sql: str) -> list[exp.Expression]:
 
 
 def _check_words(tokens: Sequence[Token]) -> None:
-    for token, behind in zip_longest(tokens, tokens[1:]):
-        word = token.text.upper()
-        if word in _FOREIGN_FUNCTIONS and behind is not None and behind.token_type == TokenType.L_PAREN:
+    for before, token, behind in zip_longest([None, *tokens[:-1]], tokens, tokens[1:]):
+        # Such a word may also be the name of a column or, behind a point, of a table.
+        if token is None or token.token_type in _QUOTED or (before and before.token_type == TokenType.DOT):
+            continue
+        word, is_called = token.text.upper(), behind is not None and behind.token_type == TokenType.L_PAREN
+        if word in _FOREIGN_FUNCTIONS and is_called:
             raise BigQueryError("invalidQuery", f"Function not found: {word}", location="query")
-        if word in _FOREIGN_OPERATORS and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+        if word in _FOREIGN_OPERATORS or (word == "FILTER" and is_called):
             raise BigQueryError("invalidQuery", f'Syntax error: Unexpected "{token.text}"', location="query")
 
 
