@@ -14,26 +14,14 @@ from functools import cache
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder
-from zetasql.types import (
-    AnalyzerOptions,
-    LanguageOptions,
-    ProductMode,
-    SimpleCatalog,
-    TableContent,
-    TableData,
-    TypeKind,
-    Value,
-    ZetaSQLBuiltinFunctionOptions,
-)
+from zetasql.api import Analyzer, PreparedQuery
+from zetasql.types import AnalyzerOptions, SimpleCatalog, TableContent, TableData, TypeKind, Value
 
-from tests.support.bigquery import analyzer
+from tests.support.bigquery.analyzer import INNER_NAMES, bigquery_language, build_catalog
 
 __all__ = ["Answer", "Content", "evaluate"]
 
-_ = analyzer.Remembering  # Importing it keeps the compiled analyzer in a cache.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_KINDS = {"FLOAT64": "DOUBLE"}
 # What the answer carries badly or not at all is asked for in another form.
 _CARRIED = {"TIMESTAMP": "UNIX_MICROS({0})", "DATETIME": "CAST({0} AS STRING)", "BYTES": "TO_BASE64({0})"}
 _SCALE = 9
@@ -59,7 +47,7 @@ def evaluate(sql: str, tables: Mapping[str, Content] | None = None) -> Answer:
     """Return Google's answer to a query; ``tables`` are those that it reads, by path. Raises ServerError."""
     known = tables or {}
     catalog = _catalog(tuple((path, tuple(each.columns.items())) for path, each in known.items()))
-    options = AnalyzerOptions(language_options=_language(), default_timezone="UTC")
+    options = AnalyzerOptions(language_options=bigquery_language(), default_timezone="UTC")
     found = Analyzer(options, catalog).analyze_statement(sql).output_column_list
     columns = tuple((each.name, _name_kind(each.column.type.type_kind)) for each in found)
     names = [f"c{place}" for place in range(len(columns))]
@@ -76,29 +64,13 @@ def evaluate(sql: str, tables: Mapping[str, Content] | None = None) -> Answer:
 
 
 @cache
-def _language() -> LanguageOptions:
-    language = LanguageOptions.maximum_features()
-    # BigQuery is the external product: FLOAT64 is its name of a DOUBLE, and it has no INT32.
-    language.product_mode = ProductMode.PRODUCT_EXTERNAL
-    return language
-
-
-@cache
 def _catalog(tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> SimpleCatalog:
-    catalog = CatalogBuilder("bigquery").with_builtin_functions(
-        ZetaSQLBuiltinFunctionOptions(language_options=_language())
-    )
-    for path, columns in tables:
-        table = TableBuilder(path)
-        for name, kind in columns:
-            table = table.add_column(name, getattr(TypeKind, f"TYPE_{_KINDS.get(kind, kind)}"))
-        catalog = catalog.add_table(table.build())
-    return catalog.build()
+    return build_catalog({path: dict(columns) for path, columns in tables})
 
 
 def _name_kind(kind: int) -> str:
     name = TypeKind(kind).name.removeprefix("TYPE_")
-    return next((ours for ours, theirs in _KINDS.items() if theirs == name), name)
+    return next((ours for ours, theirs in INNER_NAMES.items() if theirs == name), name)
 
 
 def _content(table: Content) -> TableContent:
@@ -121,7 +93,7 @@ def _value(cell: Any, kind: str) -> Value:
         return Value(numeric_value=scaled.to_bytes(scaled.bit_length() // 8 + 1, "little", signed=True))
     if kind == "DATE":
         return Value(date_value=(cell - _EPOCH.date()).days)
-    return Value(**{f"{_KINDS.get(kind, kind).lower()}_value": cell})
+    return Value(**{f"{INNER_NAMES.get(kind, kind).lower()}_value": cell})
 
 
 def _read(cell: Value, kind: str) -> Any:
