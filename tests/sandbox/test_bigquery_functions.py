@@ -17,15 +17,14 @@ from zetasql.core import ZetaSQLError
 from airflow_provider_iginsights.sandbox.bigquery import BigQuerySandbox
 from tests.support.bigquery.google_answers import evaluate
 
-EXPRESSIONS = [
-    line
-    for line in Path(__file__).with_name("expressions.sql").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("--")
-]
+ANSWERED, _, ERRORS = (
+    Path(__file__).with_name("expressions.sql").read_text(encoding="utf-8").partition("\n-- Errors to both")
+)
 # The REST API still has the names of legacy SQL.
 STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 # An older release knows fewer functions; these are refused.
 KNOWS_LESS = tuple(map(int, sqlglot.__version__.split(".")[:2])) < (30, 30)
+REFUSAL: tuple[str, Any] = ("", None)
 REFUSED = [
     "IEEE_DIVIDE(1, 0)",
     "SAFE_ADD(1, 2)",
@@ -49,6 +48,11 @@ REFUSED = [
 ]
 
 
+def list_expressions(text: str) -> list[str]:
+    """Return the lines of a part of the file, without its headings."""
+    return [line for line in text.splitlines()[1:] if line and not line.startswith("--")]
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[bigquery.Client]:
     """Run a BigQuery without tables."""
@@ -57,13 +61,13 @@ def client() -> Iterator[bigquery.Client]:
 
 
 def answer(client: bigquery.Client, sql: str) -> tuple[str, Any]:
-    """Return the type of a query's only value, and the value; ``("", None)`` where the query is refused."""
+    """Return the type of a query's only value, and the value; REFUSAL where the query is refused."""
     try:
         found = client.query_and_wait(sql)
     except BadRequest as refusal:
         if KNOWS_LESS and "not supported by this sandbox" in str(refusal):
             pytest.skip("This release of sqlglot does not know the function.")
-        return "", None
+        return REFUSAL
     (row,) = found
     kind = found.schema[0].field_type
     return STANDARD.get(kind, kind), comparable(row[0])
@@ -74,7 +78,7 @@ def google_answer(sql: str) -> tuple[str, Any]:
     try:
         found = evaluate(sql)
     except ZetaSQLError:
-        return "", None
+        return REFUSAL
     ((value,),) = found.rows
     return found.columns[0][1], comparable(value)
 
@@ -86,11 +90,20 @@ def comparable(value: Any) -> Any:
     return value.normalize() + 0 if isinstance(value, Decimal) else value
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("expression", list_expressions(ANSWERED))
 def test_an_expression_has_googles_type_and_value(client: bigquery.Client, expression: str) -> None:
-    """What stands in a query means what it means to Google, or is an error to both."""
+    """What stands in a query means what it means to Google, which answers it."""
     sql = f"SELECT {expression} AS x"
-    assert answer(client, sql) == google_answer(sql)
+    expected = google_answer(sql)
+    assert expected != REFUSAL
+    assert answer(client, sql) == expected
+
+
+@pytest.mark.parametrize("expression", list_expressions(ERRORS))
+def test_an_error_to_google_is_one_here(client: bigquery.Client, expression: str) -> None:
+    """What Google refuses to answer, or what ends in an error there, is not answered."""
+    sql = f"SELECT {expression} AS x"
+    assert (answer(client, sql), google_answer(sql)) == (REFUSAL, REFUSAL)
 
 
 @pytest.mark.parametrize("expression", REFUSED)
