@@ -39,7 +39,6 @@ SLOW_MODULES = frozenset(
         "tests/cli/test_processes.py",
         "tests/dbt/test_with_dbt.py",
         "tests/test_agencies.py",
-        "tests/test_import_budget.py",
         "tests/test_server_tests.py",
         "tests/test_testing.py",
         "tests/transfers/test_lineage_runs.py",
