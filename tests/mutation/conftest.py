@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.mutation.scenarios import ScenarioRunner, open_runner
+from tests.support.mutation.runner import ScenarioRunner, open_runner
 
 
 @pytest.fixture(scope="module")

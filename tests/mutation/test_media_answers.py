@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.mutation.invariants import check
-from tests.support.mutation.scenarios import ScenarioRunner, number_scenarios
+from tests.support.mutation.questions import number_scenarios
+from tests.support.mutation.runner import ScenarioRunner
 
 PLAYED = {
     "media": 12,

@@ -12,7 +12,8 @@ import pytest
 from tests.support.mutation.documents import INSIDE, Inner, find, open_texts, shape, walk, write
 from tests.support.mutation.invariants import check
 from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
-from tests.support.mutation.scenarios import QUESTIONS, ScenarioRunner, choose_question
+from tests.support.mutation.questions import QUESTIONS, choose_question
+from tests.support.mutation.runner import ScenarioRunner
 
 ANSWER = {
     "status": 200,

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from tests.support.chaos.outcomes import Outcome, Play, Violation
 from tests.support.mutation.invariants import check
-from tests.support.mutation.scenarios import Scenario, open_runner
+from tests.support.mutation.runner import open_runner
+from tests.support.mutation.scenarios import Scenario
 
 
 @contextmanager
