@@ -21,6 +21,7 @@ from airflow_provider_iginsights.sandbox.graph import ErrorEffect, GraphFault, T
 from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from tests.support import truth
 from tests.support.airflow_versions import GIVES_NOTIFIER_ERROR, needs, offers, run_dag
+from tests.support.google_keys import open_google_connection
 from tests.support.mail_server import SENDER, receive_mails
 from tests.support.pages import find_block, find_section, read_pages
 from tests.support.report_pages import ReadPage, read_number
@@ -154,13 +155,12 @@ def test_the_first_dag_runs_with_a_connection(
 ) -> None:
     """With the other install it writes the same tables by a Google Cloud connection, which alone names the project."""
     pytest.importorskip("airflow.providers.google", reason="needs apache-airflow-providers-google")
-    extra = {"is_anonymous": True, "project": sandboxes.bigquery.project}
-    connection = json.dumps({"conn_type": "google_cloud_platform", "extra": extra})
-    for conn_id in ("GOOGLE_CLOUD_DEFAULT", "OF_THE_AGENCY"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", connection)
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     assert LEFT_OUT not in change(LEFT_OUT)
-    assert run_first_dag(tmp_path, change).state == "success"
+    with open_google_connection(project=sandboxes.bigquery.project) as connection:
+        for conn_id in ("GOOGLE_CLOUD_DEFAULT", "OF_THE_AGENCY"):
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", connection)
+        assert run_first_dag(tmp_path, change).state == "success"
     for table_id, rows in expected(sandboxes, kinds=frozenset({"account", "media"})).items():
         assert facts(table_id, sandboxes.rows(table_id)) == facts(table_id, rows), table_id
 

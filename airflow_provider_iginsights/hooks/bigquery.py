@@ -180,9 +180,19 @@ def _describe(error: Exception) -> str:
     """Return what was wrong, without what may be a key."""
     if isinstance(error, KeyError):
         return f"the key lacks {error}"
-    text = " ".join(str(error).split()).rstrip(".")
+    # google-auth puts what it caught beside its own text; Python would print both as a tuple.
+    said = [_read_text(each) for each in error.args]
+    text = ": ".join(said) if len(said) > 1 and all(said) else str(error)
+    text = " ".join(text.split()).rstrip(".")
     is_shown = text and len(text) <= _LONGEST and not any(mark in text for mark in ("{", "PRIVATE KEY"))
     return f"{text} ({type(error).__name__})" if is_shown else type(error).__name__
+
+
+def _read_text(argument: object) -> str:
+    """Return the text that an argument of an error is or has, without what stands beside it; ``""`` for others."""
+    if isinstance(argument, Exception):
+        return _read_text(argument.args[0]) if argument.args else ""
+    return argument if isinstance(argument, str) else ""
 
 
 def _split_chain(impersonation_chain: str | Sequence[str] | None) -> list[str]:

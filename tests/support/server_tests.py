@@ -7,7 +7,16 @@ from functools import cache
 
 import pytest
 
-STARTERS = {"BigQuerySandbox", "GraphSandbox", "RawServer", "Server", "multiprocessing", "socket", "subprocess"}
+STARTERS = {
+    "BigQuerySandbox",
+    "GraphSandbox",
+    "RawServer",
+    "Server",
+    "ThreadingHTTPServer",
+    "multiprocessing",
+    "socket",
+    "subprocess",
+}
 """What a module names that starts a server or a process."""
 
 
