@@ -34,6 +34,13 @@ _FIELDS = (
     "Keyfile JSON takes the JSON text of a service account's key, Keyfile Path the path of a file that the worker can "
     "read; fill in one of them."
 )
+# apache/airflow#60146 brought it, #61654 and #72799 mended it.
+_ASKS_FOR_PROJECT = "key_secret_project_id"
+_PROJECT = (
+    "Of a key in a secret, fill in the secret's project. Without a secret, this is a fault of Airflow's Google "
+    "provider from 19.4 to 22.5, which wants a project of the machine's credentials although the connection names "
+    "one: upgrade apache-airflow-providers-google to 22.6 or newer, or set GOOGLE_CLOUD_PROJECT where the tasks run."
+)
 _FILE = (
     "It takes the path of a JSON file, of a key or a login, that the worker can read. Correct it, or name a connection "
     "(operators: gcp_conn_id; commands: --gcp-conn-id)."
@@ -170,9 +177,10 @@ def _reading_credentials(source: str, *, remedy: str) -> Iterator[None]:
         if error_mapping.speaks_of_bigquery(error) and not isinstance(error, DefaultCredentialsError):
             doing = f"get credentials from {source}"
             raise error_mapping.load_error(error, doing=doing, role=_ACCESSOR) from error
+        what_to_do = _PROJECT if _ASKS_FOR_PROJECT in str(error) else remedy
         # No cause: its text can be a key that was pasted where its path was meant.
         raise ConfigurationError(
-            f"{source[0].upper()}{source[1:]} gives no Google Cloud credentials: {_describe(error)}. {remedy}"
+            f"{source[0].upper()}{source[1:]} gives no Google Cloud credentials: {_describe(error)}. {what_to_do}"
         ) from None
 
 

@@ -8,6 +8,7 @@ import inspect
 import json
 import traceback
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from google.auth.impersonated_credentials import Credentials as ImpersonatedCred
 from google.cloud.bigquery import Client, Dataset
 from google.oauth2 import credentials as oauth2
 from google.oauth2 import service_account
+from packaging.version import Version
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.errors import ConfigurationError
@@ -219,11 +221,26 @@ def test_unknown_google_connection():
 @with_provider
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("chain", [["a@p.iam", "b@p.iam"], "['a@p.iam', 'b@p.iam']", "b@p.iam"])
-def test_impersonation_by_the_provider(google_connection, credentials_file, chain):
-    """The chain reaches the provider's hook, which acts as its last account."""
+def test_impersonation_by_the_provider(monkeypatch, google_connection, credentials_file, chain):
+    """The chain reaches the provider's hook, which acts as its last account, in the connection's project."""
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "machine-project")
     google_connection(project="sandbox-project")
     client = get_bigquery_client(gcp_conn_id="google_cloud_default", impersonation_chain=chain)
-    assert client._credentials.service_account_email == "b@p.iam"
+    assert (client._credentials.service_account_email, client.project) == ("b@p.iam", "sandbox-project")
+
+
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_a_machine_without_a_project(google_connection, credentials_file):
+    """The connection's project is enough; providers that want one of the machine, too, are named with what helps."""
+    google_connection(project="sandbox-project")
+    release = Version(version("apache-airflow-providers-google"))
+    if Version("19.4") <= release < Version("22"):
+        with pytest.raises(ConfigurationError, match=r"from 19.4 to 22.5.*set GOOGLE_CLOUD_PROJECT") as caught:
+            get_bigquery_client(gcp_conn_id="google_cloud_default")
+        assert "Keyfile" not in str(caught.value)
+    else:
+        assert get_bigquery_client(gcp_conn_id="google_cloud_default").project == "sandbox-project"
 
 
 KEY = {
