@@ -38,8 +38,9 @@ _FIELDS = (
 _ASKS_FOR_PROJECT = "key_secret_project_id"
 _PROJECT = (
     "Of a key in a secret, fill in the secret's project. Without a secret, this is a fault of Airflow's Google "
-    "provider from 19.4 to 22.5, which wants a project of the machine's credentials although the connection names "
-    "one: upgrade apache-airflow-providers-google to 22.6 or newer, or set GOOGLE_CLOUD_PROJECT where the tasks run."
+    "provider from 19.4 to 22.5, which wants a project of the credentials although the connection names one: upgrade "
+    "apache-airflow-providers-google to 22.6 or newer. Where the credentials are the machine's own, it is enough to "
+    "set GOOGLE_CLOUD_PROJECT where the tasks run."
 )
 _FILE = (
     "It takes the path of a JSON file, of a key or a login, that the worker can read. Correct it, or name a connection "

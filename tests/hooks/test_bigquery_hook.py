@@ -243,6 +243,18 @@ def test_a_machine_without_a_project(google_connection, credentials_file):
         assert get_bigquery_client(gcp_conn_id="google_cloud_default").project == "sandbox-project"
 
 
+@with_provider
+@pytest.mark.filterwarnings("default")
+def test_a_secret_of_an_unknown_project(google_connection, credentials_file):
+    """Of a key in a secret, the error asks for the secret's project, and not for a key in another field."""
+    if Version(version("apache-airflow-providers-google")) < Version("19.4"):
+        pytest.skip("This Google provider asks Google for a secret of no project.")
+    google_connection(project="sandbox-project", key_secret_name="key")
+    with pytest.raises(ConfigurationError, match="Of a key in a secret, fill in the secret's project") as caught:
+        get_bigquery_client(gcp_conn_id="google_cloud_default")
+    assert "Keyfile" not in str(caught.value)
+
+
 KEY = {
     "type": "service_account",
     "project_id": "p",
