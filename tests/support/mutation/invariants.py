@@ -31,7 +31,7 @@ from tests.support.mutation.allowed_differences import (
     may_be_fewer,
 )
 from tests.support.mutation.readings import is_reading, readings
-from tests.support.mutation.scenarios import Ending, Scenario, Tables, changes, index, is_at_a_step
+from tests.support.mutation.scenarios import Ending, Scenario, Tables, changes, find_owner, index, is_at_a_step
 from tests.support.sandboxes import KEYS, Row
 
 OURS = "airflow_provider_iginsights"
@@ -97,25 +97,6 @@ def find_frame(error: BaseException) -> str:
 def _texts_of_accounts(summary: Mapping[str, Any]) -> Iterator[str]:
     for name in ("accounts_failed", "accounts_skipped", "accounts_throttled"):
         yield from (summary.get(name) or {}).values()
-
-
-def find_owner(scenario: Scenario) -> set[str]:
-    """Return the accounts that a mutated answer is about: all, where it is about none in particular."""
-    return {owner for each in changes(scenario) for owner in _find_owner(each)}
-
-
-def _find_owner(scenario: Scenario) -> set[str]:
-    world = scenario.world
-    signature = " ".join(scenario.spot.exchange.signature)
-    digits = set(re.findall(r"\d{10,}", signature))
-    owners = {each for each in digits if each in world.accounts}
-    owners |= {
-        media.account_id
-        for account_id in world.accounts
-        for media in [*world.media_of(account_id, world.now), *world.stories_of(account_id, world.now)]
-        if media.id in digits
-    }
-    return owners or set(scenario.wanted)
 
 
 def _check_others(scenario: Scenario) -> Iterator[Violation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -84,6 +85,25 @@ def changes(scenario: Scenario) -> list[Scenario]:
     """Return the scenario once for each of its mutations, as if it were the only one."""
     others = [replace(scenario, spot=spot, mutation=mutation, more=()) for spot, mutation in scenario.more]
     return [replace(scenario, more=()), *others]
+
+
+def find_owner(scenario: Scenario) -> set[str]:
+    """Return the accounts that a mutated answer is about: all, where it is about none in particular."""
+    return {owner for each in changes(scenario) for owner in _find_owner(each)}
+
+
+def _find_owner(scenario: Scenario) -> set[str]:
+    world = scenario.world
+    signature = " ".join(scenario.spot.exchange.signature)
+    digits = set(re.findall(r"\d{10,}", signature))
+    owners = {each for each in digits if each in world.accounts}
+    owners |= {
+        media.account_id
+        for account_id in world.accounts
+        for media in [*world.media_of(account_id, world.now), *world.stories_of(account_id, world.now)]
+        if media.id in digits
+    }
+    return owners or set(scenario.wanted)
 
 
 def find_step(row: Row, ending: Ending) -> datetime:
