@@ -14,6 +14,9 @@ list_extra = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.t
 PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python3.13; do \
 	"$$each" --version >/dev/null 2>&1 && echo "$$each" && break; done)
 
+# The tests start hundreds of processes: each would compile again what it imports, where the caller's environment says so.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install demo demo-picture constraints reference licences test test-slow lint types unit check coverage mutation-score chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
@@ -78,7 +81,8 @@ $(VENV)/.pyright: $(VENV)/.installed requirements/types.txt
 
 # A test and the sandbox that it asks wait for one another a third of the time: one process more than cores uses it.
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
-unit: install
+# While tests look at what is installed, nothing else is.
+unit: install | $(VENV)/.pyright
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile -m "not slow"
 
 test-slow: install  ## The slow tests: many nights, kills, whole commands, and all that runs on local-bigquery or dbt

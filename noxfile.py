@@ -62,6 +62,8 @@ def cell(session: nox.Session, cell: Cell) -> None:
     env: dict[str, str | None] = {
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": None,
+        # uv compiles nothing, so each of the hundreds of processes that the tests start would compile Airflow.
+        "PYTHONDONTWRITEBYTECODE": None,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
     session.chdir(FOLDER / "tests")
