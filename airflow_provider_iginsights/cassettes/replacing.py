@@ -70,6 +70,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _USAGE = re.compile(r'"([^"]*)"|[^"]+')
 _PLAIN_USAGE = re.compile(r"(?:[\s{}\[\]:,.0-9]|true|false|null)*")
 _SEPARATOR = re.compile("([/,])")
+_ID = re.compile("[0-9]{5,}(?:_[0-9]+)*")
+_INSIGHTS_ID = re.compile("[0-9_]+/insights/[a-z0-9_/]+")
 _PERIODS: Final = ("day", "week", "days_28", "month", "lifetime", "total_over_range")
 _DIMENSION = re.compile(r"(?:[A-Z]\.)?[0-9]{1,2}(?:-[0-9]{1,2}|\+)?|[A-Z]{1,2}|[a-z]{2}_[A-Z]{2}")
 """A group of ages, an hour, a gender, a country, a language."""
@@ -78,7 +80,7 @@ _LARGEST_COUNT: Final = 10**10
 _LARGEST_METRIC: Final = 10**16
 """No metric is as large; ids of accounts and posts are."""
 _SMALLEST_ID: Final = 10_000
-_FEWEST_DIGITS: Final = 6
+_FEWEST_DIGITS: Final = 5
 """Of a place on a map."""
 _LARGEST_FLOAT: Final = 1e30
 """No id is as large."""
@@ -213,8 +215,13 @@ class Replacing:
         if ADDRESS.fullmatch(text):
             return replace_address(text, self._pseudonyms)
         if LONG_NUMBER.match(text):
-            return "".join(map(self._replace_segment, _SEPARATOR.split(text)))
+            # Only the id of an insight has Meta's words behind an id; in a caption, they are the author's.
+            change = self._replace_segment if _INSIGHTS_ID.fullmatch(text) else self._replace_listed
+            return "".join(map(change, _SEPARATOR.split(text)))
         return self._pseudonyms.replace_text(text)
+
+    def _replace_listed(self, text: str) -> str:
+        return self._pseudonyms.replace_ids(text) if _ID.fullmatch(text) else self._pseudonyms.replace_text(text)
 
     def _replace_segment(self, text: str) -> str:
         return self._replace_name(text, _is_shared)

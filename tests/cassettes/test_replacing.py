@@ -179,6 +179,8 @@ def measure(entry: dict[str, Any]) -> dict[str, Any]:
         dict.fromkeys(("phone", "count", "views", "time", "value"), 12345671234),
         {"count": "12345671234", "value": "1234567", "zip_code": "1234567", "created_time": "12345671234"},
         {"latitude": "40.1234567", "x": "-0.1234567", "y": "+1234567.5", "z": "0001234567"},
+        {"latitude": 46.948, "longitude": -7.4474, "lat": "46.948", "lng": "-7.4474", "altitude": 123.45},
+        {"caption": "12345,April,May", "title": "12345/april", "phone": "01234/4567", "about": "123456_1,april"},
         {"latitude": 40.1234567, "longitude": -75.1234567, "x": 1.234567e-7, "ids": [1234567, [1234567]]},
         [1234567, "ludmilla", ["Ludmilla"]],
         "ludmilla",
@@ -213,6 +215,9 @@ def test_any_other_text_is_replaced(value: Any) -> None:
         "will.may",
         "1980-12-06",
         "april",
+        "6.948",
+        "7.4474",
+        "123.45",
     ):
         assert word not in written
     assert "4567" not in re.sub("[^0-9]", "", written)
