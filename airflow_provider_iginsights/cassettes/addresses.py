@@ -11,12 +11,13 @@ from airflow_provider_iginsights.cassettes.pseudonyms import TOKEN, Pseudonyms
 from airflow_provider_iginsights.cassettes.request_words import PLAIN_PARAMETERS, is_secret, replace_plain
 
 _GRAPH_HOSTS: Final = ("graph.facebook.com", "graph.instagram.com", "127.0.0.1")
+_DOCUMENTATION: Final = "developers.facebook.com"
 _HOSTS: Final = (
     *_GRAPH_HOSTS,
+    _DOCUMENTATION,
     "www.instagram.com",
     "instagram.com",
     "www.facebook.com",
-    "developers.facebook.com",
     "scontent.cdninstagram.com",
 )
 _WORDS: Final = frozenset(
@@ -41,7 +42,13 @@ def replace_address(text: str, pseudonyms: Pseudonyms) -> str:
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode([_replace_parameter(*pair, host, pseudonyms) for pair in pairs], errors="replace")
     path = "/".join(_replace_segments(parts.path.split("/"), host, pseudonyms))
-    return SplitResult(parts.scheme, shown, path, query, pseudonyms.replace_opaque(parts.fragment)).geturl()
+    fragment = parts.fragment if _is_document(parts.fragment, host) else pseudonyms.replace_opaque(parts.fragment)
+    return SplitResult(parts.scheme, shown, path, query, fragment).geturl()
+
+
+def _is_document(text: str, host: str) -> bool:
+    """Return whether a part of an address leads to a page for developers, which an error names."""
+    return host == _DOCUMENTATION and is_made_of_words(text.replace("-", " "))
 
 
 def _replace_host(host: str, pseudonyms: Pseudonyms) -> str:
@@ -56,7 +63,8 @@ def _replace_segments(segments: list[str], host: str, pseudonyms: Pseudonyms) ->
     for segment in segments:
         # https://www.instagram.com/NAME and …/stories/NAME hold a username, as the field does.
         is_username = host.endswith("instagram.com") and "cdn" not in host and before in ("", "stories")
-        replaced.append(_replace_segment(segment, pseudonyms, is_username=is_username))
+        is_kept = _is_document(segment, host)
+        replaced.append(segment if is_kept else _replace_segment(segment, pseudonyms, is_username=is_username))
         before = segment
     return replaced
 

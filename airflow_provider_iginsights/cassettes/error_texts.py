@@ -16,16 +16,20 @@ from airflow_provider_iginsights.cassettes.pseudonyms import Pseudonyms
 ADDRESS: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 _MAIL = re.compile(r"[^\s\"'<>(),;:@]*@[^\s\"'<>(),;:]+")
-_DAY = re.compile(r"(?<!\d)[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\d)")
+_DAY = r"(?<!\d)[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\d)"
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+# Both forms in which Meta tells when a session has expired, and how many seconds a range may have at most.
+_TIME = rf"(?<!\d)[0-9]{{1,2}}-(?:{_MONTHS})-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?!\d)"
+_UNIX_TIME = r"(?:(?<=unix time )|(?<=unix time is ))[0-9]{10}(?!\d)"
+_SECONDS = r"(?<=days \()[0-9]{5,8}(?= s\))"
 # Groups of up to four digits, as people write telephone numbers. "(#200)" is a code.
 _PHONE = re.compile(r"(?<![\w#])\+?\d{1,4}(?:[^\w#,;<>{}\[\]\"']{1,3}\d{1,4}(?!\d))+")
 _MIXED = re.compile(r"\w*(?:\d[^\W\d_]|[^\W\d_]\d)\w*")
 """Letters beside digits, as in a token or a username."""
 _VERSION = re.compile(r"v[0-9]{1,3}")
 _PART = re.compile(
-    "|".join(
-        [*(each.pattern for each in (ADDRESS, _MAIL, _DAY, _PHONE, _MIXED)), r"\d{5,}|[^\W\d_]+|[^\x00-\x7f]+"],
-    ),
+    f"{ADDRESS.pattern}|{_MAIL.pattern}|(?P<kept>{_DAY}|{_TIME}|{_UNIX_TIME}|{_SECONDS})|"
+    rf"{_PHONE.pattern}|{_MIXED.pattern}|\d{{5,}}|[^\W\d_]+|[^\x00-\x7f]+",
     re.IGNORECASE,
 )
 _STEM = re.compile(f"({STEMS})", re.IGNORECASE)
@@ -35,7 +39,7 @@ _FEWEST_DIGITS: Final = 7
 
 def replace_error_text(text: str, pseudonyms: Pseudonyms) -> str:
     """Return the text without names, ids, addresses and telephone numbers."""
-    return _PART.sub(lambda found: _replace_part(found[0], pseudonyms), text)
+    return _PART.sub(lambda found: found["kept"] or _replace_part(found[0], pseudonyms), text)
 
 
 def _replace_part(part: str, pseudonyms: Pseudonyms) -> str:
@@ -53,6 +57,6 @@ def _replace_part(part: str, pseudonyms: Pseudonyms) -> str:
 
 
 def _is_kept(part: str) -> bool:
-    if part.lower() in WORDS or _DAY.fullmatch(part) or _VERSION.fullmatch(part):
+    if part.lower() in WORDS or _VERSION.fullmatch(part):
         return True
     return _PHONE.fullmatch(part) is not None and sum(each.isdecimal() for each in part) < _FEWEST_DIGITS

@@ -57,6 +57,8 @@ _LISTED: Final = """
     ai bio book category changes checking clicked collaborator collaborators container copyright dimension effect
     eligibility entry experience fbtrace granular hashtag hashtags hidden keys month months msg null paging parent pic
     prev preview pending results scopes series shopping similarity sso swipe exit tagged target targets tasks usage
+    apps demographic details documentation each endpoint feature features isn learn people reviewable t
+    cpu development standard volume
 """
 
 WORDS: Final = frozenset(_LISTED.split())

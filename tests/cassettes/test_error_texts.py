@@ -81,3 +81,63 @@ def test_names_of_metrics_and_fields_stay_in_errors() -> None:
 def test_other_numbers_stay_in_errors(text: str, kept: str) -> None:
     """Codes, days, places in lists and versions are no telephone numbers."""
     assert replace_error({"message": text}) == {"message": kept}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Session has expired on Monday, 02-Nov-26 04:00:00 PST. The current time is Tuesday, 03-Nov-26 05:18:34 PST.",
+        "Session has expired at unix time 1795000000. The current unix time is 1795003600.",
+        "(#100) There cannot be more than 30 days (2592000 s) between since and until",
+    ],
+)
+def test_times_stay_in_errors(text: str) -> None:
+    """In the forms in which Meta tells when a session has ended, and how long a range may be."""
+    assert replace_error({"message": text}) == {"message": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("unix time 12345671234567", "12345671234567"),
+        ("since 1795000000", "1795000000"),
+        ("02-Nov-26 04:00:00:1234567", "1234567"),
+        ("02-Ann-26 12:34:56", "26 12:34:56"),
+        ("days (12345671 seconds)", "12345671"),
+        ("(2592000 s)", "2592000"),
+    ],
+)
+def test_numbers_that_tell_no_time(text: str, number: str) -> None:
+    """In any other form they may be an id or a telephone number."""
+    assert number not in replace_error({"message": text})["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Demographic data isn't available",
+        "You can learn about your audience once this metric has more than 100 people in each breakdown.",
+        "Unknown path components: /impressions/day",
+        "Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
+        "Object does not exist, cannot be loaded due to missing permission or reviewable feature. This endpoint needs "
+        "the 'Page Public Content Access' feature. Refer to "
+        "https://developers.facebook.com/docs/apps/review/login-permissions#manage-pages for details.",
+    ],
+)
+def test_words_of_an_error_stay(text: str) -> None:
+    """Whoever reads a cassette sees what Meta said, and where it is explained."""
+    error = dict.fromkeys(("message", "error_user_title", "error_user_msg"), text)
+    assert replace_error(error) == error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://developers.facebook.com/apps/312083254664235/ludmilla?id=312083254664235#ludmilla",
+        "https://www.facebook.com/ludmilla/docs#ludmilla",
+    ],
+)
+def test_an_address_in_an_error(text: str) -> None:
+    """Of a page for developers, too, only Meta's own words stay."""
+    found = replace_error({"message": text})["message"]
+    assert not any(word in found for word in ("ludmilla", "312083254664235"))
