@@ -59,6 +59,8 @@ _LISTED: Final = """
     prev preview pending results scopes series shopping similarity sso swipe exit tagged target targets tasks usage
     apps demographic details documentation each endpoint feature features isn learn people reviewable t
     cpu development standard volume
+    backed brand branded catalog collaboration conversations eligible events invites latitude longitude marketplace
+    matches mentioned products publishing recently search searched top upcoming verified
 """
 
 WORDS: Final = frozenset(_LISTED.split())
