@@ -29,6 +29,7 @@ _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
 _FILE_TYPE = re.compile(r"\.(?:jpe?g|png|gif|webp|heic|avif|mp4|mov|webm|mp3|m4a)\Z")
 _SHORT_NAME = re.compile(r"_nc_[a-z]{1,8}|[a-z]{1,3}")
 _IDS = re.compile("[0-9]+(?:_[0-9]+)*")
+_LONG_IDS = re.compile("[0-9]{5,}(?:_[0-9]{5,})*")
 
 
 def replace_address(text: str, pseudonyms: Pseudonyms) -> str:
@@ -86,5 +87,7 @@ def _replace_parameter(name: str, value: str, host: str, pseudonyms: Pseudonyms)
     if is_secret(name):
         return name if is_made_of_words(name) else pseudonyms.replace_opaque(name), TOKEN
     shown = name if is_made_of_words(name) or _SHORT_NAME.fullmatch(name) else pseudonyms.replace_opaque(name)
-    is_plain = host in _GRAPH_HOSTS and name in PLAIN_PARAMETERS
-    return shown, replace_plain(name, value) if is_plain else pseudonyms.replace_opaque(value)
+    if host in _GRAPH_HOSTS and name in PLAIN_PARAMETERS:
+        return shown, replace_plain(name, value)
+    replace = pseudonyms.replace_ids if _LONG_IDS.fullmatch(value) else pseudonyms.replace_opaque
+    return shown, replace(value)

@@ -68,6 +68,25 @@ def test_an_id_is_the_same_wherever_it_stands() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.facebook.com/permalink.php?story_fbid=312083254664235&id=17841405822304914",
+        "https://www.facebook.com/17841405822304914/posts/312083254664235/?comment_id=17841405822304914_312083254664235",
+        "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id=17841405822304914&signature=AbwX",
+        "https://platform-lookaside.fbsbx.com/platform/profilepic/?psid=17841405822304914&width=50&hash=AeQ",
+        "https://graph.facebook.com/v25.0/17841405822304914/tags?user_id=17841405822304914&limit=25",
+    ],
+)
+def test_an_id_is_the_same_in_a_link(address: str) -> None:
+    """Also where it is a parameter; what is no id there is other letters and digits."""
+    replaced = replace_json({"link": address})["link"]
+    for real in ("17841405822304914", "312083254664235"):
+        assert replaced.count(PSEUDONYMS.replace_id(real)) == address.count(real)
+        assert real not in replaced
+    assert not re.search("AbwX|AeQ|=50", replaced)
+
+
 def test_a_post_has_one_short_code_and_one_owner() -> None:
     """The link to a post holds the pseudonym of its short code; a link to a profile or story that of the username."""
     body = replace_json(
