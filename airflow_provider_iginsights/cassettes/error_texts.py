@@ -6,6 +6,7 @@ Kept are the words that Meta uses, names of metrics and fields, codes, days and 
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
@@ -22,6 +23,8 @@ _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _TIME = rf"(?<!\d)[0-9]{{1,2}}-(?:{_MONTHS})-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?!\d)"
 _UNIX_TIME = r"(?:(?<=unix time )|(?<=unix time is ))[0-9]{10}(?!\d)"
 _SECONDS = r"(?<=days \()[0-9]{5,8}(?= s\))"
+_REFERENCES = re.compile(r"(?:&#[0-9]{1,7};)+")
+"""Letters or signs that are written as numbers, as in HTML."""
 # Groups of up to four digits, as people write telephone numbers. "(#200)" is a code.
 _PHONE = re.compile(r"(?<![\w#])\+?\d{1,4}(?:[^\w#,;<>{}\[\]\"']{1,3}\d{1,4}(?!\d))+")
 _MIXED = re.compile(r"\w*(?:\d[^\W\d_]|[^\W\d_]\d)\w*")
@@ -29,7 +32,7 @@ _MIXED = re.compile(r"\w*(?:\d[^\W\d_]|[^\W\d_]\d)\w*")
 _VERSION = re.compile(r"v[0-9]{1,3}")
 _PART = re.compile(
     f"{ADDRESS.pattern}|{_MAIL.pattern}|(?P<kept>{_DAY}|{_TIME}|{_UNIX_TIME}|{_SECONDS})|"
-    rf"{_PHONE.pattern}|{_MIXED.pattern}|\d{{5,}}|[^\W\d_]+|[^\x00-\x7f]+",
+    rf"{_REFERENCES.pattern}|{_PHONE.pattern}|{_MIXED.pattern}|\d{{5,}}|[^\W\d_]+|[^\x00-\x7f]+",
     re.IGNORECASE,
 )
 _STEM = re.compile(f"({STEMS})", re.IGNORECASE)
@@ -49,7 +52,7 @@ def _replace_part(part: str, pseudonyms: Pseudonyms) -> str:
         return pseudonyms.replace_ids(part)
     if _is_kept(part):
         return part
-    if _MAIL.fullmatch(part) or _MIXED.fullmatch(part):
+    if any(form.fullmatch(part) for form in (_MAIL, _MIXED, _REFERENCES)):
         return pseudonyms.replace_text(part)
     # The stems stand at the odd places.
     pieces = enumerate(_STEM.split(part))
@@ -59,4 +62,6 @@ def _replace_part(part: str, pseudonyms: Pseudonyms) -> str:
 def _is_kept(part: str) -> bool:
     if part.lower() in WORDS or _VERSION.fullmatch(part):
         return True
+    if _REFERENCES.fullmatch(part):
+        return not any(map(str.isalnum, html.unescape(part)))
     return _PHONE.fullmatch(part) is not None and sum(each.isdecimal() for each in part) < _FEWEST_DIGITS

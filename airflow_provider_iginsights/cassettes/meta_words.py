@@ -58,7 +58,7 @@ _LISTED: Final = """
     eligibility entry experience fbtrace granular hashtag hashtags hidden keys month months msg null paging parent pic
     prev preview pending results scopes series shopping similarity sso swipe exit tagged target targets tasks usage
     apps demographic details documentation each endpoint feature features isn learn people reviewable t
-    cpu development standard volume
+    aliases called capability cpu development explicitly seconds standard using volume
     backed brand branded catalog collaboration conversations eligible events invites latitude longitude marketplace
     matches mentioned products publishing recently search searched top upcoming verified
 """

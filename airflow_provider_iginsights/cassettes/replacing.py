@@ -24,6 +24,7 @@ ENUMERATIONS: Final = frozenset(
         "account_type",
         "api_version",
         "dimension_keys",
+        "error_type",
         "media_audio_type",
         "media_product_type",
         "media_type",

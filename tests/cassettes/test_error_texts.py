@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
@@ -112,11 +114,25 @@ def test_numbers_that_tell_no_time(text: str, number: str) -> None:
     assert number not in replace_error({"message": text})["message"]
 
 
+@pytest.mark.parametrize("name", ["Зоя", "Zoë", "面包店", "Ludmilla", "५०१२"])
+def test_a_name_in_references(name: str) -> None:
+    """A name whose letters are written as numbers, as in HTML, is replaced as well."""
+    text = "".join(f"&#{ord(letter)};" for letter in name)
+    found = replace_error({"message": f"The user {text} isn&#039;t found: {text}"})["message"]
+    assert re.fullmatch(r"The user (&#[0-9;&#]+;) isn&#039;t found: \1", found)
+    assert html.unescape(text) == name
+    assert text not in found
+    kept = zip(re.findall("[0-9]+", found), re.findall("[0-9]+", text), strict=False)
+    assert sum(before == after for before, after in kept) <= len(name) // 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "Demographic data isn't available",
         "You can learn about your audience once this metric has more than 100 people in each breakdown.",
+        "The session was invalidated explicitly using an API call. Wait 3600 seconds.",
+        "(#190) This method must be called with a Page Access Token",
         "Unknown path components: /impressions/day",
         "Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
         "Object does not exist, cannot be loaded due to missing permission or reviewable feature. This endpoint needs "

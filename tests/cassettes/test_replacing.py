@@ -149,6 +149,7 @@ NUMBERS = {
         {"followers_count": 123_456_789, "count": 9_999_999_999, "views": 10_000_000, "reach": "10000000"},
         {"issued_at": 1347235328, "end_time": 1785567600, "data_access_expires_at": 1563217616, "expires_in": 5183944},
         {"code": 190, "error_subcode": 2108006, "some_new_number": 9999, "some_rate": 0.25},
+        {"error_type": "OAuthException", "code": 400, "error_message": "Invalid authorization code"},
         {"access_token": None, "token_type": "bearer", "is_token_valid": True},
     ],
     ids=str,
