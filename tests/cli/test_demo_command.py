@@ -17,6 +17,7 @@ from airflow_provider_iginsights.cli.main import main
 from airflow_provider_iginsights.cli.output import can_print
 from airflow_provider_iginsights.sandbox.graph import World
 from airflow_provider_iginsights.sandbox.graph.numbers import account_day, seen_of_day
+from tests.support.airflow_versions import QUIET
 from tests.support.demo_picture import COMMAND, PICTURE, even_out, read_lines, run_demo
 
 # What users have in their shells, for their own Airflow, cloud and network; each of these would break the demo.
@@ -36,8 +37,6 @@ FOREIGN = {
     "HTTP_PROXY": "http://127.0.0.1:1",
     "http_proxy": "http://127.0.0.1:1",
 }
-# Google's packages tell, where they are imported, until when they support this Python: theirs to say, not the demo's.
-QUIET = {"PYTHONWARNINGS": ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore::FutureWarning")))}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_iginsights.sandbox.graph import GraphSandbox, World
-from tests.support.airflow_versions import needs
+from tests.support.airflow_versions import QUIET, needs
 
 PACKAGE = "airflow_provider_iginsights"
 HEAVY = ("google", "requests", "duckdb", "sqlglot", "starlette", "uvicorn")
@@ -29,7 +29,8 @@ def run(*command: str, home: Path) -> subprocess.CompletedProcess[str]:
     settings["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
     # Airflow 2 logs on the error output that it reads a connection, and that it has no key for a database.
     settings["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
-    return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False)
+    environment = os.environ | settings | QUIET
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 @DOORS

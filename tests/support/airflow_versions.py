@@ -6,6 +6,7 @@ What the package uses, too, comes from ``_compat``. A name that every version ha
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
 
 
 ROOT = Path(__file__).parents[2]
+
+# Google's packages tell, where they are imported, until when they support this Python, and older ones of Airflow's name
+# what has moved since: theirs to say, not ours.
+QUIET = {"PYTHONWARNINGS": ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore::FutureWarning")))}
+"""What a process has in its environment whose error output is ours alone."""
 
 
 def has_pinned_airflow() -> bool:
