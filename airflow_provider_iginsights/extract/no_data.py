@@ -65,14 +65,16 @@ class AnsweredMetrics:
     def record_request(self, query: InsightsQuery, days: Days) -> None:
         """Record a request that Meta answered, with or without numbers."""
         for metric in query.metrics:
-            # The total of such a metric is in another request, and its breakdown may be empty.
-            if not metric.needs_breakdown and metric.name not in query.totals:
+            if not _is_expected(metric, query):
                 continue
             self._metrics[metric.name] = metric
             self._requested[_make_variant(metric, query)].update(days or _NOW)
 
     def record_answer(self, query: InsightsQuery, metric: Metric, days: Iterable[date]) -> None:
         """Record that a number came for these days; a snapshot has no days."""
+        # The breakdown of another request is no answer to the request for the total.
+        if not _is_expected(metric, query):
+            return
         self._answered[_make_variant(metric, query)].update(tuple(days) or _NOW)
 
     def note_missing(self, *, now: datetime, followers: int | None) -> None:
@@ -105,6 +107,11 @@ class AnsweredMetrics:
             requested = {day for day in days if day == date.min or closing_time(day) + SETTLED <= now}
             if missing := requested - answered:
                 yield variant, missing, requested
+
+
+def _is_expected(metric: Metric, query: InsightsQuery) -> bool:
+    """Tell whether a request must bring a number: not where the total is in another, for a breakdown may be empty."""
+    return metric.needs_breakdown or metric.name in query.totals
 
 
 def _make_variant(metric: Metric, query: InsightsQuery) -> MetricVariant:

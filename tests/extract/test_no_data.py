@@ -60,6 +60,17 @@ def test_another_question_brings_the_total() -> None:
     assert list_left_out(answered, SETTLED) == []
 
 
+def test_a_breakdown_is_no_total() -> None:
+    """A total that did not come is named, although the same metric came by a breakdown from another question."""
+    answered, query = open_account(), query_of("likes")
+    parts = replace(query, breakdown="media_product_type", totals=frozenset())
+    for each in (query, parts):
+        answered.record_request(each, (OLD,))
+    answered.record_answer(parts, parts.metrics[0], (OLD,))
+    why = "Meta was asked for it and sent no number for 1 of the 1 days."
+    assert list_left_out(answered, SETTLED) == [("likes", "NoData", why)]
+
+
 @pytest.mark.parametrize(("followers", "kind"), [(99, "TooFewFollowers"), (100, "NoData"), (None, "NoData")])
 def test_followers(followers: int | None, kind: str) -> None:
     """Under 100 followers Meta has no follower_count, which is another reason than NoData."""
