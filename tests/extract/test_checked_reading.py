@@ -554,7 +554,8 @@ def test_a_profile_that_says_nothing_is_no_row(answers: Answers, profile: Row) -
 CHILD, SECOND = {"id": "21", "media_type": "IMAGE", "media_url": "https://x/1?a"}, {"id": "22", "media_type": "VIDEO"}
 CHILDREN: dict[str, tuple[Any, list[tuple[str, int]], set[tuple[str, str]]]] = {
     "two": ({"data": [CHILD, SECOND]}, [("21", 1), ("22", 2)], set()),
-    "the same twice": ({"data": [CHILD, CHILD, SECOND]}, [("21", 1), ("22", 3)], set()),
+    "the same twice": ({"data": [CHILD, CHILD, SECOND]}, [("21", 1), ("22", 2)], set()),
+    "all of them twice": ({"data": [CHILD, CHILD, SECOND, SECOND]}, [("21", 1), ("22", 2)], set()),
     "another under the same id": (
         {"data": [CHILD, CHILD | {"media_type": "VIDEO"}, SECOND]},
         [("22", 3)],
