@@ -13,6 +13,7 @@ from tests.support.mutation.documents import INSIDE, Inner, find, open_texts, sh
 from tests.support.mutation.invariants import check
 from tests.support.mutation.mutations import FOR_ANY, mutate, names_for
 from tests.support.mutation.questions import QUESTIONS, choose_question
+from tests.support.mutation.readings import find_new
 from tests.support.mutation.runner import ScenarioRunner
 
 ANSWER = {
@@ -138,3 +139,16 @@ def test_a_media_of_another_product_type_lacks_the_metrics_of_its_own_type_only(
     rows = [row for row in scenario.tables[table] if (row["media_id"], row["metric"]) != (media_id, "reach")]
     [violation] = check(replace(scenario, tables=scenario.tables | {table: rows}))
     assert violation.invariant == "d: a row is missing, unnamed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "new"),
+    [
+        ("17", " 17 ", {" 17 "}),
+        ("17", "17.0", set()),
+        ("https://x/1?a", " https://x/1?a ", {" https://x/1?a "}),
+    ],
+)
+def test_blanks_make_another_value(before: str, after: str, new: set[str]) -> None:
+    """A number between blanks is a text, and so is an address; without them it counts by its value."""
+    assert find_new({"each": before}, {"each": after}) == new

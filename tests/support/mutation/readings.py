@@ -18,7 +18,7 @@ def readings(scenario: Scenario) -> set[str]:
     new = {leaf for mutation in mutations for leaf in find_new(mutation.before, mutation.after)}
     parts = {part for leaf in new for part in leaf.split("|")} | {leaf.replace("|", "\\|") for leaf in new}
     # Of a signed address, rows are compared by what stands before its signature.
-    return new | parts | {leaf.partition("?")[0] for leaf in new if leaf.lower().startswith("https://")}
+    return new | parts | {leaf.partition("?")[0] for leaf in new if leaf.lower().lstrip().startswith("https://")}
 
 
 def find_new(before: Any, after: Any) -> set[str]:
@@ -61,7 +61,8 @@ def spell(value: Any) -> str:
         except ValueError:
             return text
     try:
-        return format(Decimal(text).normalize(), "f") if len(text) < 60 else text
+        # A number between blanks is a text.
+        return format(Decimal(text).normalize(), "f") if len(text) < 60 and text == text.strip() else text
     except (InvalidOperation, ValueError):
         return text
 
