@@ -217,11 +217,11 @@ class Replacing:
             return replace_address(text, self._pseudonyms)
         if LONG_NUMBER.match(text):
             # Only the id of an insight has Meta's words behind an id; in a caption, they are the author's.
-            change = self._replace_segment if _INSIGHTS_ID.fullmatch(text) else self._replace_listed
+            change = self._replace_segment if _INSIGHTS_ID.fullmatch(text) else self._replace_part
             return "".join(map(change, _SEPARATOR.split(text)))
         return self._pseudonyms.replace_text(text)
 
-    def _replace_listed(self, text: str) -> str:
+    def _replace_part(self, text: str) -> str:
         return self._pseudonyms.replace_ids(text) if _ID.fullmatch(text) else self._pseudonyms.replace_text(text)
 
     def _replace_segment(self, text: str) -> str:

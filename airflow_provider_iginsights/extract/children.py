@@ -6,10 +6,8 @@ answer does not say to the end takes nothing away from what is stored.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from itertools import chain
 from typing import Any
 
 from airflow_provider_iginsights.catalog.tables import MEDIA_CHILDREN, Table
@@ -83,21 +81,24 @@ def _names_next_page(answer: Any) -> bool:
 
 def _keep_readable(listed: list[Any], note: NoteFault) -> Iterator[tuple[int, Media]]:
     """Yield the readable ones with their places. One that is listed again as it was takes no place of its own."""
+    first: dict[str, Media] = {}
     places: dict[str, int] = {}
-    found: defaultdict[str, list[Media]] = defaultdict(list)
-    place = 1
-    for each in listed:
-        child_id = read_id(each.get("id")) if isinstance(each, dict) else None
+    found: list[Media] = []
+    again = 0
+    for position, listed_child in enumerate(listed, start=1):
+        child_id = read_id(listed_child.get("id")) if isinstance(listed_child, dict) else None
         if child_id is None:
             note(NODE, "Unreadable", "Meta listed a child without a readable id.")
-        elif (child := {**each, "id": child_id}) in found[child_id]:
             continue
-        else:
-            places.setdefault(child_id, place)
-            found[child_id].append(child)
-        place += 1
-    kept = keep_distinct_media(list(chain.from_iterable(found.values())))
+        child = {**listed_child, "id": child_id}
+        if first.get(child_id) == child:
+            again += 1
+            continue
+        first.setdefault(child_id, child)
+        places.setdefault(child_id, position - again)
+        found.append(child)
+    kept = keep_distinct_media(found)
     if len(kept) < len(places):
         note(NODE, "Contradictory", "Meta listed two different children under one id; neither is kept.")
-    for distinct in kept:
-        yield places[distinct["id"]], distinct
+    for each in kept:
+        yield places[each["id"]], each

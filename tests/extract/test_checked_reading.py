@@ -358,6 +358,38 @@ def test_silence_of_an_account(answers: Answers) -> None:
     assert left_out(source) == set()
 
 
+SILENT: dict[str, list[Row]] = {
+    "null": [{"name": "reach", "period": "day", "values": [{"value": None, "end_time": "2026-11-17T08:00:00+0000"}]}],
+    "no point": [{"name": "reach", "period": "day", "values": []}],
+    "no metric": [],
+}
+
+
+@pytest.mark.parametrize("series", SILENT)
+def test_a_total_is_missed_beside_its_breakdown(answers: Answers, series: str) -> None:
+    """A total that does not come is named, though the same metric comes by a breakdown in an answer of its own."""
+    parts = {"dimension_keys": ["follow_type"], "results": [{"dimension_values": ["FOLLOWER"], "value": 3}]}
+    by_follow_type = {"name": "reach", "period": "day", "total_value": {"value": 3, "breakdowns": [parts]}}
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda asked: {
+        "data": [by_follow_type] if "breakdown" in asked else SILENT[series]
+    }
+    rows, source = answers.read("account", ["reach"], 4, breakdowns={"reach": ["follow_type"]})
+    assert set(insights(rows, "breakdown", "value")) == {("follow_type", 3)}
+    assert left_out(source) == {("reach", "NoData")}
+
+
+def test_a_total_is_missed_beside_another_breakdown(answers: Answers) -> None:
+    """The total comes with the first of several breakdowns: where that answer is empty, the others are no answer."""
+    parts = {"dimension_keys": ["follow_type"], "results": [{"dimension_values": ["FOLLOWER"], "value": 3}]}
+    by_follow_type = {"name": "views", "period": "day", "total_value": {"value": 3, "breakdowns": [parts]}}
+    answers.bodies[f"{ACCOUNT}/insights"] = lambda asked: {
+        "data": [by_follow_type] if asked.get("breakdown") == "follow_type" else []
+    }
+    rows, source = answers.read("account", ["views"], 4, breakdowns={"views": ["media_product_type", "follow_type"]})
+    assert set(insights(rows, "breakdown", "value")) == {("follow_type", 3)}
+    assert left_out(source) == {("views", "NoData")}
+
+
 @pytest.mark.parametrize("day", [16, 21], ids=["the day before", "the running day"])
 def test_a_neighbouring_day_is_no_answer(answers: Answers, day: int) -> None:
     """Meta adds points of days that were not asked for: what was asked for is missing all the same, and is named."""
