@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +19,7 @@ from airflow_provider_iginsights.sandbox.bigquery.faults import Faults
 from airflow_provider_iginsights.transfers.run_log import noting_refusal
 from tests.support.bigquery.killed_loads import PROJECT
 from tests.support.bigquery.warehouses import connect_to_emulator
+from tests.support.chaos import children
 from tests.support.chaos.arming import CHANGES
 from tests.support.chaos.checks import (
     RUNS_REFUSED,
@@ -27,6 +30,7 @@ from tests.support.chaos.checks import (
     check_whole,
     read_tables,
 )
+from tests.support.chaos.kills import KillPlayer
 from tests.support.chaos.loads import LoadPlayer
 from tests.support.chaos.requests import RequestMiddleware, open_planned
 from tests.support.chaos.script_runs import ScriptRun
@@ -34,6 +38,7 @@ from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
 from tests.support.left_out import is_told
 from tests.support.sandboxes import DAY
+from tests.support.transfers.killed_transfers import SPAWN
 
 
 def test_the_checks_notice_what_is_wrong() -> None:
@@ -41,6 +46,7 @@ def test_the_checks_notice_what_is_wrong() -> None:
     with open_planned(make_world()) as sandboxes:
         (step,) = make_steps(TASKS["account"], list(sandboxes.world.accounts), dataset="d", run_id="r")
         known = Truth(sandboxes.world, "account")
+        known.begin("r")
         known.instants.append(sandboxes.now)
         step.make().execute(step.context)
         tables = read_tables(sandboxes, "d")
@@ -51,6 +57,12 @@ def test_the_checks_notice_what_is_wrong() -> None:
             "doubled": [first, *rows],
             "another value": [first | {"value": first["value"] + 1}, *others],
             "invented": [first | {"metric": "none"}, *others],
+            "another origin: instagram_account_insights.run_id": [first | {"run_id": "x"}, *others],
+            "another origin: instagram_account_insights.api_version": [first | {"api_version": "v24.0"}, *others],
+            "another origin: instagram_account_insights.fetched_at": [
+                first | {"fetched_at": first["fetched_at"] - timedelta(hours=1)},
+                *others,
+            ],
         }
         for kind, changed in wrong.items():
             found = [each.kind for each in check_rows({"instagram_account_insights": changed}, known)]
@@ -123,6 +135,7 @@ def test_a_changed_type_hides_no_other_table() -> None:
     with open_planned(make_world()) as sandboxes:
         change = Fault("bigquery", "a column changes its type", "last")
         run = ScriptRun(replace(draw_script(2), task="account", faults=(change,), retries=0), sandboxes, "d", {})
+        run.known.begin("r")
         (step,) = run.make_steps("r")
 
         def execute(context: Any) -> Any:
@@ -135,6 +148,21 @@ def test_a_changed_type_hides_no_other_table() -> None:
         spoilt = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
         _, violations = run._run_step(spoilt, 0, hit_tries=0)
     assert [each.kind for each in violations] == ["another value: instagram_account_insights.value"]
+
+
+def test_a_process_that_dies_by_itself_is_no_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ends without a result, and not by SIGKILL, is told, and so is a file that stays on the worker's disk."""
+    (tmp_path / "TMPDIR").mkdir()
+    (tmp_path / "TMPDIR" / "rows.ndjson").touch()
+    process: Any = SPAWN.Process(target=os._exit, args=(3,), daemon=True)
+    process.start()
+    died = children.end_try(process, tmp_path / "never.json")
+    assert died == children.Result(left=("rows.ndjson",), exit_code=3)
+    monkeypatch.setattr(KillPlayer, "_run", lambda *_: died)
+    with open_planned(make_world()) as sandboxes:
+        played = KillPlayer(sandboxes, tmp_path).play(3)
+    assert {"a process ended by itself", "file left"} <= {each.kind for each in played.violations}
+    assert played.counts == {"kills": 0}
 
 
 def test_a_wait_without_an_end_is_told() -> None:

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ Key = tuple[Any, ...]
 # What an earlier poll saw, and which snapshot of a story is the last, depends on every try, and has tests of its own.
 OF_OTHER_TRIES = frozenset({"previous_poll_at", "seen_late", "finals_missed", "is_final"})
 UNEXPECTED = re.compile(r"unexpected (\w+(Error|Exception|Iteration))")
+LONGEST_TRY = timedelta(minutes=5)
+"""By so much an instant in a row may differ from the beginning of its try: a run's clock runs on by real seconds."""
 RUNS_REFUSED = "What became of the accounts is not written"
 """How the note begins by which a run says that BigQuery refused the table of runs until the end."""
 
@@ -83,24 +85,43 @@ class Truth:
     """The truth of one kind of task at each instant at which a try began.
 
     ``begin`` marks a run: its tries need not read an account again that an earlier one of them has read whole.
+    ``instants`` and ``run_ids`` are those of all tries.
     """
 
     def __init__(self, world: World, kind: str, *, earlier_days: int = 0) -> None:
         self.instants: list[datetime] = []
+        self.run_ids: set[str] = set()
         self.first = 0
         self.account_ids: Sequence[str] = tuple(world.accounts)
         self.at = cache(
             lambda account_id, now: find_truth(world, kind, account_id, now, earlier_days=earlier_days),
         )
 
-    def begin(self) -> None:
+    def begin(self, run_id: str) -> None:
         """Begin a run."""
         self.first = len(self.instants)
+        self.run_ids.add(run_id)
 
     def at_row(self, row: Row) -> dict[str, dict[Key, Row]]:
         """Return the truth when the try began that read a row."""
-        nearest = min(self.instants, key=lambda instant: abs(row["fetched_at"] - instant))
-        return self.at(row["account_id"], nearest)
+        return self.at(row["account_id"], self._find_nearest(row["fetched_at"]))
+
+    def find_wrong_origin(self, row: Row) -> list[str]:
+        """Return the columns of a row that say of its origin what is not so: which run, by what, and when."""
+        right = {
+            "run_id": row["run_id"] in self.run_ids,
+            "api_version": row.get("api_version") in (None, "v25.0"),
+            "connection_id": row.get("connection_id") in (None, "instagram_default"),
+            "fetched_at": self._is_of_a_try(row["fetched_at"]),
+            "last_seen_at": row.get("last_seen_at") is None or self._is_of_a_try(row["last_seen_at"]),
+        }
+        return [name for name, holds in right.items() if not holds]
+
+    def _is_of_a_try(self, instant: datetime) -> bool:
+        return abs(instant - self._find_nearest(instant)) <= LONGEST_TRY
+
+    def _find_nearest(self, instant: datetime) -> datetime:
+        return min(self.instants, key=lambda each: abs(instant - each))
 
     def find_lost(self, account_id: str, found: Mapping[str, set[Key]], summary: Mapping[str, Any]) -> list[str]:
         """Return the rows of an account that are neither stored nor named, of the try that misses least."""
@@ -119,12 +140,15 @@ class Truth:
 
 
 def check_rows(tables: Tables, known: Truth) -> Iterator[Violation]:
-    """Find keys that stand twice, rows that nobody ever answered, and values that differ: wrong after any try."""
+    """Find what is wrong after any try: keys that stand twice, rows of no answer, values and origins that differ."""
     for table, rows in tables.items():
         counted = Counter(key_of(table, row) for row in rows)
         if doubled := [key for key, count in counted.items() if count > 1]:
             yield Violation(f"doubled: {table}", f"{len(doubled)} keys, such as {doubled[0]}")
         for row in rows:
+            if origin := known.find_wrong_origin(row):
+                yield Violation(f"another origin: {table}.{origin[0]}", f"{key_of(table, row)}: {row[origin[0]]!r}")
+                break
             right = known.at_row(row).get(table, {}).get(key_of(table, row))
             if right is None:
                 yield Violation(f"invented: {table}", str(key_of(table, row)))

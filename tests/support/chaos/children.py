@@ -50,17 +50,23 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a process ended: ``error`` names what the try raised; not done and no error = it was killed."""
+    """How a process ended: ``error`` names what the try raised; not done and no error = it was killed.
+
+    :param left: names of the files that stayed in its HOME and TMPDIR.
+    :param exit_code: minus the number of the signal that ended it.
+    """
 
     is_done: bool = False
     error: str | None = None
     is_named: bool = True
     staged: Any = None
     hangs: bool = False
+    left: tuple[str, ...] = ()
+    exit_code: int | None = None
 
 
 def run_try(work: Try, now: datetime, environment: Mapping[str, str], out: str) -> None:
-    """Run a try, and write what came of it into the file ``out``. The process leaves nothing in its HOME and TMPDIR."""
+    """Run a try, and write what came of it into the file ``out``."""
     os.environ.update(environment)
     tempfile.tempdir = None  # remembered from the process that this one was forked from
     from airflow_provider_iginsights._compat import AirflowException, AirflowRescheduleException, TaskDeferred
@@ -80,7 +86,6 @@ def run_try(work: Try, now: datetime, environment: Mapping[str, str], out: str) 
             shown = f"{type(error).__name__}: {error} {traceback.format_exc()[-600:]}"
             told = {"error": shown, "is_named": isinstance(error, named)}
     told["staged"] = step.instance.pushed.get("staged")
-    assert not [*Path.home().iterdir(), *Path(tempfile.gettempdir()).iterdir()]
     beside = Path(f"{out}.new")
     beside.write_text(json.dumps(told), "utf-8")
     beside.rename(out)
@@ -99,10 +104,13 @@ def _run_limited(step: Step, limits: Mapping[str, int]) -> None:
 
 
 def start_try(sandboxes: Sandboxes, work: Try, disks: Path) -> tuple[multiprocessing.Process, Path]:
-    """Start a try on a worker of its own; return its process and where its result will be."""
+    """Start a try on a worker of its own; return its process and where its result will be, beside HOME and TMPDIR."""
     environment = {name: value for name, value in os.environ.items() if name.startswith(POINTED)}
-    environment |= {name: tempfile.mkdtemp(dir=disks) for name in ("HOME", "TMPDIR")}
-    out = Path(tempfile.mkdtemp(dir=disks)) / "result.json"
+    disk = Path(tempfile.mkdtemp(dir=disks))
+    for name in ("HOME", "TMPDIR"):
+        (disk / name).mkdir()
+        environment[name] = str(disk / name)
+    out = disk / "result.json"
     process = SPAWN.Process(target=run_try, args=(work, sandboxes.now, environment, str(out)), daemon=True)
     process.start()
     return process, out  # type: ignore[return-value]
@@ -121,7 +129,9 @@ def end_try(process: multiprocessing.Process, out: Path) -> Result:
     limit.start()
     process.join()
     limit.cancel()
-    return replace(Result(**json.loads(out.read_text("utf-8"))) if out.exists() else Result(), hangs=hung.is_set())
+    result = Result(**json.loads(out.read_text("utf-8"))) if out.exists() else Result()
+    left = tuple(path.name for name in ("HOME", "TMPDIR") for path in (out.parent / name).rglob("*"))
+    return replace(result, hangs=hung.is_set(), left=left, exit_code=process.exitcode)
 
 
 def play_steps(
@@ -139,12 +149,15 @@ def play_steps(
     :param judge: what is wrong with a try that was not done.
     """
     known = Truth(sandboxes.world, TASKS[first.task].kind)
+    known.begin(RUN_ID)
     staged: list[Any] = []
     for step in range(count_steps(first.task, first.account_ids)):
         for number in range(1, 1 + most_tries):
             known.instants.append(sandboxes.now)
             result = run(replace(first, step=step, number=number, staged=tuple(staged)))
             yield from check_rows(read_tables(sandboxes, first.dataset), known)
+            if result.left:
+                yield Violation("file left", str(result.left))
             if result.is_done:
                 staged.append(result.staged)
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +65,12 @@ class KillPlayer:
 
         def judge(result: Result) -> Iterator[Violation]:
             nonlocal killed
-            killed += result.error is None
             if result.error is not None:
                 yield Violation("a try failed that nothing disturbed", result.error)
+            elif result.exit_code != -signal.SIGKILL:
+                yield Violation("a process ended by itself", f"exit code {result.exit_code}")
+            else:
+                killed += 1
 
         first = Try(task=task, account_ids=accounts, dataset=f"killed_{self.number}")
         violations = tuple(play_steps(self.sandboxes, first, run=run, judge=judge, most_tries=MOST_TRIES))

@@ -116,10 +116,11 @@ class ScriptRun:
     def play(self) -> Iterator[Violation]:
         """Run the task under the script and once more without; yield what did not hold."""
         if self.script.is_repeated:
+            self.known.begin("earlier")
             yield from self._run_all(self.make_steps("earlier"), is_hit=False)
             self.sandboxes.travel(3 * DELAY)
         steps = self.make_steps("scripted")
-        self.known.begin()
+        self.known.begin("scripted")
         yield from self._run_all(steps, is_hit=True)
         disarm(self.sandboxes)
         lift_limits(self.sandboxes)

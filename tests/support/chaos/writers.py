@@ -41,6 +41,7 @@ class WriterPlayer:
         ways = [dice.choice(WAYS) for _ in range(self.writers)]
         known = Truth(self.sandboxes.world, kind, earlier_days=EARLIER_DAYS if "backfill" in ways else 0)
         known.instants.append(self.sandboxes.now)
+        known.run_ids.update(f"run_{number}" for number in range(self.writers))
         violations: list[Violation] = []
         tries = 0
         writers = [self._prepare(kind, way, number, dataset) for number, way in enumerate(ways)]
