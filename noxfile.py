@@ -13,12 +13,15 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support.matrix.cells import AIRFLOWS, CELLS, Cell  # noqa: E402 - nox does not have this folder on its path
+from tests.support.matrix.cells import AIRFLOWS, Cell, choose_cells  # noqa: E402 - nox does not have this folder on its path
 from tests.support.matrix.results import Result, digest_of, is_done, save  # noqa: E402
 
 FOLDER = ROOT / ".matrix"
 IS_FAST = bool(os.environ.get("FAST"))
-WANTED = os.environ.get("CELL", "").split()
+try:
+    WANTED = choose_cells(os.environ.get("CELL", ""))
+except ValueError as error:
+    sys.exit(str(error))
 FAST_TESTS = (
     "tests/test_get_provider_info.py",
     "tests/test_compat.py",
@@ -50,7 +53,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session(reuse_venv=False)
 @nox.parametrize(
     ("python", "cell"),
-    [nox.param(cell.python, cell, id=cell.name) for cell in CELLS if not WANTED or cell.name in WANTED],
+    [nox.param(cell.python, cell, id=cell.name) for cell in WANTED],
 )
 def cell(session: nox.Session, cell: Cell) -> None:
     """Install a cell, look whether Airflow sees the provider and its form, and run the tests."""

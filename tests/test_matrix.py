@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.matrix.cells import AIRFLOWS, CELLS, OLDEST_BIGQUERY, Cell, needed_pairs, pairs_of
+from tests.support.matrix.cells import AIRFLOWS, CELLS, OLDEST_BIGQUERY, Cell, choose_cells, needed_pairs, pairs_of
 from tests.support.matrix.results import Result, describe_results, is_done, read_recorded, record, save
 from tests.support.pages import ROOT
 
@@ -43,6 +43,17 @@ def test_each_row_is_another_cell() -> None:
     assert {cell.airflow for cell in CELLS if cell.google is None} == set(AIRFLOWS)
     assert all(cell.python in AIRFLOWS[cell.airflow].pythons for cell in CELLS)
     assert [cell.name for cell in CELLS if cell.lowest or cell.days_back] == ["lowest-direct", "six-months-ago"]
+
+
+def test_a_cell_that_does_not_exist_is_refused() -> None:
+    """Make matrix ends with the names of all cells, instead of trying nothing."""
+    assert choose_cells(" ") == CELLS
+    assert [cell.name for cell in choose_cells("lowest-direct 3.1-py3.12 lowest-direct")] == [
+        "lowest-direct",
+        "3.1-py3.12",
+    ]
+    with pytest.raises(ValueError, match=r"There is no cell 3\.1: there are 2\.11-py3\.11, "):
+        choose_cells("3.1 3.1-py3.12")
 
 
 def test_the_floors_are_those_of_the_package() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -128,3 +128,11 @@ def needed_pairs() -> set[Pair]:
     # From 16.0 on, the Google provider asks for google-cloud-bigquery 3.24 or newer.
     refused = (("bigquery", "floor"), ("google", "newest"))
     return {pair for cell in found for pair in pairs_of(cell)} - {refused}
+
+
+def choose_cells(names: str) -> Sequence[Cell]:
+    """Return the cells of these names, with blanks between them; none = all. Raises ValueError for another name."""
+    wanted, by_name = names.split(), {cell.name: cell for cell in CELLS}
+    if unknown := set(wanted) - set(by_name):
+        raise ValueError(f"There is no cell {', '.join(sorted(unknown))}: there are {', '.join(by_name)}.")
+    return [by_name[name] for name in dict.fromkeys(wanted)] or CELLS
