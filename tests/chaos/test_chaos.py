@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
@@ -16,9 +17,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from tests.support.chaos import children
-from tests.support.chaos.__main__ import main, play_batch
-from tests.support.chaos.outcomes import Outcome, Part, Play, State, Violation, describe
+from tests.support.chaos import children, loads
+from tests.support.chaos.__main__ import main, play, play_batch
+from tests.support.chaos.outcomes import Outcome, Part, PartUnavailable, Play, State, Violation, describe
 from tests.support.chaos.parts import ON_REQUEST, PARTS, choose_parts
 from tests.support.chaos.requests import AtRequest, RequestMiddleware
 from tests.support.chaos.scripts import draw_script
@@ -137,6 +138,121 @@ def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str], monkeypa
         main()
     assert ended.value.code == 2
     assert "There is no part floods: there are kills, scripts, writers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        *((("--minutes", given), f"{given!r} is no number above 0.") for given in ("0", "-1", "nan", "inf", "ten")),
+        *((("--count", given), f"{given!r} is no whole number from 1 on.") for given in ("0", "-3", "1.5")),
+        *((("--seed", given), f"{given!r} is no whole number from 0 on.") for given in ("-42", "x")),
+        (("--state", "nowhere/state.jsonl"), "nowhere/state.jsonl"),
+        (("--report", "nowhere/report.md"), "nowhere/report.md"),
+        (("--state", "."), "Is a directory"),
+    ],
+)
+def test_what_would_play_nothing_or_lose_it_is_refused(
+    words: tuple[str, str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is played: zero plays would find nothing wrong, and plays that cannot be noted would be lost."""
+    monkeypatch.setattr("sys.argv", ["chaos", "--part", "scripts", *words])
+    monkeypatch.setattr("os.environ", os.environ.copy())
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert said in shown.err.splitlines()[-1]
+
+
+def make_outcome(seed: int) -> Outcome:
+    """Return a play in which all was well."""
+    return Outcome(part="kills", seed=seed, what="w", ending="e")
+
+
+def test_a_file_that_was_cut_off_loses_one_play(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line that a process could not end is taken away, and its play is the next one."""
+    path = tmp_path / "state.jsonl"
+    for seed in (5, 6):
+        State(path).add(make_outcome(seed))
+    path.write_bytes(path.read_bytes()[:-9])
+    cut = State(path)
+    assert "the last line was cut off" in capsys.readouterr().out
+    assert cut.find_next("kills", start=5) == 6
+    cut.add(make_outcome(6))
+    assert State(path).outcomes == [make_outcome(5), make_outcome(6)]
+
+
+@pytest.mark.parametrize("line", [b"no JSON", b"{}", b"[1]", b'{"part": "kills", "violations": []}', b"\xff"])
+def test_another_file_is_no_state(line: bytes, tmp_path: Path) -> None:
+    """What is no play is named by its line, and the file stays as it is."""
+    path = tmp_path / "state.jsonl"
+    State(path).add(make_outcome(5))
+    path.write_bytes(content := path.read_bytes() + line + b"\n")
+    with pytest.raises(ValueError, match=r"state\.jsonl, line 2 is no outcome of a play: .* Delete this line"):
+        State(path)
+    assert path.read_bytes() == content
+
+
+def play_fake(tmp_path: Path, play_one: Play, *, opened: Any = None) -> tuple[int, str, State]:
+    """Play three seeds of a part with this in its place; return the exit code, the report and the state."""
+
+    @contextmanager
+    def open_part() -> Iterator[Play]:
+        if opened:
+            raise opened
+        yield play_one
+
+    part = Part(name="kills", open=open_part, batch=4, counts="tasks")
+    report = tmp_path / "report.md"
+    given = argparse.Namespace(minutes=1, seed=5, count=3, state=tmp_path / "s", report=report)
+    code = play(given, [part], State(given.state))
+    return code, report.read_text("utf-8"), State(given.state)
+
+
+def test_a_play_that_breaks_off_is_told_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of a play itself is a violation of its seed."""
+
+    def break_off(seed: int) -> Outcome:
+        if seed == 6:
+            raise KeyError("lost")
+        return make_outcome(seed)
+
+    code, report, state = play_fake(tmp_path, break_off)
+    assert (code, [each.seed for each in state.outcomes]) == (1, [5, 6, 7])
+    assert "### kills: the play broke off: KeyError (1)\n* SEED=6 " in report
+    assert "PART=kills SEED=6 COUNT=1 the play broke off: KeyError" in capsys.readouterr().out
+
+
+def test_who_stops_it_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After SIGTERM the numbers reached are told, what was played is kept, and how to go on is said."""
+
+    def stop(seed: int) -> Outcome:
+        if seed == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return make_outcome(seed)
+
+    before = signal.getsignal(signal.SIGTERM)
+    code, report, state = play_fake(tmp_path, stop)
+    assert (code, [each.seed for each in state.outcomes]) == (130, [5, 6])
+    assert "| kills | 2 tasks | 0 |" in report
+    assert "go on with SEED=5 and the same STATE" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_part_that_is_not_installed_says_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with a sentence instead of a traceback."""
+    monkeypatch.setattr(loads, "find_local_bigquery", lambda: None)
+    with pytest.raises(PartUnavailable) as refused, loads.open_referee_loads():
+        pass
+    code, _, _ = play_fake(tmp_path, make_outcome, opened=refused.value)
+    assert (code, capsys.readouterr().err) == (
+        2,
+        "The part referee needs local-bigquery, which is not installed. Run make referee.\n",
+    )
 
 
 def test_make_and_the_docs_know_it() -> None:

@@ -37,6 +37,8 @@ TaskTimeout: Any = find(
     "AirflowTaskTimeout", ("airflow.sdk.exceptions:AirflowTaskTimeout", "airflow.exceptions:AirflowTaskTimeout")
 )
 SLOW_SECONDS = 0.2
+SENT = {"execution_timeout": signal.SIGALRM, "SIGTERM": signal.SIGUSR1}
+"""What is sent for an effect. A real SIGTERM is that of somebody who stops the command, and ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,7 @@ def _fail(sandboxes: Sandboxes, fault: Fault, route: str, skip: int) -> None:
 def find_action(effect: str, script: FaultScript, sandboxes: Sandboxes, dataset: str) -> Callable[[], None]:
     """Return what happens when the request arrives."""
     if effect in SIGNALS:
-        number = {"execution_timeout": signal.SIGALRM, "SIGTERM": signal.SIGTERM}[effect]
-        return partial(os.kill, os.getpid(), number)
+        return partial(os.kill, os.getpid(), SENT[effect])
     if effect == CLOCK_JUMPS:
         return partial(sandboxes.move_worker, script.skew)
     if effect == LIMIT_USED_UP:
@@ -172,7 +173,7 @@ CHANGES: Mapping[str, Callable[[Any, str, list[str]], None]] = {
 
 @contextmanager
 def stopped_as_by_airflow(operator: Any) -> Iterator[None]:
-    """Do on SIGTERM and on a timeout what Airflow's task runner does: ``on_kill``; and an exception for the timeout.
+    """Do what Airflow's task runner does: ``on_kill`` where a script sends its SIGTERM, an exception at a timeout.
 
     The timeout of Airflow is the signal SIGALRM; here it comes earlier than by the clock.
     """
@@ -186,7 +187,7 @@ def stopped_as_by_airflow(operator: Any) -> Iterator[None]:
         if running:
             raise TaskTimeout("Timeout")
 
-    before = {each: signal.signal(each, do) for each, do in ((signal.SIGTERM, end), (signal.SIGALRM, time_out))}
+    before = {each: signal.signal(each, do) for each, do in ((SENT["SIGTERM"], end), (signal.SIGALRM, time_out))}
     try:
         yield
     except TaskTimeout:

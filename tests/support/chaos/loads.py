@@ -29,7 +29,7 @@ from tests.support.bigquery.killed_loads import PROJECT
 from tests.support.bigquery.warehouses import Warehouse, connect_to_emulator, find_local_bigquery, serve_local_bigquery
 from tests.support.chaos.arming import CHANGES
 from tests.support.chaos.checks import check_error
-from tests.support.chaos.outcomes import Outcome, Play, Violation
+from tests.support.chaos.outcomes import Outcome, PartUnavailable, Play, Violation
 from tests.support.chaos.requests import AtRequest, RequestMiddleware
 from tests.support.chaos.scripts import JOB_COMES_TWICE, POSITIONS, REFUSALS, SHARE
 from tests.support.sandboxes import DAY
@@ -226,10 +226,10 @@ def open_loads() -> Iterator[Play]:
 
 @contextmanager
 def open_referee_loads() -> Iterator[Play]:
-    """Serve local-bigquery behind faults. Raises FileNotFoundError where it is not installed."""
+    """Serve local-bigquery behind faults. Raises PartUnavailable where it is not installed."""
     executable = find_local_bigquery()
     if executable is None:
-        raise FileNotFoundError("local-bigquery is not installed: make referee")
+        raise PartUnavailable("The part referee needs local-bigquery, which is not installed. Run make referee.")
     with (
         tempfile.TemporaryDirectory() as folder,
         serve_local_bigquery(executable, data=Path(folder) / "data", project=PROJECT) as url,

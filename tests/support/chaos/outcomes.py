@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
+class PartUnavailable(Exception):
+    """A part needs something that is not installed; the text says how to install it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """What does not hold: ``kind`` groups the alike, ``details`` are those of this play."""
@@ -52,14 +56,24 @@ class Part:
 
 @dataclass(slots=True)
 class State:
-    """All outcomes so far. With a ``path`` each is a line of that file, and those of earlier runs are read from it."""
+    """All outcomes so far. With a ``path`` each is a line of that file, and those of earlier runs are read from it.
+
+    :raises OSError: there can be no such file; ValueError: it holds something else.
+    """
 
     path: Path | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.path is not None and self.path.exists():
-            self.outcomes = [_read(line) for line in self.path.read_text("utf-8").splitlines() if line]
+        if self.path is None:
+            return
+        with self.path.open("a+b") as file:
+            file.seek(0)
+            whole, cut = _split_cut(file.read())
+            self.outcomes = [_read(line, at=f"{self.path}, line {at}") for at, line in enumerate(whole, 1) if line]
+            if cut:
+                print(f"{self.path}: the last line was cut off while it was written. Its play is played again.")
+                file.truncate(file.tell() - len(cut))
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, also if the process is killed right after it."""
@@ -109,6 +123,18 @@ def _list(numbers: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in numbers) or "-"
 
 
-def _read(line: str) -> Outcome:
-    fields: dict[str, Any] = json.loads(line)
-    return Outcome(**fields | {"violations": tuple(Violation(**each) for each in fields["violations"])})
+def _split_cut(content: bytes) -> tuple[list[bytes], bytes]:
+    """Return the lines of a file, and what is left of one that a process could not write to its end."""
+    *whole, cut = content.split(b"\n")
+    return whole, cut
+
+
+def _read(line: bytes, *, at: str) -> Outcome:
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        return Outcome(**fields | {"violations": tuple(Violation(**each) for each in fields["violations"])})
+    except (ValueError, TypeError, LookupError) as error:
+        raise ValueError(
+            f"{at} is no outcome of a play: {line[:60]!r}. Nothing is played. Delete this line, whose play is then "
+            "played again, or give another STATE."
+        ) from error
