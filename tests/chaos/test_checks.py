@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from google.cloud.bigquery import Table
 
 from airflow_provider_iginsights._compat import AirflowRescheduleException
@@ -19,7 +21,7 @@ from airflow_provider_iginsights.sandbox.bigquery.faults import Faults
 from airflow_provider_iginsights.transfers.run_log import noting_refusal
 from tests.support.bigquery.killed_loads import PROJECT
 from tests.support.bigquery.warehouses import connect_to_emulator
-from tests.support.chaos import children
+from tests.support.chaos import children, script_runs
 from tests.support.chaos.arming import CHANGES
 from tests.support.chaos.checks import (
     RUNS_REFUSED,
@@ -32,7 +34,7 @@ from tests.support.chaos.checks import (
 )
 from tests.support.chaos.kills import KillPlayer
 from tests.support.chaos.loads import LoadPlayer
-from tests.support.chaos.requests import RequestMiddleware, open_planned
+from tests.support.chaos.requests import AtRequest, RequestMiddleware, open_planned
 from tests.support.chaos.script_runs import ScriptRun
 from tests.support.chaos.scripts import Fault, draw_script
 from tests.support.chaos.tasks import TASKS, make_steps, make_world
@@ -148,6 +150,34 @@ def test_a_changed_type_hides_no_other_table() -> None:
         spoilt = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
         _, violations = run._run_step(spoilt, 0, hit_tries=0)
     assert [each.kind for each in violations] == ["another value: instagram_account_insights.value"]
+
+
+def test_nothing_happens_while_tables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a late request of a try sets off is over before its tables are looked at, and no more is set off."""
+    happened: list[str] = []
+    begun, going_on = threading.Event(), threading.Event()
+
+    def change() -> None:
+        begun.set()
+        going_on.wait(10)
+        happened.append("changed")
+
+    with open_planned(make_world()) as sandboxes:
+        run = ScriptRun(replace(draw_script(2), task="account", retries=0), sandboxes, "d", {})
+        (step,) = run.make_steps("r")
+        request = threading.Thread(target=requests.get, args=(sandboxes.bigquery.url,), kwargs={"timeout": 10})
+
+        def execute(_context: Any) -> None:
+            sandboxes.bigquery.middleware.plan(AtRequest(0, change), AtRequest(1, change))  # type: ignore[attr-defined]
+            request.start()
+            begun.wait(10)
+            threading.Timer(0.05, going_on.set).start()
+
+        monkeypatch.setattr(script_runs, "read_tables", lambda *_: happened.append("read") or {})
+        late = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
+        assert run._run_step(late, 0, hit_tries=0) == (None, [])
+        request.join(10)
+    assert happened == ["changed", "read"]
 
 
 def test_a_process_that_dies_by_itself_is_no_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
