@@ -88,7 +88,7 @@ def test_what_stays_is_looked_at(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_the_watch_sees(name: str, tmp_path: Path) -> None:
-    """A secret is found in a log, an error behind an error, a file, a title, in any form, also inside base64."""
+    """A secret is found in a log, an error behind an error, a file, a title, in any form, in base64, and in part."""
     secret = EVERYTHING[name]
     longer = base64.b64encode(f"user:{secret}@host".encode()).decode()
     for text in (
@@ -98,6 +98,8 @@ def test_the_watch_sees(name: str, tmp_path: Path) -> None:
         repr([secret]),
         longer,
         secret.encode().hex(),
+        f"{secret[:10]}…",
+        f"…{secret[-10:]}",
     ):
         with watch_secrets({name: secret}) as watch:
             logging.getLogger("urllib3.connectionpool").debug("GET %s", {"x": text})

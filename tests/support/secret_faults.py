@@ -24,7 +24,7 @@ from tests.support.sandboxes import Sandboxes
 # Like no token of Meta's, so that nothing but its value gives it away; with what URLs and JSON write in another way.
 TOKEN = "c0ffee|under/no+known=shape"
 VARIABLE = "brand_access_token"
-SECRET, VERIFY, SALT = "a5ecret/of+the|app", "verify+this|word", "dGhlIHNhbHQgb2YgdGhlIGJyYW5k"
+SECRET, VERIFY, SALT = "a5ecret/0f+th3|4pq", "verify+this|word", "dGhlIHNhbHQgb2YgdGhlIGJyYW5k"
 PASSWORD = "EAAGtheConnectionsOwn0"
 EVERYTHING = {
     "token of the Variable": TOKEN,
