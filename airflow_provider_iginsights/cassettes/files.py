@@ -126,8 +126,14 @@ def read_cassette(directory: Path) -> Cassette:
         unfinished = any(directory.glob(_PARTS))
         why = "the recording was ended before its command" if unfinished else f"there is no file {FILE_NAME}"
         raise ConfigurationError(f"The folder {directory} holds no cassette: {why}. Record the run again.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The cassette {path} cannot be read: {type(error).__name__}.") from error
+    except NotADirectoryError as error:
+        raise ConfigurationError(f"{directory} is a file. Name the folder that holds {FILE_NAME}.") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"The cassette {path} cannot be read: {error.strerror}. Copy it to where you may read it."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"The file {path} is not plain text, as a cassette is. Copy it again.") from error
     parsed = _parse_lines(lines, path)
     begin = next(parsed, {})
     _check_begin(begin, path)

@@ -117,6 +117,19 @@ def edit_begin(**changes: object) -> Callable[[Path], None]:
     return edit
 
 
+def make_folder(path: Path) -> None:
+    """Put a folder in the place of the file."""
+    path.unlink()
+    path.mkdir()
+
+
+def test_the_file_in_place_of_its_folder(directory: Path) -> None:
+    """Who names the file is told to name the folder."""
+    finish_cassette(directory)
+    with pytest.raises(ConfigurationError, match=r"cassette\.jsonl is a file\. Name the folder that holds"):
+        read_cassette(directory / "cassette.jsonl")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -125,7 +138,8 @@ def edit_begin(**changes: object) -> Callable[[Path], None]:
         (lambda path: path.write_text(path.read_text()[:300]), "line 2 cannot be read"),
         (lambda path: path.write_text(""), "is no cassette"),
         (lambda path: path.write_text('{"log": {"version": "1.2"}}'), "is no cassette"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "is not plain text, .* Copy it again"),
+        (make_folder, "cannot be read: Is a directory"),
         (lambda path: path.rename(path.with_name("other.jsonl")), "there is no file cassette.jsonl"),
         (lambda path: path.rename(path.with_name("part-7.jsonl")), "ended before its command"),
         (edit_begin(format_version=2, package_version="9.1"), r"has the format 2.*use release 9.1 or a later"),
