@@ -139,3 +139,10 @@ def test_what_is_asked_again_is_no_longer_left_out() -> None:
     assert progress.summary == {"rows": 7, "left_out": [{**entries[0], "count": 1, "whom": ["media 2"]}, *entries[1:]]}
     alone = Progress().advance(results, {"left_out": [{**entries[0], "count": 1, "whom": [given_up.whom]}]})
     assert alone.summary == {"left_out": []}
+
+
+def test_who_fails_again_keeps_its_open_questions() -> None:
+    """An account that could not be asked this time is asked for the same as before; one that answered for no more."""
+    before = Progress(unanswered={"1": [{"post": "7"}], "2": [{"post": "8"}]})
+    results = AccountResults(done=["2"], failed={"1": ServerTrouble("It stumbled.")})
+    assert before.advance(results, {}).unanswered == {"1": [{"post": "7"}]}
