@@ -22,7 +22,7 @@ from airflow_provider_iginsights.transfers.run_log import noting_refusal
 from tests.support.bigquery.killed_loads import PROJECT
 from tests.support.bigquery.warehouses import connect_to_emulator
 from tests.support.chaos import children, script_runs
-from tests.support.chaos.arming import CHANGES
+from tests.support.chaos.arming import CHANGES, find_action
 from tests.support.chaos.checks import (
     RUNS_REFUSED,
     Truth,
@@ -150,6 +150,28 @@ def test_a_changed_type_hides_no_other_table() -> None:
         spoilt = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
         _, violations = run._run_step(spoilt, 0, hit_tries=0)
     assert [each.kind for each in violations] == ["another value: instagram_account_insights.value"]
+
+
+@pytest.mark.parametrize("effect", ["target vanishes", "dataset vanishes", "a column changes its type"])
+@pytest.mark.parametrize("asks_again", [False, True])
+def test_rows_are_lost_where_the_run_asked_for_them_again(effect: str, *, asks_again: bool) -> None:
+    """What somebody drops behind a run is none that it lost; a run that asks for a table that is gone has lost it."""
+    with open_planned(make_world()) as sandboxes:
+        script = replace(draw_script(2), task="account", tries=0, retries=0, keeps_log=False)
+        run = ScriptRun(script, sandboxes, "d", {})
+        run.known.begin("r")
+        (step,) = run.make_steps("r")
+
+        def execute(context: Any) -> Any:
+            result = step.make().execute(context)
+            find_action(effect, script, sandboxes, "d", drops=run.drops)()
+            with sandboxes.bigquery.open_client() as client:  # type: ignore[attr-defined]
+                client.query("SELECT 1 AS instagram_accounts" if asks_again else "SELECT 1").result()
+            return result
+
+        spoilt = replace(step, make=lambda: SimpleNamespace(execute=execute, on_kill=lambda: None))
+        found = [each.kind for each in run._run_all([spoilt], is_hit=True)]
+    assert found == ["lost: instagram_accounts"] * len(sandboxes.world.accounts) * asks_again
 
 
 def test_nothing_happens_while_tables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

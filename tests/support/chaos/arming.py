@@ -17,6 +17,7 @@ from airflow_provider_iginsights._compat import find
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import GraphFault
 from tests.support.chaos.checks import list_tables
+from tests.support.chaos.drops import Drop, note_drop
 from tests.support.chaos.requests import MAKES_A_JOB, AtRequest, RequestMiddleware
 from tests.support.chaos.scripts import (
     CLOCK_JUMPS,
@@ -51,8 +52,11 @@ class Requests:
     jobs: int
 
 
-def arm(script: FaultScript, sandboxes: Sandboxes, dataset: str, usual: Requests) -> None:
-    """Let the faults of a script happen in the next try."""
+def arm(script: FaultScript, sandboxes: Sandboxes, dataset: str, usual: Requests, *, drops: list[Drop]) -> None:
+    """Let the faults of a script happen in the next try.
+
+    :param drops: gets what the tables hold when they are changed.
+    """
     planned: dict[str, list[AtRequest]] = {"graph": [], "bigquery": []}
     repeat = None
     for fault in script.faults:
@@ -68,7 +72,7 @@ def arm(script: FaultScript, sandboxes: Sandboxes, dataset: str, usual: Requests
             repeat = _skip(usual.jobs, share)
         else:
             index = _skip(getattr(usual, fault.room), share)
-            action = find_action(fault.effect, script, sandboxes, dataset)
+            action = find_action(fault.effect, script, sandboxes, dataset, drops=drops)
             planned[fault.room].append(AtRequest(index, action))
     graph: RequestMiddleware = sandboxes.graph.middleware  # type: ignore[attr-defined]
     bigquery: RequestMiddleware = sandboxes.bigquery.middleware  # type: ignore[attr-defined]
@@ -95,7 +99,9 @@ def _fail(sandboxes: Sandboxes, fault: Fault, route: str, skip: int) -> None:
     )
 
 
-def find_action(effect: str, script: FaultScript, sandboxes: Sandboxes, dataset: str) -> Callable[[], None]:
+def find_action(
+    effect: str, script: FaultScript, sandboxes: Sandboxes, dataset: str, *, drops: list[Drop]
+) -> Callable[[], None]:
     """Return what happens when the request arrives."""
     if effect in SIGNALS:
         return partial(os.kill, os.getpid(), SENT[effect])
@@ -103,7 +109,12 @@ def find_action(effect: str, script: FaultScript, sandboxes: Sandboxes, dataset:
         return partial(sandboxes.move_worker, script.skew)
     if effect == LIMIT_USED_UP:
         return partial(limit_account, sandboxes, next(iter(sandboxes.world.accounts)))
-    return partial(_change_tables, sandboxes, dataset, CHANGES[effect])
+
+    def change() -> None:
+        drops.append(note_drop(sandboxes, dataset))
+        _change_tables(sandboxes, dataset, CHANGES[effect])
+
+    return change
 
 
 def _change_tables(sandboxes: Sandboxes, dataset: str, change: Callable[[Any, str, list[str]], None]) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_iginsights.graph.session import ReadingStopped
 from airflow_provider_iginsights.testing import set_testing
 from tests.support.chaos.arming import Requests, TaskTimeout, arm, disarm, has_fault, mend_tables, stopped_as_by_airflow
 from tests.support.chaos.checks import (
+    Tables,
     Truth,
     check_error,
     check_left,
@@ -23,6 +24,7 @@ from tests.support.chaos.checks import (
     check_whole,
     read_tables,
 )
+from tests.support.chaos.drops import Drop, add_written, find_written
 from tests.support.chaos.outcomes import Outcome, Play, Violation
 from tests.support.chaos.requests import drop_dataset, open_planned
 from tests.support.chaos.scripts import READ_TIMEOUT, FaultScript, draw_script
@@ -108,6 +110,9 @@ class ScriptRun:
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Those of the tries that ended well."""
+    drops: list[Drop] = field(default_factory=list)
+    written: list[Tables] = field(default_factory=list)
+    """What somebody dropped when the run was done with it."""
     known: Truth = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,7 +166,8 @@ class ScriptRun:
             if not is_hit and self.summary is None:
                 yield Violation(f"the clean run failed: {self.errors[-1]}", str(violations))
         if is_hit and self.summary is not None and TASKS[self.script.task].kind != "list":
-            yield from check_whole(read_tables(self.sandboxes, self.dataset), self.known, self.summary)
+            held = add_written(read_tables(self.sandboxes, self.dataset), self.written)
+            yield from check_whole(held, self.known, self.summary)
 
     def _run_step(self, step: Step, at: int, *, hit_tries: int) -> tuple[Any, list[Violation]]:
         """Try a step as often as Airflow does; return what it returned, None if it never did, and what did not hold."""
@@ -170,7 +176,8 @@ class ScriptRun:
             if number:
                 step.retry()
             if number < hit_tries:
-                arm(self.script, self.sandboxes, self.dataset, self.usual[self.script.task, self.script.keeps_log, at])
+                usual = self.usual[self.script.task, self.script.keeps_log, at]
+                arm(self.script, self.sandboxes, self.dataset, usual, drops=self.drops)
             else:
                 disarm(self.sandboxes)
                 lift_limits(self.sandboxes)
@@ -203,7 +210,7 @@ class ScriptRun:
             self.known.instants.append(self.sandboxes.now)
             operator = step.make()
             try:
-                with stopped_as_by_airflow(operator):
+                with self._noting_written(), stopped_as_by_airflow(operator):
                     if method == "execute":
                         return operator.execute(step.context), None
                     return operator.resume_execution(method, state, step.context), None
@@ -223,6 +230,15 @@ class ScriptRun:
             # A wait is so many seconds from now by the worker's clock, which a script may have set wrong.
             left = datetime.fromtimestamp(moment.timestamp(), UTC) - datetime.now(UTC)
             self.sandboxes.travel(max(left + DELAY, DELAY))
+
+    @contextmanager
+    def _noting_written(self) -> Iterator[None]:
+        """Note what was dropped in the meantime that had been written."""
+        try:
+            yield
+        finally:
+            self.written += [find_written(self.sandboxes, self.dataset, each) for each in self.drops]
+            self.drops.clear()
 
     def _check_result(self, result: Any) -> Iterator[Violation]:
         """Check the list of accounts that a task returned: all of them, each once."""
