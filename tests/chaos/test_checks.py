@@ -217,6 +217,19 @@ def test_a_process_that_dies_by_itself_is_no_kill(tmp_path: Path, monkeypatch: p
     assert played.counts == {"kills": 0}
 
 
+def test_who_stops_the_command_waits_for_no_timer(tmp_path: Path) -> None:
+    """Ctrl-C while a process is waited for ends its limit, too: Python does not exit before its timers."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    process: Any = SimpleNamespace(join=stop, kill=lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        children.end_try(process, tmp_path / "never.json")
+    timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+    assert all(each.finished.is_set() for each in timers)
+
+
 def test_a_wait_without_an_end_is_told() -> None:
     """A task that waits again and again is no task that waits well."""
     with open_planned(make_world()) as sandboxes:

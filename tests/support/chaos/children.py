@@ -127,8 +127,11 @@ def end_try(process: multiprocessing.Process, out: Path) -> Result:
     # The clock that ``join`` looks at for its limit is stopped here; that of a timer is not.
     limit = threading.Timer(LONGEST_SECONDS, stop)
     limit.start()
-    process.join()
-    limit.cancel()
+    try:
+        process.join()
+    finally:
+        # Who stops the command in the meantime would wait for this timer.
+        limit.cancel()
     result = Result(**json.loads(out.read_text("utf-8"))) if out.exists() else Result()
     left = tuple(path.name for name in ("HOME", "TMPDIR") for path in (out.parent / name).rglob("*"))
     return replace(result, hangs=hung.is_set(), left=left, exit_code=process.exitcode)
