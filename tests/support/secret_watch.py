@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -75,9 +74,10 @@ class SecretWatch:
         for name, secret in self.secrets.items():
             forms = list_forms(secret)
             for place, texts in self.shown.items():
-                hits = ((text, text.index(form)) for form in forms for text in texts if form in text)
-                for text, at in islice(hits, 1):
-                    found.append(f"{place}: {name} behind {text[max(0, at - 80) : at]!r}")
+                before = (text.partition(form)[0] for form in forms for text in texts if form in text)
+                # Once is enough: a whole secret is also each of its parts.
+                if (hit := next(before, None)) is not None:
+                    found.append(f"{place}: {name} behind {hit[-80:]!r}")
         return sorted(found)
 
     @cached_property
