@@ -81,7 +81,7 @@ def _names_next_page(answer: Any) -> bool:
 
 def _keep_readable(listed: list[Any], note: NoteFault) -> Iterator[tuple[int, Media]]:
     """Yield the readable ones with their places. One that is listed again as it was takes no place of its own."""
-    first: dict[str, Media] = {}
+    versions: dict[str, list[Media]] = {}
     places: dict[str, int] = {}
     found: list[Media] = []
     again = 0
@@ -91,10 +91,10 @@ def _keep_readable(listed: list[Any], note: NoteFault) -> Iterator[tuple[int, Me
             note(NODE, "Unreadable", "Meta listed a child without a readable id.")
             continue
         child = {**listed_child, "id": child_id}
-        if first.get(child_id) == child:
+        if child in versions.setdefault(child_id, []):
             again += 1
             continue
-        first.setdefault(child_id, child)
+        versions[child_id].append(child)
         places.setdefault(child_id, position - again)
         found.append(child)
     kept = keep_distinct_media(found)

@@ -593,6 +593,11 @@ CHILDREN: dict[str, tuple[Any, list[tuple[str, int]], set[tuple[str, str]]]] = {
         [("22", 3)],
         {("children", "Contradictory")},
     ),
+    "two versions, one of them again": (
+        {"data": [CHILD, CHILD | {"media_type": "VIDEO"}, CHILD | {"media_type": "VIDEO"}, SECOND]},
+        [("22", 3)],
+        {("children", "Contradictory")},
+    ),
     "one without an id": ({"data": [{"media_type": "IMAGE"}, SECOND]}, [("22", 2)], {("children", "Unreadable")}),
     "no object": ({"data": ["21", SECOND]}, [("22", 2)], {("children", "Unreadable")}),
     "an id as a number": ({"data": [CHILD | {"id": 21}]}, [("21", 1)], set()),
