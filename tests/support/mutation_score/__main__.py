@@ -15,10 +15,11 @@ from tests.support.mutation_score.run import PACKAGE, ROOT, load_libraries, pass
 
 
 def main() -> None:
-    """Measure the parts that are named, or all; end with 1 where one of them has too low a score."""
+    """Measure the part that is named, or all; end with 1 where one of them has too low a score."""
     parser = argparse.ArgumentParser(prog="make mutation-score", description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="what to measure (all)")
-    scores = [measure(part, PARTS[part]) for part in parser.parse_args().part or PARTS]
+    parser.add_argument("part", nargs="?", choices=[*PARTS], help="what to measure (all)")
+    chosen = parser.parse_args().part
+    scores = [measure(part, PARTS[part]) for part in ([chosen] if chosen else PARTS)]
     noticed, found = (sum(each) for each in zip(*scores, strict=True))
     print(_format_score("all", noticed, found))
     sys.exit(any(100 * noticed < LEAST * found for noticed, found in scores))
