@@ -17,7 +17,7 @@ PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/version
 # The tests start hundreds of processes: each would compile again what it imports, where the caller's environment says so.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo demo-picture constraints reference licences test test-slow lint types unit check coverage mutation-score chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
+.PHONY: help install demo demo-picture constraints reference licences test test-slow test-stalls lint types unit check coverage mutation-score chaos soak referee dbt google test-google ui docs matrix matrix-results release-check format clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,10 @@ unit: install | $(VENV)/.pyright
 
 test-slow: install  ## The slow tests: many nights, kills, whole commands, and all that runs on local-bigquery or dbt
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile -m slow
+
+test-stalls: install  ## The tests that are not slow, on a machine that stands still now and then [SEED=1]
+	$(BIN)/python -m tests.support.stalls $(if $(SEED),--seed $(SEED)) -- \
+		$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile -m "not slow"
 
 check: lint  ## For daily work: lint, mypy, and the tests that start no server
 	$(BIN)/mypy
