@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ PATH = "/webhook"
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 PER_MINUTE = 600
+_QUERY = "airflow_provider_iginsights.query"
+"""Where the query of a call stands in its scope."""
 
 Keep = Callable[[list[dict[str, Any]]], None]
 
@@ -56,6 +59,21 @@ class Refusal(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class _QueryTaker:
+    """Takes the query out of each call's address, whatever it is answered with.
+
+    The verify token is a part of it, and servers write addresses into their access logs.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The server's own mapping: it looks into it once the answer is there.
+        scope[_QUERY], scope["query_string"] = scope.get("query_string", b""), b""
+        await self._app(scope, receive, send)
 
 
 class Receiver:
@@ -76,9 +94,11 @@ class Receiver:
     def make_app(self) -> Starlette:
         """Return the ASGI application, with one route: :data:`PATH`."""
         from starlette.applications import Starlette
+        from starlette.middleware import Middleware
         from starlette.routing import Route
 
-        return Starlette(routes=[Route(PATH, self.answer, methods=["GET", "POST"])])
+        routes = [Route(PATH, self.answer, methods=["GET", "POST"])]
+        return Starlette(routes=routes, middleware=[Middleware(_QueryTaker)])
 
     async def answer(self, request: Request) -> Response:
         """Answer one call."""
@@ -103,9 +123,9 @@ class Receiver:
             raise Refusal(429, "too many calls in a minute")
 
     async def _confirm(self, request: Request) -> str:
-        query = dict(request.query_params)
-        # The verify token is part of the address, which servers write into their access logs.
-        request.scope["query_string"] = b""
+        from starlette.datastructures import QueryParams
+
+        query = dict(QueryParams(request.scope[_QUERY]))
         challenge = answer_verification(query, verify_token=(await self._read_secrets()).verify_token)
         if challenge is None:
             raise Refusal(403, "the verify token is another one")

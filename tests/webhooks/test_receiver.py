@@ -132,6 +132,51 @@ def test_the_verify_token_leaves_no_trace(served: ServedReceiver, caplog: pytest
     assert "guessed-token" not in ours[0]
 
 
+class AccessLog:
+    """Writes down each address once its answer is there, as a server does; of HTTP calls alone."""
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.lines = app, []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let the application answer."""
+        await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            self.lines.append((scope["method"], scope["path"], scope["query_string"].decode()))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/webhook", 200),
+        ("HEAD", "/webhook", 401),
+        ("POST", "/webhook", 401),
+        ("PUT", "/webhook", 405),
+        ("GET", "/webhook/", 307),
+        ("GET", "/Webhook", 404),
+        ("GET", "/webhook", 429),
+        ("GET", "/webhook", 503),
+    ],
+)
+def test_no_access_log_has_the_verify_token(method: str, path: str, status: int) -> None:
+    """Whatever a call with the verify token in its address is answered, its query is gone when the answer is there."""
+
+    def read_secrets() -> WebhookSecrets:
+        if status == 503:
+            raise OSError
+        return SECRETS
+
+    app = Receiver(secrets=read_secrets, keep=list.clear, per_minute=status != 429).make_app()
+    log = AccessLog(app)
+    query = {"hub.mode": "subscribe", "hub.verify_token": SECRETS.verify_token, "hub.challenge": "1"}
+    with Server(log, name="receiver") as server:
+        address = f"{server.url}{path}"
+        answer = requests.request(method, address, params=query, timeout=10, allow_redirects=False)
+    assert answer.status_code == status
+    assert log.lines == [(method, path, "")]
+    assert SECRETS.verify_token not in f"{answer.headers} {answer.text}"
+
+
 def test_signed_rubbish_is_400(served: ServedReceiver) -> None:
     """A signed body that is no JSON is refused, NaN included, which no database could store."""
     for body in (b"", b"{", b'{"object": "instagram", "entry": NaN}', b"\xff"):
