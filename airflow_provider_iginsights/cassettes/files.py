@@ -20,6 +20,8 @@ from typing import Any, Final
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.cassettes.exchange import RecordedAnswer, RecordedExchange, RecordedRequest
 from airflow_provider_iginsights.errors import ConfigurationError
+from airflow_provider_iginsights.graph_api import is_version
+from airflow_provider_iginsights.quoting import quote_value
 
 FILE_NAME: Final = "cassette.jsonl"
 FORMAT: Final = "airflow-provider-iginsights cassette"
@@ -186,7 +188,7 @@ def _parse_lines(lines: Iterable[str], path: Path) -> Iterator[Mapping[str, Any]
     for number, line in enumerate(lines, start=1):
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise ConfigurationError(f"The cassette {path} is not whole: line {number} cannot be read. Copy it again.")
@@ -209,8 +211,8 @@ def _check_begin(begin: Mapping[str, Any], path: Path) -> None:
     version = begin.get("format_version")
     if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ConfigurationError(
-            f"The cassette {path} has the format {version}, and this release reads {FORMAT_VERSION}: use release "
-            f"{begin.get('package_version')} or a later one."
+            f"The cassette {path} has the format {quote_value(version)}, and this release reads {FORMAT_VERSION}: use "
+            f"release {quote_value(begin.get('package_version'))} or a later one."
         )
 
 
@@ -227,11 +229,11 @@ def _format_answer(answer: RecordedAnswer) -> dict[str, Any]:
 def _read_exchange(found: Mapping[str, Any]) -> RecordedExchange:
     items = found.get("items")
     at = datetime.fromisoformat(found["at"])
-    if at.tzinfo is None or not found["requests"]:
-        raise ValueError("A call has an instant with its offset, and a request.")
+    if at.tzinfo is None or not found["requests"] or not is_version(found["version"]):
+        raise ValueError("A call has an instant with its offset, a request, and a version.")
     return RecordedExchange(
         at=at,
-        version=str(found["version"]),
+        version=found["version"],
         requests=[RecordedRequest.make(each["login"], each["path"], each["params"]) for each in found["requests"]],
         is_batch=bool(found["is_batch"]),
         answer=RecordedAnswer(**found["answer"]),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import print_error, print_result
+from airflow_provider_iginsights.cli.output import format_exports, print_error, print_result
 from airflow_provider_iginsights.cli.sandbox import end_on_sigterm, run_command
 from airflow_provider_iginsights.errors import ConfigurationError
 
@@ -85,7 +85,7 @@ def replay(options: argparse.Namespace) -> ExitCode:
             else:
                 code = 0
                 with suppress(KeyboardInterrupt):
-                    print_result(*(f"export {name}='{value}'" for name, value in played.environment.items()))
+                    print_result(*format_exports(played.environment))
                     print_result(*_describe(played.recorded_at.isoformat(timespec="seconds"), played.account_ids))
                     threading.Event().wait()
             missing = list(played.missing)

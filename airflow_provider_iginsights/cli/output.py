@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TextIO
@@ -36,6 +36,13 @@ def can_print(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def format_exports(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return for each variable the line of a shell that sets it, and does nothing else, whatever its value is."""
+    # Within single quotes of a shell, only the quote itself means anything.
+    written = {name: value.replace("'", "'\\''") for name, value in environment.items()}
+    return tuple(f"export {name}='{value}'" for name, value in written.items())
 
 
 @contextmanager

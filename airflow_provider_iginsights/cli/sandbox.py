@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_iginsights.cli.exit_codes import ExitCode
-from airflow_provider_iginsights.cli.output import print_result
+from airflow_provider_iginsights.cli.output import format_exports, print_result
 from airflow_provider_iginsights.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def sandbox(options: argparse.Namespace) -> ExitCode:
         if options.run:
             raise SystemExit(run_command(options.run, environment))
         with suppress(KeyboardInterrupt):
-            print_result(*(f"export {name}='{value}'" for name, value in environment.items()))
+            print_result(*format_exports(environment))
             print_result("# The sandbox runs until Ctrl-C. Use gcp_conn_id=None in your operators.")
             threading.Event().wait()
     return ExitCode.DONE
