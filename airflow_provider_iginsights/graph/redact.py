@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+from base64 import b64encode
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 SECRET_PARAMETERS = frozenset(
@@ -21,10 +25,14 @@ MASK = "***"
 
 _NAMED = re.compile(rf"({'|'.join(sorted(SECRET_PARAMETERS))})(=|%3D|\W{{0,3}}:\W{{0,4}})[^&\s\"'<>,;]+", re.I)
 _BEARER = re.compile(r"\b(Bearer|OAuth)\s+(?=\S*\d)[\w|.~+/=-]{20,}")
-# Meta's access tokens begin with EAA (Facebook Login) or IG (Instagram Login), or are APP_ID|SECRET (apps).
+# Meta's access tokens begin with EAA (Facebook Login) or IG (Instagram Login), or are APP_ID|SECRET (apps). Before them
+# may stand an escape of a URL or of JSON, which ends with a letter or a digit.
 _SHAPED = re.compile(
-    r"(?:\b|(?<=%[0-9A-Fa-f]{2}))(?:EAA[A-Za-z0-9]{8,}|IG(?:AA|QV)[A-Za-z0-9_-]{8,}|\d{8,}(?:\||%7C)[\w-]{16,})"
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
+    r"(?:EAA[A-Za-z0-9]{8,}|IG(?:AA|Q[A-Z])[A-Za-z0-9_-]{8,}|\d{8,}(?:\||%7C)[\w-]{16,})"
 )
+_LEAST_ENCODED = 8
+"""Letters of base64 that are looked for: fewer stand in any text."""
 
 # Control characters, line ends, marks that change the direction of a text, lone surrogates and tags could forge a
 # line of a log or hide a part of it.
@@ -40,10 +48,25 @@ def escape(text: str) -> str:
 
 
 def redact(text: str, *secrets: str | None) -> str:
-    """Return ``text`` without the given ``secrets``, plain or URL-encoded, and without all that looks like a token."""
-    for secret in filter(None, secrets):
-        for written in sorted({secret, quote(secret, safe=""), quote_plus(secret)}, key=len, reverse=True):
-            text = re.sub(re.escape(written), MASK, text, flags=re.IGNORECASE)
+    """Return ``text`` without these ``secrets``, also as an encoding writes them, and without what looks like one."""
+    written = {form for secret in filter(None, secrets) for form in _list_forms(secret)}
+    lower = text.lower()
+    # The longest first: what stands in another one must not break it.
+    for form in sorted((form for form in written if form.lower() in lower), key=len, reverse=True):
+        text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
     text = _NAMED.sub(rf"\1\2{MASK}", text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     return _SHAPED.sub(MASK, text)
+
+
+@lru_cache(maxsize=16)
+def _list_forms(secret: str) -> frozenset[str]:
+    """Return a secret as it stands in a text, an address, JSON, HTML, hex and base64."""
+    quoted, escaped = quote(secret, safe=""), json.dumps(secret)[1:-1]
+    found = {secret, quoted, quote_plus(secret), quote(quoted, safe="")}
+    found |= {escaped, escaped.replace("/", "\\/"), html.escape(secret), secret.encode().hex()}
+    # A longer text has it at one of three offsets; the letters at both ends depend on what stands around it.
+    base64s = (b64encode(b"\0" * before + secret.encode())[4 if before else 0 : -4].decode() for before in range(3))
+    for inside in (form for form in base64s if len(form) >= _LEAST_ENCODED):
+        found |= {inside, inside.replace("+", "-").replace("/", "_")}
+    return frozenset(found)

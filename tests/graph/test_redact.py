@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from string import ascii_letters, digits
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -12,14 +16,54 @@ from hypothesis import strategies as st
 from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.graph.redact import SECRET_PARAMETERS, escape, redact
 
-SECRETS = st.text(alphabet=ascii_letters + digits + "|_-/+", min_size=6, max_size=40)
+SECRETS = st.text(alphabet=ascii_letters + digits + '|_-/+&"\\', min_size=6, max_size=40)
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "an address": lambda secret: quote(secret, safe=""),
+    "a form": quote_plus,
+    "an address in an address": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "JSON": lambda secret: json.dumps(secret)[1:-1],
+    "PHP's JSON": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
+    "HTML": html.escape,
+    "hex": lambda secret: secret.encode().hex(),
+    "hex in capitals": lambda secret: secret.encode().hex().upper(),
+}
 
 
+@pytest.mark.parametrize("form", FORMS)
 @given(secret=SECRETS, before=st.text(), after=st.text())
-def test_a_known_secret_never_stays(secret: str, before: str, after: str) -> None:
-    """A secret known by value is gone, plain or URL-encoded, whatever stands around it."""
-    for written in (secret, quote(secret, safe="")):
-        assert written not in redact(f"{before}{written}{after}", secret).replace("***", " ")
+def test_a_known_secret_never_stays(form: str, secret: str, before: str, after: str) -> None:
+    """A secret known by value is gone, plain or as an encoding writes it, whatever stands around it."""
+    written = FORMS[form](secret)
+    assert written not in redact(f"{before}{written}{after}", secret).replace("***", " ")
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@given(secret=st.text(alphabet=ascii_letters + digits + "|_-/+", min_size=16), before=st.binary(), after=st.binary())
+def test_a_known_secret_never_stays_in_base64(
+    encode: Callable[[bytes], bytes], secret: str, before: bytes, after: bytes
+) -> None:
+    """Of a secret that is encoded with what stands around it, at most five letters can be read at either end."""
+    shown = redact(encode(before + secret.encode() + after).decode(), secret)
+    assert "***" in shown
+    for piece in shown.split("***"):
+        for start in range(4):
+            whole = piece[start:].rstrip("=")
+            read = urlsafe_b64decode(whole[: len(whole) // 4 * 4].replace("+", "-").replace("/", "_"))
+            assert secret[5:-5].encode() not in read
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "clean"),
+    [
+        ("abcdef0123456789 and abc", ("abc", "abcdef0123456789"), "*** and ***"),
+        ("abcdef0123456789 and abc", ("abcdef0123456789", "abc"), "*** and ***"),
+        ("0123456789", ("345", "0123456789"), "***"),
+    ],
+)
+def test_a_secret_in_another_one(text: str, secrets: tuple[str, ...], clean: str) -> None:
+    """Both go as a whole, in whatever order they are known."""
+    assert redact(text, *secrets) == clean
 
 
 @pytest.mark.parametrize(
@@ -33,6 +77,11 @@ def test_a_known_secret_never_stays(secret: str, before: str, after: str) -> Non
         ("Malformed access token EAAGm0PX4ZCpsBAKZ", "Malformed access token ***"),
         ("Authorization: Bearer abcdefghij0123456789xyz", "Authorization: Bearer ***"),
         ("token IGAAabcdefgh1234 is bad", "token *** is bad"),
+        ("token IGQVJabcdefgh1234 is bad", "token *** is bad"),
+        ("token IGQWRabcdefgh1234 is bad", "token *** is bad"),
+        (r"a text\nEAAGm0PX4ZCpsBAKZ\tof JSON", r"a text\n***\tof JSON"),
+        (r"in JSON in JSON \\u0022EAAGm0PX4ZCpsBAKZ\\u0022", r"in JSON in JSON \\u0022***\\u0022"),
+        ("page_EAAGm0PX4ZCpsBAKZ", "page_***"),
         ("app 1084263100001234|0123456789abcdef0123", "app ***"),
         ("app 1084263100001234%7C0123456789abcdef0123", "app ***"),
     ],

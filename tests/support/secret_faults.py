@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from airflow_provider_iginsights.sandbox.bigquery import BigQueryFault
 from airflow_provider_iginsights.sandbox.graph import (
@@ -37,6 +39,12 @@ EVERYTHING = {
 }
 QUOTING = f"Malformed access token {TOKEN} {PASSWORD} {SECRET} {EVERYTHING['proof']} access_token={TOKEN}"
 
+ENCODED = " ".join(
+    f"{base64.b64encode(f'app:{each}@host'.encode()).decode()} {each.encode().hex()} {quote(quote(each, safe=''))}"
+    for each in (TOKEN, SECRET, EVERYTHING["proof"])
+)
+"""What is known by its value, in encodings of other encodings."""
+
 
 def fault(effect: Any, **where: Any) -> Callable[[Sandboxes], None]:
     """Return what lets this happen to each answer of the Graph API."""
@@ -51,6 +59,7 @@ def deny_jobs(sandboxes: Sandboxes) -> None:
 FAULTS: dict[str, Callable[[Sandboxes], None]] = {
     "nothing": lambda _: None,
     **{f"quoted, code {code}": fault(ErrorEffect(code, message=QUOTING)) for code in (1, 4, 10, 100, 190, 368, 99999)},
+    "quoted, encoded": fault(ErrorEffect(100, message=ENCODED)),
     "quoted by one post": fault(ErrorEffect(100, 33, message=QUOTING), object_id="17800000010000000"),
     "quoted by one metric": fault(ErrorEffect(100, message=QUOTING), metric="saved"),
     "quoted as a value": fault(Edit("value", lambda _: {"odd": QUOTING, "list": [TOKEN]})),
