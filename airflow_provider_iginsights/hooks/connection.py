@@ -19,7 +19,7 @@ from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME
 from airflow_provider_iginsights.json_values import read_whole_number
-from airflow_provider_iginsights.quoting import quote_value
+from airflow_provider_iginsights.quoting import quote_name, quote_value
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _read_extra(connection: Connection, *, where: str) -> Mapping[str, Any]:
         log.warning(
             "%s: its extra has keys that are not used: %s. Known are: %s.",
             where,
-            ", ".join(unknown),
+            ", ".join(map(quote_name, unknown)),
             ", ".join(CONN_FIELDS),
         )
     return extra
@@ -152,11 +152,11 @@ def _strip_prefix(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_extras(connection: Connection) -> tuple[str, ...]:
-    """Return the names of the extras that hold something, in their order."""
+    """Return the names of the extras that hold something, in their order, as a message may show them."""
     extra = connection.extra_dejson
     if not isinstance(extra, dict):
         return ()
-    return tuple(name for name, value in _strip_prefix(extra).items() if value not in (None, ""))
+    return tuple(quote_name(name) for name, value in _strip_prefix(extra).items() if value not in (None, ""))
 
 
 def _read_stored(token_variable: str | None, *, where: str) -> StoredToken | None:

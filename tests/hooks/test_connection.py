@@ -304,6 +304,34 @@ def test_warns_of_unknown_extras_by_name_only(read, caplog):
     assert "EAAGleaked" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("max_worker", "max_worker"),
+        ("extra__http__timeout", "extra__http__timeout"),
+        (f"EAAG{'x1Y' * 50}", "'(a long text that is not shown, as it could be a token)'"),
+        (SECRET, "'(a long text that is not shown, as it could be a token)'"),
+        ("a\nCRITICAL - all is lost", r"'a\nCRITICAL - all is lost'"),
+        ("", "''"),
+    ],
+)
+def test_shows_no_secret_that_is_the_name_of_an_extra(read, caplog, name, shown):
+    """Who pastes a token where the name stands is warned, and the token is in no log; no name breaks a line."""
+    with caplog.at_level(logging.WARNING):
+        read(extra={name: "x"})
+    said = [each.getMessage() for each in caplog.records if each.name.startswith("airflow_provider_iginsights")]
+    assert [each.partition(" used: ")[2].partition(". Known")[0] for each in said] == [shown]
+    assert list_extras(BaseHook.get_connection("instagram_default")) == (shown,)
+
+
+@pytest.mark.parametrize("value", [SECRET, [SECRET], f"@{SECRET}", f"EAAG{'x1Y' * 50}"], ids=str)
+def test_shows_no_secret_that_stands_among_the_accounts(read, value):
+    """Neither an app's secret nor a token is quoted by the message that they are no ids."""
+    with pytest.raises(ConfigurationError, match=r"account_ids holds .*not shown, as it could be a token") as caught:
+        read(extra={"account_ids": value})
+    assert SECRET not in str(caught.value)
+
+
 def test_shows_no_secret(read):
     """Neither repr nor str of what was read contains token or app secret."""
     found = read(extra={"app_secret": SECRET})
