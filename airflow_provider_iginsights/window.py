@@ -2,9 +2,9 @@
 
 Both are instants, half-open. A run covers the Pacific days that *closed* in (since, until], so consecutive runs cover
 every closed day exactly once, whatever the schedule, its zone and daylight saving; a day still open is never covered.
-Read are: a bare date (``2026-11-20``, ``20261120``: Pacific midnight), Unix seconds (10 digits), ISO 8601 (without an
-offset: UTC), dates and datetimes. ``None``, ``""`` and the text ``"None"``, which a template renders for a missing
-value, count as not given.
+Read are: a bare date (``2026-11-20``, ``20261120``: Pacific midnight), Unix seconds (10 digits, also with a fraction),
+ISO 8601 (without an offset: UTC), dates and datetimes. ``None``, ``""`` and the text ``"None"``, which a template
+renders for a missing value, count as not given.
 """
 
 from __future__ import annotations
@@ -186,8 +186,12 @@ def _read_bound(value: object) -> date | datetime | None:
 
 
 def _read_text(text: str) -> date | datetime:
-    if seconds := re.fullmatch(r"([0-9]{10})(?:\.0+)?", text):  # timestamp() of a template gives 1763625600.0
-        return datetime.fromtimestamp(int(seconds[1]), UTC)
+    # timestamp() of a template gives 1763625600.0, and of a run that was started by hand 1763625600.123456
+    if seconds := re.fullmatch(r"([0-9]{10})(?:\.([0-9]+))?", text):
+        microseconds = int((seconds[2] or "").ljust(6, "0")[:6])
+        return datetime.fromtimestamp(int(seconds[1]), UTC) + timedelta(microseconds=microseconds)
+    if re.match(r"[0-9]{4}-?W[0-9]{2}(?!-?[0-9])", text):
+        raise ValueError("a week, which Python would read as its Monday")
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -77,6 +77,13 @@ def midnight(day: date) -> datetime:
         (1795132800.0, "2026-11-20T00:00"),
         ("1795132800.0", "2026-11-20T00:00"),
         ("1795132800", "2026-11-20T00:00"),
+        ("1795132800.25", "2026-11-20T00:00:00.25"),
+        (1795132800.25, "2026-11-20T00:00:00.25"),
+        ("1795132800.123456789", "2026-11-20T00:00:00.123456"),
+        ("1795132800.000000", "2026-11-20T00:00"),
+        ("2026-W47-5", "2026-11-20T08:00"),
+        ("2026W475", "2026-11-20T08:00"),
+        ("2026-W47-5T00:00:00Z", "2026-11-20T00:00"),
         ("2026-11-20T00:00:00+00:00", "2026-11-20T00:00"),
         ("2026-11-20 00:00:00+00:00", "2026-11-20T00:00"),
         ("2026-11-20T00:00:00Z", "2026-11-20T00:00"),
@@ -89,7 +96,7 @@ def midnight(day: date) -> datetime:
     ],
 )
 def test_reads_every_form_of_an_instant(value: WindowBound, instant: str) -> None:
-    """Dates are Pacific, naive instants UTC, ten digits Unix seconds, eight digits a date."""
+    """Dates are Pacific, naive instants UTC, ten digits Unix seconds with any fraction, eight digits a date."""
     until = utc(instant) + DAY
     assert resolve_window(value, until, run=RunDates(), now=until).since == utc(instant)
 
@@ -115,6 +122,13 @@ def test_reads_an_empty_rendering_as_not_given(value: WindowBound) -> None:
         "1026-11-20",
         "9999-12-31",
         "2026-11",
+        "2026-W47",
+        "2026W47",
+        "2026-W47T08:00",
+        "2026-W47 08:00:00Z",
+        "1795132800.",
+        "1795132800.5.5",
+        "1795132800,5",
     ],
 )
 def test_refuses_what_is_no_instant(value: WindowBound) -> None:
