@@ -89,10 +89,11 @@ def check_version(setup: Setup) -> Finding:
 
 def check_token(setup: Setup) -> Finding:
     """Look whose token it is and of which kind, and whether the app of the connection issued it."""
-    me, debugged = setup.me, setup.debugged
-    if isinstance(me, InsightsError):
-        return fail(me.message, to_do=debugged.refusal)
-    owner = me.body.get("username") or me.body.get("name") or "somebody without a name"
+    from airflow_provider_iginsights.hooks.token_check import read_owner
+
+    if isinstance(me := setup.me, InsightsError):
+        return fail(me.message, to_do=setup.debugged.refusal)
+    debugged, owner = setup.debugged, read_owner(me.body) or "somebody without a name"
     if setup.connection.settings.login == "instagram":
         return ok(f"The token of the Instagram account {owner}.")
     found = f"The token of {_TOKEN_KINDS.get(debugged.kind or '', 'an unknown kind')}: {owner}."

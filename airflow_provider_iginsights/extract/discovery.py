@@ -203,6 +203,13 @@ def _discover_own(client: GraphClient) -> Iterator[DiscoveredAccount]:
     yield read_own_account(client.get(GraphRequest("me", {"fields": _OWN_FIELDS}, _WHO)).body)
 
 
+def read_own_node(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what "me" says of the token's owner: the answer itself, or the only object in the list of its ``data``."""
+    # META-41: Meta's page about Instagram Login prints the list.
+    listed = read_list(body.get("data")) or ()
+    return (read_object(listed[0]) if len(listed) == 1 else None) or body
+
+
 def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
     """Return the account of a token of Instagram Login, as its "me" describes it.
 
@@ -211,10 +218,11 @@ def read_own_account(body: Mapping[str, Any]) -> DiscoveredAccount:
 
     :raises BrokenResponse: the answer has no ``user_id``.
     """
-    account_id = read_id(body.get("user_id"))
+    own = read_own_node(body)
+    account_id = read_id(own.get("user_id"))
     if account_id is None:
         raise BrokenResponse("The answer to me has no user_id, so the token's own account is not known.")
-    return _make_account(body, account_id)
+    return _make_account(own, account_id)
 
 
 def _make_account(node: Mapping[str, Any], account_id: str, *, page_id: str = "") -> DiscoveredAccount:

@@ -13,6 +13,7 @@ from airflow_provider_iginsights.extract.discovery import (
     discover_accounts,
     find_usernames,
     read_own_account,
+    read_own_node,
 )
 from airflow_provider_iginsights.extract.page_id import explain_wrong_id
 from airflow_provider_iginsights.graph.client import GraphClient
@@ -72,7 +73,7 @@ def inspect_token(client: GraphClient, connection: InstagramConnection) -> Token
         source=_describe_source(connection),
         pinned_version=settings.api_version,
         answered_version=me.api_version,
-        owner=read_text(me.body.get("username")) or read_text(me.body.get("name")) or "",
+        owner=read_owner(me.body),
         accounts=accounts,
         probe=probe_insights(client, accounts) if _are_in_doubt(debugged, settings.login) else None,
         debugged=debugged,
@@ -85,6 +86,12 @@ def ask_me(client: GraphClient) -> Answer:
     :raises InsightsError: Meta refuses the token, or does not answer.
     """
     return client.get(GraphRequest("me", {"fields": ME[client.settings.login]}, TOKEN))
+
+
+def read_owner(body: Mapping[str, Any]) -> str:
+    """Return the name in the answer of :func:`ask_me`; ``""`` where it has none."""
+    own = read_own_node(body)
+    return read_text(own.get("username")) or read_text(own.get("name")) or ""
 
 
 def _ask_me(client: GraphClient, debugged: DebuggedToken) -> Answer:

@@ -119,6 +119,39 @@ def test_the_id_of_an_app_is_no_account_id(user_id: object) -> None:
             read_own_account(answer)
 
 
+OWN = {"user_id": "17841400000000001", "username": "brand", "followers_count": 7}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [OWN, {"data": [OWN]}, {"data": [{**OWN, "user_id": 17841400000000001}]}, {"data": [], **OWN}],
+    ids=["itself", "in a list of one", "with a number as id", "beside an empty list"],
+)
+def test_the_own_account_in_both_forms_of_the_answer(answer: dict[str, object]) -> None:
+    """Meta's page prints a list of one object where the answer itself was seen."""
+    assert read_own_account(answer) == DiscoveredAccount(id="17841400000000001", username="brand", followers_count=7)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[], [OWN, OWN], ["brand"], [None], [{"id": "25841400000000001"}], OWN, "brand", None],
+    ids=[
+        "no object",
+        "two",
+        "a text",
+        "null",
+        "the id of an app",
+        "an object",
+        "no list, but a text",
+        "no list, but null",
+    ],
+)
+def test_a_list_that_is_not_of_one_account_names_none(data: object) -> None:
+    """Of two accounts nobody can say which is the token's own."""
+    with pytest.raises(BrokenResponse, match="user_id"):
+        read_own_account({"data": data})
+
+
 def test_a_refused_token() -> None:
     """A token that Meta does not take is an error, not an empty list."""
     with (

@@ -216,3 +216,15 @@ def test_the_connection_test(served: ServedAnswers, connect: Any, path: str, ins
             assert TOKEN not in message
             assert works in (True, False)
             assert json.dumps(message)
+
+
+@pytest.mark.parametrize("me", [PATHS["me"], {"data": [PATHS["me"]]}], ids=["itself", "in a list of one"])
+def test_the_own_account_of_instagram_login(served: ServedAnswers, connect: Any, me: dict[str, Any]) -> None:
+    """The token's account is found in both forms of the answer, by the connection test and by a transfer."""
+    served.answers = {**PATHS, "me": me}
+    hook = connect(password=TOKEN, host=f"{served.url}/graph.instagram.com", extra={})
+    works, message = hook.test_connection()
+    assert works
+    assert "belongs to one." in message
+    assert "@one" in message
+    assert hook.find_account_ids() == (A,)
