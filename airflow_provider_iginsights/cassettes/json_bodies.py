@@ -24,6 +24,8 @@ def read_json(content: bytes | str) -> Any:
     :raises ValueError: it is none, or has a number that is none.
     :raises RecursionError: it is nested too deep.
     """
+    if isinstance(content, str):
+        content = content.removeprefix("\ufeff")  # the mark of a body that stands as text in an item of a batch
     return json.loads(content, object_pairs_hook=_read_object, parse_constant=_refuse, parse_float=_read_float)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -72,37 +72,44 @@ class Recorder:
 
         :raises ConfigurationError: the folder cannot be written.
         """
-        items = _read_batch(sent.form)
-        asked = [split_relative_url(address) for address in items] if items else [(sent.path, sent.params)]
-        exchange = RecordedExchange(
-            at=datetime.now(UTC),
-            version=sent.version,
-            requests=[self._make_request(sent.login, path, params) for path, params in asked],
-            is_batch=items is not None,
-            answer=self._make_answer(received),
-        )
-        parts = None if items is None else _read_items(received, expected=len(items))
-        if parts is not None:
-            answers = [self._make_item(part) for part in parts]
-            exchange = replace(exchange, answer=replace(exchange.answer, content={}), items=answers)
+        try:
+            line = format_exchange(self._make_exchange(sent, received))
+        except RecursionError:
+            # Python reads JSON that is nested deeper than what it can replace and write.
+            line = format_exchange(self._make_exchange(sent, received, is_read=False))
         path = self._directory / f"part-{os.getpid()}.jsonl"
         try:
-            append_line(path, format_exchange(exchange))
+            append_line(path, line)
         except OSError as error:
             raise ConfigurationError(
                 f"The recording cannot be written to {self._directory}: {error.strerror}. Name a folder that can be "
                 "written, or run the command without recording it."
             ) from error
 
+    def _make_exchange(self, sent: SentCall, received: ReceivedAnswer, *, is_read: bool = True) -> RecordedExchange:
+        """Return a call and its answer, whose body is a text where it is not read."""
+        batch = _read_batch(sent.form)
+        asked = list(map(split_relative_url, batch)) if batch else [(sent.path, sent.params)]
+        items = _read_items(received, expected=len(batch)) if batch is not None and is_read else None
+        replace_body = self._replacing.replace_body if is_read else self._replacing.replace_unread
+        return RecordedExchange(
+            at=datetime.now(UTC),
+            version=sent.version,
+            requests=[self._make_request(sent.login, path, params) for path, params in asked],
+            is_batch=batch is not None,
+            answer=self._make_answer(received, replace_body if items is None else lambda _: {}),
+            items=None if items is None else list(map(self._make_item, items)),
+        )
+
     def _make_request(self, login: str, path: str, params: Mapping[str, str]) -> RecordedRequest:
         replaced = self._hide(self._replacing.replace_params(params))
         return RecordedRequest.make(login, self._hide(self._replacing.replace_path(path)), replaced)
 
-    def _make_answer(self, received: ReceivedAnswer) -> RecordedAnswer:
+    def _make_answer(self, received: ReceivedAnswer, replace_body: Callable[[bytes], dict[str, Any]]) -> RecordedAnswer:
         return RecordedAnswer(
             status=received.status,
             headers=self._hide(self._replacing.replace_headers(received.headers.items())),
-            content=self._hide(self._replacing.replace_body(received.content)) if received.status is not None else {},
+            content={} if received.status is None else self._hide(replace_body(received.content)),
             problem=None if received.content else received.problem,
         )
 

@@ -131,9 +131,13 @@ class Replacing:
         try:
             return pack_json(self.replace_json(read_json(content)))
         except (ValueError, RecursionError):
-            if isinstance(content, bytes):
-                return {"text": self._pseudonyms.replace_bytes(content)}
-            return {"text": self._pseudonyms.replace_text(content)}
+            return self.replace_unread(content)
+
+    def replace_unread(self, content: bytes | str) -> dict[str, Any]:
+        """Return the content of a recorded answer that is taken for no JSON."""
+        if isinstance(content, bytes):
+            return {"text": self._pseudonyms.replace_bytes(content)}
+        return {"text": self._pseudonyms.replace_text(content)}
 
     def replace_json(self, value: Any) -> Any:
         """Return JSON of the same structure, as ``read_json`` returns it."""

@@ -161,6 +161,44 @@ def test_items_of_a_batch_in_any_form(directory: Path) -> None:
     assert json.loads(format_items(found.items)) == [played for _, played in ITEMS]
 
 
+DEEP: dict[str, Callable[[int], str]] = {
+    "a list": lambda depth: "[" * depth + '"Ludmilla"' + "]" * depth,
+    "an object": lambda depth: '{"a": ' * depth + '"Ludmilla"' + "}" * depth,
+    "names that come twice": lambda depth: '{"a": 1, "a": ' * depth + '"Ludmilla"' + "}" * depth,
+}
+
+
+@pytest.mark.parametrize("form", DEEP)
+@pytest.mark.parametrize("as_item", [False, True])
+def test_json_that_is_nested_deep(directory: Path, form: str, as_item: bool) -> None:
+    """However deep it is, the run goes on, the call is in the cassette, and no name of it."""
+    asked = json.dumps([{"method": "GET", "relative_url": "v25.0/1"}])
+    recorder = open_recorder(hide=hide_token, environment={DIRECTORY: str(directory), SALT: "grains"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path="", params={}, form={"batch": asked} if as_item else None)
+    depths = range(20, 1020, 25)
+    for depth in depths:
+        content = DEEP[form](depth)
+        content = f'[{{"code": "odd", "body": {content}}}]' if as_item else content
+        recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=content.encode(), problem=None))
+    assert finish_cassette(directory) == (len(depths), 0)
+    assert "Ludmilla" not in (directory / "cassette.jsonl").read_text()
+    assert len(read_cassette(directory).exchanges) == len(depths)
+
+
+def test_a_byte_order_mark(directory: Path) -> None:
+    """The client reads JSON behind it, in the body of an item, too: it is no text of which all letters are replaced."""
+    asked = json.dumps([{"method": "GET", "relative_url": "v25.0/1"}])
+    recorder = open_recorder(hide=hide_token, environment={DIRECTORY: str(directory), SALT: "grains"})
+    assert recorder is not None
+    sent = SentCall(login="facebook", version="v25.0", path="", params={}, form={"batch": asked})
+    content = json.dumps([{"code": 200, "body": '\ufeff{"like_count": 7}'}]).encode("utf-8-sig")
+    recorder.record(sent, ReceivedAnswer(status=200, headers={}, content=content, problem=None))
+    finish_cassette(directory)
+    [exchange] = read_cassette(directory).exchanges
+    assert exchange.items == [RecordedAnswer(status=200, content={"json": {"like_count": 7}})]
+
+
 def test_threads_of_one_process(directory: Path) -> None:
     """Calls that end at the same time are each on a line of their own."""
     paths = [str(number) for number in range(1000, 1200)]
