@@ -29,6 +29,8 @@ _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
 _FILE_TYPE = re.compile(r"\.(?:jpe?g|png|gif|webp|heic|avif|mp4|mov|webm|mp3|m4a)\Z")
 _SHORT_NAME = re.compile(r"_nc_[a-z]{1,8}|[a-z]{1,3}")
 _IDS = re.compile("[0-9]+(?:_[0-9]+)*")
+_NO_ID = re.compile("[0-9]{1,4}(?:_|\\Z)")
+"""What a username of digits begins with that is no id."""
 _LONG_IDS = re.compile("[0-9]{5,}(?:_[0-9]{5,})*")
 
 
@@ -73,7 +75,7 @@ def _replace_segments(segments: list[str], host: str, pseudonyms: Pseudonyms) ->
 def _replace_segment(segment: str, pseudonyms: Pseudonyms, *, is_username: bool) -> str:
     if segment in _WORDS or _VERSION.fullmatch(segment):
         return segment
-    if _IDS.fullmatch(segment):
+    if _IDS.fullmatch(segment) and not (is_username and _NO_ID.match(segment)):
         return pseudonyms.replace_ids(segment)
     plain = unquote(segment, errors="replace")
     if is_username:

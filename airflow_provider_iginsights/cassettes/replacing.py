@@ -57,6 +57,10 @@ HEADERS: Final = {
 """Headers that the client reads, with the form in which they are kept. No other is kept."""
 
 _ERROR_TEXTS: Final = frozenset({"error", "error_user_title", "error_user_msg", "error_description", "error_message"})
+_OWN_TEXTS: Final = frozenset(
+    {"alt_text", "biography", "caption", "description", "message", "name", "text", "title", "username", "website"}
+)
+"""Fields whose texts people write: a number there counts nothing, it may be somebody's name."""
 _CURSORS: Final = frozenset({"before", "after", "shortcode", "fbtrace_id"})
 _TIMES = re.compile(r"(?:[a-z_]+_)?(?:time|timestamp|at)")
 _COUNTS = re.compile(
@@ -247,7 +251,7 @@ def _is_plain(text: str, place: _Place) -> bool:
     """Return whether a text is a word, a number or a time of Meta's."""
     if place.name in ENUMERATIONS:
         return " " not in text and is_made_of_words(text)
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) and place.name not in _OWN_TEXTS:
         number = float(text) if "." in text else int(text)
         # As a text, a metric is hardly ever as large, and telephone numbers are.
         return abs(number) < _LARGEST_COUNT and _is_counted(abs(number), place)

@@ -104,6 +104,29 @@ def test_a_post_has_one_short_code_and_one_owner() -> None:
     assert ".jpg?oh=" in body["media_url"]
 
 
+@pytest.mark.parametrize(
+    "field",
+    ["alt_text", "biography", "caption", "description", "message", "name", "text", "title", "username", "website"],
+)
+@pytest.mark.parametrize("text", ["1987", "24.7", "-77", "0007", "+49 30", "1987_5"])
+def test_a_number_that_a_person_is_called_by(field: str, text: str) -> None:
+    """What people write is replaced, a short number, too; what counts something stays, also as a text."""
+    body = replace_json({field: text, "like_count": text, "is_shared": "1"})
+    assert re.fullmatch(re.sub("[0-9]", "[0-9]", re.escape(text)), body[field])
+    assert body[field] != text
+    assert body["is_shared"] == "1"
+    assert replace_json({"like_count": "1987"}) == {"like_count": "1987"}
+
+
+@pytest.mark.parametrize("username", ["1987", "1987_5", "1987_66001", "1987.5", "66001", "66001_5", "7"])
+@pytest.mark.parametrize("address", ["https://www.instagram.com/{}/", "https://instagram.com/stories/{}/17800000010"])
+def test_a_username_of_digits_in_an_address(username: str, address: str) -> None:
+    """It is another one, and the same as in its field."""
+    body = replace_json({"username": username, "permalink": address.format(username)})
+    assert body["username"] != username
+    assert body["permalink"].startswith(address.format(body["username"]).partition("/17800000010")[0])
+
+
 NUMBERS = {
     "name": "reach",
     "period": "day",
