@@ -18,6 +18,7 @@ from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph_api import DEFAULT_API_VERSION
 from airflow_provider_iginsights.hooks.account_ids import parse_account_ids
 from airflow_provider_iginsights.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME
+from airflow_provider_iginsights.hooks.secret_frames import without_frames
 from airflow_provider_iginsights.json_values import read_whole_number
 from airflow_provider_iginsights.quoting import quote_name, quote_value
 from airflow_provider_iginsights.webhooks.verification import WebhookSecrets
@@ -77,6 +78,7 @@ class InstagramConnection:
     stored: StoredToken | None = None
 
 
+@without_frames
 def read_connection(connection: Connection, *, conn_id: str, api_version: str | None = None) -> InstagramConnection:
     """Return the checked content of a Connection.
 
@@ -103,6 +105,7 @@ def read_connection(connection: Connection, *, conn_id: str, api_version: str | 
     )
 
 
+@without_frames
 def read_webhook_secrets(connection: Connection, *, conn_id: str) -> WebhookSecrets:
     """Return what a Connection says about webhooks; it needs no access token for that.
 

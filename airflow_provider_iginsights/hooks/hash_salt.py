@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_provider_iginsights._compat import AirflowNotFoundException, BaseHook, read_variable
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.extract.column_protection import ColumnProtection, TextHasher
+from airflow_provider_iginsights.hooks.secret_frames import without_frames
 from airflow_provider_iginsights.hooks.token_variable import mask_token
 from airflow_provider_iginsights.task.column_arguments import check_columns, parse_salt_conn_id, parse_salt_variable
 
@@ -38,6 +39,7 @@ def read_protection(
     return ColumnProtection(excluded=excluded, hashed=hashed, hasher=hasher)
 
 
+@without_frames
 def read_hasher(*, conn_id: str | None, variable: str | None) -> TextHasher:
     """Return the hasher with the salt, which Airflow masks from now on. Blanks around it do not count.
 

@@ -244,10 +244,12 @@ class InstagramHook(BaseHook):
                 f"{explain_number(conn_id)}"
             )
         try:
-            connection = self.get_connection(self.instagram_conn_id)
+            # In no variable: an error would show it.
+            return read_connection(
+                self.get_connection(conn_id), conn_id=self.instagram_conn_id, api_version=self.api_version
+            )
         except AirflowNotFoundException as error:
             raise missing_connection(self.instagram_conn_id) from error
-        return read_connection(connection, conn_id=self.instagram_conn_id, api_version=self.api_version)
 
     def _remember(self, accounts: Iterable[DiscoveredAccount]) -> tuple[str, ...]:
         """Return the ids of accounts, and keep the ids of their Pages."""

@@ -19,6 +19,7 @@ from airflow_provider_iginsights.graph.client import GraphClient
 from airflow_provider_iginsights.graph.messages import GraphRequest
 from airflow_provider_iginsights.hooks.access_token import RefreshedToken
 from airflow_provider_iginsights.hooks.debug_token import TOKEN, debug_token, shorten_timeouts
+from airflow_provider_iginsights.hooks.secret_frames import without_frames
 from airflow_provider_iginsights.hooks.token_end import TokenEnd
 from airflow_provider_iginsights.hooks.token_variable import mask_token
 from airflow_provider_iginsights.json_values import read_count, read_text
@@ -33,6 +34,7 @@ YOUNGEST = timedelta(hours=24)
 """How old a token of Instagram Login must be to be refreshed."""
 
 
+@without_frames
 def refresh_token(client: GraphClient, connection: InstagramConnection, *, kind: str | None) -> RefreshedToken:
     """Return a new token for that of a connection, after Meta has answered to it once; the old one goes on working.
 

@@ -18,6 +18,7 @@ from airflow_provider_iginsights._compat import mask_secret, read_variable, writ
 from airflow_provider_iginsights.errors import ConfigurationError, InsightsError
 from airflow_provider_iginsights.graph.redact import escape, redact
 from airflow_provider_iginsights.hooks.access_token import RefreshedToken, StoredToken
+from airflow_provider_iginsights.hooks.secret_frames import without_frames
 from airflow_provider_iginsights.json_values import read_count, read_object, read_text
 
 
@@ -28,6 +29,7 @@ def mask_token(value: str) -> None:
         mask_secret(written)
 
 
+@without_frames
 def read_stored_token(name: str) -> StoredToken | None:
     """Return the token in the Variable; None where there is no such Variable, or nothing in it.
 
@@ -54,6 +56,7 @@ def read_stored_token(name: str) -> StoredToken | None:
     )
 
 
+@without_frames
 def store_token(name: str, token: RefreshedToken) -> None:
     """Write a token into the Variable, and read it back. Where that fails, the new token is lost; the old one works.
 

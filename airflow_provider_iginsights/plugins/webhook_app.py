@@ -44,7 +44,7 @@ class SecretsOfConnection:
 
     def _read(self) -> WebhookSecrets:
         try:
-            connection = BaseHook.get_connection(self._conn_id)
+            # In no variable: an error would show it.
+            return read_webhook_secrets(BaseHook.get_connection(self._conn_id), conn_id=self._conn_id)
         except AirflowNotFoundException as error:
             raise missing_connection(self._conn_id) from error
-        return read_webhook_secrets(connection, conn_id=self._conn_id)

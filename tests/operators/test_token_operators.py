@@ -34,7 +34,7 @@ from airflow_provider_iginsights.sandbox.graph.objects import APP_ID, APP_SECRET
 from tests.support.airflow_versions import allow_execute, redact
 from tests.support.sandboxes import NOW, Sandboxes, open_sandboxes
 from tests.support.secrecy import gather
-from tests.support.secret_watch import list_forms
+from tests.support.secret_watch import list_forms, watch_secrets
 
 NAME = "instagram_default_access_token"
 APP = {"app_id": APP_ID, "app_secret": APP_SECRET}
@@ -245,6 +245,24 @@ def test_a_sink_that_fails_tells_no_token(refresh: Any) -> None:
         refresh(token_sink=keep)
     assert not isinstance(failed.value, AirflowFailException)
     assert not [form for form in list_forms(seen[0]) if form in gather(failed.value)]
+
+
+def catch(act: Callable[[], object]) -> AirflowFailException:
+    """Return the error with which something ends; in this frame nothing else stands."""
+    with pytest.raises(AirflowFailException) as caught:
+        act()
+    return caught.value
+
+
+def test_a_new_token_that_meta_refuses_is_shown_nowhere(sandboxes: Sandboxes, refresh: Any) -> None:
+    """Meta issued it all the same: it stands in no error, and in no variable of the frames that it came through."""
+    before = set(sandboxes.world.tokens)
+    sandboxes.graph.faults.add(GraphFault(effect=ErrorEffect(190), path="me", times=None))
+    with watch_secrets({}) as watch:
+        watch.show_error(catch(refresh))
+        [new] = set(sandboxes.world.tokens) - before
+        watch.secrets["new token"] = new
+        assert watch.find() == []
 
 
 def test_no_later_end_is_told(sandboxes: Sandboxes, refresh: Any, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
