@@ -30,7 +30,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _read_umask() -> int:
-    # It can only be read by setting it.
-    mask = os.umask(0)
+    # It can only be read by setting it, for all threads: what one of them creates meanwhile is its owner's alone.
+    mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -177,6 +178,25 @@ def test_there_is_never_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         write_whole(path, b"today")
     assert path.read_bytes() == b"yesterday"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_the_file_has_the_mode_that_the_umask_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> None:
+    """To read it, it must be set, for all threads; meanwhile nothing that others create is open to anybody else."""
+    set_mask, masks = os.umask, list[int]()
+
+    def record(mask: int) -> int:
+        masks.append(mask)
+        return set_mask(mask)
+
+    before = set_mask(umask)
+    monkeypatch.setattr("os.umask", record)
+    try:
+        write_whole(tmp_path / "r.html", b"today")
+    finally:
+        assert set_mask(before) == umask
+    assert (tmp_path / "r.html").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert masks == [0o077, umask]
 
 
 @pytest.mark.usefixtures("bigquery")
