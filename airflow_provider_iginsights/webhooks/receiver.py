@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -151,26 +152,27 @@ class Receiver:
         try:
             return await asyncio.to_thread(self._secrets)
         except Exception as error:
-            self._report("The webhook's secrets cannot be read", error)
+            # Only where it came from: the text of whatever reads secrets can hold them.
+            self._report("The webhook's secrets cannot be read", error, debug=traceback.format_tb(error.__traceback__))
             raise Refusal(503, "the receiver is not ready") from error
 
     async def _store(self, notifications: list[dict[str, Any]]) -> None:
         try:
             await asyncio.to_thread(self._keep, notifications)
         except Exception as error:
-            self._report("Story numbers could not be kept", error)
+            self._report("Story numbers could not be kept", error, debug=traceback.format_exception(error))
             raise Refusal(503, "the notification could not be kept") from error
 
     def _log_refusal(self, refusal: Refusal) -> None:
         if refusal.status != 503 and self._log_limit.take(refusal.reason):
             log.warning("A webhook call was refused with %d: %s.", refusal.status, refusal.reason)
 
-    def _report(self, what: str, error: Exception) -> None:
+    def _report(self, what: str, error: Exception, *, debug: list[str]) -> None:
         if self._log_limit.take(what):
             # Other errors than ours are only named: the text of a database's can hold what it was to store.
             named = error.message if isinstance(error, InsightsError) else f"{type(error).__name__}."
             log.error("%s; Meta will call again. %s", what, named)
-            log.debug("What went wrong:", exc_info=error)
+            log.debug("What went wrong:\n%s", "".join(debug))
 
 
 async def _read_body(request: Request) -> bytes:

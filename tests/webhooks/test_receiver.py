@@ -256,6 +256,18 @@ def test_what_is_not_kept_is_503(served: ServedReceiver, said: str, caplog: pyte
     assert "secret-of-the-app" not in caplog.text
 
 
+@pytest.mark.parametrize("served", [{"secrets_error": RuntimeError("secret-of-the-app")}], indirect=True)
+def test_the_debug_log_has_no_secret_that_an_error_quotes(
+    served: ServedReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says where it came from: what a secrets backend raises may quote what it was to return."""
+    caplog.set_level(logging.DEBUG)
+    assert served.post(json.dumps(message()).encode()).status_code == 503
+    ours = [record for record in caplog.records if record.name.startswith("airflow_provider_iginsights")]
+    assert "raise self.secrets_error" in ours[-1].getMessage()
+    assert "secret-of-the-app" not in caplog.text + str([record.__dict__ for record in ours])
+
+
 def test_a_refused_message_is_taken_when_it_comes_again(served: ServedReceiver) -> None:
     """After trouble with the store, the same message is kept at its repetition."""
     body = json.dumps(message()).encode()
