@@ -238,6 +238,15 @@ def is_answered_elsewhere(scenario: Scenario, row: Row) -> bool:
 
 
 @for_any_change
+def is_in_another_order(scenario: Scenario, column: str) -> bool:
+    """Say whether an album's children were listed backwards: the place of a child is that in Meta's list."""
+    mutation = scenario.mutation
+    if mutation is None or column != "position" or mutation.name != "backwards":
+        return False
+    return "children" in mutation.path and allow(scenario, "another order of children")
+
+
+@for_any_change
 def is_planned_otherwise(scenario: Scenario, row: Row) -> bool:
     """Say whether a story's time was changed: it says when the story is read again, and one that is none says never."""
     mutation = scenario.mutation
