@@ -1,12 +1,13 @@
 """Finds Meta's notifications in whatever brought them.
 
 That is the object itself, the array that the docs print, JSON text, or the envelope of a message queue: a batch, a
-``Body`` of text, a ``data`` in base64.
+``Body`` of text, a ``data`` in base64, a text that was made JSON once more.
 """
 
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ _DEEPEST = 12
 # No notification is shorter, and most other fields of an envelope are.
 _SHORTEST_TEXT = 20
 _MOST_DIGITS = 40  # of a whole number: Python refuses to read 4,300, the columns end at 29
+_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 
 Notification = Mapping[str, Any]
 
@@ -84,12 +86,15 @@ def _find(value: Any, depth: int) -> Iterator[Notification]:
         return
     if isinstance(value, str | bytes):
         value = _read_text(value)
+    if isinstance(value, str):  # JSON that was made JSON once more
+        yield from _find(value, depth - 1)
+        return
     if isinstance(value, Mapping):
         if "object" in value and "entry" in value:
             yield value
             return
         value = tuple(value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if isinstance(value, Sequence):
         for item in value:
             yield from _find(item, depth - 1)
 
@@ -97,15 +102,22 @@ def _find(value: Any, depth: int) -> Iterator[Notification]:
 def _read_text(text: str | bytes) -> Any:
     """Return what a text holds if it is JSON, in clear or in base64; else None."""
     raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
-    raw = raw.strip()
+    raw = raw.strip().removeprefix(codecs.BOM_UTF8)
     if len(raw) < _SHORTEST_TEXT:
         return None
     try:
-        if raw[:1] not in b"[{":
-            raw = base64.b64decode(raw, validate=True)
-        return read_json(raw)
+        return read_json(raw if raw[:1] in b'[{"' else _decode_base64(raw))
     except ValueError:
         return None
+
+
+def _decode_base64(raw: bytes) -> bytes:
+    """Return what either alphabet says, with or without padding, in one line or in many (RFC 4648, RFC 2045).
+
+    :raises ValueError: it is no base64.
+    """
+    digits = b"".join(raw.split()).rstrip(b"=").translate(_STANDARD_ALPHABET)
+    return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
 
 
 def _read_float(digits: str) -> float | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,3 +66,41 @@ def test_a_notification_in_wrappings(wraps: int) -> None:
     for _ in range(wraps):
         value = [{"body": value}]
     assert select_story_insights(value) == ((notification,) if wraps == 1 else ())
+
+
+SENT = {"object": "instagram", "entry": [{"id": "17841", "time": 1, "changes": [{"field": "story_insights"}]}]}
+SELECTED = {**SENT, "entry": [{"id": "17841", "time": 1, "changes": [{"field": "story_insights", "value": None}]}]}
+BODY = json.dumps({**SENT, "of": "ÿþ>>??~~"}, ensure_ascii=False)  # Its base64 needs the digits 62 and 63.
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        str.encode,
+        json.dumps,
+        lambda body: json.dumps(json.dumps(body)),
+        lambda body: f"\ufeff{body}",
+        lambda body: body.encode("utf-8-sig"),
+        lambda body: base64.b64encode(body.encode()),
+        lambda body: base64.b64encode(body.encode()).decode().rstrip("="),
+        lambda body: base64.urlsafe_b64encode(body.encode()).decode(),
+        lambda body: base64.urlsafe_b64encode(body.encode()).rstrip(b"="),
+        lambda body: base64.encodebytes(body.encode()).decode(),
+        lambda body: base64.b64encode(json.dumps(body).encode()).decode(),
+    ],
+    ids=["bytes", "twice", "thrice", "bom", "bom in bytes", "base64", "unpadded", "url", "bare url", "lines", "both"],
+)
+@pytest.mark.parametrize("envelope", [lambda text: text, lambda text: [{"Body": "no JSON, no base64"}, {"Body": text}]])
+def test_a_body_as_a_queue_may_hold_it(wrap: Callable[[str], Any], envelope: Callable[[Any], Any]) -> None:
+    """As text or bytes, as JSON that was made JSON once more, in base64 of either alphabet."""
+    assert "-" in base64.urlsafe_b64encode(BODY.encode()).decode()
+    assert len(base64.b64encode(BODY.encode())) != len(base64.b64encode(BODY.encode()).rstrip(b"="))
+    assert select_story_insights(envelope(wrap(BODY))) == (SELECTED,)
+
+
+@pytest.mark.parametrize(
+    "text", [f'"{"x" * 30}"', "-_" * 20, "a text of many words that is no JSON", "=" * 30, "\ufeff"]
+)
+def test_a_text_without_a_notification(text: str) -> None:
+    """Whatever else stands in an envelope is no error."""
+    assert select_story_insights({"Body": text}) == ()
