@@ -21,7 +21,16 @@ from airflow_provider_iginsights.pacific import as_utc, format_instant, pacific_
 from airflow_provider_iginsights.webhooks.payload import FIELD, OBJECT, Notification, items, list_changes
 
 Row = dict[str, Any]
-Reason = Literal["foreign_object", "foreign_field", "test", "malformed", "not_a_number", "fewer_than_five", "repeated"]
+Reason = Literal[
+    "no_notification",
+    "foreign_object",
+    "foreign_field",
+    "test",
+    "malformed",
+    "not_a_number",
+    "fewer_than_five",
+    "repeated",
+]
 
 WEBHOOK_SNAPSHOT_AT = "9999-12-31T00:00:00Z"  # META-35
 REDELIVERY = timedelta(days=8)
@@ -29,6 +38,7 @@ REDELIVERY = timedelta(days=8)
 
 REASONS: Mapping[Reason, str] = MappingProxyType(
     {
+        "no_notification": "messages in which no notification of Meta's was found",
         "foreign_object": "notifications about another object than instagram",
         "foreign_field": "changes of another field than story_insights",
         "test": "changes of the App Dashboard's test message, which is about no real story",
@@ -72,7 +82,8 @@ def read_story_insights(
     Every number, also one that came as text, is a row under the very key that Meta sent, old names (``exits``,
     ``impressions``) and new ones (``views``, ``navigation``) alike. A -1 is none: by Meta's "Webhooks
     for Instagram" it stands for fewer than five. Of several values for one story and metric the one
-    that was sent last counts. The instant is used only where a message does not say when it was sent.
+    that was sent last counts. The instant is used only where a message does not say when it was sent. An empty
+    notification stands for a message without one.
     """
     left_out: Counter[str] = Counter()
     rows: dict[tuple[str, str, str], Row] = {}
@@ -90,6 +101,9 @@ def read_story_insights(
 
 
 def _read_notification(notification: Notification, received_at: datetime, left_out: Counter[str]) -> Iterator[Row]:
+    if not notification:
+        left_out["no_notification"] += 1
+        return
     if notification.get("object") != OBJECT:
         left_out["foreign_object"] += 1
         return

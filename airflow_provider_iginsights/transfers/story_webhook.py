@@ -113,7 +113,7 @@ class InstagramStoryWebhookToBigQueryOperator(WritesToBigQuery):
                     f"The payload of task {self.task_id!r} is no JSON: {error}. A template must give the notification "
                     "as JSON, such as {{ ... | tojson }}."
                 ) from error
-        return [(notification, None) for notification in find_notifications(value)]
+        return [(notification, None) for notification in _find_any(value)]
 
     def _load(
         self, context: Context, dataset: OpenDataset, numbers: StoryNumbers, left_out_log: LeftOutLog
@@ -138,8 +138,13 @@ def _read_events(context: Context, *, task_id: str) -> Iterator[Received]:
             "the receiver or the queue's watcher fills, or give the argument payload."
         )
     for event in (event for group in events.values() for event in group):
-        for notification in find_notifications(event.extra):
+        for notification in _find_any(event.extra):
             yield notification, event.timestamp
+
+
+def _find_any(value: Any) -> list[Notification]:
+    """Return the notifications of a message; an empty one where it has none, so that it is told as left out."""
+    return list(find_notifications(value)) or ([{}] if value else [])
 
 
 def _make_row_file(destination: TargetTable) -> RowFile:

@@ -214,6 +214,22 @@ def test_what_is_left_out_is_said(small_sandboxes: Sandboxes, caplog: pytest.Log
     assert small_sandboxes.bigquery.tables(DATASET) == [TABLE]
 
 
+@pytest.mark.parametrize("nothing", [{"Body": "\x1f\x8b of another form"}, [[], "[]"], {"entry": []}])
+def test_a_message_without_a_notification_is_said(small_sandboxes: Sandboxes, nothing: Any) -> None:
+    """The queue has deleted it, so it is counted: alone and between others, as an event and as the payload."""
+    alone = land(small_sandboxes, payload=json.dumps(nothing))
+    assert (alone["rows"], alone["left_out"]) == (0, {"no_notification": 1})
+    among = land(small_sandboxes, nothing, message(), nothing)
+    assert (among["rows"], among["left_out"]) == (2, {"no_notification": 2})
+
+
+@pytest.mark.parametrize("payload", [[], {}, "[]", "{}"])
+def test_no_message_is_nothing_to_say(small_sandboxes: Sandboxes, payload: Any) -> None:
+    """An empty list of messages leaves nothing out."""
+    summary = land(small_sandboxes, payload=payload)
+    assert (summary["rows"], summary["left_out"]) == (0, {})
+
+
 @pytest.mark.parametrize("payload", [None, "", "None"])
 def test_without_anything_to_read_the_task_fails_at_once(small_sandboxes: Sandboxes, payload: Any) -> None:
     """No event and no payload: an error that is not retried and says what to do."""
