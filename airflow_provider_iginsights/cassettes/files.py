@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from airflow_provider_iginsights import __version__
 from airflow_provider_iginsights.cassettes.exchange import RecordedAnswer, RecordedExchange, RecordedRequest
+from airflow_provider_iginsights.cassettes.json_bodies import format_content
 from airflow_provider_iginsights.errors import ConfigurationError
 from airflow_provider_iginsights.graph_api import is_version
 from airflow_provider_iginsights.quoting import quote_value
@@ -234,8 +236,28 @@ def _read_exchange(found: Mapping[str, Any]) -> RecordedExchange:
     return RecordedExchange(
         at=at,
         version=found["version"],
-        requests=[RecordedRequest.make(each["login"], each["path"], each["params"]) for each in found["requests"]],
+        requests=list(map(_read_request, found["requests"])),
         is_batch=bool(found["is_batch"]),
-        answer=RecordedAnswer(**found["answer"]),
-        items=None if items is None else [None if each is None else RecordedAnswer(**each) for each in items],
+        answer=_read_answer(found["answer"]),
+        items=None if items is None else [None if each is None else _read_answer(each) for each in items],
     )
+
+
+def _read_request(found: Mapping[str, Any]) -> RecordedRequest:
+    login, path, params = found["login"], found["path"], found["params"]
+    _check_texts(login, path, *params, *params.values())
+    return RecordedRequest.make(login, path, params)
+
+
+def _read_answer(found: Mapping[str, Any]) -> RecordedAnswer:
+    answer = RecordedAnswer(**found)
+    if type(answer.status) not in (int, NoneType):
+        raise ValueError("A status is a number.")
+    _check_texts(answer.problem or "", *answer.headers, *answer.headers.values())
+    format_content(answer.content)  # what is no body raises one of the errors of a line that is no call
+    return answer
+
+
+def _check_texts(*found: Any) -> None:
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError("Names, parameters and headers are texts.")

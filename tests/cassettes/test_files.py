@@ -155,6 +155,25 @@ def test_the_file_in_place_of_its_folder(directory: Path) -> None:
         (edit_call(items=7), "line 2 is no call with its answer"),
         (edit_call(version="v25.0'; rm -r x; '"), "line 2 is no call with its answer"),
         (edit_call(version=25.0), "line 2 is no call with its answer"),
+        *(
+            (edit_call(**changes), "line 2 is no call with its answer")
+            for changes in (
+                {"requests": [{"login": ["facebook"], "path": "me", "params": {}}]},
+                {"requests": [{"login": "facebook", "path": 7, "params": {}}]},
+                {"requests": [{"login": "facebook", "path": "me", "params": {"fields": ["id"]}}]},
+                {"requests": [{"login": "facebook", "path": "me", "params": [["fields", "id"]]}]},
+                {"answer": {"status": "200"}},
+                {"answer": {"status": True}},
+                {"answer": {"headers": {"date": None}}},
+                {"answer": {"headers": [["date", "x"]]}},
+                {"answer": {"problem": 7}},
+                {"answer": {"content": {"pairs": {"object": [["a"]]}}}},
+                {"answer": {"content": {"pairs": {"a": 1}}}},
+                {"answer": {"content": 7}},
+                {"items": [{"status": [400]}]},
+                {"items": [{"content": {"pairs": {"object": "x"}}}]},
+            )
+        ),
         (lambda path: path.write_text(f"{path.read_text().splitlines()[0]}\n{'[' * 100_000}"), "line 2 cannot be read"),
         (lambda path: path.write_text(path.read_text().replace('"requests"', '"asked"')), "line 2 is no call with its"),
     ],
