@@ -70,6 +70,10 @@ _TOKEN = {102, 190, 2500}
 
 _RENEW = "Put a fresh token into the connection's password."
 _EXPIRED = f"The token has expired; a system user's does not. {_RENEW}"
+_NO_TOKEN = (
+    "Meta found no token in the request: the connection's password is none, such as a placeholder, or a proxy takes "
+    f"the header Authorization away. {_RENEW}"
+)
 _GRANT = "The token or its app lacks a permission for {whom}. Grant it in Meta's App Dashboard, then renew the token."
 LIMIT: Final = (
     "Meta's rate limit for {whom} is used up. Calls while blocked prolong the block: try again in {minutes} minutes."
@@ -214,6 +218,9 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
         text_pattern="cannot parse access token",
     ),
     ErrorCode(TokenExpired, f"Meta did not accept the token: it is missing, malformed or revoked. {_RENEW}", _TOKEN),
+    # Without any token Meta asks for one, or for the id of an app, as if that were missing.
+    ErrorCode(TokenExpired, _NO_TOKEN, {104}),
+    ErrorCode(TokenExpired, _NO_TOKEN, {200}, text_pattern="provide valid app id"),
     # META-22: code 10 has two meanings for a story. In an unknown language it counts as "too few viewers": a missing
     # permission also fails the account's other requests, so it cannot stay unnoticed.
     ErrorCode(TooFewViewers, _UNSEEN, {10}, text_pattern="not enough viewers"),

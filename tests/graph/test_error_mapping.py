@@ -50,6 +50,7 @@ CLOSED = (
     "(#200) Access to this data is temporarily disabled for non-active apps or apps that have not recently accessed it",
     "Error validating application. Application has been deleted.",
 )
+NO_APP = "(#200) Provide valid app ID"
 BEHALF = "Cannot call API for app 735416536241722 on behalf of user 122093996457147387"
 
 # code, subcode, Meta's text, whom the request is about, the error, whether a quick retry may help
@@ -107,6 +108,12 @@ CASES: list[tuple[int, int | None, str, SubjectKind | None, type[InsightsError],
         ConfigurationError,
         False,
     ),
+    *[
+        (code, None, text, kind, TokenExpired, False)
+        for code, text in ((104, "An access token is required to request this resource."), (200, NO_APP))
+        for kind in ("account", "media", "story", "user")
+    ],
+    (200, None, "(#200) Requires instagram_manage_insights permission", "account", PermissionMissing, False),
     (190, 492, "Sessions for the user are not allowed", "account", AccountUnavailable, False),
     (190, 492, "Sessions for the user are not allowed", "media", AccountUnavailable, False),
     (190, 492, "Sessions for the user are not allowed", "user", TokenExpired, False),
@@ -236,6 +243,8 @@ ADVICE: list[tuple[int, int | None, str, SubjectKind, str]] = [
     (190, 492, "token", "media", "no role on the Page behind media 4711"),
     (190, 493, "token", "user", "not used the app for 90 days"),
     (2500, None, "An active access token must be used", "user", "missing, malformed or revoked"),
+    (104, None, "Ein Zugriffsschlüssel ist erforderlich", "user", "no token in the request"),
+    (200, None, NO_APP, "account", "a proxy takes the header"),
     (100, None, "Invalid appsecret_proof provided", "account", "does not belong to the app that issued the token"),
     (100, None, "API calls require an appsecret_proof argument", "account", "demands proof of its secret"),
     (100, None, "The ids query parameter is deprecated", "media", "removed the ids parameter"),
