@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import reprlib
 
-_OPAQUE = re.compile(
-    r"[\w|+/=%.-]{32,}"
-)  # an id has up to 25 characters, a username 30, an app secret 32, a token over 100
+# An id has up to 25 characters, a username 30, an app secret 32, a token over 100.
+_OPAQUE = re.compile(r"[\w|+/=%.-]{32,}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,30}")
 _HIDDEN = "(a long text that is not shown, as it could be a token)"
 
