@@ -198,6 +198,16 @@ def test_no_recording_is_overwritten(directory: Path) -> None:
         create_directory(directory / "cassette.jsonl")
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o755, 0o700])
+def test_a_folder_that_others_could_look_into(tmp_path: Path, mode: int) -> None:
+    """One that is there already, and empty, is its owner's alone from then on."""
+    directory = tmp_path / "cassette"
+    directory.mkdir()
+    directory.chmod(mode)
+    create_directory(directory)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
 def test_one_recording_of_many_gets_a_folder(tmp_path: Path) -> None:
     """However near to each other they begin, one is let in, and the others are told of it."""
 

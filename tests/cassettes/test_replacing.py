@@ -222,6 +222,10 @@ def measure(entry: dict[str, Any]) -> dict[str, Any]:
         {"data": {"application": "Ludmilla", "metadata": {"auth_type": "ludmilla"}, "profile_id": "312083254664235"}},
         {"tags": [{"user": {"username": "ludmilla"}, "x": 0.4642857}], "collaborators": {"data": [{"id": 1234567}]}},
         {"boost_ads_list": [{"ad_id": 1234567}], "music_metadata": {"artist_name": "Ludmilla"}, "ig_id": 1234567},
+        {
+            "url": "https://ludmilla:bakery@www.instagram.com:1234567/p/x/",
+            "next": "https://zwieback@graph.facebook.com/me",
+        },
         {"website": "https://l.instagram.com/?u=https%3A%2F%2Fludmilla.example%2Fbakery&e=AT0"},
         {"url": "https://www.instagram.com/ludmilla.bakery/reel/Cludmilla/?igsh=bHVkbWlsbGE"},
         {"Ludmilla": 1, "zwieback_bakery": {"x": 1}, "ludmilla.z": 2, "t_312083254664235": 3, "1234567_1": 4},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_provider_iginsights.errors import (
     AccountUnavailable,
@@ -23,7 +24,10 @@ from airflow_provider_iginsights.errors import (
     TokenExpired,
 )
 from airflow_provider_iginsights.graph.client import GraphClient
+from airflow_provider_iginsights.graph.hosts import META_HOSTS
 from airflow_provider_iginsights.graph.messages import GraphRequest, Subject
+from airflow_provider_iginsights.graph.settings import GraphSettings
+from airflow_provider_iginsights.graph.transport import Transport
 from airflow_provider_iginsights.sandbox.graph import (
     DropAfterHeaders,
     DropConnection,
@@ -112,6 +116,18 @@ def test_a_netrc_does_not_replace_the_token(
     monkeypatch.setenv("NETRC", str(netrc))
     connect(perform(OK)).get(GraphRequest("me", {}))
     assert seen[0]["headers"]["authorization"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize("host", META_HOSTS)
+def test_a_netrc_does_not_replace_the_token_at_meta(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For Meta's hosts, unlike loopback, the environment is read, and so would be an entry of theirs."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {host} login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    session = Transport(GraphSettings(token="EAAGtoken", base_url=host))._session()
+    assert session.trust_env
+    prepared = session.prepare_request(requests.Request("GET", f"https://{host}/me"))
+    assert prepared.headers["Authorization"] == "Bearer EAAGtoken"
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])

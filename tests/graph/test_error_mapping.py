@@ -514,6 +514,12 @@ def test_a_trace_is_one_or_left_out(trace: object, kept: str | None) -> None:
     assert classify(error, request=_request("media"), http_status=400).facts.fbtrace_id == kept
 
 
+def test_a_trace_that_is_a_token_is_hidden() -> None:
+    """It is in the facts, which logs and tables show."""
+    error = {"code": 100, "message": "x", "fbtrace_id": "EAAGm0PX4ZCpsBAKZ"}
+    assert classify(error, request=_request("media"), http_status=400).facts.fbtrace_id == "***"
+
+
 @pytest.mark.parametrize("value", [[], {}, True, 1.5, "x", 1e300, 10**400, "9" * 5000, "\u0661"])
 def test_a_code_that_is_none_is_unknown(value: object) -> None:
     """A code of no known shape is no code, and reading it does not fail."""

@@ -71,6 +71,7 @@ def test_the_handshake(served: ServedReceiver) -> None:
     answer = requests.get(served.url, params=query, timeout=10)
     assert (answer.status_code, answer.text) == (200, "1158201444")
     assert answer.headers["content-type"].startswith("text/plain")
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
     refused = requests.get(served.url, params=query | {"hub.verify_token": "x"}, timeout=10)
     assert (refused.status_code, "1158201444" in refused.text) == (403, False)
     assert requests.get(served.url, timeout=10).status_code == 403
@@ -266,6 +267,25 @@ def test_the_debug_log_has_no_secret_that_an_error_quotes(
     ours = [record for record in caplog.records if record.name.startswith("airflow_provider_iginsights")]
     assert "raise self.secrets_error" in ours[-1].getMessage()
     assert "secret-of-the-app" not in caplog.text + str([record.__dict__ for record in ours])
+
+
+@pytest.mark.parametrize(
+    ("served", "line"),
+    [
+        ({}, "refused with 401: the signature is not that of the app"),
+        ({"per_minute": 1}, "refused with 429"),
+        ({"secrets_error": OSError()}, "secrets cannot be read"),
+        ({"keep_error": OSError()}, "could not be kept"),
+    ],
+    indirect=["served"],
+)
+def test_the_log_cannot_be_flooded(served: ServedReceiver, line: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody may call: each reason has six lines a minute at most, as docs/webhooks.md says."""
+    signature = "sha256=00" if "401" in line else None
+    for _ in range(20):
+        served.post(json.dumps(message()).encode(), signature=signature)
+    assert 6 <= len([record for record in caplog.records if line in record.getMessage()]) <= 7
+    assert "six lines a minute" in find_section("Webhooks: the last numbers of every story")
 
 
 def test_a_refused_message_is_taken_when_it_comes_again(served: ServedReceiver) -> None:
