@@ -37,5 +37,6 @@ def test_they_are_marked() -> None:
 def test_both_parts_are_run() -> None:
     """What one command leaves out the other runs, and the checks before a merge run both."""
     makefile, checks = (ROOT / "Makefile").read_text("utf-8"), (ROOT / ".ci" / "run").read_text("utf-8")
-    assert re.findall(r'pytest.* -m ("not slow"|slow)$', makefile, re.MULTILINE) == ['"not slow"', "slow"]
+    runs = r'^(unit|test-slow):.*\n\t\S+/pytest .* -m ("not slow"|slow)$'
+    assert dict(re.findall(runs, makefile, re.MULTILINE)) == {"unit": '"not slow"', "test-slow": "slow"}
     assert {"make test", "make test-slow"} <= set(checks.splitlines())
