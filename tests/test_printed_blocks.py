@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -297,25 +297,45 @@ class Published(list[bytes]):
         """Wait until the message is kept."""
 
 
-def test_the_printed_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It confirms our subscription alone, and queues what Meta signed, in which the operator finds the numbers."""
-    published = Published()
+SETTINGS = {"VERIFY_TOKEN": "ours", "APP_SECRET": "secret", "TOPIC": "stories"}
+
+
+def _load_function(monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str], published: Published) -> Any:
+    """Load the printed function as its host does, with these environment variables and no other of the three."""
     modules = {"functions_framework": {"http": lambda function: function}, "google.cloud.pubsub_v1": {}}
     for name, members in modules.items():
         module = ModuleType(name)
         vars(module).update(members, PublisherClient=lambda: published)
         monkeypatch.setitem(sys.modules, name, module)
-    for name, value in {"VERIFY_TOKEN": "ours", "APP_SECRET": "secret", "TOPIC": "stories"}.items():
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
         monkeypatch.setenv(name, value)
     names: dict[str, Any] = {}
     exec(compile(find_block("Webhooks: the last numbers of every story 1"), "README.md", "exec"), names)
+    return names["instagram"]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("value", [None, ""], ids=["not set", "empty"])
+def test_the_printed_function_needs_its_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str | None) -> None:
+    """With an empty secret it would take what anybody signs, so it does not begin."""
+    settings = {key: text for key, text in (SETTINGS | {name: value}).items() if text is not None}
+    with pytest.raises(SystemExit, match="Set APP_SECRET, TOPIC and VERIFY_TOKEN"):
+        _load_function(monkeypatch, settings, Published())
+
+
+def test_the_printed_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It confirms our subscription alone, and queues what Meta signed, in which the operator finds the numbers."""
+    published = Published()
+    answer_call = _load_function(monkeypatch, SETTINGS, published)
     for token, answer in (("ours", ("42", 200)), ("theirs", ("", 403)), ("", ("", 403))):
         args = {"hub.verify_token": token, "hub.challenge": "42", "hub.mode": "subscribe"}
-        assert names["instagram"](SimpleNamespace(method="GET", args=args))[:2] == answer
+        assert answer_call(SimpleNamespace(method="GET", args=args))[:2] == answer
     body = json.dumps(messages.message()).encode()
     for signature, status in (("sha256=0", 401), (None, 401), (sign(body, "other"), 401), (sign(body, "secret"), 200)):
         headers = {"X-Hub-Signature-256": signature} if signature else {}
         request = SimpleNamespace(method="POST", headers=headers, get_data=lambda: body)
-        assert names["instagram"](request)[1] == status
+        assert answer_call(request)[1] == status
     assert published == [body]
     assert list(find_notifications(published[0])) == [messages.message()]
