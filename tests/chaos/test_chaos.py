@@ -225,6 +225,14 @@ def test_a_play_that_breaks_off_is_told_and_the_others_go_on(
     assert "PART=kills SEED=6 COUNT=1 the play broke off: KeyError" in capsys.readouterr().out
 
 
+def test_what_is_played_logs_as_before(tmp_path: Path) -> None:
+    """Only the command silences its process: whatever else plays, such as a test, hears its later tasks."""
+    structlog = pytest.importorskip("structlog", reason="Airflow 2 logs without it")
+    before = structlog.get_config()
+    assert play_fake(tmp_path, make_outcome)[0] == 0
+    assert structlog.get_config() == before
+
+
 def test_who_stops_it_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """After SIGTERM the numbers reached are told, what was played is kept, and how to go on is said."""
 

@@ -51,6 +51,7 @@ def main() -> int:
             state = State(given.state)
         except (ValueError, OSError) as error:
             parser.error(str(error))
+        _silence()
         return play(given, parts, state)
 
 
@@ -94,7 +95,6 @@ def play(given: argparse.Namespace, parts: Sequence[Part], state: State) -> int:
     from tests.support.chaos.outcomes import PartUnavailable, describe
     from tests.support.chaos.parts import ON_REQUEST, PARTS
 
-    _silence()
     seed = random.SystemRandom().randrange(10**6, 10**7) if given.seed is None else given.seed
     print(f"from seed {seed} on", flush=True)
     before, code = len(state.outcomes), 0
@@ -165,7 +165,7 @@ def describe_crash(part: Part, seed: int, error: Exception) -> Outcome:
 
 
 def _silence() -> None:
-    """Let nothing be logged: the runs are many, and what they log is looked at where a part checks it."""
+    """Let this process log nothing more: the runs are many, and what they log is looked at where a part checks it."""
     with contextlib.suppress(ImportError):  # Airflow 2 logs without it
         import structlog
 
