@@ -30,7 +30,7 @@ _FILE_TYPE = re.compile(r"\.(?:jpe?g|png|gif|webp|heic|avif|mp4|mov|webm|mp3|m4a
 _SHORT_NAME = re.compile(r"_nc_[a-z]{1,8}|[a-z]{1,3}")
 _IDS = re.compile("[0-9]+(?:_[0-9]+)*")
 _NO_ID = re.compile("[0-9]{1,4}(?:_|\\Z)")
-"""What a username of digits begins with that is no id."""
+"""How a username of digits begins that is too short for an id: up to four of them."""
 _LONG_IDS = re.compile("[0-9]{5,}(?:_[0-9]{5,})*")
 
 

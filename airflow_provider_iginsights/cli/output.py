@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -40,9 +41,7 @@ def can_print(text: str) -> bool:
 
 def format_exports(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return for each variable the line of a shell that sets it, and does nothing else, whatever its value is."""
-    # Within single quotes of a shell, only the quote itself means anything.
-    written = {name: value.replace("'", "'\\''") for name, value in environment.items()}
-    return tuple(f"export {name}='{value}'" for name, value in written.items())
+    return tuple(f"export {name}={shlex.quote(value)}" for name, value in environment.items())
 
 
 @contextmanager

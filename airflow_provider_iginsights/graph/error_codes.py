@@ -71,7 +71,7 @@ _TOKEN = {102, 190, 2500}
 _RENEW = "Put a fresh token into the connection's password."
 _EXPIRED = f"The token has expired; a system user's does not. {_RENEW}"
 _NO_TOKEN = (
-    "Meta found no token in the request: the connection's password is none, such as a placeholder, or a proxy takes "
+    "Meta found no token in the request: the connection's password holds a placeholder in its place, or a proxy takes "
     f"the header Authorization away. {_RENEW}"
 )
 _GRANT = "The token or its app lacks a permission for {whom}. Grant it in Meta's App Dashboard, then renew the token."

@@ -245,11 +245,9 @@ class InstagramHook(BaseHook):
             )
         try:
             # In no variable: an error would show it.
-            return read_connection(
-                self.get_connection(conn_id), conn_id=self.instagram_conn_id, api_version=self.api_version
-            )
+            return read_connection(self.get_connection(conn_id), conn_id=conn_id, api_version=self.api_version)
         except AirflowNotFoundException as error:
-            raise missing_connection(self.instagram_conn_id) from error
+            raise missing_connection(conn_id) from error
 
     def _remember(self, accounts: Iterable[DiscoveredAccount]) -> tuple[str, ...]:
         """Return the ids of accounts, and keep the ids of their Pages."""

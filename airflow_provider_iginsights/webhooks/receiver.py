@@ -62,7 +62,7 @@ class Refusal(Exception):
         self.reason = reason
 
 
-class _QueryTaker:
+class _HideQueryMiddleware:
     """Takes the query out of each call's address, whatever it is answered with.
 
     The verify token is a part of it, and servers write addresses into their access logs.
@@ -99,7 +99,7 @@ class Receiver:
         from starlette.routing import Route
 
         routes = [Route(PATH, self.answer, methods=["GET", "POST"])]
-        return Starlette(routes=routes, middleware=[Middleware(_QueryTaker)])
+        return Starlette(routes=routes, middleware=[Middleware(_HideQueryMiddleware)])
 
     async def answer(self, request: Request) -> Response:
         """Answer one call."""
